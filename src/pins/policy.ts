@@ -1,0 +1,147 @@
+/**
+ * The compiled configuration: plain data that survives `postMessage`, so that the packet threads need neither the
+ * schema nor the file. `compile.ts` makes it, `snapshot.ts` builds its indexes in each thread.
+ */
+import type { Limits } from './limits.ts';
+
+export type VerdictAction = 'accept' | 'drop' | 'reset' | 'tls-alert';
+
+export interface CompiledVerdict {
+  readonly action: VerdictAction;
+  /** Written in addition to the engine's own bits; never overlaps them. */
+  readonly connmark: { readonly value: number; readonly mask: number } | null;
+}
+
+export type PinKind = 'cert-sha1' | 'cert-sha256' | 'spki-sha256' | 'key' | 'cert' | 'spki';
+export type PinPlace = 'leaf' | 'ca' | 'path' | 'any';
+
+export interface CompiledPin {
+  /** The canonical spelling, as the log shows it. */
+  readonly canonical: string;
+  readonly kind: PinKind;
+  /**
+   * What a presented certificate is compared with: lower-case hex of the digest for the hash kinds and (SHA-256 of the
+   * bytes) for `cert` and `spki`; `rsa:<hex>`, `ec:<hex>`, … for `key`.
+   */
+  readonly key: string;
+  readonly at: PinPlace;
+  readonly role: 'primary' | 'backup';
+  /** Milliseconds since the epoch. */
+  readonly notBefore: number | null;
+  readonly expires: number | null;
+  /** The certificate itself where it was given whole: it closes a path whose root is not sent. */
+  readonly der: Uint8Array | null;
+}
+
+export interface AddressRange {
+  /** 4 or 16 octets. */
+  readonly address: Uint8Array;
+  readonly prefix: number;
+}
+
+export interface CompiledMatch {
+  /** Lower-case patterns: exact, `*.x`, `**.x`; empty when the match names no hosts. */
+  readonly hosts: readonly string[];
+  readonly addresses: readonly AddressRange[];
+  /** Inclusive ranges; empty: any port. */
+  readonly ports: readonly (readonly [number, number])[];
+  readonly clients: readonly AddressRange[];
+}
+
+export type Decision = 'accept' | 'deny';
+
+/** What is done where no certificate can decide. `deny` applies `onMismatch`. */
+export interface Situations {
+  readonly tls13: Decision;
+  readonly resumed: 'bound' | Decision;
+  readonly earlyData: 'hold' | Decision;
+  readonly noSni: Decision;
+  readonly ech: 'outer-name' | Decision;
+  readonly rawPublicKey: 'pin' | 'accept' | 'deny';
+  readonly anonymous: Decision;
+  readonly psk: Decision;
+  readonly notTls: Decision;
+  readonly starttls: 'inspect' | Decision;
+  readonly quic: 'reject' | 'drop' | 'accept';
+  readonly midstream: Decision;
+  readonly parseError: Decision;
+  readonly incomplete: Decision;
+  readonly overload: Decision;
+  readonly checks: Checks;
+}
+
+export interface Checks {
+  readonly name: 'auto' | 'on' | 'off';
+  readonly validity: 'auto' | 'on' | 'off';
+  readonly proofOfPossession: 'require' | 'report' | 'off';
+  /** Wire value, such as 0x0303; 0: none. */
+  readonly minVersion: number;
+  /** DER of the trusted certificates; empty: no trust check. */
+  readonly trust: readonly Uint8Array[];
+}
+
+export interface CompiledPinset {
+  readonly name: string;
+  /** Position in the file: stable identity within one configuration. */
+  readonly index: number;
+  readonly match: CompiledMatch;
+  /** Empty: a deny list that never takes part in selection. */
+  readonly pins: readonly CompiledPin[];
+  readonly deny: readonly CompiledPin[];
+  /** Names that a certificate may carry besides the effective one (RFC 9525 patterns). */
+  readonly names: readonly string[];
+  readonly mode: 'enforce' | 'report-only' | 'learn';
+  readonly expires: number | null;
+  readonly afterExpiry: 'report-only' | 'enforce' | 'deny' | 'accept';
+  readonly onMatch: CompiledVerdict;
+  readonly onMismatch: CompiledVerdict;
+  readonly onDeny: CompiledVerdict;
+  readonly situations: Situations;
+}
+
+export interface CompiledRule {
+  readonly index: number;
+  readonly match: CompiledMatch;
+  /** xt_sslpin 2.0's `--fpl`, or 1.0's `--pubkey`. */
+  readonly test:
+    | { readonly kind: 'fpl'; readonly list: string; readonly inverted: boolean }
+    | { readonly kind: 'pubkey'; readonly key: string; readonly inverted: boolean };
+  readonly verdict: CompiledVerdict;
+}
+
+export interface CompiledList {
+  readonly id: string;
+  readonly writable: boolean;
+  /** Pins without place or date: any presented certificate is compared. */
+  readonly entries: readonly CompiledPin[];
+}
+
+export interface ConnmarkLayout {
+  readonly mask: number;
+  readonly accept: number;
+  readonly deny: number;
+  readonly pending: number;
+  readonly route: 'auto' | 'verdict' | 'packet-mark';
+}
+
+export interface Policy {
+  /** `sha256:<hex>` of the document as read. */
+  readonly hash: string;
+  readonly pinsets: readonly CompiledPinset[];
+  readonly rules: readonly CompiledRule[];
+  readonly lists: readonly CompiledList[];
+  /** Situations of flows that a host pinset might still have selected, and of those that none selects. */
+  readonly pinned: Situations;
+  readonly unpinned: Situations;
+  /** What `deny` means where no pinset was selected. */
+  readonly onMismatch: CompiledVerdict;
+  readonly connmark: ConnmarkLayout;
+  readonly limits: Limits;
+  /** Ports that the rules send to the queue: the configured ones and those that pinsets and rules name. */
+  readonly ports: readonly (readonly [number, number])[];
+  readonly log: { readonly unpinned: boolean; readonly certificates: 'pins' | 'full' };
+  readonly control: { readonly socket: string | null; readonly mode: number };
+  readonly queues: readonly [number, number];
+  readonly failOpen: boolean;
+  readonly allowOffload: boolean;
+}
