@@ -4,7 +4,15 @@
  */
 import { writeIpv4Checksum, writeTcpChecksum } from './checksum.ts';
 import type { IpView } from './ip.ts';
-import type { TcpView } from './tcp.ts';
+import { PROTOCOL_TCP, type TcpView } from './tcp.ts';
+
+/** A copy of a packet's headers: what a held packet leaves behind for a rewriting that may come later. */
+export interface SegmentHeaders {
+  readonly version: 4 | 6;
+  /** The base header alone: options and extension headers ask routers for things that the new packet does not need. */
+  readonly ip: Uint8Array;
+  readonly tcp: Uint8Array;
+}
 
 export interface Rewrite {
   readonly seq: number;
@@ -15,14 +23,20 @@ export interface Rewrite {
   readonly keepOptions: boolean;
 }
 
-/** IPv4 options and IPv6 extension headers are left out: the new packet asks nothing of the routers on its way. */
-export function rewriteSegment(ip: IpView, tcp: TcpView, rewrite: Rewrite): Uint8Array {
-  const ipLength = ip.version === 4 ? 20 : 40;
-  const tcpLength = rewrite.keepOptions ? tcp.dataStart - tcp.start : 20;
-  const total = ipLength + tcpLength + rewrite.payload.length;
-  const out = new Uint8Array(total);
-  out.set(ip.bytes.subarray(ip.start, ip.start + ipLength), 0);
-  out.set(ip.bytes.subarray(tcp.start, tcp.start + tcpLength), ipLength);
+export function copyHeaders(ip: IpView, tcp: TcpView): SegmentHeaders {
+  return {
+    version: ip.version,
+    ip: ip.bytes.slice(ip.start, ip.start + baseHeaderLength(ip.version)),
+    tcp: tcp.bytes.slice(tcp.start, tcp.dataStart),
+  };
+}
+
+export function rewriteSegment(headers: SegmentHeaders, rewrite: Rewrite): Uint8Array {
+  const ipLength = headers.ip.length;
+  const tcpLength = rewrite.keepOptions ? headers.tcp.length : 20;
+  const out = new Uint8Array(ipLength + tcpLength + rewrite.payload.length);
+  out.set(headers.ip, 0);
+  out.set(headers.tcp.subarray(0, tcpLength), ipLength);
   out.set(rewrite.payload, ipLength + tcpLength);
   const view = new DataView(out.buffer);
   view.setUint32(ipLength + 4, rewrite.seq);
@@ -30,15 +44,19 @@ export function rewriteSegment(ip: IpView, tcp: TcpView, rewrite: Rewrite): Uint
   view.setUint8(ipLength + 12, (tcpLength / 4) << 4);
   view.setUint8(ipLength + 13, rewrite.flags);
   view.setUint16(ipLength + 18, 0); // urgent pointer
-  if (ip.version === 4) {
+  if (headers.version === 4) {
     view.setUint8(0, 0x45);
-    view.setUint16(2, total);
+    view.setUint16(2, out.length);
     writeIpv4Checksum(out, 0, ipLength);
     writeTcpChecksum(out, 12, 4, ipLength);
   } else {
-    view.setUint16(4, total - ipLength);
-    view.setUint8(6, ip.protocol);
+    view.setUint16(4, out.length - ipLength);
+    view.setUint8(6, PROTOCOL_TCP);
     writeTcpChecksum(out, 8, 16, ipLength);
   }
   return out;
+}
+
+function baseHeaderLength(version: 4 | 6): number {
+  return version === 4 ? 20 : 40;
 }

@@ -86,10 +86,15 @@ export class MatchIndex<T extends Matched> {
 
   /** Whether some entry could still be found by a name that is not known yet, or by none. */
   couldNameDecide(subject: FlowSubject): boolean {
-    if (this.#hostConditions.size === 0) return false;
+    return this.whateverName(subject) !== undefined;
+  }
+
+  /** Some entry that could be found by a name. */
+  whateverName(subject: FlowSubject): T | undefined {
+    if (this.#hostConditions.size === 0) return undefined;
     const at = plainSubject(subject);
-    for (const entry of this.#hostConditions.values()) if (fits(entry, at)) return true;
-    return false;
+    for (const entry of this.#hostConditions.values()) if (fits(entry, at)) return entry.item;
+    return undefined;
   }
 
   #add(item: T): void {

@@ -25,6 +25,7 @@ export class PinsetSnapshot {
   readonly lists: ReadonlyMap<string, PinIndex>;
   readonly #requiring: MatchIndex<CompiledPinset>;
   readonly #enforced: MatchIndex<CompiledPinset>;
+  readonly #nameless: MatchIndex<CompiledPinset>;
   readonly #denying: MatchIndex<CompiledPinset>;
   readonly #rules: MatchIndex<CompiledRule>;
 
@@ -33,6 +34,8 @@ export class PinsetSnapshot {
     const requiring = policy.pinsets.filter((pinset) => pinset.pins.length > 0);
     this.#requiring = new MatchIndex(requiring);
     this.#enforced = new MatchIndex(requiring.filter((pinset) => pinset.mode === 'enforce'));
+    const isNameless = ({ match, situations }: CompiledPinset) => match.hosts.length > 0 && situations.noSni === 'deny';
+    this.#nameless = new MatchIndex(requiring.filter(isNameless));
     this.#denying = new MatchIndex(policy.pinsets.filter((pinset) => pinset.pins.length === 0));
     this.#rules = new MatchIndex(policy.rules);
     this.lists = new Map(policy.lists.map((list) => [list.id, new PinIndex(list.entries)]));
@@ -47,6 +50,11 @@ export class PinsetSnapshot {
   /** The same among pinsets that enforce: where only others could apply, a denial would be more than was asked for. */
   couldEnforcedHostPinsetApply(subject: FlowSubject): boolean {
     return this.#enforced.couldNameDecide(subject);
+  }
+
+  /** The host pinset, if any, on whose ports and clients a hello without a name is denied. */
+  deniesWithoutName(subject: FlowSubject): CompiledPinset | undefined {
+    return this.#nameless.whateverName(subject);
   }
 
   /** `serverName` is the effective name, null when the client gave none. */

@@ -55,6 +55,7 @@ export class Observer {
   #serverHello: ServerHello | undefined;
   #keyExchange: KeyExchange = 'unknown';
   #sawCertificate = false;
+  #sawServerKeyExchange = false;
   #warnings = 0;
   #ssl2Client: Ssl2RecordReader | undefined;
   #ssl2Server: Ssl2RecordReader | undefined;
@@ -76,6 +77,13 @@ export class Observer {
   /** True where the client would read an alert record that is sent to it now. */
   get serverAtBoundary(): boolean {
     return this.#serverState !== 'protected' && this.#server.fault === undefined && this.#server.atRecordBoundary;
+  }
+
+  /** True when neither direction will show anything more. */
+  get done(): boolean {
+    return (
+      this.#serverState === 'protected' && (this.#clientState === 'protected' || this.#serverHello?.isTls13 === true)
+    );
   }
 
   /** The version that an alert record to this client should carry. */
@@ -271,6 +279,7 @@ export class Observer {
       this.#serverState = 'awaitServerHelloDone';
       return this.#awaitServerHelloDone(type);
     }
+    this.#sawServerKeyExchange = true;
     this.#serverState = 'awaitServerHelloDone';
     const signed = this.#keyExchange === 'ecdhe' || this.#keyExchange === 'dhe' || this.#keyExchange === 'rsa-export';
     // Without a certificate there is nothing that a signature could prove.
@@ -284,6 +293,9 @@ export class Observer {
   #awaitServerHelloDone(type: number): Fault | undefined {
     if (type === HANDSHAKE.certificateRequest) return undefined;
     if (type !== HANDSHAKE.serverHelloDone) return misbehaved('tls.handshake.order', 0);
+    // RFC 5246 §7.4.3: parameters that have to be signed have to be sent; a client stops here.
+    const isDue = this.#keyExchange === 'ecdhe' || this.#keyExchange === 'dhe';
+    if (isDue && !this.#sawServerKeyExchange) return misbehaved('tls.server-key-exchange.missing', 0);
     this.#serverState = 'awaitChangeCipherSpec';
     if (!this.#sawCertificate) this.#listener.onNoCertificate();
     return undefined;
