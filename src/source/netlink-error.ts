@@ -14,7 +14,7 @@ export class NetlinkError extends Error {
   readonly operation: string;
 
   constructor(operation: string, subject: string, options: { errno: number; cure?: string; cause?: unknown }) {
-    const code = getSystemErrorName(-options.errno);
+    const code = errnoName(options.errno);
     const cure = options.cure ?? CURES.get(options.errno);
     super(`netlink ${operation}: ${subject}: ${code}${cure === undefined ? '' : ` (${cure})`}`, {
       cause: options.cause,
@@ -23,6 +23,11 @@ export class NetlinkError extends Error {
     this.errno = options.errno;
     this.operation = operation;
   }
+}
+
+/** As netlink's manual pages spell it: libuv knows EOPNOTSUPP, the same number, as ENOTSUP. */
+function errnoName(number: number): string {
+  return number === errno.EOPNOTSUPP ? 'EOPNOTSUPP' : getSystemErrorName(-number);
 }
 
 const { errno } = constants;

@@ -11,7 +11,7 @@ import { constants } from 'node:os';
 
 import type { MarkChange, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../engine/ports.ts';
 import { FIELD, FLAG, NF_ACCEPT, NF_DROP, type PacketBatch } from '../packet/batch.ts';
-import { CAP_NET_ADMIN, loadBinding, type NativeQueue, SET, VERDICT } from './binding.ts';
+import { CAP_NET_ADMIN, loadBinding, type NativeBinding, type NativeQueue, SET, VERDICT } from './binding.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { PacketMarks } from './packet-marks.ts';
 
@@ -34,6 +34,7 @@ export interface NfqueueOptions {
 
 export class NfqueueSource implements PacketSource {
   readonly #options: Required<NfqueueOptions>;
+  readonly #binding: NativeBinding;
   readonly #batch: PacketBatch;
   readonly #verdicts: Uint32Array;
   readonly #payload: Buffer;
@@ -48,11 +49,13 @@ export class NfqueueSource implements PacketSource {
   #dropped = 0;
   #unsent = 0;
 
-  constructor(options: NfqueueOptions) {
+  /** `binding`: another one stands in for the kernel in tests. */
+  constructor(options: NfqueueOptions, binding: NativeBinding = loadBinding()) {
     this.#options = { ...DEFAULTS, ...options };
+    this.#binding = binding;
     const { slots, maxLength } = this.#options;
     this.#batch = {
-      slab: Buffer.allocUnsafeSlow(slots * loadBinding().SLOT),
+      slab: Buffer.allocUnsafeSlow(slots * binding.SLOT),
       words: new Uint32Array(slots * FIELD.ROW),
       count: 0,
     };
@@ -134,7 +137,7 @@ export class NfqueueSource implements PacketSource {
   #open(sink: PacketSink): NativeQueue {
     const { queueNum, maxLength, receiveBuffer, failOpen, route } = this.#options;
     try {
-      return new (loadBinding().Queue)({
+      return new this.#binding.Queue({
         queueNum,
         maxLength,
         receiveBuffer,
@@ -184,7 +187,9 @@ export class NfqueueSource implements PacketSource {
     const words = this.#verdicts;
     const before = this.#marks.take(packetId) ?? 0;
     const after =
-      change === undefined ? before & ~this.#options.connmarkMask : (before & ~change.mask) | (change.value & change.mask);
+      change === undefined
+        ? before & ~this.#options.connmarkMask
+        : (before & ~change.mask) | (change.value & change.mask);
     if (after === (before | 0)) return;
     words[row + VERDICT.fields]! |= SET.mark;
     words[row + VERDICT.mark] = after;
@@ -238,7 +243,7 @@ export class NfqueueSource implements PacketSource {
   #cure(errno: number): { cure?: string } {
     if (errno !== constants.errno.EPERM && errno !== constants.errno.EBUSY) return {};
     const holder = readQueueHolder(this.#options.queueNum);
-    if (holder === undefined || !loadBinding().hasCapability(CAP_NET_ADMIN)) return {};
+    if (holder === undefined || !this.#binding.hasCapability(CAP_NET_ADMIN)) return {};
     return {
       cure: `another process holds the queue (netlink port ${holder}, usually its process id): stop it, or take another queue`,
     };
