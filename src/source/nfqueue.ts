@@ -48,6 +48,9 @@ export class NfqueueSource implements PacketSource {
   #accepted = 0;
   #dropped = 0;
   #unsent = 0;
+  /** The last send was not complete: said once until one is. */
+  #stalled = false;
+  #closed = false;
 
   /** `binding`: another one stands in for the kernel in tests. */
   constructor(options: NfqueueOptions, binding: NativeBinding = loadBinding()) {
@@ -83,16 +86,16 @@ export class NfqueueSource implements PacketSource {
   }
 
   async stop(): Promise<void> {
-    if (this.#queue === undefined) return;
+    if (this.#queue === undefined || this.#closed) return;
     this.flush();
     clearTimeout(this.#retry);
-    this.#retry = undefined;
+    this.#closed = true;
     this.#queue.close();
   }
 
   verdict(packetId: number, verdict: number, options?: VerdictOptions): void {
     if (this.#rows === this.#capacity()) this.flush();
-    if (this.#rows === this.#capacity()) {
+    if (this.#closed || this.#rows === this.#capacity()) {
       this.#unsent++;
       return;
     }
@@ -110,11 +113,12 @@ export class NfqueueSource implements PacketSource {
 
   flush(): void {
     const queue = this.#queue;
-    if (queue === undefined || this.#rows === 0) return;
+    if (queue === undefined || this.#closed || this.#rows === 0) return;
     const taken = queue.send(this.#rows);
     if (taken === this.#rows) {
       this.#rows = 0;
       this.#payloadUsed = 0;
+      this.#stalled = false;
       return;
     }
     this.#keepForLater(taken, queue.sendErrno());
@@ -224,7 +228,10 @@ export class NfqueueSource implements PacketSource {
   #keepForLater(taken: number, errno: number): void {
     this.#verdicts.copyWithin(0, taken * VERDICT.ROW, this.#rows * VERDICT.ROW);
     this.#rows -= taken;
-    this.#sink?.onSourceError?.(new NetlinkError('send verdicts', this.#subject(), { errno, cure: 'tried again' }));
+    if (!this.#stalled) {
+      this.#stalled = true;
+      this.#sink?.onSourceError?.(new NetlinkError('send verdicts', this.#subject(), { errno, cure: 'tried again' }));
+    }
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined;
       this.flush();
