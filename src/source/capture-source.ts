@@ -124,7 +124,7 @@ export class CaptureSource implements PacketSource, RecordSink {
       if (whole !== undefined) this.#packet(whole, 0, whole.length, whole.length, seconds, micros, depth);
       return;
     }
-    const claimed = ip.end === end ? originalEnd : ip.end;
+    const claimed = ip.lengthMissing ? originalEnd : ip.end;
     const present = Math.min(claimed, end);
     if (depth < MAX_TUNNELS) {
       const inner = innerIp(ip, bytes, present);

@@ -71,22 +71,25 @@ class Inflater {
   }
 
   write(chunk: Buffer): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#gunzip.write(chunk, () => this.#settle(resolve, reject));
-    });
+    return this.#until((settle) => this.#gunzip.write(chunk, settle));
   }
 
   /** Fails with `unexpected end of file` where the compressed data is cut short. */
   end(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (): void => this.#settle(resolve, reject);
-      this.#gunzip.once('end', settle).once('error', settle).end();
-    });
+    return this.#until((settle) => this.#gunzip.once('end', settle).end());
   }
 
-  #settle(resolve: () => void, reject: (reason: unknown) => void): void {
-    if (this.#failure === undefined) resolve();
-    else reject(this.#failure);
+  /** A write that fails never calls back: the error itself settles it. */
+  #until(begin: (settle: () => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        this.#gunzip.off('error', settle);
+        if (this.#failure === undefined) resolve();
+        else reject(this.#failure);
+      };
+      this.#gunzip.once('error', settle);
+      begin(settle);
+    });
   }
 }
 

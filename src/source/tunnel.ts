@@ -13,6 +13,8 @@ export class IpOutline {
   start = 0;
   /** End of the packet by its own length, which may lie behind the captured octets. */
   end = 0;
+  /** Captures on sending hosts show a length of 0 where the device would segment (TSO): the packet is what was captured. */
+  lengthMissing = false;
   /** Upper-layer protocol, behind any extension headers. */
   protocol = 0;
   /** Offset of the upper layer. */
@@ -34,7 +36,7 @@ export class IpOutline {
     const headerLength = (bytes[at]! & 0x0f) * 4;
     const totalLength = u16(bytes, at + 2);
     if (headerLength < 20 || end - at < headerLength) return false;
-    // Captures on sending hosts show 0 where the device would segment (TSO): the packet is what was captured.
+    this.lengthMissing = totalLength === 0;
     this.end = totalLength === 0 ? end : at + totalLength;
     if (totalLength !== 0 && totalLength < headerLength) return false;
     this.fragmented = (u16(bytes, at + 6) & 0x3fff) !== 0;
@@ -45,6 +47,7 @@ export class IpOutline {
 
   #readV6(bytes: Uint8Array, at: number, end: number): boolean {
     const payloadLength = u16(bytes, at + 4);
+    this.lengthMissing = payloadLength === 0;
     this.end = payloadLength === 0 ? end : at + 40 + payloadLength;
     this.protocol = bytes[at + 6]!;
     this.payload = at + 40;
