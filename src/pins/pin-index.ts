@@ -2,6 +2,7 @@
  * The pins of one pinset, deny list or named list, looked up by what a certificate is compared with: one hash look-up
  * for each kind of pin, whatever their number. Built once for each configuration; knows dates and no places.
  */
+import { sha512Hex } from '../x509/fingerprint.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
 import type { CompiledPin } from './policy.ts';
 
@@ -10,6 +11,9 @@ export class PinIndex {
   readonly #sha256 = new Map<string, CompiledPin[]>();
   readonly #spki = new Map<string, CompiledPin[]>();
   readonly #key = new Map<string, CompiledPin[]>();
+  /** TLSA's matching type 2, rare enough to be hashed only where it is used. */
+  readonly #sha512 = new Map<string, CompiledPin[]>();
+  readonly #spkiSha512 = new Map<string, CompiledPin[]>();
   readonly #usable: UsableTimes;
   /** Whole certificates that may stand above the leaf. */
   readonly anchors: readonly CompiledPin[];
@@ -37,6 +41,10 @@ export class PinIndex {
       certificate.spkiSha256 === null ? undefined : this.#spki.get(certificate.spkiSha256),
       certificate.key === null ? undefined : this.#key.get(certificate.key),
       this.#sha1.get(certificate.sha1),
+      this.#sha512.size === 0 ? undefined : this.#sha512.get(sha512Hex(certificate.der)),
+      this.#spkiSha512.size === 0 || certificate.spki === null
+        ? undefined
+        : this.#spkiSha512.get(sha512Hex(certificate.spki)),
     ];
     for (const pins of candidates) {
       for (const pin of pins ?? NO_PINS) {
@@ -67,6 +75,10 @@ export class PinIndex {
         return this.#spki;
       case 'key':
         return this.#key;
+      case 'cert-sha512':
+        return this.#sha512;
+      case 'spki-sha512':
+        return this.#spkiSha512;
       default:
         return pin.kind satisfies never;
     }

@@ -10,3 +10,8 @@ export function sha1Hex(bytes: Uint8Array): string {
 export function sha256Hex(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex');
 }
+
+/** Lower-case hex. */
+export function sha512Hex(bytes: Uint8Array): string {
+  return hash('sha512', bytes, 'hex');
+}
