@@ -4,6 +4,7 @@
  * does with its segments is connection.ts; what is decided is judge.ts.
  */
 import { randomBytes } from 'node:crypto';
+import { copyOf } from '../bytes/copy.ts';
 import { NF_ACCEPT, NF_DROP, type PacketBatch } from '../packet/batch.ts';
 import { tcpChecksumFits } from '../packet/checksum.ts';
 import { IP } from '../packet/ip.ts';
@@ -296,8 +297,8 @@ export class Engine implements PacketSink {
 
   #subjectOf(p: PacketContext, fromClient: boolean): FlowSubject {
     const { bytes, addresses, addressLength } = p.ip;
-    const source = bytes.slice(addresses, addresses + addressLength);
-    const destination = bytes.slice(addresses + addressLength, addresses + 2 * addressLength);
+    const source = copyOf(bytes, addresses, addresses + addressLength);
+    const destination = copyOf(bytes, addresses + addressLength, addresses + 2 * addressLength);
     const sender = { address: source, port: p.tcp.srcPort };
     const receiver = { address: destination, port: p.tcp.dstPort };
     return fromClient ? { client: sender, server: receiver } : { client: receiver, server: sender };
@@ -452,7 +453,7 @@ function isUnacceptable({ tcp }: PacketContext): boolean {
 
 /** RFC 7413: data of a SYN. */
 function synData({ tcp }: PacketContext): Uint8Array {
-  return tcp.bytes.slice(tcp.dataStart, tcp.dataEnd);
+  return copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
 }
 
 function isOver(connection: Connection): boolean {

@@ -3,6 +3,7 @@
  * the proof, and applies a situation where no certificate can decide. Makes one ruling, once; after it only facts are
  * gathered. Knows no packets: who may have which octet is for the connection.
  */
+import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { LimitName } from '../pins/limits.ts';
 import type { Checks, CompiledPinset, CompiledVerdict, Decision, Situations } from '../pins/policy.ts';
@@ -156,7 +157,7 @@ export class Judge implements HandshakeListener {
   }
 
   onClientCertificate(certificates: readonly Uint8Array[]): void {
-    this.facts.clientCertificates = certificates.map((der) => der.slice());
+    this.facts.clientCertificates = certificates.map((der) => copyOf(der));
   }
 
   onFatalAlert(): void {

@@ -138,6 +138,8 @@ export class Wire {
     words[FIELD.timeMicros] = this.now % 1e6;
     const batch: PacketBatch = { slab: Buffer.from(packet), words, count: 1 };
     this.engine.onBatch(batch);
+    // The slab is the source's again: whoever kept a view of it sees this.
+    batch.slab.fill(0xee);
     return this.answers.get(id)!;
   }
 
