@@ -303,9 +303,10 @@ export class Connection {
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time, p);
     if (this.#is('denying') || this.#is('denied')) return;
     if (this.#is('accepting')) return this.#host.accept(p.packetId);
+    if (this.judge.awaitsClient) this.#release(p.time);
     const end = offset + p.tcp.dataLength;
     const isWaiting = this.judge.waiting && end > this.#delivered;
-    if (isWaiting || this.#holdsAhead) {
+    if (isWaiting || (this.#holdsAhead && !this.judge.awaitsClient)) {
       const isRepeated = outcome === SEGMENT.duplicate && this.held.covers(offset, end);
       // The copy that waits stands for it.
       if (isRepeated && isWaiting) return this.#host.drop(p.packetId);

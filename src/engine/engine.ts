@@ -18,7 +18,7 @@ import { FlowTable } from '../tcp/flow-table.ts';
 import { PagePool } from '../tcp/page-pool.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { Counters } from './counters.ts';
-import { verdictEvent } from './flow-record.ts';
+import { strangerEvent, verdictEvent } from './flow-record.ts';
 import { Inspection } from './inspection.ts';
 import { Judge, type JudgeContext } from './judge.ts';
 import { Marks } from './marks.ts';
@@ -64,6 +64,7 @@ export class Engine implements PacketSink {
   #snapshot: PinsetSnapshot;
   #marks: Marks;
   #held = 0;
+  readonly #strangers = new Set<number>();
   #nextId = 1;
   readonly #host: ConnectionHost;
 
@@ -145,8 +146,8 @@ export class Engine implements PacketSink {
     if (tcp.has(TCP_FLAG.ack)) return this.#onSynAck(p, connection);
     if (connection === undefined) return this.#onNewSyn(p);
     if (this.#key.forward !== connection.clientForward) {
-      // A simultaneous open, or an old connection turned round: who is the client would be anybody's guess.
-      if (this.#options.live && !isOver(connection)) return this.#refuse('tcp.simultaneous-open', p.packetId);
+      // A simultaneous open: who is the client would be whoever says so.
+      if (this.#options.live) return this.#refuse('tcp.simultaneous-open', p.packetId);
       this.#forget(connection, p.time);
       return this.#onNewSyn(p);
     }
@@ -163,6 +164,11 @@ export class Engine implements PacketSink {
   }
 
   #onNewSyn(p: PacketContext): void {
+    // From a server's port to a client's: the same, with the client's own SYN forgotten.
+    const { srcPort, dstPort } = p.tcp;
+    if (this.#options.live && this.#isServerPort(srcPort) && !this.#isServerPort(dstPort)) {
+      return this.#refuse('tcp.simultaneous-open', p.packetId);
+    }
     if (this.#table.full && !this.#makeRoom(p.time)) return this.#overload(p);
     const connection = this.#newConnection(p);
     connection.opening.onSyn({ seq: p.tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
@@ -206,20 +212,25 @@ export class Engine implements PacketSink {
   #resetStranger(p: PacketContext): void {
     this.counters.midstream++;
     const { tcp } = p;
+    this.#reportStranger(p);
     if (tcp.has(TCP_FLAG.rst)) return this.#accept(p.packetId);
     if (p.isGso) return this.#drop(p.packetId);
     const flags = TCP_FLAG.rst | TCP_FLAG.ack;
     const rewrite = { seq: tcp.seq, ack: tcp.ack, flags, payload: NOTHING, keepOptions: false };
     this.#replace(p.packetId, rewriteSegment(copyHeaders(p.ip, tcp), rewrite));
-    this.#options.events.emit({
-      kind: 'anomaly',
-      time: p.time,
-      flowId: 0,
-      client: null,
-      server: null,
-      code: 'midstream',
-      detail: `${tcp.srcPort} to ${tcp.dstPort}`,
-    });
+  }
+
+  /** Once for each of the connections that nobody knows, which may send a lot until both ends have given up. */
+  #reportStranger(p: PacketContext): void {
+    if (this.#strangers.has(this.#key.hash)) return;
+    if (this.#strangers.size >= MAX_STRANGERS) this.#strangers.clear();
+    this.#strangers.add(this.#key.hash);
+    const subject = this.#subjectOf(p, !this.#isServerPort(p.tcp.srcPort));
+    this.#options.events.emit(strangerEvent(subject, this.#snapshot.policy.hash, p.time));
+  }
+
+  #isServerPort(port: number): boolean {
+    return this.#snapshot.policy.ports.some(([first, last]) => first <= port && port <= last);
   }
 
   /** Which end is the client is not known, so both ways round are asked. */
@@ -475,3 +486,4 @@ const IDLE_TIMEOUT = 300 * SECOND;
 /** Sessions that are remembered for resumption. */
 const SESSIONS = 10_000;
 const NOTHING = new Uint8Array(0);
+const MAX_STRANGERS = 4096;
