@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tls: ['bytes'],
   starttls: ['bytes'],
   x509: ['bytes'],
-  pins: ['bytes', 'x509/fingerprint', 'x509/presented', 'x509/spki'],
+  pins: ['bytes', 'x509'],
   engine: ['bytes', 'packet', 'tcp', 'tls', 'starttls', 'x509', 'pins'],
   source: ['bytes', 'packet', 'engine (types)'],
   probe: ['bytes', 'tls', 'x509', 'engine (types)'],

@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { AddressRange } from '../../src/pins/policy.ts';
 import { renderRemoval, renderRules } from '../../src/runtime/rules.ts';
 import type { RulesOptions } from '../../src/runtime/rules.ts';
-import { match, pinset, policy, situations } from '../support/policy.ts';
+import { match, PINNED, pinset as pinsetAt, policy as policyOf } from '../support/policy.ts';
+import type { CompiledPinset, Policy, Situations } from '../../src/pins/policy.ts';
+
+const pinset = (fields: Partial<CompiledPinset> = {}): CompiledPinset =>
+  pinsetAt(0, { match: match({ hosts: ['www.bank.example'] }), ...fields });
+const policy = (fields: Partial<Policy> = {}): Policy => policyOf({ pinsets: [pinset()], ...fields });
+const situations = (fields: Partial<Situations>): Situations => ({ ...PINNED, ...fields });
 
 const FORWARD: RulesOptions = { hook: 'forward', format: 'iptables', quic: true, queueBypass: false };
 const LOCAL: RulesOptions = { ...FORWARD, hook: 'local' };

@@ -1,84 +1,113 @@
-/** A compiled configuration for tests that need no file: every field has a plain value, and any may be given. */
+/** Policies for tests, by hand: what is not said is as the defaults have it. */
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import type {
+  AddressRange,
   CompiledMatch,
   CompiledPin,
   CompiledPinset,
-  CompiledVerdict,
+  CompiledRule,
+  PinKind,
   Policy,
   Situations,
 } from '../../src/pins/policy.ts';
 
-const TLS_ALERT: CompiledVerdict = { action: 'tls-alert', connmark: null };
-const ACCEPT: CompiledVerdict = { action: 'accept', connmark: null };
+export const PINNED: Situations = {
+  tls13: 'deny',
+  resumed: 'bound',
+  earlyData: 'hold',
+  noSni: 'accept',
+  ech: 'outer-name',
+  rawPublicKey: 'pin',
+  anonymous: 'deny',
+  psk: 'deny',
+  notTls: 'deny',
+  starttls: 'inspect',
+  quic: 'reject',
+  midstream: 'deny',
+  parseError: 'deny',
+  incomplete: 'deny',
+  overload: 'deny',
+  checks: { name: 'auto', validity: 'auto', proofOfPossession: 'require', minVersion: 0, trust: [] },
+};
 
-export function situations(fields: Partial<Situations> = {}): Situations {
-  return {
-    tls13: 'deny',
-    resumed: 'bound',
-    earlyData: 'hold',
-    noSni: 'accept',
-    ech: 'outer-name',
-    rawPublicKey: 'pin',
-    anonymous: 'deny',
-    psk: 'deny',
-    notTls: 'deny',
-    starttls: 'inspect',
-    quic: 'reject',
-    midstream: 'deny',
-    parseError: 'deny',
-    incomplete: 'deny',
-    overload: 'deny',
-    checks: { name: 'auto', validity: 'auto', proofOfPossession: 'off', minVersion: 0, trust: [] },
-    ...fields,
-  };
-}
+export const UNPINNED: Situations = {
+  tls13: 'accept',
+  resumed: 'accept',
+  earlyData: 'accept',
+  noSni: 'accept',
+  ech: 'accept',
+  rawPublicKey: 'accept',
+  anonymous: 'accept',
+  psk: 'accept',
+  notTls: 'accept',
+  starttls: 'accept',
+  quic: 'accept',
+  midstream: 'accept',
+  parseError: 'accept',
+  incomplete: 'accept',
+  overload: 'accept',
+  checks: { name: 'off', validity: 'off', proofOfPossession: 'off', minVersion: 0, trust: [] },
+};
 
-export function spkiPin(digest = '00'.repeat(32)): CompiledPin {
+export function pin(kind: PinKind, key: string, more: Partial<CompiledPin> = {}): CompiledPin {
   return {
-    canonical: `spki-sha256:${Buffer.from(digest, 'hex').toString('base64')}`,
-    kind: 'spki-sha256',
-    key: digest,
-    at: 'leaf',
+    canonical: `${kind}:${key}`,
+    kind,
+    key,
+    at: kind.startsWith('spki') ? 'path' : 'leaf',
     role: 'primary',
     notBefore: null,
     expires: null,
     der: null,
+    ...more,
   };
 }
 
-export function match(fields: Partial<CompiledMatch> = {}): CompiledMatch {
-  return { hosts: [], addresses: [], ports: [], clients: [], ...fields };
+/** `198.51.100.0/24`; IPv6 as 32 hexadecimal digits and a prefix. */
+export function range(text: string): AddressRange {
+  const [address, prefix] = text.split('/') as [string, string | undefined];
+  const octets = address.includes('.')
+    ? new Uint8Array(address.split('.').map(Number))
+    : new Uint8Array(Buffer.from(address, 'hex'));
+  return { address: octets, prefix: prefix === undefined ? octets.length * 8 : Number(prefix) };
 }
 
-export function pinset(fields: Partial<CompiledPinset> = {}): CompiledPinset {
+export function match(more: Partial<CompiledMatch> = {}): CompiledMatch {
+  return { hosts: [], addresses: [], ports: [], clients: [], ...more };
+}
+
+export function pinset(index: number, more: Partial<CompiledPinset> = {}): CompiledPinset {
   return {
-    name: 'bank',
-    index: 0,
-    match: match({ hosts: ['www.bank.example'] }),
-    pins: [spkiPin()],
+    name: `pinset-${index}`,
+    index,
+    match: match(),
+    pins: [pin('cert-sha256', 'aa'.repeat(32))],
     deny: [],
     names: [],
     mode: 'enforce',
     expires: null,
     afterExpiry: 'report-only',
-    onMatch: ACCEPT,
-    onMismatch: TLS_ALERT,
-    onDeny: TLS_ALERT,
-    situations: situations(),
-    ...fields,
+    onMatch: { action: 'accept', connmark: null },
+    onMismatch: { action: 'tls-alert', connmark: null },
+    onDeny: { action: 'tls-alert', connmark: null },
+    situations: PINNED,
+    ...more,
   };
 }
 
-export function policy(fields: Partial<Policy> = {}): Policy {
+export function rule(index: number, test: CompiledRule['test'], more: Partial<CompiledRule> = {}): CompiledRule {
+  return { index, match: match(), test, verdict: { action: 'drop', connmark: null }, ...more };
+}
+
+export function policy(more: Partial<Policy> = {}): Policy {
   return {
-    hash: 'sha256:test',
-    pinsets: [pinset()],
+    hash: 'sha256:00',
+    pinsets: [],
     rules: [],
     lists: [],
-    pinned: situations(),
-    unpinned: situations({ quic: 'accept' }),
-    onMismatch: TLS_ALERT,
+    pinned: PINNED,
+    unpinned: UNPINNED,
+    onMismatch: { action: 'tls-alert', connmark: null },
     connmark: { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000, pending: 0x60000000, route: 'auto' },
     limits: LIMIT_DEFAULTS,
     ports: [[443, 443]],
@@ -87,6 +116,6 @@ export function policy(fields: Partial<Policy> = {}): Policy {
     queues: [0, 0],
     failOpen: false,
     allowOffload: false,
-    ...fields,
+    ...more,
   };
 }

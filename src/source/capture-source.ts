@@ -1,0 +1,204 @@
+/**
+ * Captures as a PacketSource: one pass over the file, frames unwrapped down to IP and handed to the sink in the file's
+ * order, a batch at a time, all within `start`. Verdicts are counted and change nothing. The clock is the capture's.
+ * Memory is a chunk of the file and the fragments in the making. Knows formats and link layers through their readers,
+ * and nothing above IP.
+ */
+import type { Clock, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../engine/ports.ts';
+import { FIELD, FLAG, HOOK, NF_ACCEPT } from '../packet/batch.ts';
+import type { PacketBatch } from '../packet/batch.ts';
+import { CaptureError } from './capture-record.ts';
+import type { CaptureReader, RecordSink } from './capture-record.ts';
+import { readCapture } from './capture-stream.ts';
+import type { ReadOptions } from './capture-stream.ts';
+import { Defragmenter } from './defragment.ts';
+import { findIp } from './link.ts';
+import { PcapReader } from './pcap.ts';
+import { PcapngReader } from './pcapng.ts';
+import { IpOutline, innerIp } from './tunnel.ts';
+
+export interface CaptureSourceOptions {
+  /** A file, or '-' for standard input. */
+  readonly path: string;
+  /** Have TCP checksums verified: off for captures of sending hosts, whose devices fill them in later. */
+  readonly checksums?: boolean | undefined;
+  readonly onProgress?: ReadOptions['onProgress'];
+}
+
+export class CaptureSource implements PacketSource, RecordSink {
+  readonly #options: CaptureSourceOptions;
+  readonly #abort = new AbortController();
+  readonly #batch = new RowBatch();
+  readonly #ip = new IpOutline();
+  readonly #defragmenter = new Defragmenter();
+  readonly #flags: number;
+  readonly #stats: SourceStats = {
+    received: 0,
+    accepted: 0,
+    dropped: 0,
+    queueDropped: 0,
+    userDropped: 0,
+    enobufs: 0,
+    verdictErrors: 0,
+  };
+  #sink: PacketSink | undefined;
+  #reader: CaptureReader | undefined;
+  #frame = 0;
+  #now = 0;
+
+  constructor(options: CaptureSourceOptions) {
+    this.#options = options;
+    this.#flags = options.checksums === true ? 0 : FLAG.csumNotReady;
+  }
+
+  /** Time of the frame last handed over, in microseconds since the epoch. */
+  readonly clock: Clock = { now: () => this.#now };
+
+  /** Frames read so far. */
+  get frames(): number {
+    return this.#frame;
+  }
+
+  /** Reads the whole capture; rejects where it cannot be read further, after everything before was handed over. */
+  async start(sink: PacketSink): Promise<void> {
+    this.#sink = sink;
+    const consumer = { write: (chunk: Buffer) => this.#write(chunk) };
+    await readCapture(this.#options.path, consumer, {
+      onProgress: this.#options.onProgress,
+      signal: this.#abort.signal,
+    });
+    if (this.#abort.signal.aborted) return;
+    if (this.#reader === undefined) throw new CaptureError('empty', 0);
+    this.#reader.end();
+  }
+
+  stop(): Promise<void> {
+    this.#abort.abort();
+    return Promise.resolve();
+  }
+
+  stats(): SourceStats {
+    return this.#stats;
+  }
+
+  verdict(_packetId: number, verdict: number, _options?: VerdictOptions): void {
+    if (verdict === NF_ACCEPT) this.#stats.accepted++;
+    else this.#stats.dropped++;
+  }
+
+  flush(): void {}
+
+  onRecord(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    originalLength: number,
+    linkType: number,
+    seconds: number,
+    micros: number,
+  ): void {
+    this.#frame++;
+    const at = findIp(linkType, bytes, start, end);
+    if (at < 0) return;
+    this.#packet(bytes, at, end, start + Math.max(originalLength, end - start), seconds, micros, 0);
+  }
+
+  onChunkEnd(): void {
+    this.#deliver();
+  }
+
+  /** One IP packet, or what its tunnels hold. `originalEnd` is where its octets ended before any snap length. */
+  #packet(
+    bytes: Buffer,
+    at: number,
+    end: number,
+    originalEnd: number,
+    seconds: number,
+    micros: number,
+    depth: number,
+  ): void {
+    const ip = this.#ip;
+    if (!ip.read(bytes, at, end)) return;
+    if (ip.fragmented) {
+      const whole = this.#defragmenter.add(ip, bytes, end, seconds);
+      if (whole !== undefined) this.#packet(whole, 0, whole.length, whole.length, seconds, micros, depth);
+      return;
+    }
+    const claimed = ip.lengthMissing ? originalEnd : ip.end;
+    const present = Math.min(claimed, end);
+    if (depth < MAX_TUNNELS) {
+      const inner = innerIp(ip, bytes, present);
+      if (inner >= 0) return this.#packet(bytes, inner, present, claimed, seconds, micros, depth + 1);
+    }
+    if (this.#batch.slab !== bytes || this.#batch.full) this.#deliver();
+    const flags = this.#flags | (present < claimed ? FLAG.truncated : 0);
+    this.#batch.add(bytes, ++this.#stats.received, at, present - at, claimed - at, flags, seconds, micros, this.#frame);
+  }
+
+  #deliver(): void {
+    const batch = this.#batch;
+    if (batch.count > 0) {
+      this.#now = batch.lastTime();
+      this.#sink!.onBatch(batch);
+    }
+    batch.count = 0;
+  }
+
+  #write(chunk: Buffer): void {
+    if (this.#reader === undefined) {
+      if (PcapngReader.recognises(chunk)) this.#reader = new PcapngReader(this);
+      else if (PcapReader.recognises(chunk)) this.#reader = new PcapReader(this);
+      else throw new CaptureError(`not a pcap or pcapng capture: it begins with ${describeHead(chunk)}`, 0);
+    }
+    this.#reader.write(chunk);
+  }
+}
+
+class RowBatch implements PacketBatch {
+  slab: Buffer = Buffer.alloc(0);
+  readonly words = new Uint32Array(MAX_ROWS * FIELD.ROW);
+  count = 0;
+
+  get full(): boolean {
+    return this.count === MAX_ROWS;
+  }
+
+  add(
+    slab: Buffer,
+    packetId: number,
+    offset: number,
+    length: number,
+    originalLength: number,
+    flags: number,
+    seconds: number,
+    micros: number,
+    frame: number,
+  ): void {
+    const row = this.count++ * FIELD.ROW;
+    const words = this.words;
+    this.slab = slab;
+    words[row + FIELD.packetId] = packetId;
+    words[row + FIELD.offset] = offset;
+    words[row + FIELD.length] = length;
+    words[row + FIELD.hook] = HOOK.forward;
+    words[row + FIELD.flags] = flags;
+    words[row + FIELD.timeSeconds] = seconds;
+    words[row + FIELD.timeMicros] = micros;
+    words[row + FIELD.originalLength] = originalLength;
+    words[row + FIELD.frame] = frame;
+  }
+
+  /** Microseconds since the epoch. */
+  lastTime(): number {
+    const row = (this.count - 1) * FIELD.ROW;
+    return this.words[row + FIELD.timeSeconds]! * 1_000_000 + this.words[row + FIELD.timeMicros]!;
+  }
+}
+
+function describeHead(chunk: Buffer): string {
+  return `0x${chunk.subarray(0, 4).toString('hex')}`;
+}
+
+const MAX_ROWS = 1024;
+/** Tunnels within tunnels. */
+const MAX_TUNNELS = 8;
