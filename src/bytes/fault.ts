@@ -25,3 +25,8 @@ export function misbehaved(code: string, at: number): Fault {
 export function unsupported(code: string, at: number): Fault {
   return { family: 'unsupported', code, at };
 }
+
+/** Tells a fault from a parsed structure; no structure here has a field of that name. */
+export function isFault(value: object): value is Fault {
+  return 'family' in value;
+}

@@ -59,3 +59,62 @@ export interface Clock {
 export interface EventSink {
   emit(event: FlowEvent): void;
 }
+
+/** What only the whole of a certificate path can tell (RFC 5280 §6, RFC 9525). Plain data: it crosses threads. */
+export interface ExamineRequest {
+  /** DER in wire order, the leaf first. */
+  readonly chain: readonly Uint8Array[];
+  /** Whole certificates that pins give: each may close a path whose root was not sent. */
+  readonly anchors: readonly Uint8Array[];
+  /** Names that the leaf may have to carry. */
+  readonly names: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  /** DER of trusted certificates; empty when trust is not asked for. */
+  readonly trust: readonly Uint8Array[];
+}
+
+export interface ChainFacts {
+  /** Indexes into `chain` of certificates on a verified path from the leaf, the leaf included. */
+  readonly onPath: readonly number[];
+  /** Those of `anchors` that close a verified path from the leaf, by index. */
+  readonly anchorsOnPath: readonly number[];
+  /** Those of `names` that the leaf carries (RFC 9525). */
+  readonly namesMatched: readonly string[];
+  readonly leafValidAt: boolean;
+  readonly trusted: boolean;
+}
+
+/** Judges paths off the packet thread; `done` may be called before `examine` returns, and is called at most once. */
+export interface ChainExaminer {
+  examine(request: ExamineRequest, done: (facts: ChainFacts) => void): void;
+}
+
+/** A signature that shows who chose a handshake's parameters (RFC 5246 §7.4.3). */
+export interface ServerKeyExchangeProof {
+  /** The leaf's SubjectPublicKeyInfo. */
+  readonly spki: Uint8Array;
+  readonly version: number;
+  /** SignatureScheme; 0 before TLS 1.2, where the key implies it. */
+  readonly scheme: number;
+  /** client_random ‖ server_random ‖ params. */
+  readonly signed: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** False for anything but a signature that verifies; never throws. */
+export type ProofVerifier = (proof: ServerKeyExchangeProof) => boolean;
+
+/** Recognises what may come before TLS on a stream; fed in stream order, in any pieces, which it copies if it keeps. */
+export interface Preamble {
+  client(bytes: Uint8Array): PreambleProgress;
+  server(bytes: Uint8Array): PreambleProgress;
+  /** Known once the dialogue has shown it. */
+  readonly protocol: string | null;
+}
+
+export type PreambleProgress =
+  | { readonly state: 'preamble' }
+  /** From `consumed` octets of this piece on, this direction speaks TLS. */
+  | { readonly state: 'tls'; readonly consumed: number }
+  | { readonly state: 'foreign' };

@@ -12,7 +12,8 @@ export interface CompiledVerdict {
   readonly connmark: { readonly value: number; readonly mask: number } | null;
 }
 
-export type PinKind = 'cert-sha1' | 'cert-sha256' | 'spki-sha256' | 'key' | 'cert' | 'spki';
+export type PinKind =
+  'cert-sha1' | 'cert-sha256' | 'cert-sha512' | 'spki-sha256' | 'spki-sha512' | 'key' | 'cert' | 'spki';
 export type PinPlace = 'leaf' | 'ca' | 'path' | 'any';
 
 export interface CompiledPin {
@@ -112,6 +113,10 @@ export interface CompiledRule {
 export interface CompiledList {
   readonly id: string;
   readonly writable: boolean;
+  /** Absolute path of the file that the entries came from and are written back to; null when there is none. */
+  readonly file: string | null;
+  /** What bare digests in the file and at run time are; null: told by their length, where it tells. */
+  readonly kind: 'cert-sha1' | 'cert-sha256' | 'spki-sha256' | null;
   /** Pins without place or date: any presented certificate is compared. */
   readonly entries: readonly CompiledPin[];
 }

@@ -1,0 +1,47 @@
+/* System calls that Node does not offer: see process.h. */
+#include "process.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int process_set_mark(int fd, uint32_t mark)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0 ? errno : 0;
+}
+
+bool process_has_capability(unsigned capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3, .pid = 0 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	memset(data, 0, sizeof data);
+	if (capability >= 32 * _LINUX_CAPABILITY_U32S_3 || syscall(SYS_capget, &header, data) < 0)
+		return false;
+	return (data[capability / 32].effective >> (capability % 32)) & 1u;
+}
+
+int process_notify(const char *path, const char *message, size_t length)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t octets = strlen(path);
+	if ((path[0] != '/' && path[0] != '@') || octets < 2)
+		return EINVAL;
+	if (octets > sizeof address.sun_path)
+		return ENAMETOOLONG;
+	memcpy(address.sun_path, path, octets);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errno;
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + octets);
+	ssize_t sent = sendto(fd, message, length, MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+	int error = sent < 0 ? errno : 0;
+	close(fd);
+	return error;
+}

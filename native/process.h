@@ -1,0 +1,18 @@
+/* What the program needs of Linux beside the queue, and Node does not offer. Plain system calls, no state. */
+#ifndef TLSPIN_PROCESS_H
+#define TLSPIN_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* SO_MARK on a socket: 0 or an errno. */
+int process_set_mark(int fd, uint32_t mark);
+
+/* Whether the calling thread has a capability (CAP_* of linux/capability.h) in its effective set. */
+bool process_has_capability(unsigned capability);
+
+/* One datagram to the service manager (sd_notify(3)); `path` is $NOTIFY_SOCKET, '@' for the abstract namespace. 0 or an errno. */
+int process_notify(const char *path, const char *message, size_t length);
+
+#endif

@@ -1,0 +1,480 @@
+/**
+ * One connection between its SYN and its decision: takes its segments in any order, feeds both streams to the
+ * inspection, and answers or holds each packet so that nothing becomes contiguous for the client past the decision
+ * before the decision. The ruling is the judge's; carrying a denial out is Denial's.
+ *
+ *   opening ──client's ACK──▶ inspecting ──accept──▶ accepting ──client ACKs past the decision──▶ accepted (mark)
+ *                                  └───────deny───▶ denying ───both ends know─────────────────▶ denied   (mark)
+ */
+import { copyHeaders } from '../packet/rewrite.ts';
+import { TCP_FLAG } from '../packet/tcp.ts';
+import type { Limits } from '../pins/limits.ts';
+import type { FlowSubject } from '../pins/snapshot.ts';
+import type { KeptKey } from '../tcp/flow-table.ts';
+import { HalfStream, SEGMENT, type SegmentOutcome, type StreamConsumer } from '../tcp/half-stream.ts';
+import type { PagePool } from '../tcp/page-pool.ts';
+import { TimestampCheck } from '../tcp/timestamps.ts';
+import { alertFor } from './alert.ts';
+import { Denial, type Vehicle } from './denial.ts';
+import { type HeldPacket, HeldPackets } from './held.ts';
+import type { Inspection } from './inspection.ts';
+import type { Judge } from './judge.ts';
+import { type Opened, Opening } from './opening.ts';
+import type { PacketContext } from './packet-context.ts';
+import type { MarkChange } from './ports.ts';
+import type { Marks } from './marks.ts';
+
+/** What a connection asks of the engine. */
+export interface ConnectionHost {
+  readonly limits: Limits;
+  readonly pool: PagePool;
+  readonly marks: Marks;
+  readonly live: boolean;
+  accept(packetId: number, connmark?: MarkChange): void;
+  drop(packetId: number, connmark?: MarkChange): void;
+  replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void;
+  /** False when the queue holds as many packets as it may. */
+  mayHold(): boolean;
+  onHeld(connection: Connection): void;
+  onReleased(count: number): void;
+  /** The ruling is there. Called once. */
+  onDecided(connection: Connection): void;
+  count(limit: keyof Limits): void;
+}
+
+export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
+
+export class Connection {
+  readonly id: number;
+  readonly key: KeptKey;
+  /** Value of `FlowKey.forward` for packets that the client sends. */
+  readonly clientForward: boolean;
+  readonly subject: FlowSubject;
+  readonly judge: Judge;
+  readonly frame: number;
+  lastSeen: number;
+  /** When the client began to speak TLS. */
+  begunAt = Infinity;
+  phase: Phase = 'opening';
+  /** A newer SYN of the same endpoints, which counts only once the server answers it. */
+  successor: Connection | undefined;
+  readonly opening = new Opening();
+  readonly held = new HeldPackets();
+  closedSides = 0;
+  readonly #host: ConnectionHost;
+  readonly #inspection: Inspection;
+  readonly #timestamps = new TimestampCheck();
+  #inIfindex = 0;
+  #client: HalfStream | undefined;
+  #server: HalfStream | undefined;
+  #denial: Denial | undefined;
+  /** Server octets below this offset have been let go to the client without a gap. */
+  #delivered = 0;
+  /** Whether a record began where the delivered octets end, when something followed them. */
+  #boundaryAtDelivered = false;
+  /** Client octets below this offset have been let go to the server without a gap. */
+  #forwarded = 0;
+  /** The first flight waits as a whole, so that an alert can take its place. */
+  #holdsAhead = false;
+  #mayHoldAhead = true;
+  #lastServerOctet = 0;
+  #decisionPoint = Infinity;
+
+  constructor(
+    host: ConnectionHost,
+    identity: { id: number; key: KeptKey; clientForward: boolean; subject: FlowSubject; now: number; frame: number },
+    judge: Judge,
+    inspection: Inspection,
+  ) {
+    this.#host = host;
+    this.id = identity.id;
+    this.key = identity.key;
+    this.clientForward = identity.clientForward;
+    this.subject = identity.subject;
+    this.lastSeen = identity.now;
+    this.frame = identity.frame;
+    this.judge = judge;
+    this.#inspection = inspection;
+  }
+
+  get inspection(): Inspection {
+    return this.#inspection;
+  }
+
+  get isOpen(): boolean {
+    return this.#client !== undefined;
+  }
+
+  /** Octets of memory that copies of this connection's streams use. */
+  get bufferedBytes(): number {
+    return (this.#client?.bufferedBytes ?? 0) + (this.#server?.bufferedBytes ?? 0);
+  }
+
+  /** A segment that is not a SYN, from the client. */
+  onClientPacket(p: PacketContext): void {
+    this.lastSeen = p.time;
+    if (this.#client === undefined && !this.#open(p)) {
+      // RFC 9293 §3.10.7.3: a client refuses a SYN/ACK that it did not ask for with a reset.
+      return p.tcp.has(TCP_FLAG.rst) ? this.#host.accept(p.packetId) : this.#host.drop(p.packetId);
+    }
+    // Only the interface of the SYN leads to the client; anybody can write its address into a packet.
+    if (this.#host.live && p.inIfindex !== this.#inIfindex) return this.#host.drop(p.packetId);
+    switch (this.phase) {
+      case 'accepted':
+        return this.#acceptFromClient(p);
+      case 'denying':
+        return this.#denyTowardsServer(p);
+      case 'denied':
+        return this.#host.drop(p.packetId, this.#denyMark());
+      case 'opening':
+      case 'inspecting':
+      case 'accepting':
+        return this.#inspectClient(p);
+      default:
+        return this.phase satisfies never;
+    }
+  }
+
+  /** A segment that is not a SYN, from the server. */
+  onServerPacket(p: PacketContext): void {
+    this.lastSeen = p.time;
+    if (this.#server === undefined) {
+      // Until the client has answered the SYN/ACK nobody knows where its stream begins.
+      const opened = this.#host.live ? undefined : this.opening.latest;
+      if (opened === undefined) {
+        const isBare = p.tcp.dataLength === 0;
+        return isBare ? this.#host.accept(p.packetId) : this.#host.drop(p.packetId);
+      }
+      this.#start(opened);
+    }
+    switch (this.phase) {
+      case 'accepted':
+        return this.#host.accept(p.packetId);
+      case 'denying':
+        return this.#denyTowardsClient(p.packetId, vehicleOf(p));
+      case 'denied':
+        return this.#host.drop(p.packetId, this.#denyMark());
+      case 'opening':
+      case 'inspecting':
+      case 'accepting':
+        return this.#inspectServer(p);
+      default:
+        return this.phase satisfies never;
+    }
+  }
+
+  /** Begins without a SYN: a capture that starts in the middle. */
+  openAt(clientFirst: number, serverFirst: number): void {
+    this.#start({ inIfindex: 0, clientFirst, serverFirst, earlyOctets: new Uint8Array(0) });
+  }
+
+  /** An answer from outside has come for the judge. */
+  onSettled(now: number): void {
+    if (this.phase !== 'inspecting') return;
+    if (this.judge.ruling !== undefined) this.#applyRuling(now);
+    else if (!this.judge.waiting && !this.#holdsAhead) this.#release(now);
+  }
+
+  /** When `onTime` wants to be called, in microseconds. */
+  deadline(): number {
+    const { heldAheadTime, holdTime } = this.#host.limits;
+    if (this.held.count === 0) return Infinity;
+    if (this.#holdsAhead && !this.judge.waiting) return this.#lastServerOctet + heldAheadTime * 1000;
+    return this.held.since + holdTime * 1000;
+  }
+
+  onTime(now: number): void {
+    if (now < this.deadline()) return;
+    if (this.judge.waiting) {
+      this.#host.count('holdTime');
+      this.judge.settleBy('overload', 'overload', 'hold-time');
+      return this.#applyRuling(now);
+    }
+    this.#stopHoldingAhead(now);
+  }
+
+  /** The handshake took too long. */
+  onHandshakeTimeout(now: number): void {
+    if (this.phase !== 'inspecting' && this.phase !== 'opening') return;
+    this.judge.settleBy('incomplete', 'incomplete');
+    this.#applyRuling(now);
+  }
+
+  /** Answers everything that waits, and forgets the streams. */
+  abandon(now: number): void {
+    for (const packet of this.held.takeAll(now)) this.#drop(packet);
+    this.#client?.release();
+    this.#server?.release();
+  }
+
+  #open(p: PacketContext): boolean {
+    if (!p.tcp.has(TCP_FLAG.ack)) return false;
+    const { seq, ack } = p.tcp;
+    const { live } = this.#host;
+    const opened = this.opening.select(seq, ack, live ? p.inIfindex : undefined);
+    if (opened === undefined && live) return false;
+    // Of a capture of one direction the client's own numbers are all that there is.
+    if (opened === undefined && this.opening.latest === undefined) this.openAt(seq, ack);
+    else this.#start(opened ?? this.opening.latest!);
+    return true;
+  }
+
+  #start(opened: Opened): void {
+    const { pool, limits } = this.#host;
+    this.#inIfindex = opened.inIfindex;
+    this.#client = new HalfStream(opened.clientFirst, pool, limits);
+    this.#server = new HalfStream(opened.serverFirst, pool, limits);
+    this.phase = 'inspecting';
+    if (opened.earlyOctets.length > 0) {
+      this.#client.accept(opened.clientFirst, opened.earlyOctets, 0, opened.earlyOctets.length, this.#feedClient);
+      this.#forwarded = this.#client.next;
+    }
+  }
+
+  readonly #feedClient = (bytes: Uint8Array, start: number, end: number): void =>
+    this.#inspection.feedClient(bytes, start, end);
+  readonly #feedServer = (bytes: Uint8Array, start: number, end: number): void =>
+    this.#inspection.feedServer(bytes, start, end);
+
+  #inspectClient(p: PacketContext): void {
+    const { tcp } = p;
+    const client = this.#client!;
+    const server = this.#server!;
+    const inOrder = !tcp.has(TCP_FLAG.ack) || server.acknowledge(tcp.ack);
+    if (!this.#host.live) return this.#watch(p, client, this.#feedClient);
+    if (!inOrder && this.phase === 'inspecting') {
+      // It has octets that never came by: one direction takes another way, and nothing here can be sure.
+      this.judge.settleBy('incomplete', 'incomplete', 'tcp.unseen-octets');
+    }
+    if (tcp.dataLength > 0 && this.phase === 'inspecting' && this.judge.ruling === undefined) {
+      const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#feedClient);
+      if (outcome === SEGMENT.refused) return this.#refuse(p);
+      if (outcome === SEGMENT.conflict) {
+        this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.client.conflict');
+        if (!this.#denies()) return this.#host.drop(p.packetId);
+      } else if (client.next > this.#host.limits.bytesPerDirection && this.judge.ruling === undefined) {
+        this.#host.count('bytesPerDirection');
+        this.judge.settleBy('parseError', 'limit', 'tcp.client.bytes');
+      }
+    }
+    if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time);
+    if (this.#is('denying')) return this.#denyTowardsServer(p);
+    if (this.#is('denied')) return this.#host.drop(p.packetId, this.#denyMark());
+    this.#holdsAhead = this.#mayHoldAhead && this.judge.mayDeny;
+    this.#forwarded = Math.max(this.#forwarded, client.next);
+    this.#acceptFromClient(p);
+  }
+
+  /** The accept mark goes with a packet of the client's that acknowledges everything that the decision rests on. */
+  #acceptFromClient(p: PacketContext): void {
+    const { tcp } = p;
+    const covers = tcp.has(TCP_FLAG.ack) && this.#server!.offsetOf(tcp.ack) >= this.#decisionPoint;
+    const isReady = this.phase === 'accepted' || (this.phase === 'accepting' && covers && !this.judge.awaitsTickets);
+    if (!isReady) return this.#host.accept(p.packetId);
+    if (this.phase === 'accepting') this.#settle('accepted');
+    this.#host.accept(p.packetId, this.#host.marks.accept(this.judge.ruling!.connmark));
+  }
+
+  #inspectServer(p: PacketContext): void {
+    const { tcp } = p;
+    const server = this.#server!;
+    if (tcp.has(TCP_FLAG.ack)) this.#client!.acknowledge(tcp.ack);
+    if (!this.#host.live) return this.#watch(p, server, this.#feedServer);
+    if (tcp.dataLength === 0) return this.#host.accept(p.packetId);
+    const offset = server.offsetOf(tcp.seq);
+    if (this.phase === 'accepting' && offset >= this.#decisionPoint && !this.judge.awaitsTickets) {
+      return this.#host.accept(p.packetId);
+    }
+    if (!this.#isFresh(p, offset)) return this.#host.drop(p.packetId);
+    if (server.next === this.#delivered) this.#boundaryAtDelivered = this.#inspection.serverAtBoundary;
+    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#feedServer);
+    if (outcome === SEGMENT.stale) return this.#host.accept(p.packetId);
+    if (outcome === SEGMENT.refused) return this.#refuse(p);
+    if (outcome === SEGMENT.conflict) return this.#onServerConflict(p);
+    if (outcome !== SEGMENT.duplicate) this.#lastServerOctet = p.time;
+    if (server.next > this.#host.limits.bytesPerDirection && this.judge.ruling === undefined) {
+      this.#host.count('bytesPerDirection');
+      this.judge.settleBy('parseError', 'limit', 'tcp.server.bytes');
+    }
+    this.#answerServer(p, offset, outcome);
+  }
+
+  #answerServer(p: PacketContext, offset: number, outcome: SegmentOutcome): void {
+    if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time, p);
+    if (this.#is('denying') || this.#is('denied')) return;
+    if (this.#is('accepting')) return this.#host.accept(p.packetId);
+    const end = offset + p.tcp.dataLength;
+    const isWaiting = this.judge.waiting && end > this.#delivered;
+    if (isWaiting || this.#holdsAhead) {
+      const isRepeated = outcome === SEGMENT.duplicate && this.held.covers(offset, end);
+      // The copy that waits stands for it.
+      if (isRepeated && isWaiting) return this.#host.drop(p.packetId);
+      if (!isRepeated) return this.#hold(p, offset, end);
+      this.#stopHoldingAhead(p.time);
+    }
+    this.#delivered = this.#server!.next;
+    this.#host.accept(p.packetId);
+  }
+
+  /** Past the limits of the first flight everything but what completes the decision goes; beyond the others it is dropped. */
+  #hold(p: PacketContext, start: number, end: number): void {
+    const { limits } = this.#host;
+    if (this.held.count >= limits.heldPackets || !this.#host.mayHold()) {
+      this.#host.count('heldPackets');
+      return this.#host.drop(p.packetId);
+    }
+    this.held.add({ packetId: p.packetId, headers: copyHeaders(p.ip, p.tcp), isGso: p.isGso, start, end }, p.time);
+    this.#host.onHeld(this);
+    const isFull = this.held.count >= limits.heldAheadPackets || this.held.bytes > limits.heldAheadBytes;
+    if (isFull && this.#holdsAhead && !this.judge.waiting) this.#stopHoldingAhead(p.time);
+  }
+
+  #stopHoldingAhead(now: number): void {
+    this.#holdsAhead = false;
+    this.#mayHoldAhead = false;
+    this.#release(now);
+  }
+
+  #release(now: number): void {
+    const packets = this.held.takeAll(now);
+    if (packets.length === 0) return;
+    this.#delivered = this.#server!.next;
+    for (const packet of packets) this.#host.accept(packet.packetId);
+    this.#host.onReleased(packets.length);
+  }
+
+  /** `p` is the server's packet that brought the decision, if one did: it is answered here only by a denial. */
+  #applyRuling(now: number, p?: PacketContext): void {
+    if (!this.#denies()) {
+      this.phase = 'accepting';
+      this.#decisionPoint = this.#server?.next ?? 0;
+      this.#server?.keepUntil(this.#decisionPoint);
+      this.#release(now);
+      return this.#host.onDecided(this);
+    }
+    this.#startDenial(now, p);
+    this.#host.onDecided(this);
+  }
+
+  #startDenial(now: number, p: PacketContext | undefined): void {
+    const ruling = this.judge.ruling!;
+    const held = this.held.takeAll(now);
+    if (held.length > 0) this.#host.onReleased(held.length);
+    if (ruling.action === 'drop' || this.#server === undefined) {
+      for (const packet of held) this.#drop(packet);
+      if (p !== undefined) this.#host.drop(p.packetId, this.#denyMark());
+      return this.#settle('denied');
+    }
+    const atBoundary =
+      this.#server.next === this.#delivered ? this.#inspection.serverAtBoundary : this.#boundaryAtDelivered;
+    const canRead = ruling.action === 'tls-alert' && atBoundary && this.#inspection.begun;
+    this.#denial = new Denial({
+      alert: canRead ? alertFor(ruling.reason, this.#inspection.recordVersion) : null,
+      clientNext: this.#server.seqOf(this.#delivered),
+      serverNext: this.#client!.seqOf(this.#forwarded),
+    });
+    this.phase = 'denying';
+    for (const packet of held) {
+      if (this.#denial.owed) this.#denyTowardsClient(packet.packetId, vehicleOfHeld(packet));
+      else this.#drop(packet);
+    }
+    if (p === undefined) return;
+    if (this.#denial.owed) this.#denyTowardsClient(p.packetId, vehicleOf(p));
+    else this.#host.drop(p.packetId);
+  }
+
+  #denyTowardsClient(packetId: number, vehicle: Vehicle): void {
+    const { payload } = this.#denial!.onPacketToClient(vehicle);
+    if (payload === null) this.#host.drop(packetId);
+    else this.#host.replace(packetId, payload);
+  }
+
+  #denyTowardsServer(p: PacketContext): void {
+    const { payload, done } = this.#denial!.onPacketToServer(vehicleOf(p));
+    if (payload === null) return this.#host.drop(p.packetId);
+    this.#host.replace(p.packetId, payload, done ? this.#denyMark() : undefined);
+    if (done) this.#settle('denied');
+  }
+
+  /** A capture: nothing can be held back, so a packet only adds to what is shown. */
+  #watch(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
+    const { tcp } = p;
+    this.#host.accept(p.packetId);
+    if (tcp.dataLength === 0 || this.#inspection.done) return;
+    if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
+      this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');
+    }
+    // Where only one direction was captured nothing is ever acknowledged.
+    const { bytesPerDirection } = this.#host.limits;
+    if (stream.next - stream.acked > bytesPerDirection) stream.acknowledge(stream.seqOf(stream.next));
+    if (stream.next > bytesPerDirection) this.judge.settleBy('parseError', 'limit', 'tcp.bytes');
+  }
+
+  #onServerConflict(p: PacketContext): void {
+    if (this.phase === 'inspecting') {
+      this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.server.conflict');
+      if (this.#denies()) return this.#applyRuling(p.time, p);
+    }
+    this.#host.drop(p.packetId);
+  }
+
+  #refuse(p: PacketContext): void {
+    this.#host.count('outOfOrderBytes');
+    this.#host.drop(p.packetId);
+  }
+
+  /** RFC 7323 §5.3: what the receiver would drop for its age does not count. */
+  #isFresh(p: PacketContext, offset: number): boolean {
+    const { tcp } = p;
+    if (!tcp.hasTimestamps) return true;
+    if (!this.#timestamps.acceptable(tcp.tsVal)) return false;
+    this.#timestamps.record(tcp.tsVal, offset <= this.#server!.acked);
+    return true;
+  }
+
+  #settle(phase: 'accepted' | 'denied'): void {
+    this.phase = phase;
+    this.#client!.release();
+    this.#server!.release();
+    this.#denial = undefined;
+  }
+
+  #drop(packet: HeldPacket): void {
+    this.#host.drop(packet.packetId);
+  }
+
+  #denyMark(): MarkChange {
+    return this.#host.marks.deny(this.judge.ruling?.connmark ?? null);
+  }
+
+  /** For where a call may have changed the phase behind the compiler's back. */
+  #is(phase: Phase): boolean {
+    return this.phase === phase;
+  }
+
+  #denies(): boolean {
+    return this.judge.ruling !== undefined && this.judge.ruling.action !== 'accept';
+  }
+}
+
+function vehicleOf(p: PacketContext): Vehicle {
+  return {
+    headers: copyHeaders(p.ip, p.tcp),
+    isGso: p.isGso,
+    dataLength: p.tcp.dataLength,
+    ack: p.tcp.ack,
+    flags: p.tcp.flags,
+  };
+}
+
+function vehicleOfHeld(packet: HeldPacket): Vehicle {
+  const { headers } = packet;
+  const view = new DataView(headers.tcp.buffer, headers.tcp.byteOffset);
+  return {
+    headers,
+    isGso: packet.isGso,
+    dataLength: packet.end - packet.start,
+    ack: view.getUint32(8),
+    flags: headers.tcp[13]!,
+  };
+}

@@ -1,0 +1,27 @@
+/** What the engine counts. Invariant: received = accepted + dropped + held. */
+import { LIMIT_DEFAULTS, type LimitName } from '../pins/limits.ts';
+
+export class Counters {
+  received = 0;
+  accepted = 0;
+  dropped = 0;
+  /** Packets that ever waited. */
+  held = 0;
+  /** Accepted with another content: alerts, resets, probes. */
+  rewritten = 0;
+  /** Packets of connections that nobody knows. */
+  midstream = 0;
+  /** How often each limit was reached. */
+  readonly limits: Record<LimitName, number> = zeroLimits();
+  /** Packets that no receiver should take, by code. */
+  readonly refused = new Map<string, number>();
+
+  refuse(code: string): void {
+    this.refused.set(code, (this.refused.get(code) ?? 0) + 1);
+  }
+}
+
+function zeroLimits(): Record<LimitName, number> {
+  const names = Object.keys(LIMIT_DEFAULTS) as LimitName[];
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<LimitName, number>;
+}

@@ -1,0 +1,96 @@
+/**
+ * Carries a denial out over the flow's own packets, until both ends know: a packet towards the client becomes the alert
+ * (or a reset), the client's answer becomes the reset to the server, and with it goes the deny mark. Where no packet
+ * comes, one is elicited. Knows TCP's manners; why the flow is denied is not its business.
+ *
+ *   owed ──packet to the client──▶ told ──client's ACK, FIN or RST──▶ done (mark; the kernel drops the rest)
+ *     ▲ client's packets become probes      │ server's packets: told again (the alert may have been lost)
+ */
+import { type SegmentHeaders, rewriteSegment } from '../packet/rewrite.ts';
+import { TCP_FLAG } from '../packet/tcp.ts';
+import { seqAdd, seqDiff } from '../tcp/sequence.ts';
+
+/** A packet of the flow that may be rewritten. */
+export interface Vehicle {
+  readonly headers: SegmentHeaders;
+  /** NFQA_SKB_GSO: one made shorter is lost, so it can carry only something of its own length. */
+  readonly isGso: boolean;
+  readonly dataLength: number;
+  readonly ack: number;
+  readonly flags: number;
+}
+
+export interface DenialPlan {
+  /** The alert record, or null for a reset. */
+  readonly alert: Uint8Array | null;
+  /** What the client expects next: RCV.NXT of its side. */
+  readonly clientNext: number;
+  /** What the server expects next. */
+  readonly serverNext: number;
+}
+
+/** What becomes of one packet: its replacement, or null when it is dropped. */
+export interface DenialStep {
+  readonly payload: Uint8Array | null;
+  /** The last step: both ends know, the deny mark may be written. */
+  readonly done: boolean;
+}
+
+export class Denial {
+  readonly #plan: DenialPlan;
+  #told = 0;
+
+  constructor(plan: DenialPlan) {
+    this.#plan = plan;
+  }
+
+  /** True until a packet has carried the news towards the client. */
+  get owed(): boolean {
+    return this.#told === 0;
+  }
+
+  onPacketToClient(vehicle: Vehicle): DenialStep {
+    const { alert, clientNext } = this.#plan;
+    if (alert !== null) {
+      this.#told++;
+      const payload = vehicle.isGso ? repeat(alert, vehicle.dataLength) : alert;
+      return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.psh | TCP_FLAG.ack, payload);
+    }
+    if (vehicle.isGso) return DROP;
+    this.#told++;
+    // A client that has had its reset answers a bare ACK with a reset of its own, which tells the server.
+    if (this.#told > RESETS_BEFORE_ACK) return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.ack, NOTHING);
+    return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.rst | TCP_FLAG.ack, NOTHING);
+  }
+
+  onPacketToServer(vehicle: Vehicle): DenialStep {
+    const { alert, clientNext, serverNext } = this.#plan;
+    const isReset = (vehicle.flags & TCP_FLAG.rst) !== 0;
+    const hasRead = alert !== null && seqDiff(vehicle.ack, seqAdd(clientNext, alert.length)) >= 0;
+    const isClosing = (vehicle.flags & TCP_FLAG.fin) !== 0 && !this.owed;
+    if (isReset || (!this.owed && (hasRead || (alert !== null && isClosing)))) {
+      // A super-packet cannot become a reset; the client sends another.
+      if (vehicle.isGso) return DROP;
+      return { ...step(vehicle, serverNext, clientNext, TCP_FLAG.rst | TCP_FLAG.ack, NOTHING), done: true };
+    }
+    if (vehicle.isGso) return DROP;
+    // RFC 9293 §3.10.7.4: a segment before the window is answered with an ACK, and that is a packet to the client.
+    return step(vehicle, seqAdd(serverNext, -1), clientNext, TCP_FLAG.ack, NOTHING);
+  }
+}
+
+function step(vehicle: Vehicle, seq: number, ack: number, flags: number, payload: Uint8Array): DenialStep {
+  const keepOptions = (flags & TCP_FLAG.rst) === 0;
+  return { payload: rewriteSegment(vehicle.headers, { seq, ack, flags, payload, keepOptions }), done: false };
+}
+
+/** `record` over and over, to exactly `length` octets. */
+function repeat(record: Uint8Array, length: number): Uint8Array {
+  const out = new Uint8Array(length);
+  for (let at = 0; at < length; at++) out[at] = record[at % record.length]!;
+  return out;
+}
+
+const DROP: DenialStep = { payload: null, done: false };
+const NOTHING = new Uint8Array(0);
+const RESETS_BEFORE_ACK = 2;

@@ -1,0 +1,476 @@
+/**
+ * Packets in, verdicts out: parses headers, refuses what no receiver would take, finds the connection, and gives every
+ * packet exactly one verdict or has it held. Owns the table of connections, its bounds and its clocks. What a connection
+ * does with its segments is connection.ts; what is decided is judge.ts.
+ */
+import { randomBytes } from 'node:crypto';
+import { NF_ACCEPT, NF_DROP, type PacketBatch } from '../packet/batch.ts';
+import { tcpChecksumFits } from '../packet/checksum.ts';
+import { IP } from '../packet/ip.ts';
+import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
+import { PROTOCOL_TCP, TCP_FLAG } from '../packet/tcp.ts';
+import type { Limits } from '../pins/limits.ts';
+import type { Policy } from '../pins/policy.ts';
+import { type FlowSubject, PinsetSnapshot } from '../pins/snapshot.ts';
+import { FlowKey } from '../tcp/flow-key.ts';
+import { FlowTable } from '../tcp/flow-table.ts';
+import { PagePool } from '../tcp/page-pool.ts';
+import { Connection, type ConnectionHost } from './connection.ts';
+import { Counters } from './counters.ts';
+import { verdictEvent } from './flow-record.ts';
+import { Inspection } from './inspection.ts';
+import { Judge, type JudgeContext } from './judge.ts';
+import { Marks } from './marks.ts';
+import { PacketContext } from './packet-context.ts';
+import { startsMidStream } from './pick-up.ts';
+import type {
+  ChainExaminer,
+  Clock,
+  EventSink,
+  MarkChange,
+  PacketSink,
+  Preamble,
+  ProofVerifier,
+  VerdictSink,
+} from './ports.ts';
+import { SessionMemory } from './sessions.ts';
+
+export interface EngineOptions {
+  readonly policy: Policy;
+  readonly verdicts: VerdictSink;
+  readonly events: EventSink;
+  readonly clock: Clock;
+  readonly examiner: ChainExaminer;
+  readonly proves: ProofVerifier;
+  readonly openPreamble: () => Preamble;
+  /** False for captures: nothing is held or denied, connections are picked up in their middle, records come at the end. */
+  readonly live: boolean;
+}
+
+export class Engine implements PacketSink {
+  readonly counters = new Counters();
+  readonly #options: EngineOptions;
+  readonly #packet = new PacketContext();
+  readonly #key = new FlowKey(randomBytes(4).readInt32LE());
+  readonly #pool = new PagePool();
+  readonly #sessions = new SessionMemory(SESSIONS);
+  readonly #table: FlowTable<Connection>;
+  /** By age, for what ends by time: before the ClientHello, during the handshake, and after the decision. */
+  readonly #opening = new Set<Connection>();
+  readonly #inspecting = new Set<Connection>();
+  readonly #decided = new Set<Connection>();
+  readonly #holding = new Set<Connection>();
+  #snapshot: PinsetSnapshot;
+  #marks: Marks;
+  #held = 0;
+  #nextId = 1;
+  readonly #host: ConnectionHost;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#snapshot = new PinsetSnapshot(options.policy);
+    this.#marks = new Marks(options.policy.connmark);
+    this.#table = new FlowTable(options.policy.limits.flows);
+    this.#host = this.#makeHost();
+  }
+
+  get heldPackets(): number {
+    return this.#held;
+  }
+
+  get flows(): number {
+    return this.#table.count;
+  }
+
+  onBatch(batch: PacketBatch): void {
+    for (let index = 0; index < batch.count; index++) this.#onPacket(batch, index);
+    this.#options.verdicts.flush();
+  }
+
+  /** Does what is due. Microseconds until it wants to be called again; Infinity when nothing waits. */
+  tick(): number {
+    const now = this.#options.clock.now();
+    for (const connection of this.#holding) connection.onTime(now);
+    this.#expire(now);
+    this.#options.verdicts.flush();
+    let next = Infinity;
+    for (const connection of this.#holding) next = Math.min(next, connection.deadline() - now);
+    return this.#table.count > 0 ? Math.max(0, Math.min(next, SECOND)) : next;
+  }
+
+  /** Undecided connections are judged by the new policy from now on; decided ones keep their decision. */
+  replacePolicy(policy: Policy): void {
+    this.#snapshot = new PinsetSnapshot(policy);
+    this.#marks = new Marks(policy.connmark);
+    this.#sessions.clear();
+    for (const connections of [this.#opening, this.#inspecting]) {
+      for (const connection of connections) connection.judge.reselect();
+    }
+  }
+
+  /** Answers every held packet and reports every connection that is still open. */
+  finish(): void {
+    const now = this.#options.clock.now();
+    for (const connections of [this.#opening, this.#inspecting, this.#decided]) {
+      for (const connection of [...connections]) this.#forget(connection, now);
+    }
+    this.#options.verdicts.flush();
+  }
+
+  #onPacket(batch: PacketBatch, index: number): void {
+    const p = this.#packet;
+    const outcome = p.read(batch, index);
+    this.counters.received++;
+    if (outcome !== IP.ok || p.isTruncated) return this.#refuse('packet.ip', p.packetId);
+    if (p.ip.protocol !== PROTOCOL_TCP) return this.#accept(p.packetId);
+    const { ip, tcp } = p;
+    if (!tcp.parse(ip)) return this.#refuse('packet.tcp', p.packetId);
+    if (p.isChecksumReady && !tcpChecksumFits(ip)) return this.#refuse('packet.checksum', p.packetId);
+    if (p.ctid === 0) this.#key.setEndpoints(ip, tcp);
+    else this.#key.setConntrack(p.ctid, p.isConntrackReply);
+    const connection = this.#table.find(this.#key);
+    if (tcp.has(TCP_FLAG.syn)) return this.#onSyn(p, connection);
+    if (this.#options.live && isUnacceptable(p)) return this.#refuse('packet.segment', p.packetId);
+    if (connection === undefined) return this.#onUnknown(p);
+    if (this.#key.forward === connection.clientForward) connection.onClientPacket(p);
+    else connection.onServerPacket(p);
+    this.#refresh(connection, p);
+  }
+
+  #onSyn(p: PacketContext, connection: Connection | undefined): void {
+    const { tcp } = p;
+    // RFC 9293 §3.10.7: no sender sets SYN with FIN or RST.
+    if (tcp.has(TCP_FLAG.fin | TCP_FLAG.rst)) return this.#refuse('packet.flags', p.packetId);
+    if (tcp.has(TCP_FLAG.ack)) return this.#onSynAck(p, connection);
+    if (connection === undefined) return this.#onNewSyn(p);
+    if (this.#key.forward !== connection.clientForward) {
+      // A simultaneous open, or an old connection turned round: who is the client would be anybody's guess.
+      if (this.#options.live && !isOver(connection)) return this.#refuse('tcp.simultaneous-open', p.packetId);
+      this.#forget(connection, p.time);
+      return this.#onNewSyn(p);
+    }
+    if (!this.#options.live && connection.isOpen && !connection.opening.knowsSyn(tcp.seq)) {
+      // Of a capture of one direction no SYN/ACK will tell that the connection is new.
+      this.#forget(connection, p.time);
+      return this.#onNewSyn(p);
+    }
+    let target = connection;
+    if (connection.isOpen) target = connection.successor ??= this.#newConnection(p);
+    const taken = target.opening.onSyn({ seq: tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
+    if (!taken) return this.#refuse('tcp.syn.too-many', p.packetId);
+    this.#accept(p.packetId);
+  }
+
+  #onNewSyn(p: PacketContext): void {
+    if (this.#table.full && !this.#makeRoom(p.time)) return this.#overload(p);
+    const connection = this.#newConnection(p);
+    connection.opening.onSyn({ seq: p.tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
+    this.#table.set(this.#key, connection);
+    this.#opening.add(connection);
+    // A mark that an earlier connection left stays until the server answers: anybody can forge a SYN.
+    const isUnmarked = !p.hasConnmark || this.#marks.stateOf(p.connmark) === 'none';
+    this.#accept(p.packetId, isUnmarked ? this.#marks.pending : undefined);
+  }
+
+  #onSynAck(p: PacketContext, connection: Connection | undefined): void {
+    const { tcp } = p;
+    if (connection === undefined) return this.#onUnknown(p);
+    if (this.#key.forward === connection.clientForward) return this.#refuse('tcp.simultaneous-open', p.packetId);
+    const { successor } = connection;
+    if (successor?.opening.onSynAck(tcp.seq, tcp.ack)) {
+      this.#forget(connection, p.time);
+      this.#table.set(this.#key, successor);
+      this.#opening.add(successor);
+      return this.#accept(p.packetId, this.#marks.pending);
+    }
+    if (!connection.opening.onSynAck(tcp.seq, tcp.ack)) return this.#refuse('tcp.syn-ack', p.packetId);
+    const state = this.#marks.stateOf(p.connmark);
+    const isStale = !connection.isOpen && p.hasConnmark && state !== 'pending';
+    this.#accept(p.packetId, isStale ? this.#marks.pending : undefined);
+  }
+
+  /** No connection is known: after a restart, an eviction, or for one that is older than the rules. */
+  #onUnknown(p: PacketContext): void {
+    if (!this.#options.live) return this.#pickUp(p);
+    const state = p.hasConnmark ? this.#marks.stateOf(p.connmark) : 'none';
+    if (state === 'accept') return this.#accept(p.packetId);
+    if (state === 'deny') return this.#drop(p.packetId);
+    if (state === 'none' && !this.#deniesMidstream(p)) {
+      return this.#accept(p.packetId, this.#marks.accept(null));
+    }
+    this.#resetStranger(p);
+  }
+
+  /** Undecided never becomes accepted by forgetting: whoever sent this is told that the connection is gone. */
+  #resetStranger(p: PacketContext): void {
+    this.counters.midstream++;
+    const { tcp } = p;
+    if (tcp.has(TCP_FLAG.rst)) return this.#accept(p.packetId);
+    if (p.isGso) return this.#drop(p.packetId);
+    const flags = TCP_FLAG.rst | TCP_FLAG.ack;
+    const rewrite = { seq: tcp.seq, ack: tcp.ack, flags, payload: NOTHING, keepOptions: false };
+    this.#replace(p.packetId, rewriteSegment(copyHeaders(p.ip, tcp), rewrite));
+    this.#options.events.emit({
+      kind: 'anomaly',
+      time: p.time,
+      flowId: 0,
+      client: null,
+      server: null,
+      code: 'midstream',
+      detail: `${tcp.srcPort} to ${tcp.dstPort}`,
+    });
+  }
+
+  /** Which end is the client is not known, so both ways round are asked. */
+  #deniesMidstream(p: PacketContext): boolean {
+    return [this.#subjectOf(p, true), this.#subjectOf(p, false)].some((subject) => {
+      const judge = this.#newJudge(
+        subject,
+        () => p.time,
+        () => undefined,
+      );
+      judge.settleBy('midstream', 'midstream');
+      return judge.ruling!.action !== 'accept';
+    });
+  }
+
+  #pickUp(p: PacketContext): void {
+    this.#accept(p.packetId);
+    const start = startsMidStream(p.tcp);
+    if (start === undefined) return;
+    const connection = this.#newConnection(p, start.fromClient);
+    connection.openAt(start.clientFirst, start.serverFirst);
+    this.#table.set(this.#key, connection);
+    this.#opening.add(connection);
+    if (start.fromClient) connection.onClientPacket(p);
+    else connection.onServerPacket(p);
+  }
+
+  #newConnection(p: PacketContext, fromClient = true): Connection {
+    const subject = this.#subjectOf(p, fromClient);
+    const connection: Connection = new Connection(
+      this.#host,
+      {
+        id: this.#nextId++,
+        key: FlowTable.keep(this.#key),
+        clientForward: this.#key.forward === fromClient,
+        subject,
+        now: p.time,
+        frame: p.frame,
+      },
+      ...this.#newInspection(subject, () => connection),
+    );
+    return connection;
+  }
+
+  #newInspection(subject: FlowSubject, connection: () => Connection): [Judge, Inspection] {
+    const { clock, verdicts, openPreamble, live } = this.#options;
+    const settled = (): void => {
+      connection().onSettled(clock.now());
+      verdicts.flush();
+    };
+    const judge = this.#newJudge(subject, () => clock.now(), settled);
+    return [judge, new Inspection(judge, { limits: this.#limits, openPreamble, clientFirst: live })];
+  }
+
+  #newJudge(subject: FlowSubject, now: () => number, settled: () => void): Judge {
+    const { examiner, proves, events } = this.#options;
+    const snapshot = (): PinsetSnapshot => this.#snapshot;
+    const context: JudgeContext = {
+      get snapshot() {
+        return snapshot();
+      },
+      subject,
+      sessions: this.#sessions,
+      examiner,
+      proves,
+      now,
+      settled,
+      count: (limit) => {
+        this.counters.limits[limit]++;
+      },
+      anomaly: (code, detail) => events.emit({ kind: 'anomaly', time: now(), flowId: 0, ...subject, code, detail }),
+    };
+    return new Judge(context);
+  }
+
+  #subjectOf(p: PacketContext, fromClient: boolean): FlowSubject {
+    const { bytes, addresses, addressLength } = p.ip;
+    const source = bytes.slice(addresses, addresses + addressLength);
+    const destination = bytes.slice(addresses + addressLength, addresses + 2 * addressLength);
+    const sender = { address: source, port: p.tcp.srcPort };
+    const receiver = { address: destination, port: p.tcp.dstPort };
+    return fromClient ? { client: sender, server: receiver } : { client: receiver, server: sender };
+  }
+
+  /** Moves the connection between the clocks. */
+  #refresh(connection: Connection, p: PacketContext): void {
+    if (p.tcp.has(TCP_FLAG.rst)) connection.closedSides = 2;
+    else if (p.tcp.has(TCP_FLAG.fin)) connection.closedSides++;
+    if (this.#opening.delete(connection)) {
+      if (connection.inspection.begun || connection.phase !== 'inspecting') {
+        connection.begunAt = p.time;
+        if (!this.#decided.has(connection)) this.#inspecting.add(connection);
+      } else {
+        this.#opening.add(connection);
+      }
+    }
+  }
+
+  /** Gives up the oldest connection that has not begun a handshake, else the oldest that is decided. */
+  #makeRoom(now: number): boolean {
+    const [oldest] = this.#opening.size > 0 ? this.#opening : this.#decided;
+    if (oldest === undefined) return false;
+    this.counters.limits.flows++;
+    this.#forget(oldest, now);
+    return true;
+  }
+
+  #overload(p: PacketContext): void {
+    this.counters.limits.flows++;
+    const judge = this.#newJudge(
+      this.#subjectOf(p, true),
+      () => p.time,
+      () => undefined,
+    );
+    judge.settleBy('overload', 'overload');
+    if (judge.ruling!.action === 'accept') this.#accept(p.packetId, this.#marks.accept(null));
+    else this.#drop(p.packetId);
+  }
+
+  #expire(now: number): void {
+    const { handshakeTimeout } = this.#limits;
+    for (const connection of this.#inspecting) {
+      if (this.#options.live && now - connection.begunAt >= handshakeTimeout * 1000) {
+        connection.onHandshakeTimeout(now);
+      }
+      if (isStale(connection, now)) this.#forget(connection, now);
+    }
+    for (const connections of [this.#opening, this.#decided]) {
+      for (const connection of connections) {
+        if (isStale(connection, now)) this.#forget(connection, now);
+      }
+    }
+  }
+
+  #forget(connection: Connection, now: number): void {
+    this.#holding.delete(connection);
+    const isDecided = this.#decided.delete(connection);
+    this.#opening.delete(connection);
+    this.#inspecting.delete(connection);
+    this.#table.delete(connection.key);
+    this.#held -= connection.held.count;
+    connection.abandon(now);
+    if (!isDecided) this.#report(connection, now);
+  }
+
+  #report(connection: Connection, now: number): void {
+    const { live, events } = this.#options;
+    const { policy } = this.#snapshot;
+    const { ruling, facts } = connection.judge;
+    // A connection that ended by itself, before anything could be decided.
+    if (ruling === undefined && !facts.isTls) return;
+    if (live && ruling?.reason === 'unpinned' && !policy.log.unpinned) return;
+    if (!live && !facts.isTls && (ruling === undefined || ruling.reason === 'not-tls') && policy.pinsets.length === 0)
+      return;
+    events.emit(verdictEvent(connection, ruling, policy.hash, live ? this.#marks : undefined, now));
+  }
+
+  #makeHost(): ConnectionHost {
+    const { live } = this.#options;
+    // eslint-disable-next-line @typescript-eslint/no-this-alias
+    const engine = this;
+    return {
+      get limits() {
+        return engine.#limits;
+      },
+      get marks() {
+        return engine.#marks;
+      },
+      pool: this.#pool,
+      live,
+      accept: (packetId, connmark) => this.#accept(packetId, connmark),
+      drop: (packetId, connmark) => this.#drop(packetId, connmark),
+      replace: (packetId, payload, connmark) => this.#replace(packetId, payload, connmark),
+      mayHold: () => this.#held < this.#limits.heldPacketsQueue,
+      onHeld: (connection) => {
+        this.#held++;
+        this.counters.held++;
+        this.#holding.add(connection);
+      },
+      onReleased: (count) => {
+        this.#held -= count;
+      },
+      onDecided: (connection) => {
+        this.#opening.delete(connection);
+        this.#inspecting.delete(connection);
+        this.#decided.add(connection);
+        this.#report(connection, this.#options.clock.now());
+      },
+      count: (limit) => {
+        this.counters.limits[limit]++;
+      },
+    };
+  }
+
+  get #limits(): Limits {
+    return this.#snapshot.policy.limits;
+  }
+
+  #refuse(code: string, packetId: number): void {
+    this.counters.refuse(code);
+    if (this.#options.live) this.#drop(packetId);
+    else this.#accept(packetId);
+  }
+
+  #accept(packetId: number, connmark?: MarkChange): void {
+    this.counters.accepted++;
+    this.#options.verdicts.verdict(packetId, NF_ACCEPT, connmark === undefined ? undefined : { connmark });
+  }
+
+  #drop(packetId: number, connmark?: MarkChange): void {
+    this.counters.dropped++;
+    this.#options.verdicts.verdict(packetId, NF_DROP, connmark === undefined ? undefined : { connmark });
+  }
+
+  #replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void {
+    this.counters.accepted++;
+    this.counters.rewritten++;
+    this.#options.verdicts.verdict(packetId, NF_ACCEPT, connmark === undefined ? { payload } : { payload, connmark });
+  }
+}
+
+/**
+ * What no receiver takes as it is meant, or takes in more than one way: data without ACK (RFC 9293 §3.10.7.4), no flags
+ * at all, urgent data, whose octet is in or out of the stream as the receiver likes, and segments with a signature whose
+ * key the receiver may not have (RFC 2385, RFC 5925).
+ */
+function isUnacceptable({ tcp }: PacketContext): boolean {
+  if (!tcp.has(TCP_FLAG.ack | TCP_FLAG.rst)) return true;
+  return tcp.dataLength > 0 && (tcp.has(TCP_FLAG.urg) || tcp.hasSignature || !tcp.has(TCP_FLAG.ack));
+}
+
+/** RFC 7413: data of a SYN. */
+function synData({ tcp }: PacketContext): Uint8Array {
+  return tcp.bytes.slice(tcp.dataStart, tcp.dataEnd);
+}
+
+function isOver(connection: Connection): boolean {
+  return connection.closedSides >= 2 || connection.phase === 'accepted' || connection.phase === 'denied';
+}
+
+function isStale(connection: Connection, now: number): boolean {
+  const limit = isOver(connection) ? DECIDED_TIMEOUT : connection.isOpen ? IDLE_TIMEOUT : OPENING_TIMEOUT;
+  return now - connection.lastSeen >= limit;
+}
+
+const SECOND = 1e6;
+/** Long enough for packets that were queued before the mark was written. */
+const DECIDED_TIMEOUT = 30 * SECOND;
+/** A SYN is repeated for about a minute. */
+const OPENING_TIMEOUT = 75 * SECOND;
+/** A client may connect ahead of need; longer than that, its next packet is answered with a reset. */
+const IDLE_TIMEOUT = 300 * SECOND;
+/** Sessions that are remembered for resumption. */
+const SESSIONS = 10_000;
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,53 @@
+/** The record of one connection's decision: plain data out of ruling and facts. */
+import type { Connection } from './connection.ts';
+import type { VerdictEvent } from './events.ts';
+import type { Marks } from './marks.ts';
+import type { Ruling } from './ruling.ts';
+
+/** `ruling` is undefined for a connection that ended before anything was decided. `marks`: what was or will be written. */
+export function verdictEvent(
+  connection: Connection,
+  ruling: Ruling | undefined,
+  config: string,
+  marks: Marks | undefined,
+  now: number,
+): VerdictEvent {
+  const { facts } = connection.judge;
+  const decided = ruling ?? UNDECIDED;
+  const isDenied = decided.action !== 'accept';
+  const connmark = ruling === undefined ? undefined : marks?.[isDenied ? 'deny' : 'accept'](ruling.connmark);
+  return {
+    kind: 'verdict',
+    time: now,
+    flowId: connection.id,
+    ...connection.subject,
+    action: decided.action,
+    reason: decided.reason,
+    pinset: decided.pinset,
+    mode: decided.mode,
+    evidence: decided.evidence === 'none' && facts.hasCertificates ? 'observed' : decided.evidence,
+    matched: decided.matched,
+    connmark: connmark ?? null,
+    heldMicros: connection.held.totalMicros,
+    config,
+    would: decided.would,
+    others: decided.others,
+    fault: decided.fault ?? facts.fault,
+    starttls: facts.starttls,
+    tls: facts.summary(),
+    frame: connection.frame,
+  };
+}
+
+const UNDECIDED: Ruling = {
+  action: 'accept',
+  reason: 'incomplete',
+  pinset: null,
+  mode: 'enforce',
+  evidence: 'none',
+  matched: null,
+  connmark: null,
+  would: null,
+  others: [],
+  fault: null,
+};

@@ -1,0 +1,379 @@
+/**
+ * Decides one flow from what its handshake shows: selects pinsets by the ClientHello, judges the Certificate, waits for
+ * the proof, and applies a situation where no certificate can decide. Makes one ruling, once; after it only facts are
+ * gathered. Knows no packets: who may have which octet is for the connection.
+ */
+import type { Fault } from '../bytes/fault.ts';
+import type { LimitName } from '../pins/limits.ts';
+import type { Checks, CompiledPinset, CompiledVerdict, Decision, Situations } from '../pins/policy.ts';
+import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
+import type { KeyExchange } from '../tls/cipher-suites.ts';
+import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
+import type { HandshakeListener, Side } from '../tls/observer.ts';
+import type { ServerHello } from '../tls/server-hello.ts';
+import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
+import { type PresentedCertificate, presentCertificate, presentRawPublicKey } from '../x509/presented.ts';
+import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
+import type { Evidence, Mode, Reason } from './events.ts';
+import { FlowFacts } from './facts.ts';
+import { limitOf } from './limits.ts';
+import type { ChainExaminer, ChainFacts, ProofVerifier } from './ports.ts';
+import { ACCEPT, denies, type Finding, rule, type Ruling } from './ruling.ts';
+import type { SessionMemory } from './sessions.ts';
+
+export interface JudgeContext {
+  readonly snapshot: PinsetSnapshot;
+  readonly subject: FlowSubject;
+  readonly sessions: SessionMemory;
+  readonly examiner: ChainExaminer;
+  /** Microseconds since the epoch. */
+  now(): number;
+  readonly proves: ProofVerifier;
+  /** Called when an answer from outside arrives: a ruling may be there, or the wait may be over. */
+  settled(): void;
+  anomaly(code: string, detail: string): void;
+  count(limit: LimitName): void;
+}
+
+export class Judge implements HandshakeListener {
+  readonly facts = new FlowFacts();
+  readonly #context: JudgeContext;
+  #selection: Selection | undefined;
+  #ruling: Ruling | undefined;
+  #hello: ClientHello | undefined;
+  #serverHello: ServerHello | undefined;
+  #keyExchange: KeyExchange = 'unknown';
+  #leaf: PresentedCertificate | undefined;
+  #judgement: ChainJudgement | undefined;
+  #answers: (ChainFacts | undefined)[] = [];
+  #proof: 'awaited' | 'verified' | 'failed' | undefined;
+
+  constructor(context: JudgeContext) {
+    this.#context = context;
+  }
+
+  get ruling(): Ruling | undefined {
+    return this.#ruling;
+  }
+
+  /** True while an answer from outside is awaited that may still deny: the octets that completed the question wait. */
+  get waiting(): boolean {
+    return this.#ruling === undefined && this.#answers.some((answer) => answer === undefined);
+  }
+
+  /** Whether a denial that the client should be able to read may still come. */
+  get mayDeny(): boolean {
+    if (this.#ruling !== undefined || this.#selection === undefined) return false;
+    const { require, deny, rules } = this.#selection;
+    return (
+      require.some((pinset) => pinset.mode === 'enforce') ||
+      deny.some((pinset) => pinset.mode !== 'report-only') ||
+      rules.some((each) => each.verdict.action !== 'accept')
+    );
+  }
+
+  /** Tickets come after the decision, until the server's ChangeCipherSpec, and are worth waiting for. */
+  get awaitsTickets(): boolean {
+    return this.#binds() && this.#serverHello!.answersSessionTicket && !this.facts.serverFinished;
+  }
+
+  onClientHello(hello: ClientHello): void {
+    this.facts.onClientHello(hello);
+    if (this.#hello !== undefined) return;
+    this.#hello = hello;
+    const { snapshot, subject } = this.#context;
+    const serverName = effectiveName(hello.serverName);
+    this.#selection = snapshot.select(subject, serverName);
+    if (serverName === null) this.#settleNoName();
+    const { require, deny, rules } = this.#selection;
+    if (require.length + deny.length + rules.length === 0) return this.#settleUnpinned();
+    if (hello.offersEch) this.#settleIfDecided((situations) => situations.ech, 'ech');
+    if (hello.offersEarlyData && offersTls13(hello)) {
+      // Early data would reach the server ahead of any decision; where 1.3 is denied in the end, it is denied now.
+      const of = ({ earlyData, tls13 }: Situations) =>
+        earlyData === 'hold' ? (tls13 === 'deny' ? 'deny' : 'hold') : earlyData;
+      this.#settleIfDecided(of, 'no-certificate');
+    }
+  }
+
+  onServerHello(hello: ServerHello, keyExchange: KeyExchange): void {
+    this.facts.onServerHello(hello);
+    if (hello.isHelloRetryRequest) return;
+    this.#serverHello = hello;
+    this.#keyExchange = keyExchange;
+    if (this.#ruling !== undefined) return;
+    this.#settleDenials((situations) => hello.version < situations.checks.minVersion, 'min-version');
+    if (hello.isTls13) this.#settle('tls13', 'no-certificate');
+    else if (keyExchange === 'anonymous') this.#settle('anonymous', 'anonymous');
+    else if (keyExchange === 'psk') this.#settle('psk', 'anonymous');
+  }
+
+  onCertificate(certificates: readonly Uint8Array[]): void {
+    this.facts.onCertificate(certificates);
+    if (this.#ruling === undefined) this.#judge(certificates.map(presentCertificate));
+  }
+
+  onRawPublicKey(spki: Uint8Array): void {
+    if (this.#ruling !== undefined) return;
+    this.#settleIfDecided(
+      (situations) => (situations.rawPublicKey === 'pin' ? 'hold' : situations.rawPublicKey),
+      'raw-public-key',
+    );
+    if (this.#ruling === undefined) this.#judge([presentRawPublicKey(spki)]);
+  }
+
+  onServerKeyExchange(exchange: ServerKeyExchange): void {
+    if (this.#proof !== 'awaited') return;
+    const spki = this.#leaf?.spki;
+    const clientRandom = this.#hello?.random ?? EMPTY;
+    const proven =
+      spki !== null &&
+      spki !== undefined &&
+      this.#context.proves({
+        spki,
+        version: this.#serverHello!.version,
+        scheme: exchange.scheme,
+        signed: Buffer.concat([clientRandom, this.#serverHello!.random, exchange.params]),
+        signature: exchange.signature,
+      });
+    this.#proof = proven ? 'verified' : 'failed';
+    this.#conclude();
+  }
+
+  onNoCertificate(): void {
+    this.#settleDenials(() => true, 'no-certificate');
+  }
+
+  onNewSessionTicket(lifetimeSeconds: number, ticket: Uint8Array): void {
+    // RFC 5077 §3.3: 0 leaves the lifetime to the client.
+    const seconds = Math.min(lifetimeSeconds === 0 ? DAY_SECONDS : lifetimeSeconds, DAY_SECONDS);
+    if (ticket.length > 0 && this.#binds()) this.#remember(ticket, seconds);
+  }
+
+  onServerChangeCipherSpec(isAbbreviated: boolean): void {
+    this.facts.serverFinished = true;
+    if (isAbbreviated) this.#onAbbreviated();
+  }
+
+  onClientCertificate(certificates: readonly Uint8Array[]): void {
+    this.facts.clientCertificates = certificates.map((der) => der.slice());
+  }
+
+  onFatalAlert(): void {
+    this.facts.alerted = true;
+  }
+
+  onFault(from: Side, fault: Fault): void {
+    this.facts.fault ??= fault.code;
+    const limit = limitOf(fault.code);
+    if (limit !== undefined) this.#context.count(limit);
+    this.#settle('parseError', limit === undefined ? 'parse-error' : 'limit', `${from}: ${fault.code}`);
+  }
+
+  /** The configuration has changed: what was selected by the name is selected again. */
+  reselect(): void {
+    if (this.#ruling !== undefined || this.#selection === undefined) return;
+    const { snapshot, subject } = this.#context;
+    this.#selection = snapshot.select(subject, effectiveName(this.#hello?.serverName ?? null));
+  }
+
+  /** The engine's own causes: TCP conflicts, deadlines, limits, bytes that are not TLS. */
+  settleBy(key: SituationKey, reason: Reason, fault: string | null = null): void {
+    this.#settle(key, reason, fault);
+  }
+
+  /** What the situation `starttls` says of an upgrade that begins. */
+  onUpgrade(protocol: string): void {
+    this.facts.starttls = protocol;
+    this.#settleIfDecided(
+      (situations) => (situations.starttls === 'inspect' ? 'hold' : situations.starttls),
+      'starttls',
+    );
+  }
+
+  #judge(chain: readonly PresentedCertificate[]): void {
+    const { snapshot, examiner } = this.#context;
+    const selection = this.#selection ?? NOTHING_SELECTED;
+    const serverName = effectiveName(this.#hello?.serverName ?? null);
+    const judgement = new ChainJudgement(snapshot, selection, chain, serverName, this.#context.now() / 1000);
+    this.#leaf = chain[0];
+    this.#judgement = judgement;
+    if (judgement.final !== undefined) return this.#rule([judgement.final]);
+    if (this.#wantsProof()) this.#proof = 'awaited';
+    if (!judgement.failsAnyway) this.#answers = judgement.questions.map(() => undefined);
+    if (this.#answers.length === 0) return this.#conclude();
+    let inTime = true;
+    for (const [index, question] of judgement.questions.entries()) {
+      examiner.examine(question, (facts) => {
+        this.#answers[index] = facts;
+        if (this.waiting) return;
+        this.#conclude();
+        if (!inTime) this.#context.settled();
+      });
+    }
+    inTime = false;
+  }
+
+  /** Every answer is there: a mismatch is decided now; a match that wants a proof waits for ServerKeyExchange. */
+  #conclude(): void {
+    const judgement = this.#judgement;
+    if (this.#ruling !== undefined || judgement === undefined || this.waiting) return;
+    const findings = judgement.findings(this.#answers as ChainFacts[]);
+    const failed = findings.some(denies);
+    if (!failed && this.#proof === 'awaited') return;
+    const proven = findings.map((finding) => this.#withProof(finding));
+    if (proven.length === 0) return this.#settleUnpinned(judgement.ruleMark);
+    this.#rule(proven, judgement.ruleMark);
+  }
+
+  #withProof(finding: Finding): Finding {
+    const { pinset } = finding;
+    if (pinset === null || finding.verdict !== pinset.onMatch || this.#proof !== 'failed') return finding;
+    if (pinset.situations.checks.proofOfPossession === 'report') {
+      this.#context.anomaly('tls.proof.failed', `pinset ${pinset.name}`);
+    }
+    if (pinset.situations.checks.proofOfPossession !== 'require') return finding;
+    return { ...finding, reason: 'no-proof', verdict: pinset.onMismatch };
+  }
+
+  /** With a key exchange that does not sign, the client can only go on with the key's holder: nothing to prove. */
+  #wantsProof(): boolean {
+    const checks = (this.#selection?.require ?? []).map((pinset): Checks => pinset.situations.checks);
+    return this.#keyExchange !== 'static' && checks.some((check) => check.proofOfPossession !== 'off');
+  }
+
+  #onAbbreviated(): void {
+    const hello = this.#hello;
+    const echoed =
+      hello !== undefined && hello.sessionId.length > 0 && equal(hello.sessionId, this.#serverHello!.sessionId);
+    const ticket = hello?.sessionTicket ?? EMPTY;
+    this.facts.sessionResumed = echoed || ticket.length > 0;
+    if (this.#ruling !== undefined) return;
+    if (!this.facts.sessionResumed) return this.onNoCertificate();
+    const enforced = this.#selection!.require.map((pinset) => pinset.name);
+    const bound = [...(echoed ? [hello!.sessionId] : []), ...(ticket.length > 0 ? [ticket] : [])].some((credential) =>
+      this.#context.sessions.isBound(this.#context.subject.server.address, credential, enforced, this.#context.now()),
+    );
+    const findings = this.#holders().map(({ pinset, mode, situations, onMismatch }): Finding => {
+      const denied = situations.resumed === 'deny' || (situations.resumed === 'bound' && !bound);
+      const reason = bound ? 'resumed-bound' : 'resumed-unbound';
+      return { pinset, mode, reason, verdict: denied ? onMismatch : (pinset?.onMatch ?? ACCEPT), matched: null };
+    });
+    this.#rule(findings, null, bound ? 'resumed' : 'none');
+  }
+
+  /** Whether what the server hands out may later stand for the evidence of this flow. */
+  #binds(): boolean {
+    const ruling = this.#ruling;
+    return (
+      ruling !== undefined &&
+      ruling.action === 'accept' &&
+      ruling.mode === 'enforce' &&
+      ruling.pinset !== null &&
+      (ruling.evidence === 'resumed' || BINDING_REASONS.has(ruling.reason)) &&
+      this.#proof !== 'failed'
+    );
+  }
+
+  #remember(credential: Uint8Array, seconds: number): void {
+    const names = this.#selection!.require.filter((pinset) => pinset.mode === 'enforce').map((pinset) => pinset.name);
+    const { sessions, subject } = this.#context;
+    sessions.remember(subject.server.address, credential, names, this.#context.now(), seconds * 1e6);
+  }
+
+  #settleNoName(): void {
+    const denier = this.#context.snapshot.deniesWithoutName(this.#context.subject);
+    if (denier === undefined) return;
+    this.#rule([{ pinset: denier, mode: denier.mode, reason: 'no-sni', verdict: denier.onMismatch, matched: null }]);
+  }
+
+  #settleUnpinned(mark: Ruling['connmark'] = null): void {
+    this.#rule([{ pinset: null, mode: 'enforce', reason: 'unpinned', verdict: ACCEPT, matched: null }], mark);
+  }
+
+  /** Applies a situation that has two outcomes. */
+  #settle(key: SituationKey, reason: Reason, fault: string | null = null): void {
+    const findings = this.#holders().map((holder) => findingOf(holder, holder.situations[key], reason));
+    this.#rule(findings, null, 'none', fault);
+  }
+
+  /** Applies a situation that may leave the decision open (`hold`) for some pinset or for all. */
+  #settleIfDecided(of: (situations: Situations) => Decision | 'hold' | 'outer-name', reason: Reason): void {
+    const decisions = this.#holders().map((holder) => ({ holder, decision: of(holder.situations) }));
+    const denied = decisions
+      .filter(({ decision }) => decision === 'deny')
+      .map(({ holder }) => findingOf(holder, 'deny', reason));
+    if (denied.some(denies)) return this.#rule(denied);
+    if (decisions.every(({ decision }) => decision === 'accept')) {
+      this.#rule(decisions.map(({ holder }) => findingOf(holder, 'accept', reason)));
+    }
+  }
+
+  /** Denies for the pinsets of which `fails` holds; the others say nothing. Without a pinset nothing is denied. */
+  #settleDenials(fails: (situations: Situations) => boolean, reason: Reason): void {
+    const holders = this.#holders().filter(({ situations }) => fails(situations));
+    const findings = holders.map((holder) => findingOf(holder, holder.isUnpinned ? 'accept' : 'deny', reason));
+    if (findings.some(denies) || (findings.length > 0 && reason === 'no-certificate')) this.#rule(findings);
+  }
+
+  /** Whose situations apply: the selected pinsets', or, before the name is known, those of every pinset that might be. */
+  #holders(): Holder[] {
+    const { snapshot, subject } = this.#context;
+    const { policy } = snapshot;
+    const require = (this.#selection ?? snapshot.select(subject, null)).require;
+    const holders: Holder[] = require.map((pinset) => ({ ...pinset, pinset, isUnpinned: false }));
+    if (this.#selection === undefined && snapshot.couldHostPinsetApply(subject)) {
+      const mode = snapshot.couldEnforcedHostPinsetApply(subject) ? 'enforce' : 'report-only';
+      holders.push({ pinset: null, mode, situations: policy.pinned, onMismatch: policy.onMismatch, isUnpinned: false });
+    }
+    if (holders.length > 0) return holders;
+    return [
+      { pinset: null, mode: 'enforce', situations: policy.unpinned, onMismatch: policy.onMismatch, isUnpinned: true },
+    ];
+  }
+
+  #rule(
+    findings: readonly Finding[],
+    mark: Ruling['connmark'] = null,
+    evidence?: Evidence,
+    fault: string | null = null,
+  ): void {
+    if (this.#ruling !== undefined) return;
+    const seen = evidence ?? (this.#leaf === undefined ? 'none' : 'observed');
+    const ruling = rule(findings, seen, fault);
+    this.#ruling = { ...ruling, connmark: mergeMarks(mark, ruling.connmark) };
+    const sessionId = this.#serverHello?.sessionId ?? EMPTY;
+    if (sessionId.length > 0 && this.#binds()) this.#remember(sessionId, DAY_SECONDS);
+  }
+}
+
+/** Situations whose value is one of two. */
+export type SituationKey =
+  'tls13' | 'anonymous' | 'psk' | 'notTls' | 'midstream' | 'parseError' | 'incomplete' | 'overload';
+
+interface Holder {
+  readonly pinset: CompiledPinset | null;
+  readonly mode: Mode;
+  readonly situations: Situations;
+  readonly onMismatch: CompiledVerdict;
+  readonly isUnpinned: boolean;
+}
+
+function findingOf(holder: Holder, decision: Decision, reason: Reason): Finding {
+  const verdict = decision === 'deny' ? holder.onMismatch : ACCEPT;
+  return { pinset: holder.pinset, mode: holder.mode, reason, verdict, matched: null };
+}
+
+/** RFC 6066 §3: an address literal is no name. */
+function effectiveName(serverName: string | null): string | null {
+  return serverName === null || /^[\d.]+$/.test(serverName) ? null : serverName;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+const BINDING_REASONS: ReadonlySet<Reason> = new Set(['pin-match', 'backup-pin-match']);
+const NOTHING_SELECTED: Selection = { require: [], deny: [], rules: [] };
+const DAY_SECONDS = 86_400;
+const EMPTY = new Uint8Array(0);

@@ -1,0 +1,53 @@
+/**
+ * A configuration file, and the files that it refers to, made a policy; or everything that is wrong with them, each
+ * with its place. The only door through which configurations come in: at the start, at a reload, and for `check`.
+ */
+import { compile } from './compile.ts';
+import { ConfigDocument } from './document.ts';
+import { readFromDisk, readOrExplain, ReferredFiles } from './files.ts';
+import type { ReadFile } from './files.ts';
+import { lint } from './lint.ts';
+import type { Message } from './message.ts';
+import type { Policy } from './policy.ts';
+import { readShape } from './schema-issues.ts';
+
+export type LoadResult =
+  | { readonly policy: Policy; readonly warnings: readonly Message[]; readonly notes: readonly Message[] }
+  | { readonly errors: readonly Message[]; readonly warnings: readonly Message[]; readonly notes: readonly Message[] };
+
+/** Never throws. Under `"strict": true` a file with warnings is refused: they are among the errors then. */
+export function loadPolicy(file: string, read: ReadFile = readFromDisk, nowMs: number = Date.now()): LoadResult {
+  const content = readOrExplain(file, read);
+  if ('error' in content) return failure([{ severity: 'error', file, line: 1, column: 1, text: content.error }]);
+  const document = new ConfigDocument(file, new TextDecoder().decode(content.bytes));
+  if (document.errorCount > 0) return failure(sorted(document.of('error')));
+
+  const shape = readShape(document.value);
+  for (const { path, atKey, text } of shape.errors) {
+    if (atKey) document.errorAtKey(path, text);
+    else document.error(path, text);
+  }
+  if (shape.configuration === null) return failure(document.of('error'));
+
+  const files = new ReferredFiles(file, read);
+  const policy = compile(shape.configuration, files, nowMs, document);
+  if (document.errorCount === 0) lint(policy, nowMs, document);
+  const warnings = sorted(document.of('warning'));
+  const notes = sorted(document.of('note'));
+  const strict = shape.configuration.strict === true ? warnings : [];
+  const errors = sorted([...document.of('error'), ...strict]);
+  if (errors.length > 0) return { errors, warnings: strict.length > 0 ? [] : warnings, notes };
+  return { policy: { hash: files.hash(content.bytes), ...policy }, warnings, notes };
+}
+
+function failure(errors: readonly Message[]): LoadResult {
+  return { errors, warnings: [], notes: [] };
+}
+
+/** By place; the document itself before the files that it refers to, in the order in which they were read. */
+function sorted(messages: readonly Message[]): Message[] {
+  const files = [...new Set(messages.map((message) => message.file))];
+  return [...messages].sort(
+    (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
+  );
+}

@@ -1,0 +1,34 @@
+/**
+ * The netfilter rules that send flows to the engine, as text: `renderRules` turns a policy into a shell script or an nft
+ * file and applies nothing. What the rules are is decided in rules/plan.ts, how they are spelled in rules/iptables.ts and
+ * rules/nft.ts. Knows neither files nor the running kernel.
+ */
+import type { Policy } from '../pins/policy.ts';
+import { renderIptables, renderIptablesRemoval } from './rules/iptables.ts';
+import { renderNft, renderNftRemoval } from './rules/nft.ts';
+import { planRules } from './rules/plan.ts';
+import type { Hook, Route } from './rules/plan.ts';
+
+export type RulesFormat = 'iptables' | 'nft';
+
+export interface RulesOptions {
+  readonly hook: Hook;
+  readonly format: RulesFormat;
+  /** Reject QUIC where it would carry a pinned client past the engine. */
+  readonly quic: boolean;
+  /** Let packets pass while no engine listens (the default is to drop them). */
+  readonly queueBypass: boolean;
+  /** Overrules the configuration's `connmark.route`. */
+  readonly route?: Route;
+}
+
+/** The text that puts the rules in place; running it again is safe and leaves one set of them. */
+export function renderRules(policy: Policy, options: RulesOptions): string {
+  const plan = planRules(policy, options);
+  return options.format === 'nft' ? renderNft(plan) : renderIptables(plan);
+}
+
+/** The text that takes away what `renderRules` put in place for this hook, whatever the configuration was. */
+export function renderRemoval(hook: Hook, format: RulesFormat): string {
+  return format === 'nft' ? renderNftRemoval(hook) : renderIptablesRemoval(hook);
+}

@@ -1,0 +1,138 @@
+/**
+ * The plan as a file for `nft -f`: one table of our own for both families, replaced in one transaction.
+ *
+ * Here an ACCEPT verdict ends only our own base chain, so queue and save sit side by side at the same hook: behind the
+ * user's mangle and filter chains, ahead of the address translation of replies (srcnat, priority 100).
+ */
+import { DESCRIPTION, FAMILIES, QUIC_PORT, hex } from './plan.ts';
+import type { Hook, QuicRule, RulesPlan } from './plan.ts';
+
+export function renderNft(plan: RulesPlan): string {
+  const { hook } = plan;
+  return [
+    '#!/usr/sbin/nft -f',
+    `# Rules of tlspin for ${DESCRIPTION[hook]}, configuration ${plan.configuration}.`,
+    `# Safe to load again. \`tlspin rules --format nft --hook ${hook} --remove\` prints what undoes it.`,
+    '# net.netfilter.nf_conntrack_tcp_be_liberal must be 0.',
+    ...dropTable(hook),
+    `table inet ${TABLE[hook]} {`,
+    ...block('flows', [...queueRules(plan)]),
+    ...(plan.packetMark ? block('marks', saveRules(plan)) : []),
+    ...HOOKS[hook].flatMap((base) => [
+      ...block(`queue_${base.hook}`, [header(base, PRIORITY.queue), ...byPort(plan, base.match, 'flows')]),
+      ...(plan.packetMark
+        ? block(`save_${base.hook}`, [header(base, PRIORITY.save), ...byPort(plan, base.match, 'marks')])
+        : []),
+    ]),
+    ...quicChain(plan),
+    '}',
+    '',
+  ].join('\n');
+}
+
+export function renderNftRemoval(hook: Hook): string {
+  return [
+    '#!/usr/sbin/nft -f',
+    `# Takes away the rules of tlspin for ${DESCRIPTION[hook]}.`,
+    ...dropTable(hook),
+    '',
+  ].join('\n');
+}
+
+interface Base {
+  readonly hook: 'forward' | 'input' | 'output';
+  /** Which packets are looked at; loopback traffic never leaves the host and is left alone. */
+  readonly match: string;
+}
+
+/** In output the device is still the one from before a DNAT, so the destination's own type is asked instead. */
+const HOOKS: Readonly<Record<Hook, readonly Base[]>> = {
+  forward: [{ hook: 'forward', match: '' }],
+  local: [
+    { hook: 'input', match: 'iifname != "lo" ' },
+    { hook: 'output', match: 'fib daddr type != local ' },
+  ],
+};
+
+const TABLE: Readonly<Record<Hook, string>> = { forward: 'tlspin', local: 'tlspin_local' };
+
+/** Between filter (0) and security (50). QUIC is refused ahead of filter's usual `established accept`. */
+const PRIORITY = { queue: 40, save: 45, quic: -5 } as const;
+
+/** Creating it first makes the deletion succeed where there is none. */
+function dropTable(hook: Hook): string[] {
+  return [`table inet ${TABLE[hook]}`, `delete table inet ${TABLE[hook]}`];
+}
+
+function header(base: Base, priority: number): string {
+  return `type filter hook ${base.hook} priority ${priority}; policy accept;`;
+}
+
+function block(name: string, lines: readonly string[]): string[] {
+  return [`  chain ${name} {`, ...lines.map((line) => `    ${line}`), '  }'];
+}
+
+/** Either port: conntrack may have picked a connection up by a packet of its server. */
+function byPort(plan: RulesPlan, match: string, target: string): string[] {
+  const ports = plan.ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(', ');
+  return ['dport', 'sport'].map((side) => `${match}tcp ${side} { ${ports} } goto ${target}`);
+}
+
+/** As the iptables script does it, in the same order. */
+function queueRules(plan: RulesPlan): string[] {
+  const { mask, deny, accept } = plan.connmark;
+  return [
+    'ct state invalid drop',
+    'ct state untracked limit rate 6/minute log prefix "tlspin: untracked: "',
+    'ct state untracked drop',
+    ...(plan.packetMark ? copies(plan, 'ct mark', 'meta mark', [0, ...decided(plan)]) : []),
+    `tcp flags & syn == syn ${queue(plan)}`,
+    `ct mark & ${hex(mask)} == ${hex(deny)} drop`,
+    `ct mark & ${hex(mask)} == ${hex(accept)} return`,
+    queue(plan),
+  ];
+}
+
+function saveRules(plan: RulesPlan): string[] {
+  const { mask, deny, accept } = plan.connmark;
+  return [
+    `tcp flags & syn != syn ct mark & ${hex(mask)} == { ${hex(deny)}, ${hex(accept)} } return`,
+    ...copies(plan, 'meta mark', 'ct mark', decided(plan)),
+  ];
+}
+
+/** Bits of zero are not saved: a packet leaves the queue with some set only if its verdict changes the connmark. */
+function decided(plan: RulesPlan): readonly number[] {
+  return [plan.connmark.pending, plan.connmark.accept, plan.connmark.deny];
+}
+
+/** One rule a value: kernels before 6.14 cannot combine two marks in one expression. */
+function copies(plan: RulesPlan, from: string, to: string, values: readonly number[]): string[] {
+  const mask = hex(plan.connmark.mask);
+  const rest = hex(~plan.connmark.mask >>> 0);
+  return values.map((value) => `${from} & ${mask} == ${hex(value)} ${to} set ${to} & ${rest} | ${hex(value)}`);
+}
+
+/** Without the fanout flag the hash keeps both directions of a flow in one queue. */
+function queue(plan: RulesPlan): string {
+  const [first, last] = plan.queues;
+  return `queue num ${first === last ? first : `${first}-${last}`}${plan.queueBypass ? ' bypass' : ''}`;
+}
+
+function quicChain(plan: RulesPlan): string[] {
+  const rules = FAMILIES.flatMap((family) => {
+    const word = family === 'ipv4' ? 'ip' : 'ip6';
+    return plan.quic[family].map((rule) => quicRule(rule, word));
+  });
+  if (rules.length === 0) return [];
+  const base: Base = HOOKS[plan.hook].find((candidate) => candidate.hook !== 'input') ?? { hook: 'forward', match: '' };
+  return block('quic', [header(base, PRIORITY.quic), ...rules.map((rule) => `${base.match}${rule}`)]);
+}
+
+function quicRule(rule: QuicRule, word: 'ip' | 'ip6'): string {
+  const from = rule.client === null ? '' : `${word} saddr ${rule.client} `;
+  const to = rule.server === null ? '' : `${word} daddr ${rule.server} `;
+  const family = from === '' && to === '' ? `meta nfproto ${word === 'ip' ? 'ipv4' : 'ipv6'} ` : '';
+  const action = rule.action === 'drop' ? 'drop' : 'reject with icmpx type port-unreachable';
+  return `${family}${from}${to}udp dport ${QUIC_PORT} ${action}`;
+}

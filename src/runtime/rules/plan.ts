@@ -1,0 +1,129 @@
+/**
+ * What the rules must do, before any spelling: which ports go to which queues, which bits of the marks are the engine's,
+ * whether the packet mark carries them, and whose QUIC is refused. Knows the policy and netfilter's notions; knows no
+ * syntax.
+ */
+import ipaddr from 'ipaddr.js';
+
+import type { AddressRange, CompiledPinset, ConnmarkLayout, Policy } from '../../pins/policy.ts';
+
+export type Hook = 'forward' | 'local';
+
+/** How connmarks reach the connection: inside the verdict, or by way of the packet mark and a rule that saves it. */
+export type Route = 'verdict' | 'packet-mark';
+
+export type Family = 'ipv4' | 'ipv6';
+export const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
+
+export interface QuicRule {
+  readonly action: 'reject' | 'drop';
+  /** CIDR; null: any. */
+  readonly client: string | null;
+  readonly server: string | null;
+}
+
+export interface RulesPlan {
+  readonly hook: Hook;
+  readonly configuration: string;
+  /** First and last queue number. */
+  readonly queues: readonly [number, number];
+  readonly queueBypass: boolean;
+  readonly ports: readonly (readonly [number, number])[];
+  readonly connmark: ConnmarkLayout;
+  /** Restore the engine's bits into the packet mark ahead of the queue and save them behind it. */
+  readonly packetMark: boolean;
+  readonly quic: Readonly<Record<Family, readonly QuicRule[]>>;
+}
+
+interface PlanOptions {
+  readonly hook: Hook;
+  readonly quic: boolean;
+  readonly queueBypass: boolean;
+  readonly route?: Route;
+}
+
+/** `auto` gets the packet-mark rules: they also serve an engine that writes the connmark with its verdicts. */
+export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
+  const route = options.route ?? policy.connmark.route;
+  return {
+    hook: options.hook,
+    configuration: policy.hash,
+    queues: policy.queues,
+    queueBypass: options.queueBypass,
+    ports: mergedPorts(policy.ports),
+    connmark: policy.connmark,
+    packetMark: route !== 'verdict',
+    quic: options.quic ? { ipv4: quicRules(policy, 'ipv4'), ipv6: quicRules(policy, 'ipv6') } : { ipv4: [], ipv6: [] },
+  };
+}
+
+export const DESCRIPTION: Readonly<Record<Hook, string>> = {
+  forward: 'flows that this host forwards',
+  local: 'flows of this host itself',
+};
+
+/** A mark as netfilter prints it. */
+export function hex(mark: number): string {
+  return `0x${mark.toString(16)}`;
+}
+
+/** UDP 443 (RFC 9114 §3.1: the port that HTTP/3 shares with HTTPS). */
+export const QUIC_PORT = 443;
+
+/** Sorted, without overlaps: a port that is named twice would cost a match twice. */
+function mergedPorts(ports: readonly (readonly [number, number])[]): [number, number][] {
+  const merged: [number, number][] = [];
+  for (const [first, last] of [...ports].sort((a, b) => a[0] - b[0])) {
+    const previous = merged.at(-1);
+    if (previous !== undefined && first <= previous[1] + 1) previous[1] = Math.max(previous[1], last);
+    else merged.push([first, last]);
+  }
+  return merged;
+}
+
+/**
+ * QUIC hides the name from the engine, so a host pinset's clients lose QUIC altogether (they fall back to TCP), an
+ * address pinset's clients only towards its addresses. Pinsets that only report must not change what clients can do.
+ */
+function quicRules(policy: Policy, family: Family): QuicRule[] {
+  const rules: QuicRule[] = [];
+  for (const pinset of policy.pinsets) {
+    const action = pinset.situations.quic;
+    if (action === 'accept' || pinset.mode !== 'enforce' || pinset.pins.length === 0 || !fitsQuic(pinset)) continue;
+    for (const client of scope(pinset.match.clients, family)) {
+      for (const server of scope(pinset.match.addresses, family)) rules.push({ action, client, server });
+    }
+  }
+  if (policy.unpinned.quic !== 'accept') rules.push({ action: policy.unpinned.quic, client: null, server: null });
+  return withoutCovered(rules);
+}
+
+function fitsQuic(pinset: CompiledPinset): boolean {
+  const { ports } = pinset.match;
+  return ports.length === 0 || ports.some(([first, last]) => first <= QUIC_PORT && QUIC_PORT <= last);
+}
+
+/** An empty list means everyone; one that only names the other family means nobody of this one. */
+function scope(ranges: readonly AddressRange[], family: Family): (string | null)[] {
+  if (ranges.length === 0) return [null];
+  const octets = family === 'ipv4' ? 4 : 16;
+  return ranges.filter((range) => range.address.length === octets).map(cidr);
+}
+
+function cidr({ address, prefix }: AddressRange): string {
+  return `${ipaddr.fromByteArray([...address]).toString()}/${prefix}`;
+}
+
+/** Drops duplicates and whatever an earlier rule for everybody already decides. */
+function withoutCovered(rules: readonly QuicRule[]): QuicRule[] {
+  const kept: QuicRule[] = [];
+  for (const rule of rules) {
+    const covered = kept.some(
+      (other) =>
+        (other.client === null || other.client === rule.client) &&
+        (other.server === null || other.server === rule.server),
+    );
+    if (!covered) kept.push(rule);
+  }
+  return kept;
+}

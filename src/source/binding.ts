@@ -1,0 +1,88 @@
+/**
+ * The native addon, loaded and typed. Its own words for things are in native/addon.c; numbers that both sides use are
+ * declared here once for TypeScript. Knows no policy: callers turn errnos into sentences.
+ */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+export interface NativeQueueOptions {
+  readonly queueNum: number;
+  /** Packets that the kernel keeps. */
+  readonly maxLength: number;
+  /** Octets. */
+  readonly receiveBuffer: number;
+  readonly failOpen: boolean;
+  /** Ask for NFQA_CT. */
+  readonly conntrack: boolean;
+  /** `SLOT` octets a message. Must never be detached while the queue is open. */
+  readonly slab: Buffer;
+  /** `FIELD.ROW` words a message. */
+  readonly rows: Uint32Array;
+  /** `VERDICT.ROW` words a verdict. */
+  readonly verdicts: Uint32Array;
+  /** What VERDICT.payloadOffset counts from. */
+  readonly payload: Buffer;
+  readonly onBatch: (count: number) => void;
+  readonly onError: (errno: number) => void;
+}
+
+export interface NativeQueue {
+  /** Whether NFQA_CT was granted. */
+  readonly conntrack: boolean;
+  readonly portId: number;
+  /** Octets that the kernel granted (it doubles what it is asked for). */
+  readonly receiveBuffer: number;
+  /** Sends the first `count` rows of `verdicts`; returns how many the kernel took. */
+  send(count: number): number;
+  /** Why the last `send` took fewer than it was given; 0 when it took all. */
+  sendErrno(): number;
+  counters(): { received: number; enobufs: number; verdictErrors: number; malformed: number };
+  /** Unbinds at once; the kernel drops what is queued. */
+  close(): void;
+}
+
+export interface NativeBinding {
+  /** Throws an Error with `errno` and `operation`. */
+  readonly Queue: new (options: NativeQueueOptions) => NativeQueue;
+  /** Octets of slab that one message needs. */
+  readonly SLOT: number;
+  /** SO_MARK; 0 or an errno. */
+  setMark(fd: number, mark: number): number;
+  /** Whether this thread has a capability of linux/capability.h in effect. */
+  hasCapability(capability: number): boolean;
+  /** One datagram to the service manager; 0 or an errno. */
+  notify(path: string, message: string): number;
+}
+
+/** Columns of a verdict's row (native/nfqueue.h). */
+export const VERDICT = {
+  packetId: 0,
+  verdict: 1,
+  /** `SET` bits: which of the columns below count. */
+  fields: 2,
+  mark: 3,
+  connmark: 4,
+  connmarkMask: 5,
+  payloadOffset: 6,
+  payloadLength: 7,
+  ROW: 8,
+} as const;
+
+export const SET = { mark: 0x1, connmark: 0x2, payload: 0x4 } as const;
+
+/** linux/capability.h */
+export const CAP_NET_ADMIN = 12;
+
+let loaded: NativeBinding | undefined;
+
+/** The addon of this package, whether this file runs from src/ or from dist/. */
+export function loadBinding(): NativeBinding {
+  if (loaded !== undefined) return loaded;
+  const path = fileURLToPath(new URL('../../build/Release/node_nfqueue.node', import.meta.url));
+  try {
+    loaded = createRequire(import.meta.url)(path) as NativeBinding;
+  } catch (cause) {
+    throw new Error(`${path}: the native addon cannot be loaded (build it with \`npx node-gyp rebuild\`)`, { cause });
+  }
+  return loaded;
+}

@@ -1,0 +1,294 @@
+/**
+ * One kernel queue as a PacketSource. Owns the slab that packets arrive in, the rows that verdicts leave by, and the
+ * route that connmarks take; knows no flows and no policy.
+ *
+ *   verdict route      NFQA_CT carries the connmark both ways; the kernel must have NETFILTER_NETLINK_GLUE_CT
+ *   packet-mark route  the rules copy the connmark's bits into the packet mark ahead of the queue, and save those of a
+ *                      packet that leaves it with any of them set; see `#markOnPacket`
+ */
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+
+import type { MarkChange, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../engine/ports.ts';
+import { FIELD, FLAG, NF_ACCEPT, NF_DROP, type PacketBatch } from '../packet/batch.ts';
+import { CAP_NET_ADMIN, loadBinding, type NativeBinding, type NativeQueue, SET, VERDICT } from './binding.ts';
+import { NetlinkError } from './netlink-error.ts';
+import { PacketMarks } from './packet-marks.ts';
+
+export type ConnmarkRoute = 'verdict' | 'packet-mark';
+
+export interface NfqueueOptions {
+  readonly queueNum: number;
+  /** Bits of the connmark that this program owns: those that travel in the packet mark on the packet-mark route. */
+  readonly connmarkMask: number;
+  readonly route?: 'auto' | ConnmarkRoute;
+  /** NFQA_CFG_F_FAIL_OPEN: packets that find the queue full pass unseen instead of being dropped. */
+  readonly failOpen?: boolean;
+  /** Packets that may wait for their verdict. */
+  readonly maxLength?: number;
+  /** Octets of the socket's receive buffer. */
+  readonly receiveBuffer?: number;
+  /** Packets a batch. */
+  readonly slots?: number;
+}
+
+export class NfqueueSource implements PacketSource {
+  readonly #options: Required<NfqueueOptions>;
+  readonly #binding: NativeBinding;
+  readonly #batch: PacketBatch;
+  readonly #verdicts: Uint32Array;
+  readonly #payload: Buffer;
+  readonly #marks: PacketMarks;
+  #queue: NativeQueue | undefined;
+  #route: ConnmarkRoute = 'packet-mark';
+  #rows = 0;
+  #payloadUsed = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #sink: PacketSink | undefined;
+  #accepted = 0;
+  #dropped = 0;
+  #unsent = 0;
+  /** The last send was not complete: said once until one is. */
+  #stalled = false;
+  #closed = false;
+
+  /** `binding`: another one stands in for the kernel in tests. */
+  constructor(options: NfqueueOptions, binding: NativeBinding = loadBinding()) {
+    this.#options = { ...DEFAULTS, ...options };
+    this.#binding = binding;
+    const { slots, maxLength } = this.#options;
+    this.#batch = {
+      slab: Buffer.allocUnsafeSlow(slots * binding.SLOT),
+      words: new Uint32Array(slots * FIELD.ROW),
+      count: 0,
+    };
+    this.#verdicts = new Uint32Array((maxLength + slots) * VERDICT.ROW);
+    this.#payload = Buffer.allocUnsafeSlow(PAYLOAD_SLAB);
+    this.#marks = new PacketMarks(maxLength + slots);
+  }
+
+  /** How connmarks travel: known once `start` is done. */
+  get route(): ConnmarkRoute {
+    return this.#route;
+  }
+
+  async start(sink: PacketSink): Promise<void> {
+    this.#sink = sink;
+    this.#queue = this.#open(sink);
+    this.#route = this.#queue.conntrack ? 'verdict' : 'packet-mark';
+    if (this.#options.route === 'verdict' && !this.#queue.conntrack) {
+      this.#queue.close();
+      throw new NetlinkError('ask for conntrack', this.#subject(), {
+        errno: constants.errno.EOPNOTSUPP,
+        cure: 'this kernel has no NETFILTER_NETLINK_GLUE_CT: set connmark.route to "auto" or "packet-mark"',
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#queue === undefined || this.#closed) return;
+    this.flush();
+    clearTimeout(this.#retry);
+    this.#closed = true;
+    this.#queue.close();
+  }
+
+  verdict(packetId: number, verdict: number, options?: VerdictOptions): void {
+    if (this.#rows === this.#capacity()) this.flush();
+    if (this.#closed || this.#rows === this.#capacity()) {
+      this.#unsent++;
+      return;
+    }
+    const row = this.#rows++ * VERDICT.ROW;
+    const words = this.#verdicts;
+    words[row + VERDICT.packetId] = packetId;
+    words[row + VERDICT.verdict] = verdict;
+    words[row + VERDICT.fields] = 0;
+    if (this.#route === 'packet-mark') this.#markOnPacket(row, packetId, options?.connmark);
+    else if (options?.connmark !== undefined) this.#markOnConnection(row, options.connmark);
+    if (options?.payload !== undefined) this.#replacePayload(row, options.payload);
+    if (words[row + VERDICT.verdict] === NF_ACCEPT) this.#accepted++;
+    else this.#dropped++;
+  }
+
+  flush(): void {
+    const queue = this.#queue;
+    if (queue === undefined || this.#closed || this.#rows === 0) return;
+    const taken = queue.send(this.#rows);
+    if (taken === this.#rows) {
+      this.#rows = 0;
+      this.#payloadUsed = 0;
+      this.#stalled = false;
+      return;
+    }
+    this.#keepForLater(taken, queue.sendErrno());
+  }
+
+  stats(): SourceStats {
+    const { received, enobufs, verdictErrors, malformed } = this.#queue?.counters() ?? NO_COUNTERS;
+    const { queueDropped, userDropped } = readQueueDrops(this.#options.queueNum);
+    return {
+      received,
+      accepted: this.#accepted,
+      dropped: this.#dropped,
+      queueDropped,
+      userDropped,
+      enobufs,
+      verdictErrors: verdictErrors + malformed + this.#unsent,
+    };
+  }
+
+  #open(sink: PacketSink): NativeQueue {
+    const { queueNum, maxLength, receiveBuffer, failOpen, route } = this.#options;
+    try {
+      return new this.#binding.Queue({
+        queueNum,
+        maxLength,
+        receiveBuffer,
+        failOpen,
+        conntrack: route !== 'packet-mark',
+        slab: this.#batch.slab,
+        rows: this.#batch.words,
+        verdicts: this.#verdicts,
+        payload: this.#payload,
+        onBatch: (count) => this.#deliver(sink, count),
+        onError: (errno) => sink.onSourceError?.(new NetlinkError('receive', this.#subject(), { errno })),
+      });
+    } catch (cause) {
+      const { errno, operation } = cause as { errno?: number; operation?: string };
+      if (errno === undefined || operation === undefined) throw cause;
+      throw new NetlinkError(operation, this.#subject(), { errno, ...this.#cure(errno), cause });
+    }
+  }
+
+  #deliver(sink: PacketSink, count: number): void {
+    const { words } = this.#batch;
+    this.#batch.count = count;
+    if (this.#route === 'packet-mark') {
+      for (let row = 0; row < count * FIELD.ROW; row += FIELD.ROW) {
+        const mark = words[row + FIELD.mark]!;
+        this.#marks.set(words[row + FIELD.packetId]!, mark);
+        words[row + FIELD.connmark] = mark & this.#options.connmarkMask;
+        words[row + FIELD.flags]! |= FLAG.hasConnmark;
+      }
+    }
+    sink.onBatch(this.#batch);
+  }
+
+  #markOnConnection(row: number, change: MarkChange): void {
+    const words = this.#verdicts;
+    words[row + VERDICT.fields]! |= SET.connmark;
+    words[row + VERDICT.connmark] = change.value;
+    words[row + VERDICT.connmarkMask] = change.mask;
+  }
+
+  /**
+   * A packet leaves with the engine's bits set only if its verdict changes the connmark: the rules save those that are
+   * set. Were the bits left as they came, a packet that was queued before another one's verdict changed the connmark
+   * would carry the old value back. (So a change to all zeroes cannot be told; the engine's states have none.)
+   */
+  #markOnPacket(row: number, packetId: number, change: MarkChange | undefined): void {
+    const words = this.#verdicts;
+    const before = this.#marks.take(packetId) ?? 0;
+    const after =
+      change === undefined
+        ? before & ~this.#options.connmarkMask
+        : (before & ~change.mask) | (change.value & change.mask);
+    if (after === (before | 0)) return;
+    words[row + VERDICT.fields]! |= SET.mark;
+    words[row + VERDICT.mark] = after;
+  }
+
+  /** A replacement that no longer fits becomes a drop: nothing that was to be replaced may pass as it was. */
+  #replacePayload(row: number, payload: Uint8Array): void {
+    if (payload.length > PAYLOAD_SLAB - this.#payloadUsed) this.#flushAllBut(row);
+    row = (this.#rows - 1) * VERDICT.ROW;
+    const words = this.#verdicts;
+    if (payload.length > PAYLOAD_SLAB - this.#payloadUsed) {
+      words[row + VERDICT.verdict] = NF_DROP;
+      return;
+    }
+    this.#payload.set(payload, this.#payloadUsed);
+    words[row + VERDICT.fields]! |= SET.payload;
+    words[row + VERDICT.payloadOffset] = this.#payloadUsed;
+    words[row + VERDICT.payloadLength] = payload.length;
+    this.#payloadUsed += payload.length;
+  }
+
+  /** Sends the rows ahead of the last one, which then is the first. */
+  #flushAllBut(row: number): void {
+    if (row === 0) return;
+    const last = this.#verdicts.slice(row, row + VERDICT.ROW);
+    this.#rows--;
+    this.flush();
+    this.#verdicts.set(last, this.#rows++ * VERDICT.ROW);
+  }
+
+  /** The kernel had no memory for the rest: they stay first in line, and their payloads where they are. */
+  #keepForLater(taken: number, errno: number): void {
+    this.#verdicts.copyWithin(0, taken * VERDICT.ROW, this.#rows * VERDICT.ROW);
+    this.#rows -= taken;
+    if (!this.#stalled) {
+      this.#stalled = true;
+      this.#sink?.onSourceError?.(new NetlinkError('send verdicts', this.#subject(), { errno, cure: 'tried again' }));
+    }
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.flush();
+    }, RETRY_MS);
+  }
+
+  #capacity(): number {
+    return this.#verdicts.length / VERDICT.ROW;
+  }
+
+  #subject(): string {
+    return `queue ${this.#options.queueNum}`;
+  }
+
+  /** The kernel answers EPERM both for a queue that another socket holds and for a missing capability. */
+  #cure(errno: number): { cure?: string } {
+    if (errno !== constants.errno.EPERM && errno !== constants.errno.EBUSY) return {};
+    const holder = readQueueHolder(this.#options.queueNum);
+    if (holder === undefined || !this.#binding.hasCapability(CAP_NET_ADMIN)) return {};
+    return {
+      cure: `another process holds the queue (netlink port ${holder}, usually its process id): stop it, or take another queue`,
+    };
+  }
+}
+
+const DEFAULTS = {
+  route: 'auto',
+  failOpen: false,
+  maxLength: 8192,
+  receiveBuffer: 16 * 1024 * 1024,
+  slots: 64,
+} as const;
+
+/** Octets of replaced packets that one flush can carry: alerts and resets are small, a filled GSO packet is 64 KiB. */
+const PAYLOAD_SLAB = 1024 * 1024;
+const RETRY_MS = 1;
+const NO_COUNTERS = { received: 0, enobufs: 0, verdictErrors: 0, malformed: 0 };
+
+/** One line of /proc/net/netfilter/nfnetlink_queue (net/netfilter/nfnetlink_queue.c, seq_show), as numbers. */
+function readQueueLine(queueNum: number): number[] | undefined {
+  let text: string;
+  try {
+    text = readFileSync('/proc/thread-self/net/netfilter/nfnetlink_queue', 'latin1');
+  } catch {
+    return undefined;
+  }
+  return text
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .find((columns) => columns[0] === queueNum && columns.length >= 8);
+}
+
+function readQueueDrops(queueNum: number): { queueDropped: number; userDropped: number } {
+  const columns = readQueueLine(queueNum);
+  return { queueDropped: columns?.[5] ?? 0, userDropped: columns?.[6] ?? 0 };
+}
+
+function readQueueHolder(queueNum: number): number | undefined {
+  return readQueueLine(queueNum)?.[1];
+}

@@ -1,0 +1,76 @@
+/**
+ * What names a flow: both endpoints, in one order whichever of them sends. Where conntrack gives an id, that id alone,
+ * which NAT does not disturb. One reused object a worker. Knows no flow.
+ */
+import type { IpView } from '../packet/ip.ts';
+import type { TcpView } from '../packet/tcp.ts';
+
+/** Words of a key: two addresses of four words, and both ports. */
+export const KEY_WORDS = 9;
+
+export class FlowKey {
+  readonly words = new Uint32Array(KEY_WORDS);
+  hash = 0;
+  /** True when the sender's endpoint is the first of the key. */
+  forward = false;
+  readonly #seed: number;
+
+  /** A secret seed keeps peers from choosing endpoints that collide. */
+  constructor(seed: number) {
+    this.#seed = seed | 0;
+  }
+
+  setEndpoints(ip: IpView, tcp: TcpView): void {
+    const { bytes, addressLength } = ip;
+    const source = ip.addresses;
+    const destination = source + addressLength;
+    this.forward = precedes(bytes, source, destination, addressLength, tcp.srcPort, tcp.dstPort);
+    this.words.fill(0);
+    this.#address(0, bytes, this.forward ? source : destination, addressLength);
+    this.#address(4, bytes, this.forward ? destination : source, addressLength);
+    const [first, second] = this.forward ? [tcp.srcPort, tcp.dstPort] : [tcp.dstPort, tcp.srcPort];
+    this.words[8] = first * 0x10000 + second;
+    this.#mix();
+  }
+
+  /** The conntrack id with its direction; zone and tuple are the kernel's business. */
+  setConntrack(ctid: number, isReply: boolean): void {
+    this.words.fill(0);
+    this.words[0] = ctid;
+    this.words[4] = CONNTRACK_TAG;
+    this.forward = !isReply;
+    this.#mix();
+  }
+
+  #address(word: number, bytes: Uint8Array, at: number, length: number): void {
+    for (let i = 0; i < length / 4; i++, at += 4) {
+      this.words[word + i] = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    }
+  }
+
+  /** MurmurHash3's mixing of 32-bit words, seeded. */
+  #mix(): void {
+    let h = this.#seed;
+    for (let i = 0; i < KEY_WORDS; i++) {
+      let k = Math.imul(this.words[i]!, 0xcc9e2d51);
+      k = (k << 15) | (k >>> 17);
+      h ^= Math.imul(k, 0x1b873593);
+      h = (h << 13) | (h >>> 19);
+      h = (Math.imul(h, 5) + 0xe6546b64) | 0;
+    }
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    this.hash = (h ^ (h >>> 16)) >>> 0;
+  }
+}
+
+/** No address ends in this word together with an all-zero remainder: 255.255.255.255 is nobody's endpoint. */
+const CONNTRACK_TAG = 0xffffffff;
+
+function precedes(b: Uint8Array, x: number, y: number, length: number, xPort: number, yPort: number): boolean {
+  for (let i = 0; i < length; i++) {
+    const difference = b[x + i]! - b[y + i]!;
+    if (difference !== 0) return difference < 0;
+  }
+  return xPort <= yPort;
+}

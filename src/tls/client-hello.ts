@@ -1,0 +1,117 @@
+/**
+ * ClientHello (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2). Says what the client wants and offers; knows no policy. Unknown
+ * values stay numbers.
+ */
+import { type Fault, malformed } from '../bytes/fault.ts';
+import { ByteReader } from '../bytes/reader.ts';
+import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
+import { type Extensions, readExtensions } from './extensions.ts';
+
+/** Plain and immutable; spans are copies. */
+export interface ClientHello {
+  /** The message without its handshake header; for an SSLv2 hello, the record without its length. */
+  readonly body: Uint8Array;
+  readonly legacyVersion: number;
+  readonly random: Uint8Array;
+  readonly sessionId: Uint8Array;
+  readonly cipherSuites: readonly number[];
+  readonly extensionTypes: readonly number[];
+  /** As sent; null when there is none. */
+  readonly serverName: string | null;
+  readonly alpns: readonly string[];
+  readonly supportedVersions: readonly number[];
+  /** Null when the extension is absent; empty when support is announced and no ticket is at hand (RFC 5077 §3.2). */
+  readonly sessionTicket: Uint8Array | null;
+  readonly offersPsk: boolean;
+  readonly offersEarlyData: boolean;
+  readonly offersEch: boolean;
+  readonly offersRawPublicKey: boolean;
+  readonly isSsl2: boolean;
+}
+
+export function offersTls13(hello: ClientHello): boolean {
+  return hello.supportedVersions.some(isTls13);
+}
+
+/** `body` is the message without its header. */
+export function parseClientHello(body: Uint8Array): ClientHello | Fault {
+  const reader = new ByteReader(body.slice());
+  const legacyVersion = reader.u16();
+  const random = reader.span(32);
+  const sessionId = reader.vector8().rest();
+  const cipherSuites = reader.vector16();
+  const compressionMethods = reader.vector8().rest();
+  const extensions = readExtensions(reader);
+  if (sessionId.length > 32 || cipherSuites.remaining % 2 !== 0 || cipherSuites.remaining === 0) return invalid(reader);
+  if (extensions === undefined || compressionMethods.length === 0) return invalid(reader);
+  const serverName = readServerName(extensions.bodies.get(EXTENSION.serverName));
+  if (serverName === undefined) return malformed('tls.client-hello.server-name', reader.at);
+  const alpns = readAlpns(extensions.bodies.get(EXTENSION.alpn));
+  const supportedVersions = readVersions(extensions.bodies.get(EXTENSION.supportedVersions));
+  if (alpns === undefined || supportedVersions === undefined) return invalid(reader);
+  return {
+    body: reader.bytes,
+    legacyVersion,
+    random,
+    sessionId,
+    cipherSuites: readNumbers(cipherSuites),
+    extensionTypes: extensions.types,
+    serverName,
+    alpns,
+    supportedVersions,
+    sessionTicket: extensions.bodies.get(EXTENSION.sessionTicket) ?? null,
+    offersPsk: extensions.bodies.has(EXTENSION.preSharedKey),
+    offersEarlyData: extensions.bodies.has(EXTENSION.earlyData),
+    offersEch: extensions.bodies.has(EXTENSION.encryptedClientHello),
+    offersRawPublicKey: offersRawPublicKey(extensions),
+    isSsl2: false,
+  };
+}
+
+function invalid(reader: ByteReader): Fault {
+  return malformed('tls.client-hello.syntax', reader.at);
+}
+
+/** RFC 6066 §3: one host_name; undefined when it is anything else that a server could read another way. */
+function readServerName(body: Uint8Array | undefined): string | null | undefined {
+  if (body === undefined) return null;
+  const reader = new ByteReader(body);
+  const list = reader.vector16();
+  const type = list.u8();
+  const name = list.vector16().rest();
+  if (!list.atEnd() || !reader.atEnd() || type !== 0) return undefined;
+  const text = Buffer.from(name).toString('latin1');
+  return HOST_NAME.test(text) ? text : undefined;
+}
+
+function readAlpns(body: Uint8Array | undefined): string[] | undefined {
+  const alpns: string[] = [];
+  if (body === undefined) return alpns;
+  const reader = new ByteReader(body);
+  const list = reader.vector16();
+  while (list.more()) alpns.push(Buffer.from(list.vector8().rest()).toString('latin1'));
+  return list.ok && reader.atEnd() ? alpns : undefined;
+}
+
+function readVersions(body: Uint8Array | undefined): number[] | undefined {
+  if (body === undefined) return [];
+  const reader = new ByteReader(body);
+  const list = reader.vector8();
+  return reader.atEnd() && list.remaining % 2 === 0 ? readNumbers(list) : undefined;
+}
+
+function readNumbers(list: ByteReader): number[] {
+  const numbers: number[] = [];
+  while (list.more()) numbers.push(list.u16());
+  return numbers;
+}
+
+/** RFC 7250 §3. */
+function offersRawPublicKey(extensions: Extensions): boolean {
+  return (
+    extensions.bodies.get(EXTENSION.serverCertificateType)?.subarray(1).includes(CERTIFICATE_TYPE.rawPublicKey) ?? false
+  );
+}
+
+/** Letters, digits, hyphens and the underscores that are met in practice; at most 253 octets and a final dot. */
+const HOST_NAME = /^(?=.{1,254}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i;

@@ -1,0 +1,102 @@
+/**
+ * One direction's records sorted into what they mean for a handshake: messages, alerts, ChangeCipherSpec. Owns the rules
+ * that hold for both directions (RFC 8446 §5.1: a message is not interrupted by another content type) and the limit
+ * `records`. Knows no order of messages; its owner does.
+ */
+import { type Fault, malformed, misbehaved, unsupported } from '../bytes/fault.ts';
+import { CONTENT, MAX_PLAINTEXT } from './constants.ts';
+import { HandshakeReader, type MessageConsumer } from './handshake.ts';
+import { type RecordConsumer, RecordReader } from './record.ts';
+
+export interface FlightConsumer {
+  onMessage: MessageConsumer;
+  onAlert(level: number, description: number): Fault | undefined;
+  onChangeCipherSpec(): Fault | undefined;
+  /** A record of application data begins. */
+  onApplicationData(): Fault | undefined;
+}
+
+export interface FlightLimits {
+  readonly handshakeBytes: number;
+  readonly records: number;
+}
+
+export class Flight implements RecordConsumer {
+  readonly #reader: RecordReader;
+  readonly #handshake: HandshakeReader;
+  readonly #consumer: FlightConsumer;
+  readonly #maxRecords: number;
+  #records = 0;
+  #alertLevel = -1;
+  #isProtected = false;
+
+  constructor(limits: FlightLimits, consumer: FlightConsumer) {
+    this.#reader = new RecordReader(this);
+    this.#handshake = new HandshakeReader(limits.handshakeBytes, (type, body) => consumer.onMessage(type, body));
+    this.#consumer = consumer;
+    this.#maxRecords = limits.records;
+  }
+
+  get fault(): Fault | undefined {
+    return this.#reader.fault;
+  }
+
+  /** Version of the last record's header. */
+  recordVersion = 0;
+
+  /** True where a record of any kind may begin and be read by the peer. */
+  get atBoundary(): boolean {
+    return this.#reader.atBoundary && !this.#handshake.inMessage;
+  }
+
+  get atRecordBoundary(): boolean {
+    return this.#reader.atBoundary;
+  }
+
+  feed(bytes: Uint8Array, start: number, end: number): void {
+    this.#reader.feed(bytes, start, end);
+  }
+
+  /** From the next record on, contents are encrypted and are not looked at. */
+  protect(): void {
+    this.#isProtected = true;
+  }
+
+  onRecordStart(contentType: number, version: number, length: number, at: number): Fault | undefined {
+    this.recordVersion = version;
+    if (this.#isProtected) return undefined;
+    if (++this.#records > this.#maxRecords) return misbehaved(TOO_MANY_RECORDS, at);
+    if (length > MAX_PLAINTEXT && contentType !== CONTENT.applicationData) return malformed('tls.record.overflow', at);
+    if (this.#handshake.inMessage && contentType !== CONTENT.handshake) return misbehaved('tls.record.interleaved', at);
+    if (this.#alertLevel >= 0 && contentType !== CONTENT.alert) return misbehaved('tls.record.interleaved', at);
+    if (contentType === CONTENT.changeCipherSpec && length !== 1) return malformed('tls.change-cipher-spec.length', at);
+    return contentType === CONTENT.applicationData ? this.#consumer.onApplicationData() : undefined;
+  }
+
+  onPayload(contentType: number, bytes: Uint8Array, start: number, end: number): Fault | undefined {
+    if (this.#isProtected) return undefined;
+    if (contentType === CONTENT.handshake) return this.#handshake.feed(bytes, start, end);
+    if (contentType === CONTENT.alert) return this.#alert(bytes, start, end);
+    if (contentType !== CONTENT.changeCipherSpec) return undefined;
+    return bytes[start] === 1
+      ? this.#consumer.onChangeCipherSpec()
+      : unsupported('tls.change-cipher-spec.value', start);
+  }
+
+  #alert(bytes: Uint8Array, start: number, end: number): Fault | undefined {
+    for (let at = start; at < end; at++) {
+      if (this.#alertLevel < 0) {
+        this.#alertLevel = bytes[at]!;
+        continue;
+      }
+      const level = this.#alertLevel;
+      this.#alertLevel = -1;
+      const fault = this.#consumer.onAlert(level, bytes[at]!);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  }
+}
+
+/** The limit `records`. */
+export const TOO_MANY_RECORDS = 'tls.record.too-many';

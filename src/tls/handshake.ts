@@ -1,0 +1,83 @@
+/**
+ * Handshake messages (RFC 8446 §4, RFC 5246 §7.4) out of record payloads, however they are cut: several in one record,
+ * one over many records. A message that lies whole in its piece is handed on in place; another is gathered in a buffer
+ * that grows with what was received, never with what the length promises. Knows headers, not contents.
+ */
+import { type Fault, misbehaved } from '../bytes/fault.ts';
+
+/** `body` is valid only during the call. */
+export type MessageConsumer = (type: number, body: Uint8Array) => Fault | undefined;
+
+export class HandshakeReader {
+  readonly #consume: MessageConsumer;
+  readonly #maxLength: number;
+  readonly #header = new Uint8Array(HEADER_LENGTH);
+  #headerFilled = 0;
+  #length = 0;
+  #body: Uint8Array = EMPTY;
+  #bodyFilled = 0;
+
+  /** `maxLength`: the limit `handshakeBytes`, in octets of one message. */
+  constructor(maxLength: number, consume: MessageConsumer) {
+    this.#maxLength = maxLength;
+    this.#consume = consume;
+  }
+
+  /** True inside a message: no record of another type may come now (RFC 8446 §5.1). */
+  get inMessage(): boolean {
+    return this.#headerFilled > 0;
+  }
+
+  feed(bytes: Uint8Array, start: number, end: number): Fault | undefined {
+    let at = start;
+    while (at < end) {
+      if (this.#headerFilled < HEADER_LENGTH) {
+        this.#header[this.#headerFilled++] = bytes[at++]!;
+        if (this.#headerFilled < HEADER_LENGTH) continue;
+        this.#length = (this.#header[1]! << 16) | (this.#header[2]! << 8) | this.#header[3]!;
+        if (this.#length > this.#maxLength) return misbehaved(LIMIT_FAULT, at - HEADER_LENGTH);
+      }
+      const missing = this.#length - this.#bodyFilled;
+      const length = Math.min(missing, end - at);
+      if (length < missing) {
+        this.#gather(bytes, at, at + length);
+        return undefined;
+      }
+      const fault = this.#complete(bytes, at, at + length);
+      if (fault !== undefined) return fault;
+      at += length;
+    }
+    return undefined;
+  }
+
+  #complete(bytes: Uint8Array, start: number, end: number): Fault | undefined {
+    let body: Uint8Array;
+    if (this.#bodyFilled === 0) {
+      body = bytes.subarray(start, end);
+    } else {
+      this.#gather(bytes, start, end);
+      body = this.#body.subarray(0, this.#length);
+    }
+    this.#headerFilled = 0;
+    this.#bodyFilled = 0;
+    this.#body = EMPTY;
+    return this.#consume(this.#header[0]!, body);
+  }
+
+  #gather(bytes: Uint8Array, start: number, end: number): void {
+    const filled = this.#bodyFilled + (end - start);
+    if (filled > this.#body.length) {
+      const grown = new Uint8Array(Math.min(this.#length, Math.max(filled, this.#body.length * 2, MIN_BUFFER)));
+      grown.set(this.#body.subarray(0, this.#bodyFilled));
+      this.#body = grown;
+    }
+    this.#body.set(bytes.subarray(start, end), this.#bodyFilled);
+    this.#bodyFilled = filled;
+  }
+}
+
+/** The one fault here that is a limit and not an error of the peer's. */
+export const LIMIT_FAULT = 'tls.handshake.too-long';
+const HEADER_LENGTH = 4;
+const MIN_BUFFER = 1024;
+const EMPTY = new Uint8Array(0);

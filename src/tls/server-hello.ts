@@ -1,0 +1,50 @@
+/** ServerHello and HelloRetryRequest (RFC 8446 §4.1.3-4, RFC 5246 §7.4.1.3): what was negotiated. Knows no policy. */
+import { type Fault, malformed } from '../bytes/fault.ts';
+import { ByteReader } from '../bytes/reader.ts';
+import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
+import { readExtensions } from './extensions.ts';
+
+/** Spans are copies. */
+export interface ServerHello {
+  /** What will be spoken: from supported_versions where present, else the legacy field. */
+  readonly version: number;
+  readonly isTls13: boolean;
+  readonly isHelloRetryRequest: boolean;
+  readonly random: Uint8Array;
+  readonly sessionId: Uint8Array;
+  readonly cipherSuite: number;
+  readonly answersSessionTicket: boolean;
+  readonly selectsPsk: boolean;
+  readonly selectsRawPublicKey: boolean;
+}
+
+export function parseServerHello(body: Uint8Array): ServerHello | Fault {
+  const reader = new ByteReader(body.slice());
+  const legacyVersion = reader.u16();
+  const random = reader.span(32);
+  // Drafts of TLS 1.3 up to 21 had neither a session id nor a compression method here.
+  const isEarlyDraft = isTls13(legacyVersion);
+  const sessionId = isEarlyDraft ? EMPTY : reader.vector8().rest();
+  const cipherSuite = reader.u16();
+  if (!isEarlyDraft) reader.skip(1);
+  const extensions = readExtensions(reader);
+  if (extensions === undefined || sessionId.length > 32) return malformed('tls.server-hello.syntax', reader.at);
+  const selected = extensions.bodies.get(EXTENSION.supportedVersions);
+  if (selected !== undefined && selected.length !== 2) return malformed('tls.server-hello.syntax', reader.at);
+  const version = selected === undefined ? legacyVersion : (selected[0]! << 8) | selected[1]!;
+  return {
+    version,
+    isTls13: isTls13(version),
+    isHelloRetryRequest: Buffer.compare(random, HELLO_RETRY_REQUEST) === 0,
+    random,
+    sessionId,
+    cipherSuite,
+    answersSessionTicket: extensions.bodies.has(EXTENSION.sessionTicket),
+    selectsPsk: extensions.bodies.has(EXTENSION.preSharedKey),
+    selectsRawPublicKey: extensions.bodies.get(EXTENSION.serverCertificateType)?.[0] === CERTIFICATE_TYPE.rawPublicKey,
+  };
+}
+
+/** RFC 8446 §4.1.3: SHA-256 of "HelloRetryRequest". */
+const HELLO_RETRY_REQUEST = Buffer.from('cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c', 'hex');
+const EMPTY = new Uint8Array(0);

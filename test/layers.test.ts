@@ -1,0 +1,121 @@
+/** The house's plan, held by reading the imports of every file: they go downwards only. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, it } from 'vitest';
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url));
+
+/** Folder by folder, what a file there may import from besides its own folder. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  bytes: [],
+  packet: ['bytes'],
+  tcp: ['bytes', 'packet (types)'],
+  tls: ['bytes'],
+  starttls: ['bytes'],
+  x509: ['bytes'],
+  pins: ['bytes', 'x509'],
+  engine: ['bytes', 'packet', 'tcp', 'tls', 'starttls', 'x509', 'pins'],
+  source: ['bytes', 'packet', 'engine (types)'],
+  probe: ['bytes', 'tls', 'x509', 'engine (types)'],
+  report: ['bytes', 'packet', 'tls', 'x509', 'pins (types)', 'engine (types)'],
+  runtime: ['bytes', 'packet', 'tcp', 'tls', 'starttls', 'x509', 'pins', 'engine', 'source', 'probe', 'report'],
+  cli: ['bytes', 'packet', 'tls', 'x509', 'pins', 'engine', 'source', 'probe', 'report', 'runtime'],
+};
+
+/** Packages that stay off the packet threads: whatever a worker loads must not reach them. */
+const CONTROL_PLANE_ONLY = ['zod', 'commander', 'pino', 'prom-client', 'pkijs', 'asn1js', 'jsonc-parser'];
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+const imports = files.flatMap(importsOf);
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(SRC, file), 'utf8');
+  const found = text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gm);
+  const dynamic = text.matchAll(/\bimport\(\s*'([^']+)'\s*\)/g);
+  return [
+    ...[...found].map(([whole, type, specifier = '']) => ({
+      file,
+      specifier,
+      typeOnly: type !== undefined || /\{\s*(type\s+\w+(\s+as\s+\w+)?\s*,?\s*)+\}/.test(whole),
+    })),
+    ...[...dynamic].map(([, specifier = '']) => ({ file, specifier, typeOnly: false })),
+  ];
+}
+
+/** `x509/fingerprint` for an own file, undefined for packages and node's modules. */
+function target({ file, specifier }: Import): string | undefined {
+  if (!specifier.startsWith('.')) return undefined;
+  return relative(SRC, join(SRC, dirname(file), specifier)).replace(/\.ts$/, '');
+}
+
+const folderOf = (path: string): string => path.split('/')[0] ?? '';
+
+function allowed(from: string, to: string, typeOnly: boolean): boolean {
+  const rules = MAY_IMPORT[from] ?? [];
+  const folder = folderOf(to);
+  return (
+    folder === from || rules.includes(folder) || rules.includes(to) || (typeOnly && rules.includes(`${folder} (types)`))
+  );
+}
+
+describe('imports', () => {
+  it('are read at all', () => {
+    expect(imports.length).toBeGreaterThan(10);
+  });
+
+  it('come from folders that the plan knows', () => {
+    expect(files.filter((file) => MAY_IMPORT[folderOf(file)] === undefined)).toEqual([]);
+  });
+
+  it('go downwards only', () => {
+    const wrong = imports
+      .map((one) => ({ ...one, to: target(one) }))
+      .filter(({ file, to, typeOnly }) => to !== undefined && !allowed(folderOf(file), to, typeOnly))
+      .map(({ file, to, typeOnly }) => `${file} imports ${typeOnly ? 'types of ' : ''}${to}`);
+    expect(wrong).toEqual([]);
+  });
+
+  it('name own files with their extension', () => {
+    expect(imports.filter(({ specifier }) => specifier.startsWith('.') && !specifier.endsWith('.ts'))).toEqual([]);
+  });
+
+  it('of the packet threads never reach what belongs to the main thread', () => {
+    const reached = reachable(files.filter((file) => /^(engine\/engine|runtime\/queue-worker)\.ts$/.test(file)));
+    const loaded = imports.filter(({ file, typeOnly }) => reached.has(file) && !typeOnly);
+    const wrong = loaded.filter(({ specifier }) => CONTROL_PLANE_ONLY.includes(specifier.split('/')[0] ?? ''));
+    expect(wrong.map(({ file, specifier }) => `${file} loads ${specifier}`)).toEqual([]);
+  });
+
+  it('leave no cycle between files', () => {
+    const cyclic = files.filter((file) => reachable(next(file)).has(file));
+    expect(cyclic).toEqual([]);
+  });
+});
+
+/** Files that a file loads; types vanish before anything runs. */
+function next(file: string): string[] {
+  return imports
+    .filter((one) => one.file === file && !one.typeOnly)
+    .map(target)
+    .filter((to) => to !== undefined)
+    .map((to) => `${to}.ts`);
+}
+
+function reachable(roots: readonly string[]): Set<string> {
+  const seen = new Set<string>();
+  const queue = [...roots];
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    queue.push(...next(file));
+  }
+  return seen;
+}

@@ -1,0 +1,97 @@
+/** The addon's surface as far as it needs neither privileges nor a kernel queue. */
+import { execFileSync } from 'node:child_process';
+import { constants } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+import { FIELD, FLAG } from '../../src/packet/batch.ts';
+import { CAP_NET_ADMIN, loadBinding, SET, VERDICT } from '../../src/source/binding.ts';
+import { ROOT } from '../support/built.ts';
+
+const binding = loadBinding();
+const { errno } = constants;
+
+test('a slot holds the largest attribute and what stands around it', () => {
+  expect(binding.SLOT).toBe(0x11000);
+});
+
+test('columns and bits have the same numbers in C and in TypeScript', () => {
+  const nfqueue = readFileSync(`${ROOT}native/nfqueue.h`, 'utf8');
+  const nfqnl = readFileSync(`${ROOT}native/nfqnl.h`, 'utf8');
+  const columns = (prefix: string, text: string) => [...text.matchAll(new RegExp(`^\\t${prefix}_([A-Z_]+)`, 'gm'))];
+  const inC = (name: string) => name.replace(/[A-Z]/g, '_$&').toUpperCase();
+
+  const rows = columns('ROW', nfqueue).map((match) => match[1]);
+  for (const [name, column] of Object.entries(FIELD)) {
+    if (name !== 'ROW') expect(rows[column], name).toBe(inC(name));
+  }
+  expect(nfqueue).toContain(`ROW_WORDS = ${FIELD.ROW}`);
+
+  const verdicts = columns('VERDICT', nfqueue).map((match) => match[1]);
+  for (const [name, column] of Object.entries(VERDICT)) {
+    expect(verdicts[column], name).toBe(name === 'ROW' ? 'WORDS' : inC(name));
+  }
+  for (const [name, bit] of Object.entries(SET)) expect(nfqnl).toContain(`NFQNL_SET_${inC(name)} 0x${bit}u`);
+  const bits = [...nfqnl.matchAll(/NFQNL_FLAG_\w+ (0x\w+)u/g)].map((match) => Number(match[1]));
+  expect(bits).toEqual(Object.values(FLAG));
+});
+
+test('a queue without its memory is refused', () => {
+  const Queue = binding.Queue as unknown as new (options?: unknown) => unknown;
+  expect(() => new Queue()).toThrow(TypeError);
+  expect(() => new Queue({})).toThrow('slab, rows, verdicts or payload is missing or too small');
+  expect(() => new Queue({ slab: Buffer.alloc(10), rows: new Uint32Array(16), verdicts: new Uint32Array(8) })).toThrow(
+    TypeError,
+  );
+});
+
+test('methods refuse objects that are no queue', () => {
+  expect(() => binding.Queue.prototype.close.call({})).toThrow();
+});
+
+test('SO_MARK on what is no socket answers with an errno', () => {
+  expect(binding.setMark(-1, 1)).toBe(errno.EBADF);
+  expect(binding.setMark(1 << 20, 1)).toBe(errno.EBADF);
+});
+
+test('capabilities are those that the kernel shows in /proc', () => {
+  const effective = BigInt(`0x${/CapEff:\s*(\w+)/.exec(readFileSync('/proc/thread-self/status', 'utf8'))![1]}`);
+  for (const capability of [0, CAP_NET_ADMIN, 21, 39, 63]) {
+    expect(binding.hasCapability(capability)).toBe(((effective >> BigInt(capability)) & 1n) === 1n);
+  }
+  expect(binding.hasCapability(64)).toBe(false);
+});
+
+test('a notification is one datagram, also to an abstract socket', () => {
+  const script = `
+import socket, subprocess, sys
+path = '\\0tlspin-test-notify-%d' % ${process.pid}
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(path); s.settimeout(5)
+subprocess.check_call([sys.argv[1], '-e', 'process.exitCode = require(process.argv[1]).notify(process.argv[2], "READY=1\\\\nSTATUS=ok")', sys.argv[2], '@' + path[1:]])
+print(s.recv(100).decode())`;
+  const addon = `${ROOT}build/Release/node_nfqueue.node`;
+  expect(execFileSync('python3', ['-c', script, process.execPath, addon], { encoding: 'utf8' })).toBe(
+    'READY=1\nSTATUS=ok\n',
+  );
+});
+
+test('a notification that cannot be sent answers with an errno', () => {
+  expect(binding.notify('/nonexistent/notify', 'READY=1')).toBe(errno.ENOENT);
+  expect(binding.notify('relative', 'READY=1')).toBe(errno.EINVAL);
+  expect(binding.notify('', 'READY=1')).toBe(errno.EINVAL);
+  expect(binding.notify(`/${'x'.repeat(110)}`, 'READY=1')).toBe(errno.ENAMETOOLONG);
+});
+
+test('worker threads load it, several at once and after others have ended', async () => {
+  const code = `require('node:worker_threads').parentPort.postMessage(require('node:worker_threads').workerData.map((path) => require(path).SLOT));`;
+  for (let round = 0; round < 3; round++) {
+    const workers = [0, 1, 2].map(
+      () => new Worker(code, { eval: true, workerData: [`${ROOT}build/Release/node_nfqueue.node`] }),
+    );
+    for (const [answer] of await Promise.all(workers.map((worker) => once(worker, 'message')))) {
+      expect(answer).toEqual([binding.SLOT]);
+    }
+  }
+});

@@ -1,0 +1,229 @@
+import { describe, expect, it } from 'vitest';
+
+import type { AddressRange } from '../../src/pins/policy.ts';
+import { renderRemoval, renderRules } from '../../src/runtime/rules.ts';
+import type { RulesOptions } from '../../src/runtime/rules.ts';
+import { match, PINNED, pinset as pinsetAt, policy as policyOf } from '../support/policy.ts';
+import type { CompiledPinset, Policy, Situations } from '../../src/pins/policy.ts';
+
+const pinset = (fields: Partial<CompiledPinset> = {}): CompiledPinset =>
+  pinsetAt(0, { match: match({ hosts: ['www.bank.example'] }), ...fields });
+const policy = (fields: Partial<Policy> = {}): Policy => policyOf({ pinsets: [pinset()], ...fields });
+const situations = (fields: Partial<Situations>): Situations => ({ ...PINNED, ...fields });
+
+const FORWARD: RulesOptions = { hook: 'forward', format: 'iptables', quic: true, queueBypass: false };
+const LOCAL: RulesOptions = { ...FORWARD, hook: 'local' };
+
+const range = (text: string): AddressRange => {
+  const [address = '', prefix = ''] = text.split('/');
+  const octets = address.includes(':')
+    ? Buffer.from(
+        address
+          .split(':')
+          .map((word) => word.padStart(4, '0'))
+          .join(''),
+        'hex',
+      )
+    : address.split('.').map(Number);
+  return { address: Uint8Array.from(octets), prefix: Number(prefix) };
+};
+
+/** The lines of one own chain, without the `-A CHAIN`; of the IPv4 half unless told otherwise. */
+function chain(script: string, name: string, family: 'iptables' | 'ip6tables' = 'iptables'): string[] {
+  const [ipv4 = '', ipv6 = ''] = script.split('# IPv6');
+  return (family === 'iptables' ? ipv4 : ipv6)
+    .split('\n')
+    .filter((line) => line.startsWith(`-A ${name} `))
+    .map((line) => line.slice(`-A ${name} `.length));
+}
+
+describe('the iptables script', () => {
+  it('sends packets with a pinned port on either side to the queue, in the order that no mark can evade', () => {
+    const script = renderRules(policy(), FORWARD);
+    expect(chain(script, 'tlspin')).toEqual(['-p tcp -m multiport --ports 443 -g tlspin-flow']);
+    expect(chain(script, 'tlspin-flow')).toEqual([
+      '-m conntrack --ctstate INVALID -j DROP',
+      '-m conntrack --ctstate UNTRACKED -m limit --limit 6/min -j LOG --log-prefix "tlspin: untracked: "',
+      '-m conntrack --ctstate UNTRACKED -j DROP',
+      '-j CONNMARK --restore-mark --nfmask 0x60000000 --ctmask 0x60000000',
+      '-p tcp -m tcp --tcp-flags SYN SYN -j NFQUEUE --queue-num 0',
+      '-m connmark --mark 0x40000000/0x60000000 -j DROP',
+      '-m connmark --mark 0x20000000/0x60000000 -j RETURN',
+      '-j NFQUEUE --queue-num 0',
+    ]);
+  });
+
+  it('says the same for IPv6', () => {
+    const script = renderRules(policy(), FORWARD);
+    for (const name of ['tlspin', 'tlspin-flow', 'tlspin-save', 'tlspin-mark'])
+      expect(chain(script, name, 'ip6tables')).toEqual(chain(script, name));
+  });
+
+  it('saves only bits that a verdict set, and never over a decision but with a SYN', () => {
+    expect(chain(renderRules(policy(), FORWARD), 'tlspin-mark')).toEqual([
+      '-m mark --mark 0x0/0x60000000 -j RETURN',
+      '-p tcp -m tcp --tcp-flags SYN SYN -j CONNMARK --save-mark --nfmask 0x60000000 --ctmask 0x60000000',
+      '-m connmark --mark 0x40000000/0x60000000 -j RETURN',
+      '-m connmark --mark 0x20000000/0x60000000 -j RETURN',
+      '-j CONNMARK --save-mark --nfmask 0x60000000 --ctmask 0x60000000',
+    ]);
+  });
+
+  it('touches no packet mark where the verdict carries the connmark', () => {
+    const connmark = { ...policy().connmark, route: 'verdict' as const };
+    for (const script of [
+      renderRules(policy({ connmark }), FORWARD),
+      renderRules(policy(), { ...FORWARD, route: 'verdict' }),
+    ]) {
+      expect(script).not.toContain('--restore-mark');
+      expect(script).not.toContain('--save-mark');
+      expect(script).toContain(
+        "remove iptables mangle POSTROUTING '-p tcp -m addrtype ! --src-type LOCAL -j tlspin-save'",
+      );
+    }
+  });
+
+  it('has the mark bits of the configuration', () => {
+    const connmark = { mask: 0x3, accept: 0x1, deny: 0x2, pending: 0x3, route: 'packet-mark' as const };
+    const script = renderRules(policy({ connmark }), FORWARD);
+    expect(script).toContain('-m connmark --mark 0x2/0x3 -j DROP');
+    expect(script).toContain('--restore-mark --nfmask 0x3 --ctmask 0x3');
+    expect(script).not.toContain('60000000');
+  });
+
+  it('balances over several queues by the symmetric hash and never by CPU', () => {
+    const script = renderRules(policy({ queues: [4, 7] }), FORWARD);
+    expect(script).toContain('-j NFQUEUE --queue-balance 4:7\n');
+    expect(script).not.toContain('cpu-fanout');
+  });
+
+  it('drops what no engine takes, unless told to let it pass', () => {
+    expect(renderRules(policy({ failOpen: true }), FORWARD)).not.toContain('--queue-bypass');
+    expect(chain(renderRules(policy(), { ...FORWARD, queueBypass: true }), 'tlspin-flow').at(-1)).toBe(
+      '-j NFQUEUE --queue-num 0 --queue-bypass',
+    );
+  });
+
+  it('groups ports by fifteen, a range counting as two', () => {
+    const singles = Array.from({ length: 14 }, (_, at) => [100 + 2 * at, 100 + 2 * at] as const);
+    const ports = [...singles, [8443, 8449], [993, 993]] as const;
+    const groups = chain(renderRules(policy({ ports }), FORWARD), 'tlspin');
+    expect(groups).toHaveLength(2);
+    expect(groups[0]).toContain(',126,993 -g');
+    expect(groups[1]).toBe('-p tcp -m multiport --ports 8443:8449 -g tlspin-flow');
+  });
+
+  it('joins ports that overlap', () => {
+    const ports = [
+      [443, 443],
+      [400, 450],
+      [451, 460],
+      [443, 443],
+    ] as const;
+    expect(chain(renderRules(policy({ ports }), FORWARD), 'tlspin')).toEqual([
+      '-p tcp -m multiport --ports 400:460 -g tlspin-flow',
+    ]);
+  });
+
+  it('queues own flows behind their DNAT and leaves loopback alone', () => {
+    const script = renderRules(policy(), LOCAL);
+    expect(script).toContain("fill iptables security OUTPUT '-p tcp -m addrtype ! --dst-type LOCAL -j tlspin-out'");
+    expect(script).toContain("fill iptables mangle INPUT '-p tcp ! -i lo -j tlspin-in'");
+    expect(chain(script, 'tlspin-flow-out')).toEqual(chain(renderRules(policy(), FORWARD), 'tlspin-flow'));
+    expect(chain(script, 'tlspin-flow-in')).toEqual(chain(script, 'tlspin-flow-out'));
+  });
+
+  it('stops where conntrack accepts segments outside of the window', () => {
+    expect(renderRules(policy(), FORWARD)).toContain('nf_conntrack_tcp_be_liberal');
+  });
+});
+
+describe('QUIC', () => {
+  const quicOf = (fields: Parameters<typeof policy>[0], family?: 'ip6tables') =>
+    chain(renderRules(policy(fields), FORWARD), 'tlspin-quic', family);
+
+  it('is refused to everybody while a host pinset names no clients', () => {
+    expect(quicOf({})).toEqual(['-j REJECT --reject-with icmp-port-unreachable']);
+    expect(quicOf({}, 'ip6tables')).toEqual(['-j REJECT --reject-with icmp6-port-unreachable']);
+  });
+
+  it('is refused only to the clients that a host pinset names, each in its family', () => {
+    const clients = [range('10.1.0.0/16'), range('fd00:1:0:0:0:0:0:0/32')];
+    const pinsets = [pinset({ match: match({ hosts: ['a.example'], clients }) })];
+    expect(quicOf({ pinsets })).toEqual(['-s 10.1.0.0/16 -j REJECT --reject-with icmp-port-unreachable']);
+    expect(quicOf({ pinsets }, 'ip6tables')).toEqual(['-s fd00:1::/32 -j REJECT --reject-with icmp6-port-unreachable']);
+  });
+
+  it('is refused towards the addresses of an address pinset only', () => {
+    const pinsets = [pinset({ match: match({ addresses: [range('192.0.2.7/32')] }) })];
+    expect(quicOf({ pinsets })).toEqual(['-d 192.0.2.7/32 -j REJECT --reject-with icmp-port-unreachable']);
+    expect(quicOf({ pinsets }, 'ip6tables')).toEqual([]);
+  });
+
+  it.each([
+    ['the pinset accepts it', pinset({ situations: situations({ quic: 'accept' }) })],
+    ['the pinset only reports', pinset({ mode: 'report-only' })],
+    ['the pinset only denies', pinset({ pins: [] })],
+    ['the pinset is for other ports', pinset({ match: match({ hosts: ['a.example'], ports: [[8443, 8443]] }) })],
+  ])('is left alone where %s', (_, only) => {
+    const script = renderRules(policy({ pinsets: [only] }), FORWARD);
+    expect(script).not.toContain('REJECT');
+    expect(script).toContain("remove iptables filter FORWARD '-p udp --dport 443 -j tlspin-quic' tlspin-quic");
+  });
+
+  it('is left alone when told so', () => {
+    expect(renderRules(policy(), { ...FORWARD, quic: false })).not.toContain('REJECT');
+  });
+
+  it('is dropped where the situation says drop', () => {
+    expect(quicOf({ pinsets: [pinset({ situations: situations({ quic: 'drop' }) })] })).toEqual(['-j DROP']);
+  });
+
+  it('follows the situation of unpinned flows where that is stricter', () => {
+    expect(quicOf({ pinsets: [], unpinned: situations({ quic: 'reject' }) })).toEqual([
+      '-j REJECT --reject-with icmp-port-unreachable',
+    ]);
+  });
+});
+
+describe('the removal', () => {
+  it.each(['forward', 'local'] as const)('names every chain and jump that the rules of hook %s make', (hook) => {
+    const script = renderRules(policy(), { ...FORWARD, hook });
+    const removal = renderRemoval(hook, 'iptables');
+    const filled = [...script.matchAll(/^fill (\S+ \S+ \S+ '[^']+')/gm)].map((found) => found[1]);
+    expect(filled).toHaveLength(hook === 'forward' ? 6 : 10);
+    for (const jump of filled) expect(removal).toContain(`remove ${jump} `);
+    const chains = new Set([...script.matchAll(/^:(\S+) - /gm)].map((found) => found[1]));
+    for (const name of chains) expect(removal).toMatch(new RegExp(`' (.* )?${name}( |$)`, 'm'));
+  });
+});
+
+describe('the nft file', () => {
+  it('replaces its own table in one transaction', () => {
+    const text = renderRules(policy(), { ...FORWARD, format: 'nft' });
+    expect(text).toContain('table inet tlspin\ndelete table inet tlspin\ntable inet tlspin {\n');
+  });
+
+  it('asks in the same order as the script', () => {
+    const text = renderRules(policy({ queues: [0, 3] }), { ...FORWARD, format: 'nft' });
+    const flows = text.slice(text.indexOf('chain flows'), text.indexOf('}', text.indexOf('chain flows')));
+    const order = [
+      'ct state invalid drop',
+      'ct state untracked drop',
+      'meta mark set',
+      'tcp flags & syn == syn queue num 0-3',
+    ]
+      .concat(
+        'ct mark & 0x60000000 == 0x40000000 drop',
+        'ct mark & 0x60000000 == 0x20000000 return',
+        '\n    queue num 0-3',
+      )
+      .map((rule) => flows.indexOf(rule));
+    expect(order).not.toContain(-1);
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+  });
+
+  it('removes exactly its table', () => {
+    expect(renderRemoval('local', 'nft')).toContain('table inet tlspin_local\ndelete table inet tlspin_local\n');
+  });
+});

@@ -1,0 +1,107 @@
+/** A server that sends single TCP segments as it is told; the work is done by peers/raw-server.py. */
+import { fileURLToPath } from 'node:url';
+
+import type { Child } from '../../../src/runtime/demo/child.ts';
+import type { Lab } from './lab.ts';
+
+export interface RawServerOptions {
+  readonly port?: number;
+  /** Initial send sequence number. */
+  readonly iss?: number;
+  /** Answer SYN with SYN/ACK. */
+  readonly handshake?: boolean;
+  /** Acknowledge what comes. */
+  readonly acknowledge?: boolean;
+  readonly mss?: number;
+}
+
+export interface Segment {
+  /** Octets after the first data octet; -1: the SYN's own sequence number. */
+  readonly at?: number;
+  readonly data?: Uint8Array;
+  /** Letters of F S R P A U E C; `A` unless told. */
+  readonly flags?: string;
+  readonly ttl?: number;
+  /** Octets short of what is really acknowledged; negative: more than ever came. */
+  readonly ack?: number;
+  readonly window?: number;
+  /** Hex of TCP options. */
+  readonly options?: string;
+  readonly urgent?: number;
+  /** A wrong checksum. */
+  readonly corrupt?: boolean;
+  readonly id?: number;
+  /** The four reserved bits. */
+  readonly reserved?: number;
+  /** Instead of the connection's own. */
+  readonly iss?: number;
+  /** Milliseconds to wait first. */
+  readonly delay?: number;
+}
+
+export interface HeardSegment {
+  readonly client: readonly [string, number];
+  readonly flags: string;
+  /** Octets between the next one expected from the client and this segment's first. */
+  readonly at: number;
+  /** Octets of the server's that the client has, the SYN's not counted; null without ACK. */
+  readonly ack: number | null;
+  readonly window: number;
+  readonly data: Buffer;
+}
+
+export class RawServer {
+  readonly #child: Child;
+
+  private constructor(child: Child) {
+    this.#child = child;
+  }
+
+  static async start(lab: Lab, host: string, options: RawServerOptions = {}): Promise<RawServer> {
+    const port = options.port ?? 443;
+    // The host's own stack would answer with RST: it must not hear the port. Packet sockets hear it before.
+    for (const iptables of ['iptables', 'ip6tables']) {
+      lab.run(host, iptables, '-w', '-t', 'raw', '-A', 'PREROUTING', '-p', 'tcp', '--dport', `${port}`, '-j', 'DROP');
+    }
+    const child = lab.start(host, ['python3', SCRIPT, JSON.stringify({ ...options, port })]);
+    await child.says(/listening/);
+    return new RawServer(child);
+  }
+
+  get heard(): HeardSegment[] {
+    return this.#child.output
+      .split('\n')
+      .filter((line) => line.includes('"segment"'))
+      .map((line) => JSON.parse(line) as HeardSegment & { data: string })
+      .map((segment) => ({ ...segment, data: Buffer.from(segment.data, 'hex') }));
+  }
+
+  /** What the client sent, in the order in which it came, each octet once. */
+  get stream(): Buffer {
+    return Buffer.concat(this.heard.filter(({ at }) => at === 0).map(({ data }) => data));
+  }
+
+  /** Waits until a client has finished its handshake and sent this many octets. */
+  async received(octets: number, timeout?: number): Promise<void> {
+    await this.until(() => this.stream.length >= octets, `${octets} octets came`, timeout);
+  }
+
+  async until(met: (heard: HeardSegment[]) => boolean, what: string, timeout?: number): Promise<void> {
+    await this.#child.until(() => met(this.heard), what, timeout);
+  }
+
+  send(...segments: readonly Segment[]): void {
+    for (const { data, ...rest } of segments) {
+      this.#child.write(`${JSON.stringify({ ...rest, data: Buffer.from(data ?? []).toString('hex') })}\n`);
+    }
+  }
+
+  /** A stream in order, in segments of at most `size` octets, from `at` on. */
+  sendStream(data: Uint8Array, size = 1_400, at = 0): void {
+    for (let from = 0; from < data.length; from += size) {
+      this.send({ at: at + from, data: data.subarray(from, from + size), flags: 'PA' });
+    }
+  }
+}
+
+const SCRIPT = fileURLToPath(new URL('../peers/raw-server.py', import.meta.url));

@@ -1,0 +1,214 @@
+/**
+ * An engine between a client and a server that exist only as packets: each segment gets its verdict, and what is let go
+ * arrives at a receiver that reassembles as TCP does. Literal bytes in, what each side got out.
+ */
+import { NF_ACCEPT, FIELD, FLAG, type PacketBatch } from '../../src/packet/batch.ts';
+import { writeIpv4Checksum, writeTcpChecksum } from '../../src/packet/checksum.ts';
+import { IpView } from '../../src/packet/ip.ts';
+import { TCP_FLAG, TcpView } from '../../src/packet/tcp.ts';
+import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
+import type { FlowEvent, VerdictEvent } from '../../src/engine/events.ts';
+import type { ChainFacts, VerdictOptions } from '../../src/engine/ports.ts';
+import type { Policy } from '../../src/pins/policy.ts';
+import { seqAdd, seqDiff } from '../../src/tcp/sequence.ts';
+import { policy } from './policy.ts';
+
+export interface Answer {
+  readonly verdict: 'accept' | 'drop' | 'held';
+  readonly connmark: number | undefined;
+  readonly payload: Uint8Array | undefined;
+}
+
+export interface SegmentFields {
+  readonly seq?: number;
+  readonly ack?: number;
+  readonly flags?: number;
+  readonly inIfindex?: number;
+  readonly gso?: boolean;
+  readonly options?: Uint8Array;
+  readonly badChecksum?: boolean;
+  readonly urgent?: boolean;
+}
+
+const CLIENT = { address: [10, 1, 2, 3], port: 51514, ifindex: 2 };
+const SERVER = { address: [198, 51, 100, 7], port: 443, ifindex: 3 };
+const { syn, ack, psh } = TCP_FLAG;
+
+export class Wire {
+  readonly events: FlowEvent[] = [];
+  readonly answers = new Map<number, Answer>();
+  /** What arrived, in order, at each side; and the flags of each segment that did. */
+  readonly atClient = new Receiver();
+  readonly atServer = new Receiver();
+  now = 1_700_000_000_000_000;
+  connmark = 0;
+  engine: Engine;
+  clientSeq: number;
+  serverSeq: number;
+  #nextId = 1;
+  readonly #sent = new Map<number, { fromClient: boolean; packet: Uint8Array }>();
+  readonly #options: Partial<EngineOptions>;
+
+  constructor(fields: Partial<Policy> = {}, options: Partial<EngineOptions> & { isn?: number } = {}) {
+    this.clientSeq = options.isn ?? 1000;
+    this.serverSeq = options.isn === undefined ? 5000 : seqAdd(options.isn, 77);
+    this.#options = options;
+    this.engine = this.#newEngine(policy(fields));
+  }
+
+  /** The engine's process dies and another begins; the kernel drops what was held. */
+  restart(fields: Partial<Policy>): void {
+    this.engine = this.#newEngine(policy(fields));
+  }
+
+  /** SYN, SYN/ACK, ACK. */
+  open(): this {
+    this.fromClient('', { flags: syn });
+    this.clientSeq = seqAdd(this.clientSeq, 1);
+    this.fromServer('', { flags: syn | ack });
+    this.serverSeq = seqAdd(this.serverSeq, 1);
+    this.atServer.start(this.clientSeq);
+    this.atClient.start(this.serverSeq);
+    this.fromClient('');
+    return this;
+  }
+
+  /** A segment of the client's; without `seq` the next one, and its numbers move on. */
+  fromClient(data: Uint8Array | string, fields: SegmentFields = {}): Answer {
+    const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
+    const answer = this.#send(true, bytes, { seq: this.clientSeq, ack: this.serverSeqSeen, ...fields });
+    if (fields.seq === undefined) this.clientSeq = seqAdd(this.clientSeq, bytes.length);
+    return answer;
+  }
+
+  fromServer(data: Uint8Array | string, fields: SegmentFields = {}): Answer {
+    const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
+    const answer = this.#send(false, bytes, { seq: this.serverSeq, ack: this.clientSeq, ...fields });
+    if (fields.seq === undefined) this.serverSeq = seqAdd(this.serverSeq, bytes.length);
+    return answer;
+  }
+
+  /** What the client acknowledges: everything that arrived in order. */
+  get serverSeqSeen(): number {
+    return this.atClient.next ?? this.serverSeq;
+  }
+
+  wait(milliseconds: number): void {
+    this.now += milliseconds * 1000;
+    this.engine.tick();
+  }
+
+  get verdicts(): VerdictEvent[] {
+    return this.events.filter((event) => event.kind === 'verdict');
+  }
+
+  #newEngine(rules: Policy): Engine {
+    return new Engine({
+      policy: rules,
+      verdicts: {
+        verdict: (id, verdict, options) => this.#answer(id, verdict, options),
+        flush: () => undefined,
+      },
+      events: { emit: (event) => this.events.push(event) },
+      clock: { now: () => this.now },
+      examiner: { examine: (_request, done) => done(NO_FACTS) },
+      proves: () => true,
+      openPreamble: () => ({
+        client: () => ({ state: 'foreign' }),
+        server: () => ({ state: 'preamble' }),
+        protocol: null,
+      }),
+      live: true,
+      ...this.#options,
+    });
+  }
+
+  #send(fromClient: boolean, data: Uint8Array, fields: SegmentFields): Answer {
+    const packet = segment(fromClient, data, fields);
+    const id = this.#nextId++;
+    this.#sent.set(id, { fromClient, packet });
+    this.answers.set(id, { verdict: 'held', connmark: undefined, payload: undefined });
+    const words = new Uint32Array(FIELD.ROW);
+    words[FIELD.packetId] = id;
+    words[FIELD.length] = packet.length;
+    words[FIELD.connmark] = this.connmark;
+    words[FIELD.inIfindex] = fields.inIfindex ?? (fromClient ? CLIENT : SERVER).ifindex;
+    words[FIELD.flags] = FLAG.hasConnmark | (fields.gso ? FLAG.gso : 0);
+    words[FIELD.timeSeconds] = Math.floor(this.now / 1e6);
+    words[FIELD.timeMicros] = this.now % 1e6;
+    const batch: PacketBatch = { slab: Buffer.from(packet), words, count: 1 };
+    this.engine.onBatch(batch);
+    return this.answers.get(id)!;
+  }
+
+  #answer(id: number, verdict: number, options?: VerdictOptions): void {
+    const known = this.answers.get(id);
+    if (known?.verdict !== 'held') throw new Error(`packet ${id} has more than one verdict`);
+    const { connmark, payload } = options ?? {};
+    this.answers.set(id, { verdict: verdict === NF_ACCEPT ? 'accept' : 'drop', connmark: connmark?.value, payload });
+    if (connmark !== undefined) this.connmark = ((this.connmark & ~connmark.mask) | connmark.value) >>> 0;
+    if (verdict !== NF_ACCEPT) return;
+    const { fromClient, packet } = this.#sent.get(id)!;
+    (fromClient ? this.atServer : this.atClient).receive(payload ?? packet);
+  }
+}
+
+/** RFC 9293 §3.10.7.4, as far as a test needs it: in-order octets, whichever copy came first, and the flags. */
+export class Receiver {
+  next: number | undefined;
+  readonly flags: number[] = [];
+  #octets = new Map<number, number>();
+  #stream: number[] = [];
+  #first = 0;
+
+  start(next: number): void {
+    this.next = next;
+    this.#first = next;
+  }
+
+  get stream(): Buffer {
+    return Buffer.from(this.#stream);
+  }
+
+  receive(packet: Uint8Array): void {
+    const ip = new IpView();
+    const tcp = new TcpView();
+    ip.parse(packet, 0, packet.length);
+    tcp.parse(ip);
+    this.flags.push(tcp.flags);
+    if (this.next === undefined) return;
+    const offset = seqDiff(tcp.seq, this.#first);
+    for (let i = 0; i < tcp.dataLength; i++) {
+      if (!this.#octets.has(offset + i)) this.#octets.set(offset + i, packet[tcp.dataStart + i]!);
+    }
+    for (let at = this.#stream.length; this.#octets.has(at); at++) this.#stream.push(this.#octets.get(at)!);
+    this.next = seqAdd(this.#first, this.#stream.length);
+  }
+}
+
+function segment(fromClient: boolean, data: Uint8Array, fields: SegmentFields): Uint8Array {
+  const [from, to] = fromClient ? [CLIENT, SERVER] : [SERVER, CLIENT];
+  const options = fields.options ?? new Uint8Array(0);
+  const out = Buffer.alloc(40 + options.length + data.length);
+  out[0] = 0x45;
+  out.writeUInt16BE(out.length, 2);
+  out[8] = 64;
+  out[9] = 6;
+  out.set(from.address, 12);
+  out.set(to.address, 16);
+  out.writeUInt16BE(from.port, 20);
+  out.writeUInt16BE(to.port, 22);
+  out.writeUInt32BE(fields.seq!, 24);
+  out.writeUInt32BE(fields.ack!, 28);
+  out[32] = (5 + options.length / 4) << 4;
+  out[33] = (fields.flags ?? (data.length > 0 ? psh | ack : ack)) | (fields.urgent ? TCP_FLAG.urg : 0);
+  out.writeUInt16BE(0xffff, 34);
+  out.set(options, 40);
+  out.set(data, 40 + options.length);
+  writeIpv4Checksum(out, 0, 20);
+  writeTcpChecksum(out, 12, 4, 20);
+  if (fields.badChecksum) out[36]! ^= 0xff;
+  return out;
+}
+
+const NO_FACTS: ChainFacts = { onPath: [0], anchorsOnPath: [], namesMatched: [], leafValidAt: true, trusted: false };
