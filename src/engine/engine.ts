@@ -24,16 +24,7 @@ import { Judge, type JudgeContext } from './judge.ts';
 import { Marks } from './marks.ts';
 import { PacketContext } from './packet-context.ts';
 import { startsMidStream } from './pick-up.ts';
-import type {
-  ChainExaminer,
-  Clock,
-  EventSink,
-  MarkChange,
-  PacketSink,
-  Preamble,
-  ProofVerifier,
-  VerdictSink,
-} from './ports.ts';
+import type { ChainExaminer, Clock, EventSink, MarkChange, PacketSink, ProofVerifier, VerdictSink } from './ports.ts';
 import { SessionMemory } from './sessions.ts';
 
 export interface EngineOptions {
@@ -43,7 +34,6 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly examiner: ChainExaminer;
   readonly proves: ProofVerifier;
-  readonly openPreamble: () => Preamble;
   /** False for captures: nothing is held or denied, connections are picked up in their middle, records come at the end. */
   readonly live: boolean;
 }
@@ -276,13 +266,13 @@ export class Engine implements PacketSink {
   }
 
   #newInspection(subject: FlowSubject, connection: () => Connection): [Judge, Inspection] {
-    const { clock, verdicts, openPreamble, live } = this.#options;
+    const { clock, verdicts, live } = this.#options;
     const settled = (): void => {
       connection().onSettled(clock.now());
       verdicts.flush();
     };
     const judge = this.#newJudge(subject, () => clock.now(), settled);
-    return [judge, new Inspection(judge, { limits: this.#limits, openPreamble, clientFirst: live })];
+    return [judge, new Inspection(judge, { limits: this.#limits, clientFirst: live })];
   }
 
   #newJudge(subject: FlowSubject, now: () => number, settled: () => void): Judge {

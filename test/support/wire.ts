@@ -113,11 +113,6 @@ export class Wire {
       clock: { now: () => this.now },
       examiner: { examine: (_request, done) => done(NO_FACTS) },
       proves: () => true,
-      openPreamble: () => ({
-        client: () => ({ state: 'foreign' }),
-        server: () => ({ state: 'preamble' }),
-        protocol: null,
-      }),
       live: true,
       ...this.#options,
     });
