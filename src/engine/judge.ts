@@ -3,6 +3,7 @@
  * the proof, and applies a situation where no certificate can decide. Makes one ruling, once; after it only facts are
  * gathered. Knows no packets: who may have which octet is for the connection.
  */
+import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { LimitName } from '../pins/limits.ts';
 import type { Checks, CompiledPinset, CompiledVerdict, Decision, Situations } from '../pins/policy.ts';
@@ -77,8 +78,12 @@ export class Judge implements HandshakeListener {
     return this.#binds() && this.#serverHello!.answersSessionTicket && !this.facts.serverFinished;
   }
 
+  /** After a HelloRetryRequest the server waits for the client, so nothing of its may wait here. */
+  awaitsClient = false;
+
   onClientHello(hello: ClientHello): void {
     this.facts.onClientHello(hello);
+    this.awaitsClient = false;
     if (this.#hello !== undefined) return;
     this.#hello = hello;
     const { snapshot, subject } = this.#context;
@@ -98,6 +103,7 @@ export class Judge implements HandshakeListener {
 
   onServerHello(hello: ServerHello, keyExchange: KeyExchange): void {
     this.facts.onServerHello(hello);
+    this.awaitsClient = hello.isHelloRetryRequest;
     if (hello.isHelloRetryRequest) return;
     this.#serverHello = hello;
     this.#keyExchange = keyExchange;
@@ -140,8 +146,12 @@ export class Judge implements HandshakeListener {
     this.#conclude();
   }
 
-  onNoCertificate(): void {
-    this.#settleDenials(() => true, 'no-certificate');
+  onServerHelloDone(sawCertificate: boolean): void {
+    if (!sawCertificate) return this.#settleNoCertificate();
+    if (this.#proof !== 'awaited') return;
+    // A key exchange that nobody here knows: it may be proven to the client, not to us.
+    this.#proof = 'failed';
+    this.#conclude();
   }
 
   onNewSessionTicket(lifetimeSeconds: number, ticket: Uint8Array): void {
@@ -156,7 +166,7 @@ export class Judge implements HandshakeListener {
   }
 
   onClientCertificate(certificates: readonly Uint8Array[]): void {
-    this.facts.clientCertificates = certificates.map((der) => der.slice());
+    this.facts.clientCertificates = certificates.map((der) => copyOf(der));
   }
 
   onFatalAlert(): void {
@@ -249,7 +259,7 @@ export class Judge implements HandshakeListener {
     const ticket = hello?.sessionTicket ?? EMPTY;
     this.facts.sessionResumed = echoed || ticket.length > 0;
     if (this.#ruling !== undefined) return;
-    if (!this.facts.sessionResumed) return this.onNoCertificate();
+    if (!this.facts.sessionResumed) return this.#settleNoCertificate();
     const enforced = this.#selection!.require.map((pinset) => pinset.name);
     const bound = [...(echoed ? [hello!.sessionId] : []), ...(ticket.length > 0 ? [ticket] : [])].some((credential) =>
       this.#context.sessions.isBound(this.#context.subject.server.address, credential, enforced, this.#context.now()),
@@ -279,6 +289,10 @@ export class Judge implements HandshakeListener {
     const names = this.#selection!.require.filter((pinset) => pinset.mode === 'enforce').map((pinset) => pinset.name);
     const { sessions, subject } = this.#context;
     sessions.remember(subject.server.address, credential, names, this.#context.now(), seconds * 1e6);
+  }
+
+  #settleNoCertificate(): void {
+    this.#settleDenials(() => true, 'no-certificate');
   }
 
   #settleNoName(): void {

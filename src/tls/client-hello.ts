@@ -2,6 +2,7 @@
  * ClientHello (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2). Says what the client wants and offers; knows no policy. Unknown
  * values stay numbers.
  */
+import { copyOf } from '../bytes/copy.ts';
 import { type Fault, malformed } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
@@ -35,7 +36,7 @@ export function offersTls13(hello: ClientHello): boolean {
 
 /** `body` is the message without its header. */
 export function parseClientHello(body: Uint8Array): ClientHello | Fault {
-  const reader = new ByteReader(body.slice());
+  const reader = new ByteReader(copyOf(body));
   const legacyVersion = reader.u16();
   const random = reader.span(32);
   const sessionId = reader.vector8().rest();

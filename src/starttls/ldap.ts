@@ -1,0 +1,119 @@
+/**
+ * LDAP up to StartTLS (RFC 4511 §4.14): an ExtendedRequest whose answer carries the same message id. Before it, clients
+ * read the root DSE; a bind or another search in the clear shows a client that will not upgrade.
+ *
+ *   LDAPMessage ::= SEQUENCE { messageID INTEGER, protocolOp [APPLICATION n], controls [0] OPTIONAL }
+ */
+import { FrameBuffer } from './frames.ts';
+import { LIMIT, MORE, agreed, asked, confused, foreign, refused } from './preamble.ts';
+import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
+
+export class LdapPreamble implements Preamble {
+  readonly protocol = 'ldap';
+  readonly tunnel = false;
+  readonly text = false;
+  heard = false;
+  readonly #client = new FrameBuffer(messageLength);
+  readonly #server = new FrameBuffer(messageLength);
+  /** Of the StartTLS request that waits for its answer; undefined when there is none. */
+  #messageId: number | undefined;
+
+  client(bytes: Uint8Array, at: number): ClientStep {
+    const frames = this.#client;
+    let start = frames.idle ? at : -1;
+    for (let end = frames.take(bytes, at); end >= 0; end = frames.take(bytes, end)) {
+      if (frames.overlong) return LIMIT;
+      const message = readMessage(frames.frame);
+      if (message === undefined || !isHarmless(message)) return foreign(start);
+      this.heard = true;
+      if (isStartTls(message)) {
+        this.#messageId = message.id;
+        return asked(end);
+      }
+      start = end;
+    }
+    return frames.bad ? foreign(start) : MORE;
+  }
+
+  server(bytes: Uint8Array, at: number): ServerStep {
+    const frames = this.#server;
+    let start = at;
+    for (let end = frames.take(bytes, at); end >= 0; end = frames.take(bytes, end)) {
+      start = end;
+      const message = frames.overlong ? undefined : readMessage(frames.frame);
+      if (message?.operation !== OPERATION.extendedResponse || message.id !== this.#messageId) continue;
+      this.#messageId = undefined;
+      // LDAPResult begins with resultCode ENUMERATED; 0 is success.
+      const [tag, length, code] = message.body;
+      return tag === 0x0a && length === 1 && code === 0 ? agreed(end) : refused(end);
+    }
+    return frames.bad ? confused(start) : MORE;
+  }
+}
+
+interface Message {
+  readonly id: number;
+  readonly operation: number;
+  readonly body: Uint8Array;
+}
+
+/** Definite lengths of up to four octets (RFC 4511 §5.1). */
+function messageLength(head: Uint8Array): number {
+  if (head[0] !== 0x30) return -1;
+  const length = elementLength(head, 1);
+  return length === undefined ? 0 : length < 0 ? -1 : length;
+}
+
+/** Octets up to the end of the element whose length field is at `at`; undefined: more is needed; -1: not a length. */
+function elementLength(bytes: Uint8Array, at: number): number | undefined {
+  const first = bytes[at];
+  if (first === undefined) return undefined;
+  if (first < 0x80) return at + 1 + first;
+  const octets = first & 0x7f;
+  if (octets === 0 || octets > 4) return -1;
+  if (bytes.length < at + 1 + octets) return undefined;
+  let length = 0;
+  for (let index = 0; index < octets; index++) length = length * 256 + bytes[at + 1 + index]!;
+  return at + 1 + octets + length;
+}
+
+function readMessage(frame: Uint8Array): Message | undefined {
+  const outer = frame[1]! < 0x80 ? 2 : 2 + (frame[1]! & 0x7f);
+  if (frame[outer] !== 0x02) return undefined;
+  const idEnd = elementLength(frame, outer + 1) ?? -1;
+  if (idEnd < 0 || idEnd - outer < 3 || idEnd - outer > 6 || idEnd >= frame.length) return undefined;
+  let id = 0;
+  for (let at = outer + 2; at < idEnd; at++) id = id * 256 + frame[at]!;
+  const operation = frame[idEnd]!;
+  const end = elementLength(frame, idEnd + 1) ?? -1;
+  if (end < 0 || end > frame.length) return undefined;
+  const lengthOctets = frame[idEnd + 1]! < 0x80 ? 1 : 1 + (frame[idEnd + 1]! & 0x7f);
+  return { id, operation, body: frame.subarray(idEnd + 1 + lengthOctets, end) };
+}
+
+function isStartTls(message: Message): boolean {
+  const { operation, body } = message;
+  if (operation !== OPERATION.extendedRequest || body[0] !== 0x80 || body[1] !== START_TLS.length) return false;
+  return Buffer.from(body).toString('latin1', 2, 2 + START_TLS.length) === START_TLS;
+}
+
+function isHarmless(message: Message): boolean {
+  if (message.operation !== OPERATION.searchRequest) return HARMLESS.has(message.operation);
+  // baseObject is the first field of a SearchRequest: empty for the root DSE.
+  return message.body[0] === 0x04 && message.body[1] === 0;
+}
+
+/** Application tags of protocolOp (RFC 4511 appendix B). */
+const OPERATION = {
+  unbindRequest: 0x42,
+  abandonRequest: 0x50,
+  searchRequest: 0x63,
+  extendedRequest: 0x77,
+  extendedResponse: 0x78,
+} as const;
+const HARMLESS: ReadonlySet<number> = new Set([
+  OPERATION.unbindRequest,
+  OPERATION.abandonRequest,
+  OPERATION.extendedRequest,
+]);
+const START_TLS = '1.3.6.1.4.1.1466.20037';

@@ -1,0 +1,53 @@
+/**
+ * What every preamble protocol implements: one small machine that is fed both directions of a stream before TLS begins.
+ * It knows its protocol's messages up to the upgrade and nothing of TLS, TCP, ports or policy.
+ *
+ * Octets are views that are valid during the call; a machine copies the little that it keeps (a line, a frame).
+ * A machine takes everything from `at` on, or stops at the message that makes a difference and says where it ends.
+ */
+export interface Preamble {
+  readonly protocol: string;
+  /** The server's agreement opens a tunnel in which anything may follow, not only TLS. */
+  readonly tunnel: boolean;
+  /** The client has said a whole message of this protocol. */
+  readonly heard: boolean;
+  /** Servers of this protocol say nothing but text before TLS. */
+  readonly text: boolean;
+  /** The client's next octets. Not called between `asked` and the server's answer. */
+  client(bytes: Uint8Array, at: number): ClientStep;
+  /** The server's next octets. Nothing that a server says makes a flow foreign: what is not understood is passed over. */
+  server(bytes: Uint8Array, at: number): ServerStep;
+}
+
+export type ClientStep =
+  /** Everything was taken; the dialogue goes on. */
+  | typeof MORE
+  /**
+   * Not this protocol, or a client that goes on in the clear. `at` is where the message that shows it begins, -1 when
+   * that was in an earlier call.
+   */
+  | { readonly kind: 'foreign'; readonly at: number }
+  /** A message longer than any that is kept. */
+  | typeof LIMIT
+  /** The request for the upgrade ends at `end`: what follows waits for the server's answer. */
+  | { readonly kind: 'asked'; readonly end: number }
+  /** TLS begins at `end` without an answer. */
+  | { readonly kind: 'tls'; readonly end: number };
+
+export type ServerStep =
+  | typeof MORE
+  /** The agreeing answer ends at `end`. */
+  | { readonly kind: 'agreed'; readonly end: number }
+  /** The refusing answer ends at `end`: the dialogue goes on. */
+  | { readonly kind: 'refused'; readonly end: number }
+  /** From `end` on it is none of this protocol, and nothing is understood any more. */
+  | { readonly kind: 'confused'; readonly end: number };
+
+export const MORE = { kind: 'more' } as const;
+export const LIMIT = { kind: 'limit' } as const;
+
+export const foreign = (at: number): ClientStep => ({ kind: 'foreign', at });
+export const asked = (end: number): ClientStep => ({ kind: 'asked', end });
+export const agreed = (end: number): ServerStep => ({ kind: 'agreed', end });
+export const confused = (end: number): ServerStep => ({ kind: 'confused', end });
+export const refused = (end: number): ServerStep => ({ kind: 'refused', end });
