@@ -10,6 +10,8 @@ import { MARK, QueueStub } from '../support/lab/queue-stub.ts';
 import { match, pinset, policy } from '../support/policy.ts';
 
 const PINNED = policy({ pinsets: [pinset(0, { match: match({ hosts: ['www.bank.example'] }) })] });
+const onMatch = { action: 'accept', connmark: { value: 0x12, mask: 0xff } } as const;
+const MARKING = policy({ pinsets: [{ ...PINNED.pinsets[0]!, onMatch }] });
 const FORWARD: RulesOptions = { hook: 'forward', format: 'iptables', quic: true, queueBypass: false };
 const LOCAL: RulesOptions = { ...FORWARD, hook: 'local' };
 const HOOK_NUMBER = { input: 1, forward: 2, output: 3 };
@@ -139,7 +141,7 @@ describe.each(['forward', 'local'] as const)('the script for hook %s', (hook) =>
 
   it('loads into nft twice and is gone after its removal', () => {
     // This kernel may lack nft's queue statement (NFT_QUEUE): everything around it is loaded.
-    const text = renderRules(PINNED, { ...options, format: 'nft' }).replace(/queue num \S+/g, 'accept');
+    const text = renderRules(MARKING, { ...options, format: 'nft' }).replace(/queue num \S+/g, 'accept');
     const file = lab.write('rules.nft', text);
     lab.run('gateway', 'nft', '-f', file);
     const once = lab.run('gateway', 'nft', 'list', 'ruleset');
