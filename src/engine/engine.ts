@@ -131,8 +131,8 @@ export class Engine implements PacketSink {
 
   #onSyn(p: PacketContext, connection: Connection | undefined): void {
     const { tcp } = p;
-    // RFC 9293 §3.10.7: no sender sets SYN with FIN or RST.
-    if (tcp.has(TCP_FLAG.fin | TCP_FLAG.rst)) return this.#refuse('packet.flags', p.packetId);
+    // RFC 9293 §3.10.7: no sender sets SYN with FIN or RST; and with URG an octet to come is out of the stream.
+    if (tcp.has(TCP_FLAG.fin | TCP_FLAG.rst | TCP_FLAG.urg)) return this.#refuse('packet.flags', p.packetId);
     if (tcp.has(TCP_FLAG.ack)) return this.#onSynAck(p, connection);
     if (connection === undefined) return this.#onNewSyn(p);
     if (this.#key.forward !== connection.clientForward) {
@@ -444,12 +444,12 @@ export class Engine implements PacketSink {
 
 /**
  * What no receiver takes as it is meant, or takes in more than one way: data without ACK (RFC 9293 §3.10.7.4), no flags
- * at all, urgent data, whose octet is in or out of the stream as the receiver likes, and segments with a signature whose
- * key the receiver may not have (RFC 2385, RFC 5925).
+ * at all, an urgent pointer, whose octet is in or out of the stream as the receiver likes and may come in a later segment,
+ * and segments with a signature whose key the receiver may not have (RFC 2385, RFC 5925).
  */
 function isUnacceptable({ tcp }: PacketContext): boolean {
-  if (!tcp.has(TCP_FLAG.ack | TCP_FLAG.rst)) return true;
-  return tcp.dataLength > 0 && (tcp.has(TCP_FLAG.urg) || tcp.hasSignature || !tcp.has(TCP_FLAG.ack));
+  if (!tcp.has(TCP_FLAG.ack | TCP_FLAG.rst) || tcp.has(TCP_FLAG.urg)) return true;
+  return tcp.dataLength > 0 && (tcp.hasSignature || !tcp.has(TCP_FLAG.ack));
 }
 
 /** RFC 7413: data of a SYN. */
