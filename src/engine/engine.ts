@@ -171,6 +171,8 @@ export class Engine implements PacketSink {
 
   #onSynAck(p: PacketContext, connection: Connection | undefined): void {
     const { tcp } = p;
+    // A client may keep data that comes with it, ahead of anything that it can be compared with.
+    if (this.#options.live && tcp.dataLength > 0) return this.#refuse('tcp.syn-ack.data', p.packetId);
     if (connection === undefined) return this.#onUnknown(p);
     if (this.#key.forward === connection.clientForward) return this.#refuse('tcp.simultaneous-open', p.packetId);
     const { successor } = connection;
