@@ -173,6 +173,8 @@ export class Engine implements PacketSink {
     const { tcp } = p;
     // A client may keep data that comes with it, ahead of anything that it can be compared with.
     if (this.#options.live && tcp.dataLength > 0) return this.#refuse('tcp.syn-ack.data', p.packetId);
+    // Forgotten between SYN and SYN/ACK; what mark is there is an earlier connection's. The client repeats its SYN.
+    if (connection === undefined && this.#options.live) return this.#refuse('tcp.syn-ack', p.packetId);
     if (connection === undefined) return this.#onUnknown(p);
     if (this.#key.forward === connection.clientForward) return this.#refuse('tcp.simultaneous-open', p.packetId);
     const { successor } = connection;
