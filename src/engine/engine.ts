@@ -314,7 +314,7 @@ export class Engine implements PacketSink {
     if (p.tcp.has(TCP_FLAG.rst)) connection.closedSides = 2;
     else if (p.tcp.has(TCP_FLAG.fin)) connection.closedSides++;
     if (this.#opening.delete(connection)) {
-      if (connection.inspection.begun || connection.phase !== 'inspecting') {
+      if (connection.inspection.begun || (connection.isOpen && connection.phase !== 'inspecting')) {
         connection.begunAt = p.time;
         if (!this.#decided.has(connection)) this.#inspecting.add(connection);
       } else {
