@@ -147,7 +147,11 @@ export class Engine implements PacketSink {
       return this.#onNewSyn(p);
     }
     let target = connection;
-    if (connection.isOpen) target = connection.successor ??= this.#newConnection(p);
+    if (connection.isOpen) {
+      // Resent, or late: it is this connection's own.
+      if (connection.opening.knowsSyn(tcp.seq)) return this.#accept(p.packetId);
+      target = connection.successor ??= this.#newConnection(p);
+    }
     const taken = target.opening.onSyn({ seq: tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
     if (!taken) return this.#refuse('tcp.syn.too-many', p.packetId);
     this.#accept(p.packetId);
