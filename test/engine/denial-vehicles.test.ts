@@ -227,9 +227,8 @@ describe('a denial while the client speaks last', () => {
   it('makes its packets into probes, whose answer becomes the alert', () => {
     // The decision falls with the client's own packet: an unpinned version of early data.
     const wire = opened();
-    const answer = wire.fromClient(
-      tls.clientHello({ name: HOST, supportedVersions: [0x0304], earlyData: true, psk: true }),
-    );
+    const hello13 = tls.clientHello({ name: HOST, supportedVersions: [0x0304], earlyData: true, psk: true });
+    const answer = wire.fromClient(hello13);
     expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'no-certificate' }]);
     const probe = replacement(answer);
     expect(probe).toMatchObject({ fits: true, flags: ack, dataLength: 0 });
