@@ -319,7 +319,8 @@ export class Connection {
       if (!isRepeated) return this.#hold(p, offset, end);
       this.#stopHoldingAhead(p.time);
     }
-    this.#markDelivered();
+    // While packets wait, one that brings nothing new says nothing of them.
+    if (!this.judge.waiting) this.#markDelivered();
     this.#host.accept(p.packetId);
   }
 
