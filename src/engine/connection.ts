@@ -21,6 +21,7 @@ import type { Inspection } from './inspection.ts';
 import type { Judge } from './judge.ts';
 import { type Opened, Opening } from './opening.ts';
 import type { PacketContext } from './packet-context.ts';
+import { beginsClientHello } from './pick-up.ts';
 import type { MarkChange } from './ports.ts';
 import type { Marks } from './marks.ts';
 
@@ -226,28 +227,29 @@ export class Connection {
     this.#server = new HalfStream(opened.serverFirst, pool, limits);
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) {
-      this.#client.accept(opened.clientFirst, opened.earlyOctets, 0, opened.earlyOctets.length, this.#feedClient);
+      this.#client.accept(
+        opened.clientFirst,
+        opened.earlyOctets,
+        0,
+        opened.earlyOctets.length,
+        this.#inspection.feedClient,
+      );
       this.#forwarded = this.#client.next;
     }
   }
-
-  readonly #feedClient = (bytes: Uint8Array, start: number, end: number): void =>
-    this.#inspection.feedClient(bytes, start, end);
-  readonly #feedServer = (bytes: Uint8Array, start: number, end: number): void =>
-    this.#inspection.feedServer(bytes, start, end);
 
   #inspectClient(p: PacketContext): void {
     const { tcp } = p;
     const client = this.#client!;
     const server = this.#server!;
     const inOrder = !tcp.has(TCP_FLAG.ack) || server.acknowledge(tcp.ack);
-    if (!this.#host.live) return this.#watch(p, client, this.#feedClient);
+    if (!this.#host.live) return this.#watch(p, client, this.#inspection.feedClient);
     if (!inOrder && this.phase === 'inspecting') {
       // It has octets that never came by: one direction takes another way, and nothing here can be sure.
       this.judge.settleBy('incomplete', 'incomplete', 'tcp.unseen-octets');
     }
     if (tcp.dataLength > 0 && this.phase === 'inspecting' && this.judge.ruling === undefined) {
-      const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#feedClient);
+      const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#inspection.feedClient);
       if (outcome === SEGMENT.refused) return this.#refuse(p);
       if (outcome === SEGMENT.conflict) {
         this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.client.conflict');
@@ -279,7 +281,7 @@ export class Connection {
     const { tcp } = p;
     const server = this.#server!;
     if (tcp.has(TCP_FLAG.ack)) this.#client!.acknowledge(tcp.ack);
-    if (!this.#host.live) return this.#watch(p, server, this.#feedServer);
+    if (!this.#host.live) return this.#watch(p, server, this.#inspection.feedServer);
     if (tcp.dataLength === 0) return this.#host.accept(p.packetId);
     const offset = server.offsetOf(tcp.seq);
     if (this.phase === 'accepting' && offset >= this.#decisionPoint && !this.judge.awaitsTickets) {
@@ -287,7 +289,7 @@ export class Connection {
     }
     if (!this.#isFresh(p, offset)) return this.#host.drop(p.packetId);
     if (server.next === this.#delivered) this.#boundaryAtDelivered = this.#inspection.serverAtBoundary;
-    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#feedServer);
+    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#inspection.feedServer);
     if (outcome === SEGMENT.stale) return this.#host.accept(p.packetId);
     if (outcome === SEGMENT.refused) return this.#refuse(p);
     if (outcome === SEGMENT.conflict) return this.#onServerConflict(p);
@@ -303,9 +305,10 @@ export class Connection {
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time, p);
     if (this.#is('denying') || this.#is('denied')) return;
     if (this.#is('accepting')) return this.#host.accept(p.packetId);
+    if (this.judge.awaitsClient) this.#release(p.time);
     const end = offset + p.tcp.dataLength;
     const isWaiting = this.judge.waiting && end > this.#delivered;
-    if (isWaiting || this.#holdsAhead) {
+    if (isWaiting || (this.#holdsAhead && !this.judge.awaitsClient)) {
       const isRepeated = outcome === SEGMENT.duplicate && this.held.covers(offset, end);
       // The copy that waits stands for it.
       if (isRepeated && isWaiting) return this.#host.drop(p.packetId);
@@ -400,6 +403,12 @@ export class Connection {
   #watch(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
     const { tcp } = p;
     this.#host.accept(p.packetId);
+    if (this.#inspection.isOpaque && beginsClientHello(tcp)) {
+      // Some protocol that nobody here knows has turned to TLS.
+      this.#inspection.restart();
+      this.openAt(tcp.seq, tcp.ack);
+      return this.#watch(p, this.#client!, this.#inspection.feedClient);
+    }
     if (tcp.dataLength === 0 || this.#inspection.done) return;
     if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');

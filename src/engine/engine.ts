@@ -4,6 +4,7 @@
  * does with its segments is connection.ts; what is decided is judge.ts.
  */
 import { randomBytes } from 'node:crypto';
+import { copyOf } from '../bytes/copy.ts';
 import { NF_ACCEPT, NF_DROP, type PacketBatch } from '../packet/batch.ts';
 import { tcpChecksumFits } from '../packet/checksum.ts';
 import { IP } from '../packet/ip.ts';
@@ -17,22 +18,13 @@ import { FlowTable } from '../tcp/flow-table.ts';
 import { PagePool } from '../tcp/page-pool.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { Counters } from './counters.ts';
-import { verdictEvent } from './flow-record.ts';
+import { strangerEvent, verdictEvent } from './flow-record.ts';
 import { Inspection } from './inspection.ts';
 import { Judge, type JudgeContext } from './judge.ts';
 import { Marks } from './marks.ts';
 import { PacketContext } from './packet-context.ts';
 import { startsMidStream } from './pick-up.ts';
-import type {
-  ChainExaminer,
-  Clock,
-  EventSink,
-  MarkChange,
-  PacketSink,
-  Preamble,
-  ProofVerifier,
-  VerdictSink,
-} from './ports.ts';
+import type { ChainExaminer, Clock, EventSink, MarkChange, PacketSink, ProofVerifier, VerdictSink } from './ports.ts';
 import { SessionMemory } from './sessions.ts';
 
 export interface EngineOptions {
@@ -42,7 +34,6 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly examiner: ChainExaminer;
   readonly proves: ProofVerifier;
-  readonly openPreamble: () => Preamble;
   /** False for captures: nothing is held or denied, connections are picked up in their middle, records come at the end. */
   readonly live: boolean;
 }
@@ -63,6 +54,7 @@ export class Engine implements PacketSink {
   #snapshot: PinsetSnapshot;
   #marks: Marks;
   #held = 0;
+  readonly #strangers = new Set<number>();
   #nextId = 1;
   readonly #host: ConnectionHost;
 
@@ -144,8 +136,8 @@ export class Engine implements PacketSink {
     if (tcp.has(TCP_FLAG.ack)) return this.#onSynAck(p, connection);
     if (connection === undefined) return this.#onNewSyn(p);
     if (this.#key.forward !== connection.clientForward) {
-      // A simultaneous open, or an old connection turned round: who is the client would be anybody's guess.
-      if (this.#options.live && !isOver(connection)) return this.#refuse('tcp.simultaneous-open', p.packetId);
+      // A simultaneous open: who is the client would be whoever says so.
+      if (this.#options.live) return this.#refuse('tcp.simultaneous-open', p.packetId);
       this.#forget(connection, p.time);
       return this.#onNewSyn(p);
     }
@@ -162,6 +154,11 @@ export class Engine implements PacketSink {
   }
 
   #onNewSyn(p: PacketContext): void {
+    // From a server's port to a client's: the same, with the client's own SYN forgotten.
+    const { srcPort, dstPort } = p.tcp;
+    if (this.#options.live && this.#isServerPort(srcPort) && !this.#isServerPort(dstPort)) {
+      return this.#refuse('tcp.simultaneous-open', p.packetId);
+    }
     if (this.#table.full && !this.#makeRoom(p.time)) return this.#overload(p);
     const connection = this.#newConnection(p);
     connection.opening.onSyn({ seq: p.tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
@@ -205,20 +202,25 @@ export class Engine implements PacketSink {
   #resetStranger(p: PacketContext): void {
     this.counters.midstream++;
     const { tcp } = p;
+    this.#reportStranger(p);
     if (tcp.has(TCP_FLAG.rst)) return this.#accept(p.packetId);
     if (p.isGso) return this.#drop(p.packetId);
     const flags = TCP_FLAG.rst | TCP_FLAG.ack;
     const rewrite = { seq: tcp.seq, ack: tcp.ack, flags, payload: NOTHING, keepOptions: false };
     this.#replace(p.packetId, rewriteSegment(copyHeaders(p.ip, tcp), rewrite));
-    this.#options.events.emit({
-      kind: 'anomaly',
-      time: p.time,
-      flowId: 0,
-      client: null,
-      server: null,
-      code: 'midstream',
-      detail: `${tcp.srcPort} to ${tcp.dstPort}`,
-    });
+  }
+
+  /** Once for each of the connections that nobody knows, which may send a lot until both ends have given up. */
+  #reportStranger(p: PacketContext): void {
+    if (this.#strangers.has(this.#key.hash)) return;
+    if (this.#strangers.size >= MAX_STRANGERS) this.#strangers.clear();
+    this.#strangers.add(this.#key.hash);
+    const subject = this.#subjectOf(p, !this.#isServerPort(p.tcp.srcPort));
+    this.#options.events.emit(strangerEvent(subject, this.#snapshot.policy.hash, p.time));
+  }
+
+  #isServerPort(port: number): boolean {
+    return this.#snapshot.policy.ports.some(([first, last]) => first <= port && port <= last);
   }
 
   /** Which end is the client is not known, so both ways round are asked. */
@@ -264,13 +266,13 @@ export class Engine implements PacketSink {
   }
 
   #newInspection(subject: FlowSubject, connection: () => Connection): [Judge, Inspection] {
-    const { clock, verdicts, openPreamble, live } = this.#options;
+    const { clock, verdicts, live } = this.#options;
     const settled = (): void => {
       connection().onSettled(clock.now());
       verdicts.flush();
     };
     const judge = this.#newJudge(subject, () => clock.now(), settled);
-    return [judge, new Inspection(judge, { limits: this.#limits, openPreamble, clientFirst: live })];
+    return [judge, new Inspection(judge, { limits: this.#limits, clientFirst: live })];
   }
 
   #newJudge(subject: FlowSubject, now: () => number, settled: () => void): Judge {
@@ -296,8 +298,8 @@ export class Engine implements PacketSink {
 
   #subjectOf(p: PacketContext, fromClient: boolean): FlowSubject {
     const { bytes, addresses, addressLength } = p.ip;
-    const source = bytes.slice(addresses, addresses + addressLength);
-    const destination = bytes.slice(addresses + addressLength, addresses + 2 * addressLength);
+    const source = copyOf(bytes, addresses, addresses + addressLength);
+    const destination = copyOf(bytes, addresses + addressLength, addresses + 2 * addressLength);
     const sender = { address: source, port: p.tcp.srcPort };
     const receiver = { address: destination, port: p.tcp.dstPort };
     return fromClient ? { client: sender, server: receiver } : { client: receiver, server: sender };
@@ -452,7 +454,7 @@ function isUnacceptable({ tcp }: PacketContext): boolean {
 
 /** RFC 7413: data of a SYN. */
 function synData({ tcp }: PacketContext): Uint8Array {
-  return tcp.bytes.slice(tcp.dataStart, tcp.dataEnd);
+  return copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
 }
 
 function isOver(connection: Connection): boolean {
@@ -474,3 +476,4 @@ const IDLE_TIMEOUT = 300 * SECOND;
 /** Sessions that are remembered for resumption. */
 const SESSIONS = 10_000;
 const NOTHING = new Uint8Array(0);
+const MAX_STRANGERS = 4096;

@@ -1,4 +1,5 @@
 /** What a flow has shown so far, for its record in the log. Copies only; decides nothing. */
+import { copyOf } from '../bytes/copy.ts';
 import type { ClientHello } from '../tls/client-hello.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { TlsSummary } from './events.ts';
@@ -28,7 +29,7 @@ export class FlowFacts {
   }
 
   onCertificate(certificates: readonly Uint8Array[]): void {
-    if (this.#certificates.length === 0) this.#certificates = certificates.map((der) => der.slice());
+    if (this.#certificates.length === 0) this.#certificates = certificates.map((der) => copyOf(der));
   }
 
   get hasCertificates(): boolean {

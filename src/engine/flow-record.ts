@@ -1,6 +1,7 @@
 /** The record of one connection's decision: plain data out of ruling and facts. */
 import type { Connection } from './connection.ts';
 import type { VerdictEvent } from './events.ts';
+import type { FlowSubject } from '../pins/snapshot.ts';
 import type { Marks } from './marks.ts';
 import type { Ruling } from './ruling.ts';
 
@@ -36,6 +37,24 @@ export function verdictEvent(
     starttls: facts.starttls,
     tls: facts.summary(),
     frame: connection.frame,
+  };
+}
+
+/** A connection that was open before the engine was, or that it has forgotten: both ends are told that it is gone. */
+export function strangerEvent(subject: FlowSubject, config: string, now: number): VerdictEvent {
+  return {
+    kind: 'verdict',
+    time: now,
+    flowId: 0,
+    ...subject,
+    ...UNDECIDED,
+    action: 'reset',
+    reason: 'midstream',
+    heldMicros: 0,
+    config,
+    starttls: null,
+    tls: null,
+    frame: 0,
   };
 }
 

@@ -2,19 +2,19 @@
  * Both directions of one connection, from their first octet: what may come before TLS, then the handshake. Hands octets
  * to whoever reads them now and tells the judge what neither can tell. Knows order, not sequence numbers.
  *
- *   client  start ──16 03 / SSLv2──▶ tls
- *             └───anything else────▶ preamble ──agreed──▶ start (again)
- *                                        └────foreign────▶ opaque
+ *   client  start ──16 03 / SSLv2──▶ tls                  both directions change over together
+ *             └───anything else────▶ preamble ──agreed──▶ start again, TLS or nothing
+ *                                        └────foreign───▶ opaque
  */
+import { PreambleTracker } from '../starttls/tracker.ts';
+import { CONTENT, VERSION } from '../tls/constants.ts';
 import { Observer, type ObserverLimits } from '../tls/observer.ts';
 import { beginsSsl2, SSL2 } from '../tls/ssl2.ts';
-import { CONTENT } from '../tls/constants.ts';
+import type { Side } from '../tls/observer.ts';
 import type { Judge } from './judge.ts';
-import type { Preamble, PreambleProgress } from './ports.ts';
 
 export interface InspectionOptions {
   readonly limits: ObserverLimits;
-  readonly openPreamble: () => Preamble;
   /** Live, a server's flight ahead of the ClientHello is an attack; in a capture it is a packet that came late. */
   readonly clientFirst: boolean;
 }
@@ -22,9 +22,9 @@ export interface InspectionOptions {
 export class Inspection {
   readonly #judge: Judge;
   readonly #options: InspectionOptions;
-  readonly #client = new Start();
-  readonly #server = new Start();
-  #preamble: Preamble | undefined;
+  #starts = newStarts();
+  #preamble: PreambleTracker | undefined;
+  #upgraded = false;
   #observer: Observer | undefined;
   #opaque = false;
 
@@ -35,12 +35,12 @@ export class Inspection {
 
   /** True where a client that speaks TLS would read an alert record sent to it now. */
   get serverAtBoundary(): boolean {
-    return this.#observer !== undefined && this.#observer.serverAtBoundary && !this.#server.pending;
+    return this.#observer !== undefined && this.#observer.serverAtBoundary && !this.#starts.server.isPartial;
   }
 
   /** Version for an alert record. */
   get recordVersion(): number {
-    return this.#observer?.recordVersion ?? 0x0303;
+    return this.#observer?.recordVersion ?? VERSION.tls12;
   }
 
   /** True when nothing more will show: both directions are encrypted, or this is not TLS. */
@@ -48,86 +48,116 @@ export class Inspection {
     return this.#opaque || (this.#observer?.done ?? false);
   }
 
+  /** For captures: both directions begin anew where a hello stands in a stream that was taken for something else. */
+  restart(): void {
+    this.#starts = newStarts();
+    this.#preamble = undefined;
+    this.#observer = undefined;
+    this.#upgraded = false;
+    this.#opaque = false;
+    this.#judge.restart();
+  }
+
+  /** True when this is not TLS. */
+  get isOpaque(): boolean {
+    return this.#opaque;
+  }
+
   /** True once the client has begun to speak TLS. */
   get begun(): boolean {
-    return this.#client.kind === 'tls' || this.#client.kind === 'ssl2';
+    return this.#starts.client.isTls;
   }
 
-  feedClient(bytes: Uint8Array, start: number, end: number): void {
+  readonly feedClient = (bytes: Uint8Array, start: number, end: number): void =>
+    this.#feed('client', bytes, start, end);
+  readonly feedServer = (bytes: Uint8Array, start: number, end: number): void =>
+    this.#feed('server', bytes, start, end);
+
+  #feed(side: Side, bytes: Uint8Array, start: number, end: number): void {
     if (this.#opaque || start >= end) return;
-    const kind = this.#client.kind;
-    if (kind === 'tls' || kind === 'ssl2') return this.#observer!.feedClient(bytes, start, end);
-    if (kind === 'other') return this.#advance('client', bytes.subarray(start, end));
-    const consumed = this.#client.take(bytes, start, end, SSL2.clientHello);
-    this.#onClientStart();
-    this.feedClient(bytes, start + consumed, end);
+    const { kind } = this.#starts[side];
+    if (kind === 'tls' || kind === 'ssl2') return this.#observe(side, bytes, start, end);
+    if (kind === 'other') return this.#advance(side, bytes.subarray(start, end));
+    const consumed = this.#starts[side].take(bytes, start, end);
+    this.#onStart(side);
+    this.#feed(side, bytes, start + consumed, end);
   }
 
-  feedServer(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#opaque || start >= end) return;
-    const kind = this.#server.kind;
-    if (kind === 'tls' || kind === 'ssl2') return this.#observer!.feedServer(bytes, start, end);
-    if (kind === 'other') return this.#advance('server', bytes.subarray(start, end));
-    const consumed = this.#server.take(bytes, start, end, SSL2.serverHello);
-    this.#onServerStart();
-    this.feedServer(bytes, start + consumed, end);
-  }
-
-  /** The client's first octets tell TLS from anything else; a preamble hears them from their first. */
-  #onClientStart(): void {
-    const { kind, first } = this.#client;
-    if (kind === 'undecided') return;
-    if (kind === 'other') return this.#advance('client', first);
-    // An answer in clear that the client was still to read: it will take it for TLS, and fail.
-    if (this.#server.kind === 'other' && this.#options.clientFirst) {
-      return this.#judge.settleBy('parseError', 'parse-error', 'tls.preamble.unexpected');
-    }
-    this.#observe(kind === 'ssl2').feedClient(first, 0, first.length);
-  }
-
-  #onServerStart(): void {
-    const { kind, first } = this.#server;
-    if (kind === 'undecided') return;
-    // Once the client speaks TLS, everything that it gets is read as TLS.
-    if (this.begun) this.#server.kind = 'tls';
-    if (this.#server.kind === 'other') return this.#advance('server', first);
-    this.#observe(kind === 'ssl2').feedServer(first, 0, first.length);
+  /** The first octets tell TLS from anything else; a preamble hears a direction from its first. */
+  #onStart(side: Side): void {
+    const start = this.#starts[side];
+    if (start.kind === 'undecided') return;
+    // Once the client speaks TLS, or the server has agreed to, everything that the client gets is read as TLS.
+    if (side === 'server' && start.kind === 'other' && (this.#upgraded || this.begun)) start.kind = 'tls';
+    if (start.kind === 'other') return this.#upgraded ? this.#refuse() : this.#advance(side, start.first);
+    // A greeting that the client never asked for: it will take it for TLS, and fail.
+    const isMixed = side === 'client' && this.#starts.server.kind === 'other' && this.#options.clientFirst;
+    if (isMixed) return this.#judge.settleBy('parseError', 'parse-error', 'starttls.unexpected-tls');
+    this.#observe(side, start.first, 0, start.first.length);
   }
 
   /** Goes on with the dialogue ahead of TLS. */
-  #advance(side: 'client' | 'server', bytes: Uint8Array): void {
-    this.#preamble ??= this.#options.openPreamble();
-    const progress: PreambleProgress = this.#preamble[side](bytes);
-    if (progress.state === 'preamble') return;
-    if (progress.state === 'foreign') {
-      // Only what the client says makes a flow something else than TLS.
-      if (side === 'server') return;
-      this.#opaque = true;
-      this.#judge.settleBy('notTls', 'not-tls');
-      return;
+  #advance(side: Side, bytes: Uint8Array): void {
+    this.#preamble ??= new PreambleTracker();
+    const preamble = this.#preamble;
+    const progress = preamble[side](bytes);
+    switch (progress.state) {
+      case 'preamble':
+        return;
+      case 'foreign':
+        return this.#refuse();
+      case 'limit':
+        this.#opaque = true;
+        return this.#judge.settleBy('parseError', 'limit', 'starttls.too-long');
+      case 'tls': {
+        this.#upgraded = true;
+        this.#starts.client.restart();
+        this.#starts.server.restart();
+        this.#judge.onUpgrade(preamble.protocol ?? 'unknown');
+        this.#feed('client', preamble.heldClient, 0, preamble.heldClient.length);
+        this.#feed('server', preamble.heldServer, 0, preamble.heldServer.length);
+        return this.#feed(side, bytes, progress.consumed, bytes.length);
+      }
+      default:
+        return progress satisfies never;
     }
-    (side === 'client' ? this.#client : this.#server).restart();
-    if (side === 'client') this.#judge.onUpgrade(this.#preamble.protocol ?? 'unknown');
-    const rest = bytes.subarray(progress.consumed);
-    if (side === 'client') this.feedClient(rest, 0, rest.length);
-    else this.feedServer(rest, 0, rest.length);
   }
 
-  #observe(isSsl2: boolean): Observer {
+  #refuse(): void {
+    this.#opaque = true;
+    this.#judge.settleBy('notTls', 'not-tls');
+  }
+
+  #observe(side: Side, bytes: Uint8Array, start: number, end: number): void {
     this.#observer ??= new Observer(this.#judge, this.#options.limits, {
-      isSsl2,
+      isSsl2: this.#starts.client.kind === 'ssl2',
       clientFirst: this.#options.clientFirst,
     });
-    return this.#observer;
+    if (side === 'client') this.#observer.feedClient(bytes, start, end);
+    else this.#observer.feedServer(bytes, start, end);
   }
+}
+
+function newStarts() {
+  return { client: new Start(SSL2.clientHello), server: new Start(SSL2.serverHello) };
 }
 
 /** The first octets of a direction, gathered until they tell what it speaks. */
 class Start {
   kind: 'undecided' | 'tls' | 'ssl2' | 'other' = 'undecided';
   first: Uint8Array = new Uint8Array(0);
+  /** Type of an SSLv2 message that this direction may begin with. */
+  readonly #ssl2Type: number;
 
-  get pending(): boolean {
+  constructor(ssl2Type: number) {
+    this.#ssl2Type = ssl2Type;
+  }
+
+  get isTls(): boolean {
+    return this.kind === 'tls' || this.kind === 'ssl2';
+  }
+
+  get isPartial(): boolean {
     return this.kind === 'undecided' && this.first.length > 0;
   }
 
@@ -137,11 +167,11 @@ class Start {
   }
 
   /** Octets taken of bytes[start, end). */
-  take(bytes: Uint8Array, start: number, end: number, ssl2Type: number): number {
+  take(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
     while (this.kind === 'undecided' && at < end) {
       this.first = Uint8Array.of(...this.first, bytes[at++]!);
-      this.kind = classify(this.first, ssl2Type);
+      this.kind = classify(this.first, this.#ssl2Type);
     }
     return at - start;
   }

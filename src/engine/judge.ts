@@ -3,12 +3,14 @@
  * the proof, and applies a situation where no certificate can decide. Makes one ruling, once; after it only facts are
  * gathered. Knows no packets: who may have which octet is for the connection.
  */
+import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { LimitName } from '../pins/limits.ts';
 import type { Checks, CompiledPinset, CompiledVerdict, Decision, Situations } from '../pins/policy.ts';
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
 import type { KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
+import { VERSION } from '../tls/constants.ts';
 import type { HandshakeListener, Side } from '../tls/observer.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
@@ -77,10 +79,15 @@ export class Judge implements HandshakeListener {
     return this.#binds() && this.#serverHello!.answersSessionTicket && !this.facts.serverFinished;
   }
 
+  /** After a HelloRetryRequest the server waits for the client, so nothing of its may wait here. */
+  awaitsClient = false;
+
   onClientHello(hello: ClientHello): void {
     this.facts.onClientHello(hello);
+    this.awaitsClient = false;
     if (this.#hello !== undefined) return;
     this.#hello = hello;
+    if (!hello.isServerNameValid) return this.#settle('parseError', 'parse-error', 'tls.client-hello.server-name');
     const { snapshot, subject } = this.#context;
     const serverName = effectiveName(hello.serverName);
     this.#selection = snapshot.select(subject, serverName);
@@ -98,11 +105,15 @@ export class Judge implements HandshakeListener {
 
   onServerHello(hello: ServerHello, keyExchange: KeyExchange): void {
     this.facts.onServerHello(hello);
+    this.awaitsClient = hello.isHelloRetryRequest;
     if (hello.isHelloRetryRequest) return;
     this.#serverHello = hello;
     this.#keyExchange = keyExchange;
     if (this.#ruling !== undefined) return;
     this.#settleDenials((situations) => hello.version < situations.checks.minVersion, 'min-version');
+    if (!hello.isTls13 && !KNOWN_VERSIONS.has(hello.version)) {
+      this.#settle('parseError', 'parse-error', 'tls.server-hello.version');
+    }
     if (hello.isTls13) this.#settle('tls13', 'no-certificate');
     else if (keyExchange === 'anonymous') this.#settle('anonymous', 'anonymous');
     else if (keyExchange === 'psk') this.#settle('psk', 'anonymous');
@@ -140,8 +151,12 @@ export class Judge implements HandshakeListener {
     this.#conclude();
   }
 
-  onNoCertificate(): void {
-    this.#settleDenials(() => true, 'no-certificate');
+  onServerHelloDone(sawCertificate: boolean): void {
+    if (!sawCertificate) return this.#settleNoCertificate();
+    if (this.#proof !== 'awaited') return;
+    // A key exchange that nobody here knows: it may be proven to the client, not to us.
+    this.#proof = 'failed';
+    this.#conclude();
   }
 
   onNewSessionTicket(lifetimeSeconds: number, ticket: Uint8Array): void {
@@ -156,18 +171,24 @@ export class Judge implements HandshakeListener {
   }
 
   onClientCertificate(certificates: readonly Uint8Array[]): void {
-    this.facts.clientCertificates = certificates.map((der) => der.slice());
+    this.facts.clientCertificates = certificates.map((der) => copyOf(der));
   }
 
   onFatalAlert(): void {
     this.facts.alerted = true;
   }
 
-  onFault(from: Side, fault: Fault): void {
+  onFault(from: Side, fault: Fault, recordVersion: number): void {
     this.facts.fault ??= fault.code;
+    if (from === 'server') this.facts.recordVersion = recordVersion;
     const limit = limitOf(fault.code);
     if (limit !== undefined) this.#context.count(limit);
     this.#settle('parseError', limit === undefined ? 'parse-error' : 'limit', `${from}: ${fault.code}`);
+  }
+
+  /** For captures: what was taken for no TLS at all turns to TLS later on. */
+  restart(): void {
+    if (this.#ruling?.reason === 'not-tls') this.#ruling = undefined;
   }
 
   /** The configuration has changed: what was selected by the name is selected again. */
@@ -249,7 +270,7 @@ export class Judge implements HandshakeListener {
     const ticket = hello?.sessionTicket ?? EMPTY;
     this.facts.sessionResumed = echoed || ticket.length > 0;
     if (this.#ruling !== undefined) return;
-    if (!this.facts.sessionResumed) return this.onNoCertificate();
+    if (!this.facts.sessionResumed) return this.#settleNoCertificate();
     const enforced = this.#selection!.require.map((pinset) => pinset.name);
     const bound = [...(echoed ? [hello!.sessionId] : []), ...(ticket.length > 0 ? [ticket] : [])].some((credential) =>
       this.#context.sessions.isBound(this.#context.subject.server.address, credential, enforced, this.#context.now()),
@@ -279,6 +300,10 @@ export class Judge implements HandshakeListener {
     const names = this.#selection!.require.filter((pinset) => pinset.mode === 'enforce').map((pinset) => pinset.name);
     const { sessions, subject } = this.#context;
     sessions.remember(subject.server.address, credential, names, this.#context.now(), seconds * 1e6);
+  }
+
+  #settleNoCertificate(): void {
+    this.#settleDenials(() => true, 'no-certificate');
   }
 
   #settleNoName(): void {
@@ -373,6 +398,14 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
+/** Versions whose certificate travels in clear. */
+const KNOWN_VERSIONS: ReadonlySet<number> = new Set([
+  VERSION.ssl2,
+  VERSION.ssl3,
+  VERSION.tls10,
+  VERSION.tls11,
+  VERSION.tls12,
+]);
 const BINDING_REASONS: ReadonlySet<Reason> = new Set(['pin-match', 'backup-pin-match']);
 const NOTHING_SELECTED: Selection = { require: [], deny: [], rules: [] };
 const DAY_SECONDS = 86_400;

@@ -104,17 +104,3 @@ export interface ServerKeyExchangeProof {
 
 /** False for anything but a signature that verifies; never throws. */
 export type ProofVerifier = (proof: ServerKeyExchangeProof) => boolean;
-
-/** Recognises what may come before TLS on a stream; fed in stream order, in any pieces, which it copies if it keeps. */
-export interface Preamble {
-  client(bytes: Uint8Array): PreambleProgress;
-  server(bytes: Uint8Array): PreambleProgress;
-  /** Known once the dialogue has shown it. */
-  readonly protocol: string | null;
-}
-
-export type PreambleProgress =
-  | { readonly state: 'preamble' }
-  /** From `consumed` octets of this piece on, this direction speaks TLS. */
-  | { readonly state: 'tls'; readonly consumed: number }
-  | { readonly state: 'foreign' };

@@ -2,6 +2,7 @@
  * Makes another packet of one of a flow's own: same addresses and ports, other sequence number, flags and payload, full
  * checksums (the kernel takes a rewritten packet as it is). This is how alerts and resets travel without raw sockets.
  */
+import { copyOf } from '../bytes/copy.ts';
 import { writeIpv4Checksum, writeTcpChecksum } from './checksum.ts';
 import type { IpView } from './ip.ts';
 import { PROTOCOL_TCP, type TcpView } from './tcp.ts';
@@ -26,8 +27,8 @@ export interface Rewrite {
 export function copyHeaders(ip: IpView, tcp: TcpView): SegmentHeaders {
   return {
     version: ip.version,
-    ip: ip.bytes.slice(ip.start, ip.start + baseHeaderLength(ip.version)),
-    tcp: tcp.bytes.slice(tcp.start, tcp.dataStart),
+    ip: copyOf(ip.bytes, ip.start, ip.start + baseHeaderLength(ip.version)),
+    tcp: copyOf(tcp.bytes, tcp.start, tcp.dataStart),
   };
 }
 

@@ -94,9 +94,12 @@ function unknownKey(path: Path, key: string): string {
   return `unknown key "${key}"${near === undefined ? `: ${list(known)} are known here` : `: did you mean "${near}"?`}`;
 }
 
+let jsonSchema: SchemaNode | undefined;
+
 /** The keys that the schema knows at a place. */
 function keysAt(path: Path): string[] {
-  let nodes = [configurationJsonSchema() as SchemaNode];
+  jsonSchema ??= configurationJsonSchema() as SchemaNode;
+  let nodes = [jsonSchema];
   for (const key of path) {
     nodes = nodes.flatMap(alternatives).flatMap((node) => {
       const next = typeof key === 'number' ? node.items : (node.properties?.[key] ?? node.additionalProperties);

@@ -2,6 +2,7 @@
  * ClientHello (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2). Says what the client wants and offers; knows no policy. Unknown
  * values stay numbers.
  */
+import { copyOf } from '../bytes/copy.ts';
 import { type Fault, malformed } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
@@ -16,8 +17,10 @@ export interface ClientHello {
   readonly sessionId: Uint8Array;
   readonly cipherSuites: readonly number[];
   readonly extensionTypes: readonly number[];
-  /** As sent; null when there is none. */
+  /** As sent, one character an octet; null when there is none. */
   readonly serverName: string | null;
+  /** False for a name that a server could read in another way than it is written. */
+  readonly isServerNameValid: boolean;
   readonly alpns: readonly string[];
   readonly supportedVersions: readonly number[];
   /** Null when the extension is absent; empty when support is announced and no ticket is at hand (RFC 5077 §3.2). */
@@ -35,7 +38,7 @@ export function offersTls13(hello: ClientHello): boolean {
 
 /** `body` is the message without its header. */
 export function parseClientHello(body: Uint8Array): ClientHello | Fault {
-  const reader = new ByteReader(body.slice());
+  const reader = new ByteReader(copyOf(body));
   const legacyVersion = reader.u16();
   const random = reader.span(32);
   const sessionId = reader.vector8().rest();
@@ -45,7 +48,6 @@ export function parseClientHello(body: Uint8Array): ClientHello | Fault {
   if (sessionId.length > 32 || cipherSuites.remaining % 2 !== 0 || cipherSuites.remaining === 0) return invalid(reader);
   if (extensions === undefined || compressionMethods.length === 0) return invalid(reader);
   const serverName = readServerName(extensions.bodies.get(EXTENSION.serverName));
-  if (serverName === undefined) return malformed('tls.client-hello.server-name', reader.at);
   const alpns = readAlpns(extensions.bodies.get(EXTENSION.alpn));
   const supportedVersions = readVersions(extensions.bodies.get(EXTENSION.supportedVersions));
   if (alpns === undefined || supportedVersions === undefined) return invalid(reader);
@@ -57,6 +59,7 @@ export function parseClientHello(body: Uint8Array): ClientHello | Fault {
     cipherSuites: readNumbers(cipherSuites),
     extensionTypes: extensions.types,
     serverName,
+    isServerNameValid: serverName === null || HOST_NAME.test(serverName),
     alpns,
     supportedVersions,
     sessionTicket: extensions.bodies.get(EXTENSION.sessionTicket) ?? null,
@@ -72,16 +75,15 @@ function invalid(reader: ByteReader): Fault {
   return malformed('tls.client-hello.syntax', reader.at);
 }
 
-/** RFC 6066 §3: one host_name; undefined when it is anything else that a server could read another way. */
-function readServerName(body: Uint8Array | undefined): string | null | undefined {
+/** RFC 6066 §3: one host_name. Empty, and so invalid, when the list is anything else. */
+function readServerName(body: Uint8Array | undefined): string | null {
   if (body === undefined) return null;
   const reader = new ByteReader(body);
   const list = reader.vector16();
   const type = list.u8();
   const name = list.vector16().rest();
-  if (!list.atEnd() || !reader.atEnd() || type !== 0) return undefined;
-  const text = Buffer.from(name).toString('latin1');
-  return HOST_NAME.test(text) ? text : undefined;
+  if (!list.atEnd() || !reader.atEnd() || type !== 0) return '';
+  return Buffer.from(name).toString('latin1');
 }
 
 function readAlpns(body: Uint8Array | undefined): string[] | undefined {

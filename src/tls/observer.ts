@@ -27,13 +27,14 @@ export interface HandshakeListener {
   onCertificate(certificates: readonly Uint8Array[]): void;
   onRawPublicKey(spki: Uint8Array): void;
   onServerKeyExchange(exchange: ServerKeyExchange): void;
-  /** ServerHelloDone without a certificate before it. */
-  onNoCertificate(): void;
+  /** Everything that the server has to show was shown. */
+  onServerHelloDone(sawCertificate: boolean): void;
   onNewSessionTicket(lifetimeSeconds: number, ticket: Uint8Array): void;
   onServerChangeCipherSpec(isAbbreviated: boolean): void;
   onClientCertificate(certificates: readonly Uint8Array[]): void;
   onFatalAlert(from: Side, description: number): void;
-  onFault(from: Side, fault: Fault): void;
+  /** `recordVersion`: of the last record of that side, for a hello that cannot be read. */
+  onFault(from: Side, fault: Fault, recordVersion: number): void;
 }
 
 export type Side = 'client' | 'server';
@@ -139,7 +140,7 @@ export class Observer {
     const answer = then(parseSsl2ServerHello(record), (hello) => {
       this.#listener.onServerHello(SSL2_NEGOTIATED, 'static');
       if (hello.certificate.length > 0) this.#listener.onCertificate([hello.certificate]);
-      else this.#listener.onNoCertificate();
+      this.#listener.onServerHelloDone(hello.certificate.length > 0);
       return undefined;
     });
     this.#fail('server', answer);
@@ -297,7 +298,7 @@ export class Observer {
     const isDue = this.#keyExchange === 'ecdhe' || this.#keyExchange === 'dhe';
     if (isDue && !this.#sawServerKeyExchange) return misbehaved('tls.server-key-exchange.missing', 0);
     this.#serverState = 'awaitChangeCipherSpec';
-    if (!this.#sawCertificate) this.#listener.onNoCertificate();
+    this.#listener.onServerHelloDone(this.#sawCertificate);
     return undefined;
   }
 
@@ -342,7 +343,7 @@ export class Observer {
   #fail(from: Side, fault: Fault | undefined): void {
     if (fault === undefined || this.#reported[from]) return;
     this.#reported[from] = true;
-    this.#listener.onFault(from, fault);
+    this.#listener.onFault(from, fault, (from === 'client' ? this.#client : this.#server).recordVersion);
   }
 }
 

@@ -1,4 +1,5 @@
 /** ServerHello and HelloRetryRequest (RFC 8446 §4.1.3-4, RFC 5246 §7.4.1.3): what was negotiated. Knows no policy. */
+import { copyOf } from '../bytes/copy.ts';
 import { type Fault, malformed } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
@@ -19,7 +20,7 @@ export interface ServerHello {
 }
 
 export function parseServerHello(body: Uint8Array): ServerHello | Fault {
-  const reader = new ByteReader(body.slice());
+  const reader = new ByteReader(copyOf(body));
   const legacyVersion = reader.u16();
   const random = reader.span(32);
   // Drafts of TLS 1.3 up to 21 had neither a session id nor a compression method here.

@@ -3,6 +3,7 @@
  * shown: its CLIENT-HELLO, in which old clients also offer SSLv3 and TLS (RFC 5246 appendix E.2), and its SERVER-HELLO,
  * which carries the server's one certificate in clear. Knows no policy.
  */
+import { copyOf } from '../bytes/copy.ts';
 import { type Fault, malformed } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import type { ClientHello } from './client-hello.ts';
@@ -43,7 +44,7 @@ export class Ssl2RecordReader {
 
 /** CLIENT-HELLO; `record` begins with the message type. It can carry no extension, so no name. */
 export function parseSsl2ClientHello(record: Uint8Array): ClientHello | Fault {
-  const reader = new ByteReader(record.slice());
+  const reader = new ByteReader(copyOf(record));
   reader.skip(1);
   const legacyVersion = reader.u16();
   const cipherLength = reader.u16();
@@ -67,6 +68,7 @@ export function parseSsl2ClientHello(record: Uint8Array): ClientHello | Fault {
     cipherSuites,
     extensionTypes: [],
     serverName: null,
+    isServerNameValid: true,
     alpns: [],
     supportedVersions: [],
     sessionTicket: null,

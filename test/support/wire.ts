@@ -113,11 +113,6 @@ export class Wire {
       clock: { now: () => this.now },
       examiner: { examine: (_request, done) => done(NO_FACTS) },
       proves: () => true,
-      openPreamble: () => ({
-        client: () => ({ state: 'foreign' }),
-        server: () => ({ state: 'preamble' }),
-        protocol: null,
-      }),
       live: true,
       ...this.#options,
     });
@@ -138,6 +133,8 @@ export class Wire {
     words[FIELD.timeMicros] = this.now % 1e6;
     const batch: PacketBatch = { slab: Buffer.from(packet), words, count: 1 };
     this.engine.onBatch(batch);
+    // The slab is the source's again: whoever kept a view of it sees this.
+    batch.slab.fill(0xee);
     return this.answers.get(id)!;
   }
 

@@ -36,7 +36,9 @@ export class Child {
     if (options.input !== undefined) this.#process.stdin?.end(options.input);
     this.ended = new Promise((resolve) => {
       const finish = (end: ChildEnd): void => {
+        if (this.#end !== undefined) return;
         process.removeListener('exit', this.#killOnExit);
+        for (const stream of [this.#process.stdout, this.#process.stderr, this.#process.stdin]) stream?.destroy();
         this.#end = end;
         this.#wake();
         resolve(end);
@@ -46,6 +48,8 @@ export class Child {
         finish({ code: null, signal: null });
       });
       this.#process.once('close', (code, signal) => finish({ code, signal }));
+      // Its streams stay open while a process that it started holds them; those are not waited for.
+      this.#process.once('exit', (code, signal) => setTimeout(() => finish({ code, signal }), DRAIN));
     });
   }
 
@@ -119,3 +123,6 @@ export class Child {
     return `${end}; stderr: ${this.#errors.slice(-600).trim()}; stdout: ${this.#output.slice(-600).trim()}`;
   }
 }
+
+/** Milliseconds in which output that was written before the end has come through. */
+const DRAIN = 300;

@@ -1,0 +1,60 @@
+/**
+ * `tlspin rules`: prints the netfilter rules for a configuration and applies nothing. Owns the command's flags; what the
+ * rules are is runtime/rules.ts.
+ */
+import { Option } from 'commander';
+import type { Command } from 'commander';
+
+import { loadPolicy } from '../pins/load.ts';
+import { formatMessage } from '../pins/message.ts';
+import { renderRemoval, renderRules } from '../runtime/rules.ts';
+import type { RulesFormat } from '../runtime/rules.ts';
+import type { Hook, Route } from '../runtime/rules/plan.ts';
+
+interface Flags {
+  readonly config?: string;
+  readonly hook: Hook;
+  readonly format: RulesFormat;
+  readonly route?: Route;
+  readonly remove?: boolean;
+  readonly quic: boolean;
+  readonly queueBypass?: boolean;
+}
+
+export function registerRules(program: Command): void {
+  program
+    .command('rules')
+    .summary('print the netfilter rules')
+    .description(
+      'Print the netfilter rules that a configuration needs, and apply nothing:\n  tlspin rules -c FILE | sudo sh',
+    )
+    .option('-c, --config <file>', 'the configuration (not needed with --remove)')
+    .addOption(new Option('--hook <hook>', 'whose flows').choices(['forward', 'local']).default('forward'))
+    .addOption(new Option('--format <format>', 'for whom').choices(['iptables', 'nft']).default('iptables'))
+    .addOption(
+      new Option('--route <route>', "how connmarks are written, instead of the configuration's connmark.route").choices(
+        ['verdict', 'packet-mark'],
+      ),
+    )
+    .option('--remove', 'print what takes the rules away again')
+    .option('--no-quic', 'leave UDP 443 alone: pinned clients can then reach servers by QUIC, unseen')
+    .option('--queue-bypass', 'let packets pass while no engine listens, instead of dropping them')
+    .action((flags: Flags, command: Command) => {
+      process.stdout.write(rulesText(flags, command));
+    });
+}
+
+function rulesText(flags: Flags, command: Command): string {
+  const { config, hook, format, quic, route } = flags;
+  if (flags.remove === true) return renderRemoval(hook, format);
+  if (config === undefined) {
+    command.error("error: required option '-c, --config <file>' not specified", { exitCode: 2 });
+  }
+  const loaded = loadPolicy(config);
+  const messages = 'errors' in loaded ? loaded.errors : loaded.warnings;
+  process.stderr.write(messages.map((message) => `${formatMessage(message)}\n`).join(''));
+  if ('errors' in loaded)
+    command.error(`error: ${config} is no valid configuration: no rules printed`, { exitCode: 1 });
+  const queueBypass = flags.queueBypass === true;
+  return renderRules(loaded.policy, { hook, format, quic, queueBypass, ...(route === undefined ? {} : { route }) });
+}

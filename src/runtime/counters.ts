@@ -1,0 +1,106 @@
+/**
+ * What each queue counts, in memory that its thread writes and the main thread reads at any time without asking. One
+ * writer for each buffer; a reader may see a packet counted in one column and not yet in another.
+ */
+import type { Counters } from '../engine/counters.ts';
+import type { SourceStats } from '../engine/ports.ts';
+import { LIMIT_DEFAULTS, type LimitName } from '../pins/limits.ts';
+
+export interface QueueCounts {
+  /** Packets, as the engine counts them: received = accepted + dropped + held at the moment. */
+  received: number;
+  accepted: number;
+  dropped: number;
+  heldNow: number;
+  /** Packets that ever waited. */
+  held: number;
+  rewritten: number;
+  midstream: number;
+  refused: number;
+  /** Connections in the table. */
+  flows: number;
+  /** The kernel's losses and refusals. */
+  queueDropped: number;
+  userDropped: number;
+  enobufs: number;
+  verdictErrors: number;
+  /** Log records that the main thread was too slow for. */
+  eventsDropped: number;
+  /** Grows while the thread's loop turns. */
+  heartbeats: number;
+  readonly limits: Record<LimitName, number>;
+}
+
+export class QueueCounters {
+  readonly shared: SharedArrayBuffer;
+  readonly #cells: Float64Array;
+
+  /** Without a buffer, one is made. */
+  constructor(shared = new SharedArrayBuffer((COLUMNS.length + LIMITS.length) * Float64Array.BYTES_PER_ELEMENT)) {
+    this.shared = shared;
+    this.#cells = new Float64Array(shared);
+  }
+
+  /** After each batch: cheap. */
+  publishEngine(engine: { counters: Counters; heldPackets: number; flows: number }): void {
+    const cells = this.#cells;
+    const { counters } = engine;
+    cells[COLUMN.received] = counters.received;
+    cells[COLUMN.accepted] = counters.accepted;
+    cells[COLUMN.dropped] = counters.dropped;
+    cells[COLUMN.heldNow] = engine.heldPackets;
+    cells[COLUMN.held] = counters.held;
+    cells[COLUMN.rewritten] = counters.rewritten;
+    cells[COLUMN.midstream] = counters.midstream;
+    cells[COLUMN.flows] = engine.flows;
+    let refused = 0;
+    for (const count of counters.refused.values()) refused += count;
+    cells[COLUMN.refused] = refused;
+    for (let i = 0; i < LIMITS.length; i++) cells[COLUMNS.length + i] = counters.limits[LIMITS[i]!];
+  }
+
+  /** Now and then: the source asks the kernel. */
+  publishSource({ queueDropped, userDropped, enobufs, verdictErrors }: SourceStats): void {
+    const cells = this.#cells;
+    cells[COLUMN.queueDropped] = queueDropped;
+    cells[COLUMN.userDropped] = userDropped;
+    cells[COLUMN.enobufs] = enobufs;
+    cells[COLUMN.verdictErrors] = verdictErrors;
+  }
+
+  publishEventsDropped(count: number): void {
+    this.#cells[COLUMN.eventsDropped] = count;
+  }
+
+  beat(): void {
+    this.#cells[COLUMN.heartbeats]!++;
+  }
+
+  read(): QueueCounts {
+    const cell = (index: number): number => this.#cells[index] ?? 0;
+    const counts = Object.fromEntries(COLUMNS.map((name, i) => [name, cell(i)]));
+    const limits = Object.fromEntries(LIMITS.map((name, i) => [name, cell(COLUMNS.length + i)]));
+    return { ...counts, limits } as unknown as QueueCounts;
+  }
+}
+
+const COLUMNS = [
+  'received',
+  'accepted',
+  'dropped',
+  'heldNow',
+  'held',
+  'rewritten',
+  'midstream',
+  'refused',
+  'flows',
+  'queueDropped',
+  'userDropped',
+  'enobufs',
+  'verdictErrors',
+  'eventsDropped',
+  'heartbeats',
+] as const satisfies readonly (keyof QueueCounts)[];
+
+const COLUMN = Object.fromEntries(COLUMNS.map((name, i) => [name, i])) as Record<(typeof COLUMNS)[number], number>;
+const LIMITS = Object.keys(LIMIT_DEFAULTS) as LimitName[];

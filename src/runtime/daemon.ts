@@ -1,0 +1,217 @@
+/**
+ * The control plane: one packet thread a queue, their events to the log, their questions to the examiner, and the
+ * configuration to them. Fails closed: when a thread ends that was not told to, everything ends, and the kernel drops
+ * what is queued until somebody starts it again. Knows no packets, no files and no signals.
+ *
+ *   start -> running -> stop           every queue bound, then ready; every held packet answered, then unbound
+ *               |  reload              a configuration that cannot be had changes nothing
+ *               +-> failed
+ */
+import type { FlowEvent } from '../engine/events.ts';
+import type { ChainExaminer } from '../engine/ports.ts';
+import type { Policy } from '../pins/policy.ts';
+import { ownedConnmarkBits } from './connmark-mask.ts';
+import type { QueueCounts } from './counters.ts';
+import type { FromQueue } from './messages.ts';
+import { Queue, type SpawnQueueThread } from './queue-thread.ts';
+import type { ServiceManager } from './service-manager.ts';
+
+/** Takes events; never blocks. What it cannot keep it drops and counts itself. */
+export interface EventLog {
+  write(events: readonly FlowEvent[]): void;
+  close(): Promise<void>;
+}
+
+export interface DaemonOptions {
+  readonly policy: Policy;
+  /** First and last queue number; otherwise the policy's. */
+  readonly queues?: readonly [number, number] | undefined;
+  readonly log: EventLog;
+  readonly examiner: ChainExaminer;
+  readonly spawn: SpawnQueueThread;
+  readonly manager: ServiceManager;
+  /** One line to the operator. */
+  readonly say: (line: string) => void;
+}
+
+export interface DaemonStatus {
+  readonly config: string;
+  readonly queues: readonly { readonly queue: number; readonly route: string; readonly counts: QueueCounts }[];
+}
+
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #queues: Queue[] = [];
+  #policy: Policy;
+  #watchdog: NodeJS.Timeout | undefined;
+  #stopping: Promise<void> | undefined;
+  #fail!: (error: Error) => void;
+  /** Rejects when a packet thread ends that was not told to; never resolves. */
+  readonly failure: Promise<never> = new Promise((_, reject) => (this.#fail = reject));
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#policy = options.policy;
+    this.failure.catch(() => {}); // whoever wants to know asks
+  }
+
+  get policy(): Policy {
+    return this.#policy;
+  }
+
+  /** Resolves when every queue is bound; rejects, with none bound, when one cannot be. */
+  async start(): Promise<void> {
+    const [first, last] = this.#options.queues ?? this.#policy.queues;
+    const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    const bound = numbers.map((queueNum) => this.#startQueue(queueNum));
+    try {
+      await Promise.all(bound);
+    } catch (error) {
+      await Promise.allSettled(bound);
+      await this.stop();
+      throw error;
+    }
+    const routes = [...new Set(this.#queues.map(({ route }) => route))].join(', ');
+    const queues = first === last ? `queue ${first}` : `queues ${first} to ${last}`;
+    this.#options.say(`${queues} bound, connmark route: ${routes}, configuration ${this.#policy.hash}`);
+    this.#ready();
+    this.#watch();
+  }
+
+  /** Puts a policy into force; false, with the reason said, when it needs a restart. */
+  reload(policy: Policy): boolean {
+    const changed = needsRestart(this.#policy, policy);
+    if (changed.length > 0) {
+      this.#options.say(`not reloaded: ${changed.join(', ')} changed, which takes a restart (and new rules)`);
+      return false;
+    }
+    this.#options.manager.reloading();
+    this.#policy = policy;
+    for (const { thread } of this.#queues) thread.postMessage({ kind: 'policy', policy });
+    this.#options.say(`reloaded: configuration ${policy.hash}`);
+    this.#ready();
+    return true;
+  }
+
+  status(): DaemonStatus {
+    return {
+      config: this.#policy.hash,
+      queues: this.#queues.map(({ queueNum, route, counters }) => ({
+        queue: queueNum,
+        route,
+        counts: counters.read(),
+      })),
+    };
+  }
+
+  /** Resolves when every held packet is answered, every queue unbound and the log written out. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#options.manager.stopping();
+    clearInterval(this.#watchdog);
+    await Promise.all(this.#queues.map(stopQueue));
+    await this.#options.log.close();
+  }
+
+  #startQueue(queueNum: number): Promise<void> {
+    const queue = new Queue(this.#options.spawn, { queueNum, policy: this.#policy });
+    this.#queues.push(queue);
+    return new Promise((resolve, reject) => {
+      let reason: Error | undefined;
+      queue.thread.on('message', (message) => {
+        if (message.kind === 'started') resolve();
+        if (message.kind === 'failed') reason = new Error(message.message);
+        this.#onMessage(queue, message);
+      });
+      queue.thread.on('error', (error) => (reason = new Error(describeDeath(queueNum, error), { cause: error })));
+      queue.thread.on('exit', () => {
+        const wasExpected = queue.state === 'stopping';
+        queue.state = 'gone';
+        if (wasExpected) return;
+        const error = reason ?? new Error(describeDeath(queueNum, undefined));
+        reject(error);
+        this.#fail(error);
+      });
+    });
+  }
+
+  #onMessage(queue: Queue, message: FromQueue): void {
+    const { log, examiner, say } = this.#options;
+    switch (message.kind) {
+      case 'started':
+        queue.route = message.route;
+        queue.state = 'running';
+        return;
+      case 'events':
+        log.write(message.events);
+        return queue.thread.postMessage({ kind: 'taken', count: message.events.length });
+      case 'examine':
+        return examiner.examine(message.request, (facts) =>
+          queue.thread.postMessage({ kind: 'facts', id: message.id, facts }),
+        );
+      case 'trouble':
+        return say(message.message);
+      case 'stopped':
+        queue.state = 'stopping';
+        return;
+      case 'failed':
+        return; // the thread ends now, which is where the reason is used
+      default:
+        message satisfies never;
+    }
+  }
+
+  #ready(): void {
+    this.#options.manager.ready(`${this.#queues.length} queues, ${this.#policy.pinsets.length} pinsets`);
+  }
+
+  /** The service manager hears of us only while every packet thread's loop turns. */
+  #watch(): void {
+    const { manager } = this.#options;
+    if (manager.watchdogMs === undefined) return;
+    this.#watchdog = setInterval(
+      () => {
+        if (this.#queues.every((queue) => queue.isAlive())) manager.alive();
+      },
+      Math.max(manager.watchdogMs, LEAST_WATCHDOG_MS),
+    );
+    this.#watchdog.unref();
+  }
+}
+
+async function stopQueue(queue: Queue): Promise<void> {
+  if (queue.state === 'gone') return;
+  const gone = new Promise((resolve) => queue.thread.on('exit', resolve));
+  const wasRunning = queue.state === 'running';
+  queue.state = 'stopping';
+  if (!wasRunning) return void (await queue.thread.terminate());
+  queue.thread.postMessage({ kind: 'stop' });
+  const patience = setTimeout(() => void queue.thread.terminate(), STOP_PATIENCE_MS);
+  await gone;
+  clearTimeout(patience);
+}
+
+function describeDeath(queueNum: number, error: Error | undefined): string {
+  const why = error === undefined ? 'ended unasked' : `died: ${error.message}`;
+  return `the thread of queue ${queueNum} ${why}; the kernel drops its packets until tlspin runs again`;
+}
+
+/** What rules outside and sockets inside were made for. */
+function needsRestart(before: Policy, after: Policy): string[] {
+  const same = (pick: (policy: Policy) => unknown): boolean =>
+    JSON.stringify(pick(before)) === JSON.stringify(pick(after));
+  return [
+    ...(same((policy) => policy.queues) ? [] : ['queues']),
+    ...(same((policy) => policy.failOpen) ? [] : ['failOpen']),
+    ...(same((policy) => [policy.connmark, ownedConnmarkBits(policy)]) ? [] : ['connmark']),
+    ...(same((policy) => policy.control) ? [] : ['control']),
+  ];
+}
+
+const STOP_PATIENCE_MS = 5000;
+/** Two heartbeats of a packet thread. */
+const LEAST_WATCHDOG_MS = 2000;

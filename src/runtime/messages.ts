@@ -1,0 +1,37 @@
+/** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
+import type { FlowEvent } from '../engine/events.ts';
+import type { ChainFacts, ExamineRequest } from '../engine/ports.ts';
+import type { Policy } from '../pins/policy.ts';
+import type { ConnmarkRoute } from '../source/nfqueue.ts';
+
+/** A packet thread's workerData. */
+export interface QueueSetup {
+  readonly queueNum: number;
+  readonly policy: Policy;
+  /** Of QueueCounters. */
+  readonly counters: SharedArrayBuffer;
+}
+
+export type ToQueue =
+  | { readonly kind: 'policy'; readonly policy: Policy }
+  /** The answer to `examine`. */
+  | { readonly kind: 'facts'; readonly id: number; readonly facts: ChainFacts }
+  /** So many events were handed to the log. */
+  | { readonly kind: 'taken'; readonly count: number }
+  | { readonly kind: 'stop' };
+
+export type FromQueue =
+  | { readonly kind: 'started'; readonly route: ConnmarkRoute }
+  /** An operator's error: the queue could not be bound. */
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'events'; readonly events: readonly FlowEvent[] }
+  | { readonly kind: 'examine'; readonly id: number; readonly request: ExamineRequest }
+  /** Something that operators should know and that stops nothing, such as ENOBUFS. */
+  | { readonly kind: 'trouble'; readonly message: string }
+  /** Everything held was answered and the queue is unbound: nothing follows. */
+  | { readonly kind: 'stopped' };
+
+/** One end of the wire. */
+export interface Port<Out> {
+  postMessage(message: Out): void;
+}

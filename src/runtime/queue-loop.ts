@@ -1,0 +1,130 @@
+/**
+ * One queue's life in its thread: source and engine joined, the engine's clock wound, events and counters passed on.
+ * Knows the wire to the main thread as a port, so that it runs without threads too.
+ *
+ *   batch -> engine -> verdicts, events, counters        message -> policy, facts, stop
+ *   pulse, each second: what times out, the kernel's counters, a heartbeat
+ *   while packets are held: the engine is asked every few milliseconds what is due
+ */
+import type { Engine } from '../engine/engine.ts';
+import type { ChainExaminer, EventSink, PacketSink, PacketSource, VerdictSink } from '../engine/ports.ts';
+import type { PacketBatch } from '../packet/batch.ts';
+import type { Policy } from '../pins/policy.ts';
+import type { QueueCounters } from './counters.ts';
+import { EventOutbox } from './event-outbox.ts';
+import type { FromQueue, Port, ToQueue } from './messages.ts';
+import { RemoteExaminer } from './remote-examiner.ts';
+
+/** What the engine is given of this thread. */
+export interface EngineParts {
+  readonly verdicts: VerdictSink;
+  readonly events: EventSink;
+  readonly examiner: ChainExaminer;
+}
+
+/** As much of the engine as is used here. */
+export type DrivenEngine = Pick<
+  Engine,
+  'onBatch' | 'tick' | 'replacePolicy' | 'finish' | 'heldPackets' | 'flows' | 'counters'
+>;
+
+export interface QueueLoopOptions {
+  readonly source: PacketSource;
+  readonly policy: Policy;
+  readonly port: Port<FromQueue>;
+  readonly counters: QueueCounters;
+  readonly createEngine: (parts: EngineParts) => DrivenEngine;
+}
+
+export class QueueLoop implements PacketSink {
+  readonly #source: PacketSource;
+  readonly #port: Port<FromQueue>;
+  readonly #counters: QueueCounters;
+  readonly #outbox: EventOutbox;
+  readonly #examiner: RemoteExaminer;
+  readonly #engine: DrivenEngine;
+  #policy: Policy;
+  #pulse: NodeJS.Timeout | undefined;
+  #due: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor({ source, policy, port, counters, createEngine }: QueueLoopOptions) {
+    this.#source = source;
+    this.#port = port;
+    this.#counters = counters;
+    this.#policy = policy;
+    this.#outbox = new EventOutbox(port, () => this.#policy.limits.logBacklog);
+    this.#examiner = new RemoteExaminer(port);
+    this.#engine = createEngine({ verdicts: source, events: this.#outbox, examiner: this.#examiner });
+  }
+
+  /** Binds the queue. Throws what the source throws. */
+  async start(): Promise<void> {
+    await this.#source.start(this);
+    this.#pulse = setInterval(() => this.#onPulse(), PULSE_MS);
+  }
+
+  onBatch(batch: PacketBatch): void {
+    this.#engine.onBatch(batch);
+    this.#settle();
+  }
+
+  onSourceError(error: Error): void {
+    this.#port.postMessage({ kind: 'trouble', message: error.message });
+  }
+
+  async onMessage(message: ToQueue): Promise<void> {
+    switch (message.kind) {
+      case 'policy':
+        this.#policy = message.policy;
+        this.#engine.replacePolicy(message.policy);
+        return this.#settle();
+      case 'facts':
+        this.#examiner.answer(message.id, message.facts);
+        return this.#settle();
+      case 'taken':
+        return this.#outbox.taken(message.count);
+      case 'stop':
+        return this.#stop();
+      default:
+        message satisfies never;
+    }
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearInterval(this.#pulse);
+    this.#engine.finish();
+    this.#settle();
+    clearTimeout(this.#due);
+    this.#counters.publishSource(this.#source.stats());
+    await this.#source.stop();
+    this.#port.postMessage({ kind: 'stopped' });
+  }
+
+  #onPulse(): void {
+    this.#engine.tick();
+    this.#settle();
+    this.#counters.publishSource(this.#source.stats());
+    this.#counters.beat();
+  }
+
+  #onDue(): void {
+    this.#due = undefined;
+    this.#engine.tick();
+    this.#settle();
+  }
+
+  /** After anything that the engine did. */
+  #settle(): void {
+    this.#outbox.flush();
+    this.#counters.publishEngine(this.#engine);
+    this.#counters.publishEventsDropped(this.#outbox.dropped);
+    if (this.#engine.heldPackets > 0 && !this.#stopped) this.#due ??= setTimeout(() => this.#onDue(), HELD_TICK_MS);
+  }
+}
+
+const PULSE_MS = 1000;
+/** How late a held packet's deadline may be noticed; the shortest deadline is the limit `heldAheadTime`, 30 ms. */
+const HELD_TICK_MS = 5;

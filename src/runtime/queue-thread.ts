@@ -1,0 +1,53 @@
+/**
+ * The main thread's handle of one packet thread: starts it, speaks with it, and tells when it is gone. Knows worker
+ * threads; knows nothing of policies beyond passing them on.
+ */
+import { Worker } from 'node:worker_threads';
+
+import { QueueCounters } from './counters.ts';
+import type { FromQueue, Port, QueueSetup, ToQueue } from './messages.ts';
+
+/** As much of a Worker as is used. */
+export interface QueueThread extends Port<ToQueue> {
+  on(event: 'message', listener: (message: FromQueue) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'exit', listener: (code: number) => void): unknown;
+  terminate(): Promise<unknown>;
+}
+
+export type SpawnQueueThread = (setup: QueueSetup) => QueueThread;
+
+export function spawnQueueThread(setup: QueueSetup): QueueThread {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new Worker(new URL(`./queue-worker.${extension}`, import.meta.url), {
+    workerData: setup,
+    name: `queue ${setup.queueNum}`,
+  });
+}
+
+export type QueueState = 'starting' | 'running' | 'stopping' | 'gone';
+
+/** One queue of the daemon: its thread and what is known about it. */
+export class Queue {
+  readonly queueNum: number;
+  readonly counters = new QueueCounters();
+  readonly thread: QueueThread;
+  state: QueueState = 'starting';
+  /** How connmarks travel; known once it runs. */
+  route = '';
+  /** Heartbeats at the last look: a thread that hangs shows no new ones. */
+  #seenHeartbeats = -1;
+
+  constructor(spawn: SpawnQueueThread, setup: Omit<QueueSetup, 'counters'>) {
+    this.queueNum = setup.queueNum;
+    this.thread = spawn({ ...setup, counters: this.counters.shared });
+  }
+
+  /** Whether its loop has turned since the last time this was asked. */
+  isAlive(): boolean {
+    const { heartbeats } = this.counters.read();
+    const alive = this.state === 'running' && heartbeats !== this.#seenHeartbeats;
+    this.#seenHeartbeats = heartbeats;
+    return alive;
+  }
+}

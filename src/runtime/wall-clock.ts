@@ -1,0 +1,28 @@
+/**
+ * The time of day in microseconds, as packets carry it: the kernel stamps them with CLOCK_REALTIME. Node gives that in
+ * milliseconds only, and a finer clock that does not follow when the time of day is set; this joins the two.
+ */
+import type { Clock } from '../engine/ports.ts';
+
+export class WallClock implements Clock {
+  /** Milliseconds from the fine clock's zero to the epoch. */
+  #offset: number;
+  readonly #coarse: () => number;
+  readonly #fine: () => number;
+
+  constructor(coarse: () => number = () => Date.now(), fine: () => number = () => performance.now()) {
+    this.#coarse = coarse;
+    this.#fine = fine;
+    this.#offset = coarse() - fine();
+  }
+
+  now(): number {
+    const coarse = this.#coarse();
+    const fine = this.#fine();
+    if (Math.abs(fine + this.#offset - coarse) > TOLERANCE_MS) this.#offset = coarse - fine;
+    return Math.round((fine + this.#offset) * 1000);
+  }
+}
+
+/** More than rounding to a millisecond explains: the time of day was set, or slewed away. */
+const TOLERANCE_MS = 2;

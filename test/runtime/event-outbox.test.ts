@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+
+import type { FlowEvent } from '../../src/engine/events.ts';
+import { EventOutbox } from '../../src/runtime/event-outbox.ts';
+import type { FromQueue } from '../../src/runtime/messages.ts';
+
+const event = (detail: string): FlowEvent => ({
+  kind: 'anomaly',
+  time: 0,
+  flowId: 0,
+  client: null,
+  server: null,
+  code: 'test',
+  detail,
+});
+
+function outbox(backlog: number) {
+  const posted: FromQueue[] = [];
+  return { posted, box: new EventOutbox({ postMessage: (message) => posted.push(message) }, () => backlog) };
+}
+
+it('sends what gathered since the last time as one message, and nothing when there is nothing', () => {
+  const { posted, box } = outbox(10);
+  box.flush();
+  box.emit(event('1'));
+  box.emit(event('2'));
+  box.flush();
+  box.flush();
+  expect(posted).toEqual([{ kind: 'events', events: [event('1'), event('2')] }]);
+});
+
+it('drops and counts what the other side is too slow for, until it has taken some', () => {
+  const { posted, box } = outbox(2);
+  for (const detail of ['1', '2', '3']) box.emit(event(detail));
+  box.flush();
+  box.emit(event('4'));
+  expect(box.dropped).toBe(2);
+  box.taken(2);
+  box.emit(event('5'));
+  box.flush();
+  expect(box.dropped).toBe(2);
+  expect(posted).toEqual([
+    { kind: 'events', events: [event('1'), event('2')] },
+    { kind: 'events', events: [event('5')] },
+  ]);
+});

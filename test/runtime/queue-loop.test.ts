@@ -1,0 +1,171 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+import { Counters } from '../../src/engine/counters.ts';
+import type { FlowEvent } from '../../src/engine/events.ts';
+import type { ChainFacts, ExamineRequest, PacketSink, PacketSource } from '../../src/engine/ports.ts';
+import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../src/packet/batch.ts';
+import type { Policy } from '../../src/pins/policy.ts';
+import { QueueCounters } from '../../src/runtime/counters.ts';
+import type { FromQueue } from '../../src/runtime/messages.ts';
+import { type DrivenEngine, type EngineParts, QueueLoop } from '../../src/runtime/queue-loop.ts';
+import { policy } from '../support/policy.ts';
+
+const EVENT: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'test', detail: '' };
+const FACTS: ChainFacts = { onPath: [0], anchorsOnPath: [], namesMatched: [], leafValidAt: true, trusted: false };
+const REQUEST: ExamineRequest = { chain: [], anchors: [], names: [], atMs: 0, trust: [] };
+
+/** Accepts even packet ids, holds odd ones until `finish` or until a tick says that they are due. */
+class HoldingEngine implements DrivenEngine {
+  readonly counters = new Counters();
+  readonly flows = 1;
+  readonly held: number[] = [];
+  readonly policies: Policy[] = [];
+  readonly facts: ChainFacts[] = [];
+  ticks = 0;
+  readonly #parts: EngineParts;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  get heldPackets(): number {
+    return this.held.length;
+  }
+
+  onBatch({ words, count }: PacketBatch): void {
+    for (let i = 0; i < count; i++) {
+      const id = words[i * FIELD.ROW + FIELD.packetId]!;
+      this.counters.received++;
+      if (id % 2 === 1) this.held.push(id);
+      else this.#parts.verdicts.verdict(id, NF_ACCEPT);
+    }
+    this.#parts.events.emit(EVENT);
+    this.#parts.examiner.examine(REQUEST, (facts) => {
+      this.facts.push(facts);
+      this.#parts.events.emit(EVENT);
+    });
+    this.#parts.verdicts.flush();
+  }
+
+  tick(): number {
+    this.ticks++;
+    return 0;
+  }
+
+  replacePolicy(next: Policy): void {
+    this.policies.push(next);
+  }
+
+  finish(): void {
+    for (const id of this.held.splice(0)) this.#parts.verdicts.verdict(id, NF_DROP);
+    this.#parts.events.emit(EVENT);
+    this.#parts.verdicts.flush();
+  }
+}
+
+class RecordingSource implements PacketSource {
+  sink: PacketSink | undefined;
+  readonly log: string[] = [];
+  async start(sink: PacketSink): Promise<void> {
+    this.sink = sink;
+  }
+  async stop(): Promise<void> {
+    this.log.push('stop');
+  }
+  verdict(packetId: number, verdict: number): void {
+    this.log.push(`${packetId} ${verdict === NF_ACCEPT ? 'accept' : 'drop'}`);
+  }
+  flush(): void {
+    this.log.push('flush');
+  }
+  stats() {
+    return { received: 0, accepted: 0, dropped: 0, queueDropped: 3, userDropped: 0, enobufs: 0, verdictErrors: 0 };
+  }
+  deliver(...ids: number[]): void {
+    const words = new Uint32Array(ids.length * FIELD.ROW);
+    ids.forEach((id, i) => (words[i * FIELD.ROW + FIELD.packetId] = id));
+    this.sink!.onBatch({ slab: Buffer.alloc(0), words, count: ids.length });
+  }
+}
+
+let source: RecordingSource;
+let engine: HoldingEngine;
+let counters: QueueCounters;
+let posted: FromQueue[];
+let loop: QueueLoop;
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  source = new RecordingSource();
+  counters = new QueueCounters();
+  posted = [];
+  loop = new QueueLoop({
+    source,
+    policy: policy(),
+    port: { postMessage: (message) => posted.push(message) },
+    counters,
+    createEngine: (parts) => (engine = new HoldingEngine(parts)),
+  });
+  await loop.start();
+});
+afterEach(() => void vi.useRealTimers());
+
+it('a batch ends with its verdicts sent, its events posted as one message, and the counters published', () => {
+  source.deliver(2, 4);
+  expect(source.log).toEqual(['2 accept', '4 accept', 'flush']);
+  expect(posted).toEqual([
+    { kind: 'examine', id: 1, request: REQUEST },
+    { kind: 'events', events: [EVENT] },
+  ]);
+  expect(counters.read()).toMatchObject({ received: 2, heldNow: 0 });
+});
+
+it('an answer from the examiner reaches the question, once', async () => {
+  source.deliver(2);
+  source.deliver(4);
+  posted.length = 0;
+  await loop.onMessage({ kind: 'facts', id: 2, facts: FACTS });
+  await loop.onMessage({ kind: 'facts', id: 2, facts: FACTS });
+  expect(engine.facts).toEqual([FACTS]);
+  expect(posted).toEqual([{ kind: 'events', events: [EVENT] }]);
+});
+
+it('the engine is asked often while packets are held, and each second otherwise', () => {
+  vi.advanceTimersByTime(10_000);
+  expect(engine.ticks).toBe(10);
+  source.deliver(1);
+  vi.advanceTimersByTime(100);
+  expect(engine.ticks).toBeGreaterThanOrEqual(10 + 10);
+  engine.held.length = 0;
+  vi.advanceTimersByTime(20);
+  const before = engine.ticks;
+  vi.advanceTimersByTime(900);
+  expect(engine.ticks).toBeLessThanOrEqual(before + 1);
+});
+
+it('each second the kernel is asked for its losses, and the heart beats', () => {
+  vi.advanceTimersByTime(2000);
+  expect(counters.read()).toMatchObject({ queueDropped: 3, heartbeats: 2 });
+});
+
+it('a new policy reaches the engine', async () => {
+  const next = policy({ hash: 'sha256:01' });
+  await loop.onMessage({ kind: 'policy', policy: next });
+  expect(engine.policies).toEqual([next]);
+});
+
+it("the source's troubles are passed on", () => {
+  source.sink!.onSourceError!(new Error('netlink receive: queue 1: ENOBUFS'));
+  expect(posted).toEqual([{ kind: 'trouble', message: 'netlink receive: queue 1: ENOBUFS' }]);
+});
+
+it('stop answers what is held, then unbinds, then says so; no timer is left', async () => {
+  source.deliver(1, 3);
+  source.log.length = 0;
+  posted.length = 0;
+  await loop.onMessage({ kind: 'stop' });
+  await loop.onMessage({ kind: 'stop' });
+  expect(source.log).toEqual(['1 drop', '3 drop', 'flush', 'stop']);
+  expect(posted).toEqual([{ kind: 'events', events: [EVENT] }, { kind: 'stopped' }]);
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -1,0 +1,143 @@
+import { X509Certificate } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { describeCertificate } from '../../src/x509/certificate.ts';
+import { DerReader } from '../../src/x509/der.ts';
+import { readName } from '../../src/x509/distinguished-name.ts';
+import { readTime } from '../../src/x509/time.ts';
+import { certificate } from '../support/certificates.ts';
+
+describe('describeCertificate', () => {
+  it('names subject, issuer, serial number, dates and alternative names', () => {
+    const der = certificate('leaf');
+    expect(describeCertificate(der)).toEqual({
+      subject: 'O=Bank, CN=www.bank.example',
+      issuer: 'C=XX, O=Test Trust, CN=Test Intermediate',
+      commonName: 'www.bank.example',
+      serial: new X509Certificate(der).serialNumber.replace(/..(?=.)/g, '$&:'),
+      notBefore: '2020-01-01T00:00:00',
+      notAfter: '2099-12-31T23:59:59',
+      subjectAltNames: ['www.bank.example', 'bank.example'],
+    });
+  });
+
+  it('a NUL is shown and ends nothing', () => {
+    const described = describeCertificate(certificate('leaf-nul'));
+    expect(described.subject).toBe('CN=www.bank.example\\00.evil.example');
+    expect(described.commonName).toBe('www.bank.example\0.evil.example');
+    expect(described.subjectAltNames).toEqual(['www.bank.example\0.evil.example']);
+  });
+
+  it('keeps what is not ASCII and escapes what would be ambiguous', () => {
+    expect(describeCertificate(certificate('leaf-umlaut')).subject).toBe(
+      'O=Bücher\\, \\"Söhne\\" \\+ Co., CN=日本.example',
+    );
+  });
+
+  it('an empty subject is empty, not missing', () => {
+    expect(describeCertificate(certificate('leaf-empty'))).toMatchObject({ subject: '', commonName: null });
+  });
+
+  it('knows dates before 1970', () => {
+    expect(describeCertificate(certificate('leaf-1960')).notBefore).toBe('1960-01-02T03:04:05');
+  });
+
+  it('shows a negative serial number as it is encoded', () => {
+    expect(describeCertificate(certificate('leaf-negative-serial')).serial).toBe('ED:CB:AA');
+  });
+
+  it('reads version 1', () => {
+    expect(describeCertificate(certificate('leaf-v1'))).toMatchObject({ serial: '07', subjectAltNames: [] });
+  });
+
+  it('shows addresses', () => {
+    expect(describeCertificate(certificate('leaf-names')).subjectAltNames).toEqual([
+      '*.wild.example',
+      'UPPER.example',
+      '192.0.2.7',
+      '2001:db8::7',
+    ]);
+  });
+
+  it('says nothing of what is no certificate', () => {
+    const nothing = { subject: null, issuer: null, serial: null, notBefore: null, notAfter: null, subjectAltNames: [] };
+    expect(describeCertificate(new Uint8Array())).toMatchObject(nothing);
+    expect(describeCertificate(certificate('leaf').subarray(0, 100))).toMatchObject(nothing);
+  });
+
+  it('never throws, whatever octets are changed', () => {
+    const der = certificate('leaf-umlaut');
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(der.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }),
+        (changes) => {
+          const changed = new Uint8Array(der);
+          for (const [at, value] of changes) changed[at] = value;
+          describeCertificate(changed);
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+describe('readName', () => {
+  const name = (tag: string, value: string, oid = '0603550403') => {
+    const attribute = `${oid}${tag}${(value.length / 2).toString(16).padStart(2, '0')}${value}`;
+    const length = (hex: string) => (hex.length / 2).toString(16).padStart(2, '0');
+    const sequence = `30${length(attribute)}${attribute}`;
+    const set = `31${length(sequence)}${sequence}`;
+    const der = new Uint8Array(Buffer.from(`30${length(set)}${set}`, 'hex'));
+    return readName(der, new DerReader(der).next())?.text;
+  };
+
+  it.each([
+    ['PrintableString', '13', '41', 'CN=A'],
+    ['TeletexString, read as Latin-1', '14', 'fc', 'CN=ü'],
+    ['BMPString', '1e', '00fc65e5', 'CN=ü日'],
+    ['UniversalString', '1c', '0001f600', 'CN=😀'],
+    ['UniversalString beyond Unicode', '1c', '00110000', 'CN=\uFFFD'],
+    ['UTF-8 that is none', '0c', 'ff41', 'CN=\uFFFDA'],
+    ['a type that is no string', '02', '05', 'CN=#020105'],
+    ['a BMPString of odd length', '1e', '00', 'CN=#1e0100'],
+    ['a leading blank and a trailing one', '0c', '204120', 'CN=\\ A\\ '],
+    ['a leading #', '0c', '2341', 'CN=\\#A'],
+    ['a line end', '0c', '410a42', 'CN=A\\0AB'],
+    ['a mark that turns the direction', '0c', 'e280ae41', 'CN=\\E2\\80\\AEA'],
+  ])('%s', (_what, tag, value, text) => {
+    expect(name(tag, value)).toBe(text);
+  });
+
+  it('an attribute without a short name is shown by its identifier', () => {
+    expect(name('0c', '41', '06032a0304')).toBe('1.2.3.4=A');
+  });
+});
+
+describe('readTime', () => {
+  const time = (tag: number, text: string) =>
+    readTime(new DerReader(Buffer.from([tag, text.length, ...Buffer.from(text)])));
+
+  it.each([
+    [0x17, '491231235959Z', Date.UTC(2049, 11, 31, 23, 59, 59)],
+    [0x17, '500101000000Z', Date.UTC(1950, 0, 1)],
+    [0x18, '20500101000000Z', Date.UTC(2050, 0, 1)],
+    [0x18, '99991231235959Z', Date.UTC(9999, 11, 31, 23, 59, 59)],
+    [0x18, '00010101000000Z', new Date('0001-01-01T00:00:00Z').getTime()],
+  ])('%i %s', (tag, text, ms) => {
+    expect(time(tag, text)).toBe(ms);
+  });
+
+  it.each([
+    [0x17, '490230000000Z'],
+    [0x17, '4912312359Z'],
+    [0x17, '491231235959+0100'],
+    [0x17, '491331000000Z'],
+    [0x17, '491231240000Z'],
+    [0x18, '20500101000000.5Z'],
+    [0x18, '20500101000000'],
+    [0x04, '491231235959Z'],
+    [0x17, ''],
+  ])('%i %s is no time', (tag, text) => {
+    expect(time(tag, text)).toBeNull();
+  });
+});
