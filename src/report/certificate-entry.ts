@@ -4,6 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 
+import type { CertificateDescription } from '../x509/certificate.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
 
 export interface CertificateEntry {
@@ -24,21 +25,9 @@ export interface CertificateEntry {
   readonly der?: string;
 }
 
-/** What a certificate says about itself. */
-export interface CertificateDescription {
-  readonly subject: string;
-  readonly issuer: string;
-  /** As hexadecimal in the log's form. */
-  readonly serial: string;
-  /** Milliseconds since the epoch. */
-  readonly notBefore: number;
-  readonly notAfter: number;
-}
-
 export interface CertificateReaders {
   present(der: Uint8Array): PresentedCertificate;
-  /** Null when it cannot be read. */
-  describe(der: Uint8Array): CertificateDescription | null;
+  describe(der: Uint8Array): CertificateDescription;
 }
 
 export class CertificateEntries {
@@ -57,11 +46,11 @@ export class CertificateEntries {
     if (known !== undefined) return known;
     const description = this.#readers.describe(der);
     const entry: CertificateEntry = {
-      subject: description?.subject ?? null,
-      issuer: description?.issuer ?? null,
-      serial: description?.serial ?? null,
-      not_before: dateText(description?.notBefore),
-      not_after: dateText(description?.notAfter),
+      subject: description.subject,
+      issuer: description.issuer,
+      serial: description.serial,
+      not_before: description.notBefore,
+      not_after: description.notAfter,
       sha1: presented.sha1,
       sha256: presented.sha256,
       spki_sha256: presented.spkiSha256 === null ? null : Buffer.from(presented.spkiSha256, 'hex').toString('base64'),
@@ -71,11 +60,6 @@ export class CertificateEntries {
     this.#recent.set(presented.sha256, entry);
     return entry;
   }
-}
-
-function dateText(millis: number | undefined): string | null {
-  const date = millis === undefined ? undefined : new Date(millis);
-  return date === undefined || Number.isNaN(date.getTime()) ? null : date.toISOString().slice(0, 19);
 }
 
 /** Certificates whose entries are kept. */

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 
 import type { TlsSummary, VerdictEvent } from '../../src/engine/events.ts';
 import { CertificateEntries } from '../../src/report/certificate-entry.ts';
-import type { CertificateDescription } from '../../src/report/certificate-entry.ts';
 import { addressText, timestamp, tlsVersionName, toEve } from '../../src/report/eve.ts';
+import type { CertificateDescription } from '../../src/x509/certificate.ts';
 import { clientHelloBody, serverName } from '../support/client-hello.ts';
 
 const LEAF = Buffer.from('leaf');
@@ -15,8 +15,19 @@ const DESCRIPTION: CertificateDescription = {
   subject: 'CN=www.bank.example',
   issuer: 'CN=Bank CA',
   serial: '01:AB',
-  notBefore: Date.UTC(1965, 0, 2, 3, 4, 5),
-  notAfter: Date.UTC(2049, 11, 31, 23, 59, 59),
+  commonName: 'www.bank.example',
+  notBefore: '1965-01-02T03:04:05',
+  notAfter: '2049-12-31T23:59:59',
+  subjectAltNames: [],
+};
+const UNKNOWN: CertificateDescription = {
+  subject: null,
+  issuer: null,
+  serial: null,
+  commonName: null,
+  notBefore: null,
+  notAfter: null,
+  subjectAltNames: [],
 };
 
 let described = 0;
@@ -33,7 +44,7 @@ function entries(log: 'pins' | 'full' = 'pins'): CertificateEntries {
       }),
       describe: (der) => {
         described++;
-        return der === UNREADABLE ? null : DESCRIPTION;
+        return der === UNREADABLE ? UNKNOWN : DESCRIPTION;
       },
     },
     log,
