@@ -5,8 +5,8 @@
 import ipaddr from 'ipaddr.js';
 
 import type { AnomalyEvent, Endpoint, FlowEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
+import { cipherSuiteName } from '../tls/cipher-suites.ts';
 import type { CertificateEntries, CertificateEntry } from './certificate-entry.ts';
-import { cipherSuiteName } from './cipher-suites.ts';
 import { ja4 } from './ja4.ts';
 
 export interface EveOptions {
@@ -84,7 +84,7 @@ function tlsObject(tls: TlsSummary, entries: CertificateEntries): Fields {
   return {
     ...(tls.sni === null ? {} : { sni: tls.sni }),
     version: tlsVersionName(tls.version),
-    ...(tls.cipherSuite === 0 ? {} : { cipher: cipherSuiteName(tls.cipherSuite) }),
+    ...(tls.cipherSuite === 0 ? {} : { cipher: cipherSuiteName(tls.cipherSuite) ?? hex16(tls.cipherSuite) }),
     ...(tls.clientAlpns.length === 0 ? {} : { client_alpns: tls.clientAlpns }),
     session_resumed: tls.sessionResumed,
     ...(leaf === undefined ? {} : leafFields(leaf)),

@@ -190,6 +190,11 @@ describe('certificates', () => {
     ]);
   });
 
+  test('a cipher suite without a name is its number', () => {
+    expect(tls({ cipherSuite: 0xacad }).cipher).toBe('0xacad');
+    expect(tls({ cipherSuite: 0 })).not.toHaveProperty('cipher');
+  });
+
   test('the DER only where it is asked for', () => {
     expect(tls({}, 'full').certificates).toMatchObject([{ der: LEAF.toString('base64') }, {}]);
     expect((tls({}).certificates as object[])[0]).not.toHaveProperty('der');
