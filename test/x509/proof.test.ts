@@ -81,7 +81,8 @@ describe('verifyServerKeyExchange', () => {
     expect(verifyServerKeyExchange({ ...input, signature: flip(input.signature, input.signature.length - 1) })).toBe(
       false,
     );
-    expect(verifyServerKeyExchange({ ...input, signature: input.signature.subarray(1) })).toBe(false);
+    // Cut at its end: OpenSSL takes an RSA signature without its leading zeros for the same number.
+    expect(verifyServerKeyExchange({ ...input, signature: input.signature.subarray(0, -1) })).toBe(false);
     expect(verifyServerKeyExchange({ ...input, signature: new Uint8Array() })).toBe(false);
     const other = input.authentication === 'rsa' ? 'p256' : 'rsa';
     expect(verifyServerKeyExchange({ ...input, spki: spkiOf(other) })).toBe(false);
