@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+/** A directory that takes a JSON report of each run, for whoever adds them up. */
+const reports = process.env['TLSPIN_TEST_REPORTS'];
+
 /** Unit tests by layer; what needs root, namespaces or minutes has projects of its own. */
 export default defineConfig({
   test: {
+    reporters: reports === undefined ? ['default'] : ['default', ['json', { outputFile: `${reports}/${Date.now()}.json` }]],
     projects: [
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', 'test/fuzz/**', 'test/bench/**'] } },
       {

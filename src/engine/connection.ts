@@ -21,6 +21,7 @@ import type { Inspection } from './inspection.ts';
 import type { Judge } from './judge.ts';
 import { type Opened, Opening } from './opening.ts';
 import type { PacketContext } from './packet-context.ts';
+import { beginsClientHello } from './pick-up.ts';
 import type { MarkChange } from './ports.ts';
 import type { Marks } from './marks.ts';
 
@@ -402,6 +403,12 @@ export class Connection {
   #watch(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
     const { tcp } = p;
     this.#host.accept(p.packetId);
+    if (this.#inspection.isOpaque && beginsClientHello(tcp)) {
+      // Some protocol that nobody here knows has turned to TLS.
+      this.#inspection.restart();
+      this.openAt(tcp.seq, tcp.ack);
+      return this.#watch(p, this.#client!, this.#inspection.feedClient);
+    }
     if (tcp.dataLength === 0 || this.#inspection.done) return;
     if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');

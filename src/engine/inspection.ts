@@ -22,7 +22,7 @@ export interface InspectionOptions {
 export class Inspection {
   readonly #judge: Judge;
   readonly #options: InspectionOptions;
-  readonly #starts = { client: new Start(SSL2.clientHello), server: new Start(SSL2.serverHello) };
+  #starts = newStarts();
   #preamble: PreambleTracker | undefined;
   #upgraded = false;
   #observer: Observer | undefined;
@@ -46,6 +46,21 @@ export class Inspection {
   /** True when nothing more will show: both directions are encrypted, or this is not TLS. */
   get done(): boolean {
     return this.#opaque || (this.#observer?.done ?? false);
+  }
+
+  /** For captures: both directions begin anew where a hello stands in a stream that was taken for something else. */
+  restart(): void {
+    this.#starts = newStarts();
+    this.#preamble = undefined;
+    this.#observer = undefined;
+    this.#upgraded = false;
+    this.#opaque = false;
+    this.#judge.restart();
+  }
+
+  /** True when this is not TLS. */
+  get isOpaque(): boolean {
+    return this.#opaque;
   }
 
   /** True once the client has begun to speak TLS. */
@@ -121,6 +136,10 @@ export class Inspection {
     if (side === 'client') this.#observer.feedClient(bytes, start, end);
     else this.#observer.feedServer(bytes, start, end);
   }
+}
+
+function newStarts() {
+  return { client: new Start(SSL2.clientHello), server: new Start(SSL2.serverHello) };
 }
 
 /** The first octets of a direction, gathered until they tell what it speaks. */

@@ -10,6 +10,7 @@ import type { Checks, CompiledPinset, CompiledVerdict, Decision, Situations } fr
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
 import type { KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
+import { VERSION } from '../tls/constants.ts';
 import type { HandshakeListener, Side } from '../tls/observer.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
@@ -86,6 +87,7 @@ export class Judge implements HandshakeListener {
     this.awaitsClient = false;
     if (this.#hello !== undefined) return;
     this.#hello = hello;
+    if (!hello.isServerNameValid) return this.#settle('parseError', 'parse-error', 'tls.client-hello.server-name');
     const { snapshot, subject } = this.#context;
     const serverName = effectiveName(hello.serverName);
     this.#selection = snapshot.select(subject, serverName);
@@ -109,6 +111,9 @@ export class Judge implements HandshakeListener {
     this.#keyExchange = keyExchange;
     if (this.#ruling !== undefined) return;
     this.#settleDenials((situations) => hello.version < situations.checks.minVersion, 'min-version');
+    if (!hello.isTls13 && !KNOWN_VERSIONS.has(hello.version)) {
+      this.#settle('parseError', 'parse-error', 'tls.server-hello.version');
+    }
     if (hello.isTls13) this.#settle('tls13', 'no-certificate');
     else if (keyExchange === 'anonymous') this.#settle('anonymous', 'anonymous');
     else if (keyExchange === 'psk') this.#settle('psk', 'anonymous');
@@ -173,11 +178,17 @@ export class Judge implements HandshakeListener {
     this.facts.alerted = true;
   }
 
-  onFault(from: Side, fault: Fault): void {
+  onFault(from: Side, fault: Fault, recordVersion: number): void {
     this.facts.fault ??= fault.code;
+    if (from === 'server') this.facts.recordVersion = recordVersion;
     const limit = limitOf(fault.code);
     if (limit !== undefined) this.#context.count(limit);
     this.#settle('parseError', limit === undefined ? 'parse-error' : 'limit', `${from}: ${fault.code}`);
+  }
+
+  /** For captures: what was taken for no TLS at all turns to TLS later on. */
+  restart(): void {
+    if (this.#ruling?.reason === 'not-tls') this.#ruling = undefined;
   }
 
   /** The configuration has changed: what was selected by the name is selected again. */
@@ -387,6 +398,14 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
+/** Versions whose certificate travels in clear. */
+const KNOWN_VERSIONS: ReadonlySet<number> = new Set([
+  VERSION.ssl2,
+  VERSION.ssl3,
+  VERSION.tls10,
+  VERSION.tls11,
+  VERSION.tls12,
+]);
 const BINDING_REASONS: ReadonlySet<Reason> = new Set(['pin-match', 'backup-pin-match']);
 const NOTHING_SELECTED: Selection = { require: [], deny: [], rules: [] };
 const DAY_SECONDS = 86_400;

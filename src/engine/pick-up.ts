@@ -27,6 +27,18 @@ export function startsMidStream(tcp: TcpView): MidStreamStart | undefined {
     : { fromClient, clientFirst: tcp.ack, serverFirst: tcp.seq };
 }
 
+/** Whether the segment's data begins with a record that holds a ClientHello from its first octet. */
+export function beginsClientHello({ bytes, dataStart: at, dataLength }: TcpView): boolean {
+  return (
+    dataLength > 10 &&
+    bytes[at] === CONTENT.handshake &&
+    bytes[at + 1] === 3 &&
+    bytes[at + 5] === HANDSHAKE.clientHello &&
+    bytes[at + 6] === 0 &&
+    bytes[at + 9] === 3
+  );
+}
+
 /** By the message, if it is one that only one side sends; else the server has the lower port. */
 function senderIsClient(type: number, message: number, tcp: TcpView): boolean {
   if (type === CONTENT.handshake) {

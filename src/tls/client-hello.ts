@@ -17,8 +17,10 @@ export interface ClientHello {
   readonly sessionId: Uint8Array;
   readonly cipherSuites: readonly number[];
   readonly extensionTypes: readonly number[];
-  /** As sent; null when there is none. */
+  /** As sent, one character an octet; null when there is none. */
   readonly serverName: string | null;
+  /** False for a name that a server could read in another way than it is written. */
+  readonly isServerNameValid: boolean;
   readonly alpns: readonly string[];
   readonly supportedVersions: readonly number[];
   /** Null when the extension is absent; empty when support is announced and no ticket is at hand (RFC 5077 §3.2). */
@@ -46,7 +48,6 @@ export function parseClientHello(body: Uint8Array): ClientHello | Fault {
   if (sessionId.length > 32 || cipherSuites.remaining % 2 !== 0 || cipherSuites.remaining === 0) return invalid(reader);
   if (extensions === undefined || compressionMethods.length === 0) return invalid(reader);
   const serverName = readServerName(extensions.bodies.get(EXTENSION.serverName));
-  if (serverName === undefined) return malformed('tls.client-hello.server-name', reader.at);
   const alpns = readAlpns(extensions.bodies.get(EXTENSION.alpn));
   const supportedVersions = readVersions(extensions.bodies.get(EXTENSION.supportedVersions));
   if (alpns === undefined || supportedVersions === undefined) return invalid(reader);
@@ -58,6 +59,7 @@ export function parseClientHello(body: Uint8Array): ClientHello | Fault {
     cipherSuites: readNumbers(cipherSuites),
     extensionTypes: extensions.types,
     serverName,
+    isServerNameValid: serverName === null || HOST_NAME.test(serverName),
     alpns,
     supportedVersions,
     sessionTicket: extensions.bodies.get(EXTENSION.sessionTicket) ?? null,
@@ -73,16 +75,15 @@ function invalid(reader: ByteReader): Fault {
   return malformed('tls.client-hello.syntax', reader.at);
 }
 
-/** RFC 6066 §3: one host_name; undefined when it is anything else that a server could read another way. */
-function readServerName(body: Uint8Array | undefined): string | null | undefined {
+/** RFC 6066 §3: one host_name. Empty, and so invalid, when the list is anything else. */
+function readServerName(body: Uint8Array | undefined): string | null {
   if (body === undefined) return null;
   const reader = new ByteReader(body);
   const list = reader.vector16();
   const type = list.u8();
   const name = list.vector16().rest();
-  if (!list.atEnd() || !reader.atEnd() || type !== 0) return undefined;
-  const text = Buffer.from(name).toString('latin1');
-  return HOST_NAME.test(text) ? text : undefined;
+  if (!list.atEnd() || !reader.atEnd() || type !== 0) return '';
+  return Buffer.from(name).toString('latin1');
 }
 
 function readAlpns(body: Uint8Array | undefined): string[] | undefined {

@@ -33,7 +33,8 @@ export interface HandshakeListener {
   onServerChangeCipherSpec(isAbbreviated: boolean): void;
   onClientCertificate(certificates: readonly Uint8Array[]): void;
   onFatalAlert(from: Side, description: number): void;
-  onFault(from: Side, fault: Fault): void;
+  /** `recordVersion`: of the last record of that side, for a hello that cannot be read. */
+  onFault(from: Side, fault: Fault, recordVersion: number): void;
 }
 
 export type Side = 'client' | 'server';
@@ -342,7 +343,7 @@ export class Observer {
   #fail(from: Side, fault: Fault | undefined): void {
     if (fault === undefined || this.#reported[from]) return;
     this.#reported[from] = true;
-    this.#listener.onFault(from, fault);
+    this.#listener.onFault(from, fault, (from === 'client' ? this.#client : this.#server).recordVersion);
   }
 }
 

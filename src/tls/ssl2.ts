@@ -68,6 +68,7 @@ export function parseSsl2ClientHello(record: Uint8Array): ClientHello | Fault {
     cipherSuites,
     extensionTypes: [],
     serverName: null,
+    isServerNameValid: true,
     alpns: [],
     supportedVersions: [],
     sessionTicket: null,

@@ -1,6 +1,7 @@
 /**
- * A strict, sticky walk over DER (X.690 §10): definite and minimal lengths, low tag numbers, bounded depth. After a
- * fault every read yields an empty element and `ok` is false, so a parser checks once, at its end. It never throws,
+ * A strict, sticky walk over DER (X.690 §10): definite lengths, low tag numbers, bounded depth. A length may take more
+ * octets than it needs: common clients read such certificates, so their keys have to be found here too. After a fault
+ * every read yields an empty element and `ok` is false, so a parser checks once, at its end. It never throws,
  * never copies and never recurses by itself; it knows no structure.
  */
 
@@ -72,13 +73,12 @@ export class DerReader {
     let content = start + 2;
     let length = bytes[start + 1]!;
     if (length >= 0x80) {
-      // X.690 §10.1: definite form, the least number of octets. 0x80 would be the indefinite form.
+      // X.690 §8.1.3: 0x80 would be the indefinite form.
       const octets = length & 0x7f;
       if (octets === 0 || octets > MAX_LENGTH_OCTETS || octets > this.#end - content) return this.#nothing();
       length = 0;
       for (let i = 0; i < octets; i++) length = length * 256 + bytes[content + i]!;
       content += octets;
-      if (length < 0x80 || length < 2 ** (8 * (octets - 1))) return this.#nothing();
     }
     if (length > this.#end - content) return this.#nothing();
     this.#at = content + length;

@@ -43,7 +43,7 @@ function stringOf(tag: number, content: Uint8Array): string | null {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.length);
   switch (tag) {
     case TAG.utf8String:
-      return new TextDecoder().decode(content);
+      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(content);
     case TAG.printableString:
     case TAG.ia5String:
     case TAG.teletexString:

@@ -91,6 +91,17 @@ describe('the iptables script', () => {
     expect(script).not.toContain('60000000');
   });
 
+  it('carries the bits that verdicts add along with the states', () => {
+    const onMatch = { action: 'accept', connmark: { value: 0x12, mask: 0xff } } as const;
+    const marked = policy({ pinsets: [pinset({ onMatch })] });
+    const script = renderRules(marked, FORWARD);
+    expect(script).toContain('--restore-mark --nfmask 0x600000ff --ctmask 0x600000ff');
+    expect(script).toContain('--save-mark --nfmask 0x600000ff --ctmask 0x600000ff');
+    expect(script).toContain('-m connmark --mark 0x20000000/0x60000000 -j RETURN');
+    const text = renderRules(marked, { ...FORWARD, format: 'nft' });
+    expect(text).toContain('meta mark & 0x60000000 != 0x0 meta mark & 0x80 != 0x0 ct mark set ct mark | 0x80');
+  });
+
   it('balances over several queues by the symmetric hash and never by CPU', () => {
     const script = renderRules(policy({ queues: [4, 7] }), FORWARD);
     expect(script).toContain('-j NFQUEUE --queue-balance 4:7\n');

@@ -25,8 +25,15 @@ describe('DerReader', () => {
   });
 
   it.each([
-    ['a length with a leading zero octet', `04 82 00 80 ${'00'.repeat(0x80)}`],
-    ['a long form where the short one is enough', `04 81 7f ${'00'.repeat(0x7f)}`],
+    ['a leading zero octet', `04 82 00 80 ${'00'.repeat(0x80)}`],
+    ['the long form where the short one is enough', `04 81 7f ${'00'.repeat(0x7f)}`],
+  ])('reads a length with %s, as clients do', (_what, hex) => {
+    const reader = new DerReader(bytes(hex));
+    reader.next();
+    expect(reader.atEnd()).toBe(true);
+  });
+
+  it.each([
     ['the indefinite form', '30 80 00 00'],
     ['a reserved length', '04 ff'],
     ['a length of more octets than a message can have', '04 84 00 00 00 01 00'],

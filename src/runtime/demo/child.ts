@@ -38,6 +38,7 @@ export class Child {
       const finish = (end: ChildEnd): void => {
         if (this.#end !== undefined) return;
         process.removeListener('exit', this.#killOnExit);
+        for (const stream of [this.#process.stdout, this.#process.stderr, this.#process.stdin]) stream?.destroy();
         this.#end = end;
         this.#wake();
         resolve(end);

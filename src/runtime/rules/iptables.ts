@@ -215,7 +215,7 @@ function saveRules(plan: RulesPlan): string[] {
 }
 
 function bits(plan: RulesPlan): string {
-  return `--nfmask ${hex(plan.connmark.mask)} --ctmask ${hex(plan.connmark.mask)}`;
+  return `--nfmask ${hex(plan.owned)} --ctmask ${hex(plan.owned)}`;
 }
 
 /** Never --queue-cpu-fanout, which would part a flow's directions; the default hash keeps them together. */

@@ -106,11 +106,25 @@ function decided(plan: RulesPlan): readonly number[] {
   return [plan.connmark.pending, plan.connmark.accept, plan.connmark.deny];
 }
 
-/** One rule a value: kernels before 6.14 cannot combine two marks in one expression. */
-function copies(plan: RulesPlan, from: string, to: string, values: readonly number[]): string[] {
-  const mask = hex(plan.connmark.mask);
-  const rest = hex(~plan.connmark.mask >>> 0);
-  return values.map((value) => `${from} & ${mask} == ${hex(value)} ${to} set ${to} & ${rest} | ${hex(value)}`);
+/**
+ * One rule a state, since kernels before 6.14 cannot combine two marks in one expression; one that is reached bit by bit
+ * would be another one in between. The bits that verdicts add come one by one, and before the state.
+ */
+function copies(plan: RulesPlan, from: string, to: string, states: readonly number[]): string[] {
+  const { mask } = plan.connmark;
+  const added = Array.from({ length: 32 }, (_, at) => (plan.owned & ~mask & (1 << at)) >>> 0).filter(
+    (bit) => bit !== 0,
+  );
+  const condition = states.includes(0) ? '' : `${from} & ${hex(mask)} != 0x0 `;
+  return [
+    ...added.flatMap((bit) => [
+      `${condition}${from} & ${hex(bit)} == 0x0 ${to} set ${to} & ${hex(~bit >>> 0)}`,
+      `${condition}${from} & ${hex(bit)} != 0x0 ${to} set ${to} | ${hex(bit)}`,
+    ]),
+    ...states.map(
+      (state) => `${from} & ${hex(mask)} == ${hex(state)} ${to} set ${to} & ${hex(~mask >>> 0)} | ${hex(state)}`,
+    ),
+  ];
 }
 
 /** Without the fanout flag the hash keeps both directions of a flow in one queue. */

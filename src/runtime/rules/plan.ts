@@ -6,6 +6,7 @@
 import ipaddr from 'ipaddr.js';
 
 import type { AddressRange, CompiledPinset, ConnmarkLayout, Policy } from '../../pins/policy.ts';
+import { ownedConnmarkBits } from '../connmark-mask.ts';
 
 export type Hook = 'forward' | 'local';
 
@@ -29,7 +30,10 @@ export interface RulesPlan {
   readonly queues: readonly [number, number];
   readonly queueBypass: boolean;
   readonly ports: readonly (readonly [number, number])[];
+  /** The states of a flow and the bits that hold them. */
   readonly connmark: ConnmarkLayout;
+  /** Those bits and the ones that verdicts add. */
+  readonly owned: number;
   /** Restore the engine's bits into the packet mark ahead of the queue and save them behind it. */
   readonly packetMark: boolean;
   readonly quic: Readonly<Record<Family, readonly QuicRule[]>>;
@@ -52,6 +56,7 @@ export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
     queueBypass: options.queueBypass,
     ports: mergedPorts(policy.ports),
     connmark: policy.connmark,
+    owned: ownedConnmarkBits(policy),
     packetMark: route !== 'verdict',
     quic: options.quic ? { ipv4: quicRules(policy, 'ipv4'), ipv6: quicRules(policy, 'ipv6') } : { ipv4: [], ipv6: [] },
   };

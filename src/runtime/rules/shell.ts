@@ -17,16 +17,15 @@ if [ -e $liberal ] && [ "$(cat $liberal)" != 0 ]; then
 fi
 `;
 
-/** In one transaction; the jump of an earlier run leaves in the one that puts it first again. */
+/**
+ * In one transaction; the jump of an earlier run leaves in the one that puts it first again. It is looked for ahead of
+ * it: iptables-restore of the legacy kind holds the lock from its first line on.
+ */
 export const FILL = String.raw`# fill PROGRAM TABLE CHAIN JUMP: our chains come on standard input; the jump to them becomes CHAIN's first rule.
 fill() {
-  {
-    echo "*$2"
-    cat
-    if "$1" -w 10 -t "$2" -C "$3" $4 2>/dev/null; then echo "-D $3 $4"; fi
-    echo "-I $3 1 $4"
-    echo COMMIT
-  } | "$1-restore" -w 10 -n
+  earlier="#"
+  if "$1" -w 10 -t "$2" -C "$3" $4 2>/dev/null; then earlier="-D $3 $4"; fi
+  { echo "*$2"; cat; echo "$earlier"; echo "-I $3 1 $4"; echo COMMIT; } | "$1-restore" -w 10 -n
 }
 `;
 

@@ -1,0 +1,224 @@
+/** What tlspin is for: real clients, real servers, the kernel's queue; genuine passes, forged does not. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import { buildOnce } from '../support/built.ts';
+import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
+import type { Bank } from '../support/lab/bank.ts';
+import { connmarks, Engine } from '../support/lab/engine.ts';
+import { Lab } from '../support/lab/lab.ts';
+import { requestWithCurl, requestWithNode, requestWithOpenssl, startTlsServer } from '../support/lab/peers.ts';
+import type { Outcome, Request, TlsServerOptions } from '../support/lab/peers.ts';
+
+const MARK = { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000 };
+
+let bank: Bank;
+let lab: Lab;
+beforeAll(() => {
+  buildOnce();
+  bank = makeBank();
+});
+afterAll(() => bank.remove());
+beforeEach(() => {
+  lab = new Lab();
+});
+afterEach(() => lab.close());
+
+const CLIENTS: Readonly<Record<string, (request: Request) => Promise<Outcome>>> = {
+  curl: (request) => requestWithCurl(lab, 'client', request),
+  openssl: (request) => requestWithOpenssl(lab, 'client', request),
+  node: async (request) => (await requestWithNode(lab, 'client', request))[0]!,
+};
+
+const requestTo = (version: 4 | 6 = 4): Request => ({
+  host: lab.address('server', version),
+  servername: NAME,
+  ca: bank.ca,
+});
+const serve = (options: Partial<TlsServerOptions> = {}): Promise<unknown> =>
+  startTlsServer(lab, 'server', { identity: bank.genuineChain, body: 50_000, ...options });
+
+describe.each([4, 6] as const)('over IPv%d', (version) => {
+  it.each(Object.keys(CLIENTS))('%s reaches the pinned server and reads all of it', async (client) => {
+    const engine = await Engine.start(lab, { config: bank.config });
+    await serve();
+    const outcome = await CLIENTS[client]!(requestTo(version));
+    expect(outcome).toMatchObject({ error: null });
+    expect(outcome.bytes).toBeGreaterThanOrEqual(50_000);
+    const [record] = await engine.logged(1);
+    expect(record).toMatchObject({
+      src_ip: lab.address('client', version),
+      dest_ip: lab.address('server', version),
+      dest_port: 443,
+      verdict: { action: 'accept', reason: 'pin-match', pinset: 'bank', mode: 'enforce', evidence: 'observed' },
+      tls: { sni: NAME, version: 'TLS 1.2' },
+    });
+    expect(connmarks(lab, 'gateway')).toEqual([MARK.accept]);
+  });
+
+  it.each(Object.keys(CLIENTS))(
+    '%s hears an alert from the forged one within a second, and not one octet of it',
+    async (client) => {
+      const engine = await Engine.start(lab, { config: bank.config });
+      await serve({ identity: bank.forgedChain });
+      const outcome = await CLIENTS[client]!(requestTo(version));
+      expect(outcome.bytes).toBe(0);
+      expect(outcome.error).toMatch(/alert|ALERT/);
+      expect(outcome.millis).toBeLessThan(1_000);
+      const [record] = await engine.logged(1);
+      expect(record).toMatchObject({
+        src_ip: lab.address('client', version),
+        dest_ip: lab.address('server', version),
+        verdict: { action: 'tls-alert', reason: 'pin-mismatch', pinset: 'bank', matched: null },
+      });
+    },
+  );
+});
+
+describe('verdicts', () => {
+  it('reset: the client’s connection is reset', async () => {
+    await Engine.start(lab, { config: { pinsets: [pinset({ pins: [bank.pin], onMismatch: 'reset' })] } });
+    await serve({ identity: bank.forgedChain });
+    const outcome = await CLIENTS.node!(requestTo());
+    expect(outcome).toMatchObject({ error: 'ECONNRESET', bytes: 0 });
+    expect(outcome.millis).toBeLessThan(1_000);
+  });
+
+  it('drop: the client hears nothing any more', async () => {
+    await Engine.start(lab, { config: { pinsets: [pinset({ pins: [bank.pin], onMismatch: 'drop' })] } });
+    await serve({ identity: bank.forgedChain });
+    expect(await CLIENTS.node!({ ...requestTo(), timeout: 2_500 })).toMatchObject({ error: 'TIMEOUT', bytes: 0 });
+  });
+
+  it('the server is told too: its connection ends', async () => {
+    await Engine.start(lab, { config: bank.config });
+    const server = await startTlsServer(lab, 'server', { identity: bank.forgedChain });
+    await CLIENTS.node!(requestTo());
+    await server.says(/"tls-error","code":"(ECONNRESET|ERR_SSL_[A-Z0-9_]*ALERT[A-Z_]*)"/, 2_000);
+  });
+
+  it('report-only lets the forged one through and says what enforce had done', async () => {
+    const engine = await Engine.start(lab, {
+      config: { pinsets: [pinset({ pins: [bank.pin], mode: 'report-only' })] },
+    });
+    await serve({ identity: bank.forgedChain });
+    expect(await CLIENTS.curl!(requestTo())).toMatchObject({ error: null, bytes: 50_000 });
+    expect((await engine.next(0)).verdict).toMatchObject({
+      action: 'accept',
+      reason: 'pin-mismatch',
+      mode: 'report-only',
+      would: 'tls-alert',
+    });
+  });
+
+  it('a connmark of the configuration is written besides the engine’s own bits', async () => {
+    const onMatch = { verdict: 'accept', connmark: '0x12/0xff' };
+    await Engine.start(lab, { config: { pinsets: [pinset({ pins: [bank.pin], onMatch })] } });
+    await serve();
+    expect(await CLIENTS.curl!(requestTo())).toMatchObject({ error: null });
+    expect(connmarks(lab, 'gateway')).toEqual([MARK.accept | 0x12]);
+  });
+});
+
+describe('what is looked at', () => {
+  it('the whole list is not: the genuine certificate appended behind a forged leaf helps nobody', async () => {
+    const engine = await Engine.start(lab, { config: bank.config });
+    const stuffed = bank.shop.chain('stuffed', bank.forged.cert, bank.genuine.cert);
+    await serve({ identity: { cert: stuffed, key: bank.forged.key } });
+    expect(await CLIENTS.curl!(requestTo())).toMatchObject({ bytes: 0 });
+    expect((await engine.next(0)).verdict).toMatchObject({ action: 'tls-alert', reason: 'pin-mismatch' });
+  });
+
+  it('an address pinset holds without a server name', async () => {
+    const match = { addresses: ['198.51.100.0/24', '2001:db8:1::/64'] };
+    const engine = await Engine.start(lab, { config: { pinsets: [{ name: 'address', match, pins: [bank.pin] }] } });
+    await serve({ identity: bank.forgedChain });
+    expect(await CLIENTS.openssl!({ host: lab.address('server'), ca: bank.ca })).toMatchObject({
+      bytes: 0,
+      error: expect.stringMatching(/alert/) as string,
+    });
+    expect((await engine.next(0)).verdict).toMatchObject({ reason: 'pin-mismatch', pinset: 'address' });
+  });
+
+  it('any spelling of a pin is: the certificate’s SHA-1 and SHA-256, the key itself', async () => {
+    const { X509Certificate } = await import('node:crypto');
+    const { readFileSync } = await import('node:fs');
+    const certificate = new X509Certificate(readFileSync(bank.genuine.cert));
+    const spki = certificate.publicKey.export({ type: 'spki', format: 'der' }).toString('hex');
+    const spellings = [
+      certificate.fingerprint,
+      `sha256 Fingerprint=${certificate.fingerprint256}`,
+      `rsa:${spki}`,
+      { file: bank.genuine.cert },
+    ];
+    for (const [at, pin] of spellings.entries()) {
+      await lab.close();
+      lab = new Lab();
+      const engine = await Engine.start(lab, { config: { pinsets: [pinset({ pins: [pin] })] } });
+      await serve();
+      expect(await CLIENTS.curl!(requestTo()), `spelling ${at}`).toMatchObject({ error: null });
+      expect((await engine.next(0)).verdict.reason).toBe('pin-match');
+    }
+  });
+
+  it('xt_sslpin’s numbered lists and rules decide as they did', async () => {
+    const { X509Certificate } = await import('node:crypto');
+    const { readFileSync } = await import('node:fs');
+    const sha1 = new X509Certificate(readFileSync(bank.forged.cert)).fingerprint;
+    const engine = await Engine.start(lab, {
+      config: { lists: { 0: { entries: [sha1] } }, rules: [{ fpl: '0', verdict: 'tls-alert' }] },
+    });
+    await serve({ identity: bank.forgedChain });
+    await serve({ port: 444 });
+    expect(await CLIENTS.curl!(requestTo())).toMatchObject({ bytes: 0 });
+    expect((await engine.next(0)).verdict).toMatchObject({ action: 'tls-alert', reason: 'rule' });
+  });
+});
+
+describe('what no certificate can decide', () => {
+  it('TLS 1.3 to a pinned host is denied unless the configuration accepts it', async () => {
+    const engine = await Engine.start(lab, { config: bank.config });
+    await serve({ maxVersion: 'TLSv1.3' });
+    expect(await CLIENTS.curl!(requestTo())).toMatchObject({ bytes: 0 });
+    expect((await engine.next(0)).verdict.action).toBe('tls-alert');
+    await lab.close();
+    lab = new Lab();
+    await Engine.start(lab, { config: { pinsets: [pinset({ pins: [bank.pin], tls13: 'accept' })] } });
+    await serve({ maxVersion: 'TLSv1.3' });
+    expect(await CLIENTS.curl!(requestTo())).toMatchObject({ error: null });
+  });
+
+  it('a session that was given out in a matching flow may be resumed', async () => {
+    const engine = await Engine.start(lab, { config: bank.config });
+    await serve();
+    const outcomes = await requestWithNode(lab, 'client', { ...requestTo(), maxVersion: 'TLSv1.2', requests: 2 });
+    expect(outcomes).toMatchObject([
+      { error: null, resumed: false },
+      { error: null, resumed: true },
+    ]);
+    expect((await engine.logged(2)).map(({ verdict }) => verdict.reason)).toEqual(['pin-match', 'resumed-bound']);
+  });
+
+  it('unpinned traffic passes as it is, TLS 1.2, TLS 1.3 and no TLS at all, and is not logged', async () => {
+    const engine = await Engine.start(lab, { config: { ...bank.config, ports: [443, 8080] } });
+    const identity = bank.shop.leaf('other', { issuer: bank.genuine, names: ['other.example'] });
+    await serve({ identity });
+    await serve({ identity, port: 444, maxVersion: 'TLSv1.3' });
+    for (const port of [443, 444]) {
+      const [outcome] = await requestWithNode(lab, 'client', {
+        ...requestTo(),
+        servername: 'other.example',
+        port,
+        rejectUnauthorized: false,
+      });
+      expect(outcome).toMatchObject({ error: null });
+    }
+    lab.start('server', [
+      process.execPath,
+      '-e',
+      "require('node:http').createServer((q, s) => s.end('plain')).listen(8080, '::', () => console.log('listening'))",
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(lab.run('client', 'curl', '-s', `http://${lab.address('server')}:8080/`)).toBe('plain');
+    expect(engine.verdicts).toEqual([]);
+  });
+});

@@ -1,0 +1,127 @@
+/** The program as users run it, in a host of the lab: its rules applied, its engine running, its log read. */
+import { readFileSync } from 'node:fs';
+
+import type { Child } from '../../../src/runtime/demo/child.ts';
+import { ROOT } from '../built.ts';
+import type { Lab } from './lab.ts';
+
+/** The parts of a verdict record that tests ask about (all of them are in the log). */
+export interface VerdictRecord {
+  readonly event_type: 'verdict';
+  readonly src_ip: string;
+  readonly src_port: number;
+  readonly dest_ip: string;
+  readonly dest_port: number;
+  readonly verdict: {
+    readonly action: string;
+    readonly reason: string;
+    readonly pinset: string | null;
+    readonly mode: string;
+    readonly evidence: string;
+    readonly matched: string | null;
+    readonly would?: string;
+    readonly held_us: number;
+  };
+  readonly tls?: { readonly sni?: string; readonly version?: string; readonly fingerprint?: string };
+}
+
+export interface EngineOptions {
+  /** The host that it runs on; the gateway unless told. */
+  readonly host?: string;
+  /** The configuration, without its version. */
+  readonly config: object;
+  /** Arguments of `tlspin rules` besides the configuration; null: no rules. */
+  readonly rules?: readonly string[] | null;
+}
+
+export const TLSPIN = [process.execPath, `${ROOT}dist/cli/main.js`];
+
+export class Engine {
+  readonly #lab: Lab;
+  readonly #host: string;
+  readonly #config: string;
+  readonly #log: string;
+  #child: Child | undefined;
+
+  private constructor(lab: Lab, options: EngineOptions) {
+    this.#lab = lab;
+    this.#host = options.host ?? 'gateway';
+    this.#config = lab.write('tlspin.json', JSON.stringify({ version: 1, ...options.config }, null, 2));
+    this.#log = lab.path('verdicts.ndjson');
+  }
+
+  /** Resolves when the queue is bound and the rules are in place. */
+  static async start(lab: Lab, options: EngineOptions): Promise<Engine> {
+    const engine = new Engine(lab, options);
+    await engine.run();
+    if (options.rules !== null) engine.applyRules(...(options.rules ?? []));
+    return engine;
+  }
+
+  /** Starts the process (again). */
+  async run(): Promise<void> {
+    this.#child = this.#lab.start(this.#host, [...TLSPIN, 'run', '-c', this.#config, '--log', this.#log]);
+    await this.#child.says(/bound/);
+  }
+
+  applyRules(...args: string[]): void {
+    const script = this.#lab.run(this.#host, ...TLSPIN, 'rules', '-c', this.#config, ...args);
+    this.#lab.shell(this.#host, script);
+  }
+
+  /** Ends it as nothing can prevent. */
+  async kill(): Promise<void> {
+    await this.#child!.stop('SIGKILL');
+  }
+
+  get child(): Child {
+    return this.#child!;
+  }
+
+  get verdicts(): VerdictRecord[] {
+    let text: string;
+    try {
+      text = readFileSync(this.#log, 'utf8');
+    } catch {
+      return [];
+    }
+    return text
+      .slice(0, text.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as VerdictRecord)
+      .filter((record) => record.event_type === 'verdict');
+  }
+
+  /** The first `count` verdict records, when there are that many. */
+  async logged(count: number, timeout = 5_000): Promise<VerdictRecord[]> {
+    const deadline = Date.now() + timeout;
+    while (this.verdicts.length < count) {
+      if (Date.now() > deadline) {
+        const seen = this.verdicts.map(({ verdict }) => `${verdict.action}/${verdict.reason}`).join(', ');
+        throw new Error(`${this.verdicts.length} verdicts instead of ${count} (${seen}); stderr: ${this.child.errors}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    return this.verdicts;
+  }
+
+  /** The next verdict after the ones given. */
+  async next(after: number): Promise<VerdictRecord> {
+    return (await this.logged(after + 1))[after]!;
+  }
+
+  /** Packets that ever were in the queue (id_sequence of /proc/net/netfilter/nfnetlink_queue). */
+  get queued(): number {
+    const lines = this.#lab.run(this.#host, 'cat', '/proc/net/netfilter/nfnetlink_queue').trim().split('\n');
+    return lines.reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[7]), 0);
+  }
+}
+
+/** The connection marks that a host's conntrack has for a port. */
+export function connmarks(lab: Lab, host: string, port = 443): number[] {
+  const lines = lab.run(host, 'cat', '/proc/net/nf_conntrack').split('\n');
+  return lines
+    .filter((line) => line.includes(` dport=${port} `))
+    .map((line) => Number(/ mark=(\d+)/.exec(line)?.[1] ?? Number.NaN));
+}
