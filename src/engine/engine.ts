@@ -131,8 +131,8 @@ export class Engine implements PacketSink {
 
   #onSyn(p: PacketContext, connection: Connection | undefined): void {
     const { tcp } = p;
-    // RFC 9293 §3.10.7: no sender sets SYN with FIN or RST.
-    if (tcp.has(TCP_FLAG.fin | TCP_FLAG.rst)) return this.#refuse('packet.flags', p.packetId);
+    // RFC 9293 §3.10.7: no sender sets SYN with FIN or RST; and with URG an octet to come is out of the stream.
+    if (tcp.has(TCP_FLAG.fin | TCP_FLAG.rst | TCP_FLAG.urg)) return this.#refuse('packet.flags', p.packetId);
     if (tcp.has(TCP_FLAG.ack)) return this.#onSynAck(p, connection);
     if (connection === undefined) return this.#onNewSyn(p);
     if (this.#key.forward !== connection.clientForward) {
@@ -147,7 +147,11 @@ export class Engine implements PacketSink {
       return this.#onNewSyn(p);
     }
     let target = connection;
-    if (connection.isOpen) target = connection.successor ??= this.#newConnection(p);
+    if (connection.isOpen) {
+      // Resent, or late: it is this connection's own.
+      if (connection.opening.knowsSyn(tcp.seq)) return this.#accept(p.packetId);
+      target = connection.successor ??= this.#newConnection(p);
+    }
     const taken = target.opening.onSyn({ seq: tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
     if (!taken) return this.#refuse('tcp.syn.too-many', p.packetId);
     this.#accept(p.packetId);
@@ -171,6 +175,10 @@ export class Engine implements PacketSink {
 
   #onSynAck(p: PacketContext, connection: Connection | undefined): void {
     const { tcp } = p;
+    // A client may keep data that comes with it, ahead of anything that it can be compared with.
+    if (this.#options.live && tcp.dataLength > 0) return this.#refuse('tcp.syn-ack.data', p.packetId);
+    // Forgotten between SYN and SYN/ACK; what mark is there is an earlier connection's. The client repeats its SYN.
+    if (connection === undefined && this.#options.live) return this.#refuse('tcp.syn-ack', p.packetId);
     if (connection === undefined) return this.#onUnknown(p);
     if (this.#key.forward === connection.clientForward) return this.#refuse('tcp.simultaneous-open', p.packetId);
     const { successor } = connection;
@@ -310,7 +318,7 @@ export class Engine implements PacketSink {
     if (p.tcp.has(TCP_FLAG.rst)) connection.closedSides = 2;
     else if (p.tcp.has(TCP_FLAG.fin)) connection.closedSides++;
     if (this.#opening.delete(connection)) {
-      if (connection.inspection.begun || connection.phase !== 'inspecting') {
+      if (connection.inspection.begun || (connection.isOpen && connection.phase !== 'inspecting')) {
         connection.begunAt = p.time;
         if (!this.#decided.has(connection)) this.#inspecting.add(connection);
       } else {
@@ -444,12 +452,12 @@ export class Engine implements PacketSink {
 
 /**
  * What no receiver takes as it is meant, or takes in more than one way: data without ACK (RFC 9293 §3.10.7.4), no flags
- * at all, urgent data, whose octet is in or out of the stream as the receiver likes, and segments with a signature whose
- * key the receiver may not have (RFC 2385, RFC 5925).
+ * at all, an urgent pointer, whose octet is in or out of the stream as the receiver likes and may come in a later segment,
+ * and segments with a signature whose key the receiver may not have (RFC 2385, RFC 5925).
  */
 function isUnacceptable({ tcp }: PacketContext): boolean {
-  if (!tcp.has(TCP_FLAG.ack | TCP_FLAG.rst)) return true;
-  return tcp.dataLength > 0 && (tcp.has(TCP_FLAG.urg) || tcp.hasSignature || !tcp.has(TCP_FLAG.ack));
+  if (!tcp.has(TCP_FLAG.ack | TCP_FLAG.rst) || tcp.has(TCP_FLAG.urg)) return true;
+  return tcp.dataLength > 0 && (tcp.hasSignature || !tcp.has(TCP_FLAG.ack));
 }
 
 /** RFC 7413: data of a SYN. */

@@ -135,6 +135,9 @@ export class HalfStream {
     const offset = this.offsetOf(seq);
     if (offset <= this.#next) return;
     this.#next = offset;
+    // What was skipped has no copies that a late segment could be compared with.
+    this.#acked = offset;
+    this.#pages.releaseBefore(offset);
   }
 
   /** Hands what lies ready at `next` to `consume`; only a skip leaves anything there. */

@@ -8,7 +8,8 @@ import { IpView } from '../../src/packet/ip.ts';
 import { TCP_FLAG, TcpView } from '../../src/packet/tcp.ts';
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
 import type { FlowEvent, VerdictEvent } from '../../src/engine/events.ts';
-import type { ChainFacts, VerdictOptions } from '../../src/engine/ports.ts';
+import type { VerdictOptions } from '../../src/engine/ports.ts';
+import type { ChainFacts } from '../../src/x509/examine.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { seqAdd, seqDiff } from '../../src/tcp/sequence.ts';
 import { policy } from './policy.ts';
@@ -28,6 +29,19 @@ export interface SegmentFields {
   readonly options?: Uint8Array;
   readonly badChecksum?: boolean;
   readonly urgent?: boolean;
+  /** Let go by the engine, it never arrives: its hop limit ends on the way. */
+  readonly lost?: boolean;
+  /** Further bits of `FIELD.flags`. */
+  readonly packetFlags?: number;
+  /** Of conntrack, with its direction. */
+  readonly ctid?: number;
+}
+
+export interface WireOptions extends Partial<EngineOptions> {
+  /** The client's initial sequence number. */
+  readonly isn?: number;
+  /** Which of two copies the client's TCP keeps where they overlap. */
+  readonly prefers?: 'first' | 'last';
 }
 
 const CLIENT = { address: [10, 1, 2, 3], port: 51514, ifindex: 2 };
@@ -38,7 +52,7 @@ export class Wire {
   readonly events: FlowEvent[] = [];
   readonly answers = new Map<number, Answer>();
   /** What arrived, in order, at each side; and the flags of each segment that did. */
-  readonly atClient = new Receiver();
+  readonly atClient: Receiver;
   readonly atServer = new Receiver();
   now = 1_700_000_000_000_000;
   connmark = 0;
@@ -46,10 +60,12 @@ export class Wire {
   clientSeq: number;
   serverSeq: number;
   #nextId = 1;
-  readonly #sent = new Map<number, { fromClient: boolean; packet: Uint8Array }>();
+  #generation = 0;
+  readonly #sent = new Map<number, { fromClient: boolean; packet: Uint8Array; lost: boolean }>();
   readonly #options: Partial<EngineOptions>;
 
-  constructor(fields: Partial<Policy> = {}, options: Partial<EngineOptions> & { isn?: number } = {}) {
+  constructor(fields: Partial<Policy> = {}, options: WireOptions = {}) {
+    this.atClient = new Receiver(options.prefers);
     this.clientSeq = options.isn ?? 1000;
     this.serverSeq = options.isn === undefined ? 5000 : seqAdd(options.isn, 77);
     this.#options = options;
@@ -58,7 +74,23 @@ export class Wire {
 
   /** The engine's process dies and another begins; the kernel drops what was held. */
   restart(fields: Partial<Policy>): void {
+    for (const [id, answer] of this.answers) {
+      if (answer.verdict === 'held') this.answers.set(id, { ...answer, verdict: 'drop' });
+    }
     this.engine = this.#newEngine(policy(fields));
+  }
+
+  /** The engine stops in good order. Every packet has had its one verdict then. */
+  finish(): void {
+    this.engine.finish();
+    if (this.held > 0) throw new Error(`${this.held} packets never had a verdict`);
+    const { received, accepted, dropped } = this.engine.counters;
+    if (received !== accepted + dropped) throw new Error(`${received} packets, ${accepted + dropped} verdicts`);
+  }
+
+  /** Packets that wait for a verdict now. */
+  get held(): number {
+    return [...this.answers.values()].filter(({ verdict }) => verdict === 'held').length;
   }
 
   /** SYN, SYN/ACK, ACK. */
@@ -103,10 +135,13 @@ export class Wire {
   }
 
   #newEngine(rules: Policy): Engine {
+    const generation = ++this.#generation;
     return new Engine({
       policy: rules,
       verdicts: {
-        verdict: (id, verdict, options) => this.#answer(id, verdict, options),
+        verdict: (id, verdict, options) => {
+          if (generation === this.#generation) this.#answer(id, verdict, options);
+        },
         flush: () => undefined,
       },
       events: { emit: (event) => this.events.push(event) },
@@ -121,14 +156,15 @@ export class Wire {
   #send(fromClient: boolean, data: Uint8Array, fields: SegmentFields): Answer {
     const packet = segment(fromClient, data, fields);
     const id = this.#nextId++;
-    this.#sent.set(id, { fromClient, packet });
+    this.#sent.set(id, { fromClient, packet, lost: fields.lost ?? false });
     this.answers.set(id, { verdict: 'held', connmark: undefined, payload: undefined });
     const words = new Uint32Array(FIELD.ROW);
     words[FIELD.packetId] = id;
     words[FIELD.length] = packet.length;
     words[FIELD.connmark] = this.connmark;
     words[FIELD.inIfindex] = fields.inIfindex ?? (fromClient ? CLIENT : SERVER).ifindex;
-    words[FIELD.flags] = FLAG.hasConnmark | (fields.gso ? FLAG.gso : 0);
+    words[FIELD.flags] = FLAG.hasConnmark | (fields.gso ? FLAG.gso : 0) | (fields.packetFlags ?? 0);
+    words[FIELD.ctid] = fields.ctid ?? 0;
     words[FIELD.timeSeconds] = Math.floor(this.now / 1e6);
     words[FIELD.timeMicros] = this.now % 1e6;
     const batch: PacketBatch = { slab: Buffer.from(packet), words, count: 1 };
@@ -145,18 +181,29 @@ export class Wire {
     this.answers.set(id, { verdict: verdict === NF_ACCEPT ? 'accept' : 'drop', connmark: connmark?.value, payload });
     if (connmark !== undefined) this.connmark = ((this.connmark & ~connmark.mask) | connmark.value) >>> 0;
     if (verdict !== NF_ACCEPT) return;
-    const { fromClient, packet } = this.#sent.get(id)!;
+    const { fromClient, packet, lost } = this.#sent.get(id)!;
+    if (lost) return;
     (fromClient ? this.atServer : this.atClient).receive(payload ?? packet);
   }
 }
 
-/** RFC 9293 §3.10.7.4, as far as a test needs it: in-order octets, whichever copy came first, and the flags. */
+/**
+ * RFC 9293 §3.10.7.4, as far as a test needs it: octets in order, and the flags. Of two copies it keeps the one that came
+ * first or the last, as TCPs differ; what is in the stream already stays.
+ */
 export class Receiver {
   next: number | undefined;
+  /** A reset arrived that the receiver takes (RFC 5961 §3.2: exactly at RCV.NXT). */
+  isReset = false;
   readonly flags: number[] = [];
   #octets = new Map<number, number>();
   #stream: number[] = [];
   #first = 0;
+  readonly #prefers: 'first' | 'last';
+
+  constructor(prefers: 'first' | 'last' = 'first') {
+    this.#prefers = prefers;
+  }
 
   start(next: number): void {
     this.next = next;
@@ -173,10 +220,13 @@ export class Receiver {
     ip.parse(packet, 0, packet.length);
     tcp.parse(ip);
     this.flags.push(tcp.flags);
-    if (this.next === undefined) return;
-    const offset = seqDiff(tcp.seq, this.#first);
+    if (this.next === undefined || this.isReset) return;
+    if (tcp.has(TCP_FLAG.rst)) this.isReset = tcp.seq === this.next;
+    const offset = seqDiff(tcp.seq, this.#first) + (tcp.has(TCP_FLAG.syn) ? 1 : 0);
     for (let i = 0; i < tcp.dataLength; i++) {
-      if (!this.#octets.has(offset + i)) this.#octets.set(offset + i, packet[tcp.dataStart + i]!);
+      const at = offset + i;
+      if (at < this.#stream.length || (this.#prefers === 'first' && this.#octets.has(at))) continue;
+      this.#octets.set(at, packet[tcp.dataStart + i]!);
     }
     for (let at = this.#stream.length; this.#octets.has(at); at++) this.#stream.push(this.#octets.get(at)!);
     this.next = seqAdd(this.#first, this.#stream.length);
@@ -208,4 +258,11 @@ function segment(fromClient: boolean, data: Uint8Array, fields: SegmentFields): 
   return out;
 }
 
-const NO_FACTS: ChainFacts = { onPath: [0], anchorsOnPath: [], namesMatched: [], leafValidAt: true, trusted: false };
+const NO_FACTS: ChainFacts = {
+  onPath: [0],
+  anchorsOnPath: [],
+  nameMatches: false,
+  leafValidAt: true,
+  trusted: false,
+  exhausted: false,
+};

@@ -1,0 +1,136 @@
+/**
+ * What a certificate says of itself, as far as paths need it (RFC 5280 §4.1, §4.2): read once for each certificate and
+ * kept by its SHA-256. Whether any of it is true is for the path.
+ */
+import { X509Certificate } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { DerReader, oidText, TAG } from './der.ts';
+import { EXTENSION, extensionsOf } from './extensions.ts';
+import type { Extension } from './extensions.ts';
+import { sha256Hex } from './fingerprint.ts';
+import { subjectNamesOf } from './name-check.ts';
+import type { SubjectNames } from './name-check.ts';
+import { outlineOf } from './outline.ts';
+import type { CertificateOutline } from './outline.ts';
+import { readTime } from './time.ts';
+
+export interface CertificateFacts {
+  readonly sha256: string;
+  readonly der: Uint8Array;
+  readonly outline: CertificateOutline;
+  /** The octets of the names, as map keys. */
+  readonly subject: string;
+  readonly issuer: string;
+  /** Milliseconds since the epoch; NaN where it cannot be read, so that no comparison holds. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly extensions: ReadonlyMap<string, Extension>;
+  readonly names: SubjectNames;
+  /** basicConstraints says CA. */
+  readonly isCa: boolean;
+  /** Infinity when there is none. */
+  readonly pathLen: number;
+  /** keyUsage is absent or has keyCertSign. */
+  readonly maySignCertificates: boolean;
+  /** extKeyUsage is absent or allows TLS servers. */
+  readonly mayServe: boolean;
+  readonly hasUnknownCritical: boolean;
+  /** OpenSSL's view, for signatures; null when OpenSSL cannot read it. */
+  readonly x509: X509Certificate | null;
+}
+
+/** Null where nothing can be relied on. */
+export function factsOf(der: Uint8Array): CertificateFacts | null {
+  const sha256 = sha256Hex(der);
+  const known = cache.get(sha256);
+  if (known !== undefined) return known.facts;
+  const facts = readFacts(new Uint8Array(der), sha256);
+  cache.set(sha256, { facts });
+  return facts;
+}
+
+export function isValidAt(facts: CertificateFacts, atMs: number): boolean {
+  return facts.notBefore <= atMs && atMs <= facts.notAfter;
+}
+
+function readFacts(der: Uint8Array, sha256: string): CertificateFacts | null {
+  const outline = outlineOf(der);
+  const extensions = outline === null ? null : extensionsOf(der, outline);
+  if (outline === null || extensions === null) return null;
+  const validity = new DerReader(der, outline.validity.content, outline.validity.end);
+  const basic = readBasicConstraints(extensions.get(EXTENSION.basicConstraints));
+  return {
+    sha256,
+    der,
+    outline,
+    subject: octets(der, outline.subject.start, outline.subject.end),
+    issuer: octets(der, outline.issuer.start, outline.issuer.end),
+    notBefore: readTime(validity) ?? NaN,
+    notAfter: readTime(validity) ?? NaN,
+    extensions,
+    names: subjectNamesOf(extensions),
+    isCa: basic.isCa,
+    pathLen: basic.pathLen,
+    maySignCertificates: readKeyCertSign(extensions.get(EXTENSION.keyUsage)),
+    mayServe: readMayServe(extensions.get(EXTENSION.extKeyUsage)),
+    hasUnknownCritical: [...extensions].some(([oid, { critical }]) => critical && !UNDERSTOOD.includes(oid)),
+    x509: openssl(der),
+  };
+}
+
+/** RFC 5280 §4.2.1.9. What is not well formed is no CA. */
+function readBasicConstraints(extension: Extension | undefined): { isCa: boolean; pathLen: number } {
+  if (extension === undefined) return NO_CA;
+  const top = new DerReader(extension.value);
+  const sequence = top.enter(TAG.sequence);
+  const ca = sequence.optional(TAG.boolean);
+  const length = sequence.optional(TAG.integer);
+  sequence.finish();
+  top.finish();
+  if (!top.ok || ca === undefined || ca.end - ca.content !== 1 || extension.value[ca.content] !== 0xff) return NO_CA;
+  if (length === undefined) return { isCa: true, pathLen: Infinity };
+  const digits = top.content(length);
+  // A path has sixteen certificates at most, so one octet says it all; a negative length allows nothing.
+  const pathLen = digits.length === 1 && digits[0]! < 0x80 ? digits[0]! : digits[0]! >= 0x80 ? -1 : Infinity;
+  return { isCa: true, pathLen: digits.length === 0 ? -1 : pathLen };
+}
+
+/** RFC 5280 §4.2.1.3: keyCertSign is bit 5. */
+function readKeyCertSign(extension: Extension | undefined): boolean {
+  if (extension === undefined) return true;
+  const top = new DerReader(extension.value);
+  const bits = top.content(top.expect(TAG.bitString));
+  return top.atEnd() && bits.length >= 2 && (bits[1]! & 0x04) !== 0;
+}
+
+function readMayServe(extension: Extension | undefined): boolean {
+  if (extension === undefined) return true;
+  const top = new DerReader(extension.value);
+  const purposes = top.enter(TAG.sequence);
+  let serves = false;
+  while (purposes.more()) {
+    if (SERVER_PURPOSES.includes(oidText(purposes.content(purposes.expect(TAG.oid))) ?? '')) serves = true;
+  }
+  return top.atEnd() && serves;
+}
+
+function openssl(der: Uint8Array): X509Certificate | null {
+  try {
+    return new X509Certificate(der);
+  } catch {
+    return null;
+  }
+}
+
+function octets(der: Uint8Array, start: number, end: number): string {
+  return Buffer.from(der.buffer, der.byteOffset + start, end - start).toString('latin1');
+}
+
+/** Certificates of CAs come again and again; leaves are as many as servers. */
+const cache = new LRUCache<string, { facts: CertificateFacts | null }>({ max: 1024 });
+
+const NO_CA = { isCa: false, pathLen: Infinity } as const;
+/** Extensions that the path takes into account, or that do not matter to whether a key may be believed. */
+const UNDERSTOOD: readonly string[] = Object.values(EXTENSION);
+/** serverAuth, any, and the two of export times that still stand in old intermediates. */
+const SERVER_PURPOSES = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0', '2.16.840.1.113730.4.1', '1.3.6.1.4.1.311.10.3.3'];

@@ -1,0 +1,103 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { FlowKey, KEY_WORDS } from '../../src/tcp/flow-key.ts';
+import { FlowTable } from '../../src/tcp/flow-table.ts';
+
+/** A key with a hash of the test's choice. */
+function key(id: number, hash = id): FlowKey {
+  const made = new FlowKey(0);
+  made.words[0] = id;
+  made.words[KEY_WORDS - 1] = ~id;
+  made.hash = hash >>> 0;
+  return made;
+}
+
+describe('the table', () => {
+  it('finds what was set, and nothing else', () => {
+    const table = new FlowTable<string>(4);
+    expect(table.set(key(1), 'one')).toBe(true);
+    expect(table.find(key(1))).toBe('one');
+    expect(table.find(key(2))).toBeUndefined();
+    expect(table.find(key(17, 1))).toBeUndefined();
+  });
+
+  it('compares keys and not hashes', () => {
+    const table = new FlowTable<string>(4);
+    table.set(key(1, 7), 'one');
+    table.set(key(2, 7), 'two');
+    expect([table.find(key(1, 7)), table.find(key(2, 7)), table.find(key(3, 7))]).toEqual(['one', 'two', undefined]);
+  });
+
+  it('is full at its capacity; what it holds can still be replaced', () => {
+    const table = new FlowTable<number>(2);
+    table.set(key(1), 1);
+    expect(table.full).toBe(false);
+    table.set(key(2), 2);
+    expect(table.full).toBe(true);
+    expect(table.set(key(3), 3)).toBe(false);
+    expect(table.find(key(3))).toBeUndefined();
+    expect(table.set(key(2), 22)).toBe(true);
+    expect([table.count, table.find(key(2))]).toEqual([2, 22]);
+  });
+
+  it('keeps a key that the caller goes on to change', () => {
+    const table = new FlowTable<string>(4);
+    const reused = key(1);
+    table.set(reused, 'one');
+    const kept = FlowTable.keep(reused);
+    reused.words[0] = 2;
+    reused.hash = 2;
+    expect(table.find(key(1))).toBe('one');
+    table.delete(kept);
+    expect(table.find(key(1))).toBeUndefined();
+    expect(table.count).toBe(0);
+  });
+
+  it('forgets a key that it does not hold without harm', () => {
+    const table = new FlowTable<string>(4);
+    table.set(key(1), 'one');
+    table.delete(FlowTable.keep(key(17, 1)));
+    expect([table.count, table.find(key(1))]).toEqual([1, 'one']);
+  });
+
+  it('finds what lies behind a deleted entry, also across the end of the table', () => {
+    const table = new FlowTable<number>(8);
+    // Sixteen slots: these all want the last one.
+    for (const id of [1, 2, 3, 4]) table.set(key(id, 15), id);
+    table.set(key(5, 0), 5);
+    table.delete(FlowTable.keep(key(1, 15)));
+    expect([2, 3, 4].map((id) => table.find(key(id, 15)))).toEqual([2, 3, 4]);
+    expect(table.find(key(5, 0))).toBe(5);
+  });
+});
+
+it('agrees with a map through any insertions, replacements and deletions of colliding keys', () => {
+  const action = fc.record({
+    kind: fc.constantFrom('set', 'delete', 'find'),
+    id: fc.nat(40),
+    value: fc.nat(1000),
+  });
+  // Few hashes, near both ends of a table of 64 slots, so that runs collide and wrap.
+  const hashes = fc.array(fc.constantFrom(0, 1, 2, 62, 63, 64, 127, 0xffffffff), { minLength: 41, maxLength: 41 });
+  fc.assert(
+    fc.property(hashes, fc.array(action, { maxLength: 200 }), (hashOf, actions) => {
+      const capacity = 30;
+      const table = new FlowTable<number>(capacity);
+      const model = new Map<number, number>();
+      for (const { kind, id, value } of actions) {
+        const k = key(id, hashOf[id]);
+        if (kind === 'set') {
+          const fits = model.has(id) || model.size < capacity;
+          expect(table.set(k, value)).toBe(fits);
+          if (fits) model.set(id, value);
+        } else if (kind === 'delete') {
+          table.delete(FlowTable.keep(k));
+          model.delete(id);
+        }
+        expect(table.count).toBe(model.size);
+        for (let other = 0; other <= 40; other++) expect(table.find(key(other, hashOf[other]))).toBe(model.get(other));
+      }
+    }),
+  );
+});
