@@ -71,8 +71,6 @@ interface PinsetCase {
   readonly pinset: CompiledPinset;
   readonly mode: Mode;
   readonly match: PinMatch;
-  /** Of these the leaf has to carry one, where names are checked. */
-  readonly names: readonly string[];
   readonly isExpired: boolean;
   readonly question: ExamineRequest | undefined;
 }
@@ -93,7 +91,6 @@ function openCase(
     pinset,
     mode: isExpired && pinset.afterExpiry === 'report-only' ? 'report-only' : pinset.mode,
     match,
-    names,
     isExpired,
     question: isOpen
       ? {
@@ -138,11 +135,11 @@ function matchedPin({ match }: PinsetCase, facts: ChainFacts | undefined): Compi
 }
 
 /** `auto`: a pinned leaf speaks for itself (RFC 7671 §5.1); a pinned issuer vouches for many, so the name decides. */
-function failedCheck({ pinset, match, names }: PinsetCase, facts: ChainFacts | undefined): Reason | undefined {
+function failedCheck({ pinset, match }: PinsetCase, facts: ChainFacts | undefined): Reason | undefined {
   const { name, validity, trust } = pinset.situations.checks;
   const above = match.kind === 'path';
   const isOn = (check: 'auto' | 'on' | 'off') => check === 'on' || (check === 'auto' && above);
-  if (isOn(name) && !names.some((each) => facts?.namesMatched.includes(each))) return 'name-mismatch';
+  if (isOn(name) && !facts?.nameMatches) return 'name-mismatch';
   if (isOn(validity) && !facts?.leafValidAt) return 'certificate-expired';
   return trust.length > 0 && !facts?.trusted ? 'untrusted' : undefined;
 }

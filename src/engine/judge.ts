@@ -8,7 +8,7 @@ import type { Fault } from '../bytes/fault.ts';
 import type { LimitName } from '../pins/limits.ts';
 import type { Checks, CompiledPinset, CompiledVerdict, Decision, Situations } from '../pins/policy.ts';
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
-import type { KeyExchange } from '../tls/cipher-suites.ts';
+import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
 import { VERSION } from '../tls/constants.ts';
 import type { HandshakeListener, Side } from '../tls/observer.ts';
@@ -144,6 +144,7 @@ export class Judge implements HandshakeListener {
         spki,
         version: this.#serverHello!.version,
         scheme: exchange.scheme,
+        authentication: authenticationOf(this.#serverHello!.cipherSuite),
         signed: Buffer.concat([clientRandom, this.#serverHello!.random, exchange.params]),
         signature: exchange.signature,
       });

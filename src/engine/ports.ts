@@ -3,7 +3,11 @@
  * these; the engine imports none of them.
  */
 import type { PacketBatch } from '../packet/batch.ts';
+import type { ChainFacts, ExamineRequest } from '../x509/examine.ts';
+import type { SignedKeyExchange } from '../x509/proof.ts';
 import type { FlowEvent } from './events.ts';
+
+export type { ChainFacts, ExamineRequest };
 
 /** A connmark change: bits outside `mask` stay as they are. */
 export interface MarkChange {
@@ -60,47 +64,10 @@ export interface EventSink {
   emit(event: FlowEvent): void;
 }
 
-/** What only the whole of a certificate path can tell (RFC 5280 §6, RFC 9525). Plain data: it crosses threads. */
-export interface ExamineRequest {
-  /** DER in wire order, the leaf first. */
-  readonly chain: readonly Uint8Array[];
-  /** Whole certificates that pins give: each may close a path whose root was not sent. */
-  readonly anchors: readonly Uint8Array[];
-  /** Names that the leaf may have to carry. */
-  readonly names: readonly string[];
-  /** Milliseconds since the epoch. */
-  readonly atMs: number;
-  /** DER of trusted certificates; empty when trust is not asked for. */
-  readonly trust: readonly Uint8Array[];
-}
-
-export interface ChainFacts {
-  /** Indexes into `chain` of certificates on a verified path from the leaf, the leaf included. */
-  readonly onPath: readonly number[];
-  /** Those of `anchors` that close a verified path from the leaf, by index. */
-  readonly anchorsOnPath: readonly number[];
-  /** Those of `names` that the leaf carries (RFC 9525). */
-  readonly namesMatched: readonly string[];
-  readonly leafValidAt: boolean;
-  readonly trusted: boolean;
-}
-
 /** Judges paths off the packet thread; `done` may be called before `examine` returns, and is called at most once. */
 export interface ChainExaminer {
   examine(request: ExamineRequest, done: (facts: ChainFacts) => void): void;
 }
 
-/** A signature that shows who chose a handshake's parameters (RFC 5246 §7.4.3). */
-export interface ServerKeyExchangeProof {
-  /** The leaf's SubjectPublicKeyInfo. */
-  readonly spki: Uint8Array;
-  readonly version: number;
-  /** SignatureScheme; 0 before TLS 1.2, where the key implies it. */
-  readonly scheme: number;
-  /** client_random ‖ server_random ‖ params. */
-  readonly signed: Uint8Array;
-  readonly signature: Uint8Array;
-}
-
-/** False for anything but a signature that verifies; never throws. */
-export type ProofVerifier = (proof: ServerKeyExchangeProof) => boolean;
+/** Whether a signature shows who chose a handshake's parameters; never throws. */
+export type ProofVerifier = (exchange: SignedKeyExchange) => boolean;

@@ -7,14 +7,14 @@ import { z } from 'zod';
 import { LIMIT_DEFAULTS } from './limits.ts';
 import type { LimitName } from './limits.ts';
 
-/** Values that the design has and this version has not, with what to write instead. */
+/** Values that the design has and this version has not, with what to write instead. Each text follows the value. */
 export const NOT_AVAILABLE: Readonly<Record<string, string>> = {
   probe: PROBER('accept or deny'),
   'probe-else-accept': PROBER('accept or deny'),
   'bound-else-probe': PROBER('bound, accept or deny'),
   keylog: KEYLOG('accept or deny'),
   'keylog-else-probe': KEYLOG('accept or deny'),
-  learn: '"learn" is not available in this version: use "report-only" and write the pins that it logs',
+  learn: 'is not available in this version: use "report-only" and write the pins that it logs',
 };
 
 /** Sections likewise. */
@@ -24,11 +24,11 @@ export const SECTIONS_NOT_AVAILABLE: Readonly<Record<string, string>> = {
 };
 
 function PROBER(instead: string): string {
-  return `this needs the prober, which this version does not have: use ${instead}`;
+  return `needs the prober, which this version does not have: use ${instead}`;
 }
 
 function KEYLOG(instead: string): string {
-  return `this needs key logs, which this version cannot read: use ${instead}`;
+  return `needs key logs, which this version cannot read: use ${instead}`;
 }
 
 const text = () => z.string();

@@ -29,6 +29,11 @@ export function keyExchangeOf(suite: number): KeyExchange {
   return 'static';
 }
 
+/** With which kind of key the server signs: `rsa`, `ecdsa` or `dss`; empty where it signs nothing. */
+export function authenticationOf(suite: number): string {
+  return /_(RSA|ECDSA|DSS)(_EXPORT\w*)?_WITH_/.exec(NAMES.get(suite) ?? '')?.[1]?.toLowerCase() ?? '';
+}
+
 /** Runs of consecutive numbers, each led by its first; `TLS_` is left out. A dash is a number without a name. */
 const RUNS = `
 0000 NULL_WITH_NULL_NULL RSA_WITH_NULL_MD5 RSA_WITH_NULL_SHA RSA_EXPORT_WITH_RC4_40_MD5 RSA_WITH_RC4_128_MD5

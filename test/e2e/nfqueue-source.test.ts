@@ -44,8 +44,8 @@ test('packets of both directions and families arrive with their fields, and pass
   expect(fetchText('10.2.0.2', '/hello')).toBe('hello');
   expect(fetchText('[fd02::2]', '/hello')).toBe('hello');
 
+  await expect.poll(async () => (await driver.stats()).received === driver.packets.length).toBe(true);
   const stats = await driver.stats();
-  expect(stats.received).toBe(driver.packets.length);
   expect(stats).toMatchObject({
     accepted: stats.received,
     dropped: 0,
@@ -182,14 +182,33 @@ describe('losses are counted', () => {
     expect(driver.packets.length).toBe(4);
   });
 
+  test('a full queue with failOpen lets packets pass unseen, which is counted as nothing lost', async () => {
+    queue('iptables', '-p udp --dport 9000');
+    net.run(gateway, 'iptables -A FORWARD -p udp --dport 9000');
+    const driver = await drive({ mode: 'hold', options: { maxLength: 4, failOpen: true } });
+    sendDatagrams(10);
+    await expect.poll(() => ruleCount('filter', 'FORWARD')).toBe(6);
+    expect((await driver.stats()).queueDropped).toBe(0);
+    expect(driver.packets.length).toBe(4);
+  });
+
   test('a full receive buffer', async () => {
     queue('iptables', '-p udp --dport 9000');
     const driver = await drive({ mode: 'accept', options: { receiveBuffer: 4096 }, blockAfter: 500 });
     sendDatagrams(200);
     await expect.poll(async () => (await driver.stats()).enobufs, { timeout: 10_000 }).toBeGreaterThan(0);
-    const stats = await driver.stats();
-    expect(stats.userDropped).toBeGreaterThan(0);
-    expect(stats.received + stats.userDropped).toBe(200);
+    const settled = async () => {
+      const { received, userDropped } = await driver.stats();
+      return received + userDropped;
+    };
+    await expect.poll(settled, { timeout: 10_000 }).toBe(200);
+    expect((await driver.stats()).userDropped).toBeGreaterThan(0);
+    // And the queue goes on.
+    for (let round = 1; round <= 3; round++) {
+      const before = driver.packets.length;
+      sendDatagrams(1);
+      await expect.poll(() => driver.packets.length).toBe(before + 1);
+    }
     expect(driver.errors[0]).toMatch(/^netlink receive: queue 7: ENOBUFS \(the receive buffer ran over/);
   });
 
@@ -262,30 +281,37 @@ interface DriverSetup {
   options?: Partial<NfqueueOptions>;
 }
 
+interface Said {
+  readonly started?: { route: string; pid: number };
+  readonly failed?: { message: string };
+  readonly packets?: Packet[];
+  readonly stats?: SourceStats;
+  readonly errors?: string[];
+}
+
 class Driver {
   readonly packets: Packet[] = [];
   errors: string[] = [];
   route = '';
   pid = 0;
+  readonly started: Promise<void>;
   readonly #child: ChildProcess;
+  #onStats: (stats: SourceStats) => void = () => {};
 
   constructor(child: ChildProcess) {
     this.#child = child;
-    child.on('message', (message: { packets?: Packet[] }) => this.packets.push(...(message.packets ?? [])));
-  }
-
-  async started(): Promise<void> {
-    for (;;) {
-      const [message] = (await once(this.#child, 'message')) as [
-        { started?: { route: string; pid: number }; failed?: { message: string } },
-      ];
-      if (message.failed !== undefined) throw new Error(message.failed.message);
-      if (message.started !== undefined) {
-        this.route = message.started.route;
-        this.pid = message.started.pid;
-        return;
-      }
-    }
+    this.started = new Promise((resolve, reject) => {
+      child.on('message', (said: Said) => {
+        this.packets.push(...(said.packets ?? []));
+        this.errors = said.errors ?? this.errors;
+        if (said.stats !== undefined) this.#onStats(said.stats);
+        if (said.failed !== undefined) reject(new Error(said.failed.message));
+        if (said.started === undefined) return;
+        this.route = said.started.route;
+        this.pid = said.started.pid;
+        resolve();
+      });
+    });
   }
 
   /** `connmarks`: what the verdicts of 'release' change, in the order of the packets. */
@@ -293,14 +319,11 @@ class Driver {
     this.#child.send({ command, connmarks }, () => {}); // it may be gone
   }
 
+  /** Everything that was said before has been heard, too. */
   async stats(): Promise<SourceStats> {
+    const answer = new Promise<SourceStats>((resolve) => (this.#onStats = resolve));
     this.send('stats');
-    for (;;) {
-      const [message] = (await once(this.#child, 'message')) as [{ stats?: SourceStats; errors: string[] }];
-      if (message.stats === undefined) continue;
-      this.errors = message.errors;
-      return message.stats;
-    }
+    return answer;
   }
 
   /** Exit status. */
@@ -323,7 +346,7 @@ async function drive(setup: DriverSetup, prefix: string[] = []): Promise<Driver>
   ];
   const driver = new Driver(net.spawn(gateway, argv, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
   drivers.push(driver);
-  await driver.started();
+  await driver.started;
   return driver;
 }
 

@@ -129,7 +129,7 @@ describe('what is looked at', () => {
   });
 
   it('an address pinset holds without a server name', async () => {
-    const match = { addresses: ['198.51.100.0/24', '2001:db8:1::/64'] };
+    const match = { addresses: ['198.51.100.0/24', '2001:db8:2::/64'] };
     const engine = await Engine.start(lab, { config: { pinsets: [{ name: 'address', match, pins: [bank.pin] }] } });
     await serve({ identity: bank.forgedChain });
     expect(await CLIENTS.openssl!({ host: lab.address('server'), ca: bank.ca })).toMatchObject({
@@ -199,7 +199,8 @@ describe('what no certificate can decide', () => {
   });
 
   it('unpinned traffic passes as it is, TLS 1.2, TLS 1.3 and no TLS at all, and is not logged', async () => {
-    const engine = await Engine.start(lab, { config: { ...bank.config, ports: [443, 8080] } });
+    const pinsets = [pinset({ match: { hosts: [NAME], ports: [443, 444] }, pins: [bank.pin] })];
+    const engine = await Engine.start(lab, { config: { pinsets, ports: [443, 444, 8080] } });
     const identity = bank.shop.leaf('other', { issuer: bank.genuine, names: ['other.example'] });
     await serve({ identity });
     await serve({ identity, port: 444, maxVersion: 'TLSv1.3' });
@@ -212,12 +213,9 @@ describe('what no certificate can decide', () => {
       });
       expect(outcome).toMatchObject({ error: null });
     }
-    lab.start('server', [
-      process.execPath,
-      '-e',
-      "require('node:http').createServer((q, s) => s.end('plain')).listen(8080, '::', () => console.log('listening'))",
-    ]);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const plain =
+      "require('node:http').createServer((q, s) => s.end('plain')).listen(8080, '::', () => console.log('listening'))";
+    await lab.start('server', [process.execPath, '-e', plain]).says(/listening/);
     expect(lab.run('client', 'curl', '-s', `http://${lab.address('server')}:8080/`)).toBe('plain');
     expect(engine.verdicts).toEqual([]);
   });

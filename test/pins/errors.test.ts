@@ -34,7 +34,7 @@ describe('places', () => {
       '3:23 unknown key "pinz": did you mean "pins"?',
       '4:28 "10.0.0.1" is an address: write it in "addresses"',
       expect.stringMatching(/^5:16 "nonsense" is not a pin/),
-      '5:38 "tls13" "probe": this needs the prober, which this version does not have: use accept or deny',
+      '5:38 "tls13": "probe" needs the prober, which this version does not have: use accept or deny',
       '6:5 "name" is missing',
       '6:16 "pins"[0] must be a string or an object, not a number',
       '7:22 there is no list "none": name it in "lists"',
@@ -198,6 +198,13 @@ describe('refusals', () => {
 });
 
 describe('equal specificity', () => {
+  it('is not looked for where matches could not be read: they would seem to be fallbacks', () => {
+    expect(load(two({ hosts: ['a b'] }, { hosts: ['c d'] })).errors).toEqual([
+      expect.stringContaining('"a b" is not a host name'),
+      expect.stringContaining('"c d" is not a host name'),
+    ]);
+  });
+
   it.each([
     ['the same host', { hosts: ['a.example'] }, { hosts: ['b.example', 'A.example'] }, 'both name a.example'],
     ['the same wildcard', { hosts: ['*.example'] }, { hosts: ['*.example'] }, 'both name *.example'],
@@ -243,25 +250,24 @@ describe('equal specificity', () => {
     const anyMatch = fc
       .record({ hosts: some(host), addresses: some(network), ports: some(port), clients: some(network) })
       .map((m) => (m.hosts.length > 0 ? match({ ...m, addresses: [] }) : match(m)));
+    const address = fc.constantFrom('10.0.0.1', '10.0.0.2', '10.1.0.1', '11.0.0.1');
     fc.assert(
-      fc.property(fc.array(anyMatch, { maxLength: 5 }), (matches) => {
-        const pinsets = matches.map((m, index) => pinset(index, { match: m }));
-        fc.pre(ambiguities(pinsets).length === 0);
-        for (const name of ['a', 'b.a', 'c.a', 'c.b.a', null]) {
-          for (const server of ['10.0.0.1', '10.0.0.2', '10.1.0.1', '11.0.0.1']) {
-            for (const client of ['10.0.0.1', '10.0.0.2', '10.1.0.1', '11.0.0.1']) {
-              for (const serverPort of [443, 420, 470, 520, 700, 2000]) {
-                const subject = {
-                  server: { address: range(server).address, port: serverPort },
-                  client: { address: range(client).address, port: 1 },
-                };
-                expect(naiveSelect(pinsets, subject, name)).not.toBe('ambiguous');
-              }
-            }
-          }
-        }
-      }),
-      { numRuns: 100 },
+      fc.property(
+        fc.array(anyMatch, { maxLength: 4 }),
+        fc.constantFrom('a', 'b.a', 'c.a', 'c.b.a', null),
+        address,
+        address,
+        fc.constantFrom(443, 420, 470, 520, 700, 2000),
+        (matches, name, server, client, serverPort) => {
+          const pinsets = matches.map((m, index) => pinset(index, { match: m }));
+          const subject = {
+            server: { address: range(server).address, port: serverPort },
+            client: { address: range(client).address, port: 1 },
+          };
+          if (naiveSelect(pinsets, subject, name) === 'ambiguous') expect(ambiguities(pinsets)).not.toEqual([]);
+        },
+      ),
+      { numRuns: 2000 },
     );
   });
 });

@@ -250,9 +250,9 @@ describe('matching at large', () => {
     expect(matchPins(large, chain, NOW).kind).toBe('path');
     const began = performance.now();
     for (let i = 0; i < 10_000; i++) matchPins(large, chain, NOW);
-    // A scan of the pins would take a minute.
-    expect(performance.now() - began).toBeLessThan(2_000);
-  });
+    // A scan of the pins would take minutes.
+    expect(performance.now() - began).toBeLessThan(10_000);
+  }, 30_000);
 });
 
 function keyFor(c: PresentedCertificate, kind: CompiledPin['kind']): string {

@@ -233,6 +233,6 @@ describe('selection at large', () => {
       expect(selection.require[1]!.index).toBe(2 * i);
     }
     // A scan of the list would take minutes.
-    expect(performance.now() - began).toBeLessThan(5_000);
-  });
+    expect(performance.now() - began).toBeLessThan(20_000);
+  }, 60_000);
 });

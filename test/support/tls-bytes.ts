@@ -219,3 +219,25 @@ export function serverFlight(...files: readonly string[]): Buffer {
 export function alert(level: 'warning' | 'fatal', description: number): Buffer {
   return record(CONTENT.alert, Buffer.from([level === 'warning' ? 1 : 2, description]));
 }
+
+/** What a client would see in received octets: the handshake stream, whatever its records, and the alerts. */
+export function readFlight(received: Uint8Array): {
+  handshake: Buffer;
+  alerts: { level: number; description: number }[];
+} {
+  const bytes = Buffer.from(received);
+  const parts: Buffer[] = [];
+  const alerts: { level: number; description: number }[] = [];
+  for (let at = 0; at + 5 <= bytes.length;) {
+    const body = bytes.subarray(at + 5, at + 5 + bytes.readUInt16BE(at + 3));
+    if (bytes[at] === CONTENT.handshake) parts.push(body);
+    if (bytes[at] === CONTENT.alert && body.length >= 2) alerts.push({ level: body[0]!, description: body[1]! });
+    at += 5 + bytes.readUInt16BE(at + 3);
+  }
+  return { handshake: Buffer.concat(parts), alerts };
+}
+
+/** The DER of a PEM file's first certificate. */
+export function der(file: string): Buffer {
+  return new X509Certificate(readFileSync(file)).raw;
+}

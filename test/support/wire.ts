@@ -8,7 +8,8 @@ import { IpView } from '../../src/packet/ip.ts';
 import { TCP_FLAG, TcpView } from '../../src/packet/tcp.ts';
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
 import type { FlowEvent, VerdictEvent } from '../../src/engine/events.ts';
-import type { ChainFacts, VerdictOptions } from '../../src/engine/ports.ts';
+import type { VerdictOptions } from '../../src/engine/ports.ts';
+import type { ChainFacts } from '../../src/x509/examine.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { seqAdd, seqDiff } from '../../src/tcp/sequence.ts';
 import { policy } from './policy.ts';
@@ -262,4 +263,11 @@ function segment(fromClient: boolean, data: Uint8Array, fields: SegmentFields): 
   return out;
 }
 
-const NO_FACTS: ChainFacts = { onPath: [0], anchorsOnPath: [], namesMatched: [], leafValidAt: true, trusted: false };
+const NO_FACTS: ChainFacts = {
+  onPath: [0],
+  anchorsOnPath: [],
+  nameMatches: false,
+  leafValidAt: true,
+  trusted: false,
+  exhausted: false,
+};

@@ -138,7 +138,7 @@ function side(link: number, at: number): number {
 
 /** Documentation addresses (RFC 5737, RFC 3849) first; what a longer line needs beyond them comes from benchmarking's. */
 function subnet(link: number, version: IpVersion): string {
-  if (version === 6) return `2001:db8:${link}::`;
+  if (version === 6) return `2001:db8:${link + 1}::`;
   return ['192.0.2.', '198.51.100.', '203.0.113.'][link] ?? `198.18.${link}.`;
 }
 

@@ -1,0 +1,144 @@
+/**
+ * `tlspin inspect`: captures in, one verdict record a TLS flow out, as NDJSON on standard output. A capture that is cut
+ * short or damaged gives what comes before, and exit status 1; the others are read all the same.
+ */
+import { statSync } from 'node:fs';
+
+import type { Command } from 'commander';
+
+import { loadPolicy } from '../pins/load.ts';
+import { formatMessage } from '../pins/message.ts';
+import type { Policy } from '../pins/policy.ts';
+import { CertificateEntries } from '../report/certificate-entry.ts';
+import { toEve } from '../report/eve.ts';
+import { inspectCapture } from '../runtime/offline.ts';
+import { describeCertificate } from '../x509/certificate.ts';
+import { presentCertificate } from '../x509/presented.ts';
+
+interface Flags {
+  readonly config?: string;
+  readonly keylog?: string;
+  readonly checksums?: true;
+}
+
+export function registerInspect(program: Command): void {
+  program
+    .command('inspect')
+    .summary('inspect captures with the engine that packets go through')
+    .description(
+      'Inspect captures (pcap or pcapng, also gzip; - is standard input) with the same engine that packets go through:\n' +
+        'one verdict record a TLS flow, as NDJSON on standard output.',
+    )
+    .argument('<capture...>', 'captures')
+    .option(
+      '-c, --config <file>',
+      'the configuration by which to decide; without one every flow is reported as unpinned',
+    )
+    .option('--keylog <file>', 'secrets with which to decrypt TLS 1.3 handshakes')
+    .option('--checksums', 'verify TCP checksums, which captures of sending hosts often have unfinished')
+    .action(async (captures: string[], flags: Flags, command: Command) => {
+      if (flags.keylog !== undefined) {
+        command.error('error: --keylog cannot be used yet: TLS 1.3 handshakes are not decrypted', { exitCode: 2 });
+      }
+      const policy = policyOf(flags.config);
+      if (policy === undefined) {
+        command.error(`error: ${flags.config} is no valid configuration: nothing was inspected`, { exitCode: 1 });
+      } else {
+        process.exitCode = await inspect(captures, policy, flags.checksums === true);
+      }
+    });
+}
+
+async function inspect(captures: readonly string[], policy: Policy, checksums: boolean): Promise<0 | 1> {
+  const readers = { present: presentCertificate, describe: describeCertificate };
+  const certificates = new CertificateEntries(readers, policy.log.certificates);
+  const output = new LineOutput();
+  const progress = new Progress(captures);
+  let status: 0 | 1 = 0;
+  for (const path of captures) {
+    try {
+      await inspectCapture({
+        path,
+        policy,
+        checksums,
+        onEvent: (event) => output.write(JSON.stringify(toEve(event, { certificates, pcapFilename: path }))),
+        onProgress: progress.reporterFor(path),
+      });
+    } catch (error) {
+      status = 1;
+      progress.clear();
+      output.flush();
+      process.stderr.write(`tlspin inspect: ${path}: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
+  }
+  progress.clear();
+  output.flush();
+  return status;
+}
+
+/** Says everything that there is to say about the file; undefined when it is not valid. */
+function policyOf(file: string | undefined): Policy | undefined {
+  const nothing = { bytes: new TextEncoder().encode('{ "version": 1 }'), modifiedMs: 0 };
+  const loaded = file === undefined ? loadPolicy('built in', () => nothing) : loadPolicy(file);
+  const messages = 'errors' in loaded ? [...loaded.errors, ...loaded.warnings] : loaded.warnings;
+  if (file !== undefined) for (const message of messages) process.stderr.write(`${formatMessage(message)}\n`);
+  return 'policy' in loaded ? loaded.policy : undefined;
+}
+
+/** Standard output in large pieces: a write for each record would be most of the work. */
+class LineOutput {
+  #lines: string[] = [];
+  #length = 0;
+
+  write(line: string): void {
+    this.#lines.push(line);
+    this.#length += line.length;
+    if (this.#length >= OUTPUT_PIECE) this.flush();
+  }
+
+  flush(): void {
+    if (this.#lines.length > 0) process.stdout.write(`${this.#lines.join('\n')}\n`);
+    this.#lines = [];
+    this.#length = 0;
+  }
+}
+
+/** A line on a terminal, for captures that take a while. */
+class Progress {
+  readonly #total: number;
+  readonly #wanted: boolean;
+  #before = 0;
+  #shown = 0;
+
+  constructor(captures: readonly string[]) {
+    this.#total = captures.reduce((sum, path) => sum + sizeOf(path), 0);
+    this.#wanted = process.stderr.isTTY && this.#total >= LARGE_INPUT;
+  }
+
+  reporterFor(path: string): ((octets: number) => void) | undefined {
+    if (!this.#wanted) return undefined;
+    const before = this.#before;
+    this.#before += sizeOf(path);
+    return (octets) => {
+      const now = Date.now();
+      if (now - this.#shown < PROGRESS_MILLIS) return;
+      this.#shown = now;
+      const percent = Math.floor(((before + octets) / this.#total) * 100);
+      process.stderr.write(`\r\x1b[K${percent} % of ${Math.round(this.#total / 1e6)} MB, ${path}`);
+    };
+  }
+
+  clear(): void {
+    if (this.#shown > 0) process.stderr.write('\r\x1b[K');
+    this.#shown = 0;
+  }
+}
+
+/** 0 where it cannot be told, as for standard input; reading it will say why. */
+function sizeOf(path: string): number {
+  return path === '-' ? 0 : (statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+}
+
+const OUTPUT_PIECE = 65_536;
+const LARGE_INPUT = 50_000_000;
+const PROGRESS_MILLIS = 200;

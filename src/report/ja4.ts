@@ -1,0 +1,114 @@
+/**
+ * JA4, the fingerprint of a TLS client over TCP (FoxIO, technical_details/JA4.md), of the body of a ClientHello:
+ * `t13d1516h2_8daaf6152771_e5627efa2ab1`. Computed for records that are written only. GREASE (RFC 8701) is left out
+ * everywhere.
+ *
+ *   a: t, version, d with a server name and i without, number of suites, of extensions, ends of the first ALPN value
+ *   b: 12 digits of SHA-256 over the sorted suites
+ *   c: 12 digits of SHA-256 over the sorted extensions, without server name and ALPN, and the signature algorithms as sent
+ */
+import { hash } from 'node:crypto';
+
+import { ByteReader } from '../bytes/reader.ts';
+
+/** Null when the body is not a ClientHello. */
+export function ja4(clientHello: Uint8Array): string | null {
+  const hello = readHello(clientHello);
+  if (hello === null) return null;
+  const { cipherSuites, extensions, signatureAlgorithms } = hello;
+  const name = extensions.includes(EXTENSION.serverName) ? 'd' : 'i';
+  const version = VERSIONS.get(hello.version) ?? '00';
+  const a = `t${version}${name}${count(cipherSuites)}${count(extensions)}${alpnEnds(hello.alpn)}`;
+  const kept = extensions.filter((type) => type !== EXTENSION.serverName && type !== EXTENSION.alpn);
+  const algorithms = signatureAlgorithms.length === 0 ? '' : `_${list(signatureAlgorithms)}`;
+  const b = digest(list(sorted(cipherSuites)));
+  const c = digest(kept.length === 0 ? '' : `${list(sorted(kept))}${algorithms}`);
+  return `${a}_${b}_${c}`;
+}
+
+interface Hello {
+  version: number;
+  readonly cipherSuites: number[];
+  readonly extensions: number[];
+  readonly signatureAlgorithms: number[];
+  /** The first value that the client offers; empty when there is none. */
+  alpn: Uint8Array;
+}
+
+/** RFC 8446 §4.1.2, which earlier versions agree with. */
+function readHello(body: Uint8Array): Hello | null {
+  const reader = new ByteReader(body);
+  const version = reader.u16();
+  reader.skip(32);
+  reader.vector8();
+  const hello: Hello = {
+    version,
+    cipherSuites: numbers(reader.vector16()),
+    extensions: [],
+    signatureAlgorithms: [],
+    alpn: new Uint8Array(0),
+  };
+  reader.vector8();
+  // Hellos without extensions end here.
+  const extensions = reader.more() ? reader.vector16() : new ByteReader(new Uint8Array(0));
+  while (extensions.more()) {
+    const type = extensions.u16();
+    const data = extensions.vector16();
+    if (isGrease(type)) continue;
+    hello.extensions.push(type);
+    if (type === EXTENSION.signatureAlgorithms) hello.signatureAlgorithms.push(...numbers(data.vector16()));
+    else if (type === EXTENSION.alpn) hello.alpn = data.vector16().vector8().rest();
+    else if (type === EXTENSION.supportedVersions) hello.version = Math.max(0, ...numbers(data.vector8()));
+  }
+  return reader.ok && extensions.ok ? hello : null;
+}
+
+function numbers(reader: ByteReader): number[] {
+  const read: number[] = [];
+  while (reader.remaining >= 2) {
+    const value = reader.u16();
+    if (!isGrease(value)) read.push(value);
+  }
+  return read;
+}
+
+/** 0x0a0a, 0x1a1a, … 0xfafa. */
+function isGrease(value: number): boolean {
+  return (value & 0x0f0f) === 0x0a0a && value >>> 8 === (value & 0xff);
+}
+
+function count(values: readonly number[]): string {
+  return String(Math.min(values.length, 99)).padStart(2, '0');
+}
+
+/** The first and last characters, or those of the hexadecimal form where either is not alphanumeric. */
+function alpnEnds(alpn: Uint8Array): string {
+  if (alpn.length === 0) return '00';
+  const text = Buffer.from(alpn).toString('latin1');
+  const ends = `${text[0]!}${text[text.length - 1]!}`;
+  if (/^[0-9A-Za-z]{2}$/.test(ends)) return ends;
+  const hex = Buffer.from(alpn).toString('hex');
+  return `${hex[0]!}${hex[hex.length - 1]!}`;
+}
+
+function list(values: readonly number[]): string {
+  return values.map((value) => value.toString(16).padStart(4, '0')).join(',');
+}
+
+function sorted(values: readonly number[]): number[] {
+  return values.toSorted((a, b) => a - b);
+}
+
+function digest(text: string): string {
+  return text === '' ? '000000000000' : hash('sha256', text, 'hex').slice(0, 12);
+}
+
+const EXTENSION = { serverName: 0, signatureAlgorithms: 13, alpn: 16, supportedVersions: 43 } as const;
+const VERSIONS: ReadonlyMap<number, string> = new Map([
+  [0x0304, '13'],
+  [0x0303, '12'],
+  [0x0302, '11'],
+  [0x0301, '10'],
+  [0x0300, 's3'],
+  [0x0002, 's2'],
+]);

@@ -1,0 +1,76 @@
+/**
+ * Captures through the engine that packets go through: one source and one engine a capture, on the capture's clock, so
+ * that the same file always gives the same records. Everything before a capture's damage counts; the damage is told.
+ */
+import { Engine } from '../engine/engine.ts';
+import type { FlowEvent } from '../engine/events.ts';
+import type { PacketSink } from '../engine/ports.ts';
+import type { PacketBatch } from '../packet/batch.ts';
+import { LIMIT_DEFAULTS } from '../pins/limits.ts';
+import type { Policy } from '../pins/policy.ts';
+import { CaptureSource } from '../source/capture-source.ts';
+import { examineChain } from '../x509/examine.ts';
+import { verifyServerKeyExchange } from '../x509/proof.ts';
+
+export interface CaptureOptions {
+  /** A file, or '-' for standard input. */
+  readonly path: string;
+  readonly policy: Policy;
+  /** Have TCP checksums verified. */
+  readonly checksums: boolean;
+  readonly onEvent: (event: FlowEvent) => void;
+  /** Octets of the file that were read so far. */
+  readonly onProgress?: ((octets: number) => void) | undefined;
+}
+
+/** Inspects one capture. Rejects where it cannot be read further, after the events of everything before. */
+export async function inspectCapture(options: CaptureOptions): Promise<void> {
+  const source = new CaptureSource(options);
+  const engine = new Engine({
+    policy: offlinePolicy(options.policy),
+    verdicts: source,
+    events: { emit: options.onEvent },
+    clock: source.clock,
+    examiner: { examine: (request, done) => done(examineChain(request)) },
+    proves: verifyServerKeyExchange,
+    live: false,
+  });
+  try {
+    await source.start(new Ticking(engine, () => source.clock.now()));
+  } finally {
+    engine.finish();
+  }
+}
+
+/** Has the engine see to what is due each second of the capture. */
+class Ticking implements PacketSink {
+  readonly #engine: Engine;
+  readonly #now: () => number;
+  #next = 0;
+
+  constructor(engine: Engine, now: () => number) {
+    this.#engine = engine;
+    this.#now = now;
+  }
+
+  onBatch(batch: PacketBatch): void {
+    this.#engine.onBatch(batch);
+    const now = this.#now();
+    if (now < this.#next) return;
+    this.#engine.tick();
+    this.#next = now + 1_000_000;
+  }
+}
+
+/** Nobody waits for a capture's packets, so larger handshakes may be looked at whole. */
+function offlinePolicy(policy: Policy): Policy {
+  const { handshakeBytes, bytesPerDirection } = policy.limits;
+  const limits = {
+    ...policy.limits,
+    handshakeBytes: Math.max(handshakeBytes, OFFLINE_HANDSHAKE_BYTES),
+    bytesPerDirection: Math.max(bytesPerDirection, 2 * OFFLINE_HANDSHAKE_BYTES),
+  };
+  return { ...policy, limits };
+}
+
+const OFFLINE_HANDSHAKE_BYTES = 2 * LIMIT_DEFAULTS.handshakeBytes;
