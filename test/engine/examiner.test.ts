@@ -15,7 +15,14 @@ const INTER = fixturePath('inter');
 /** The bank's issuer is pinned: whether it stands on the path from the leaf is for the examiner. */
 const onIssuer = bank({ pins: [pin('spki-sha256', presentCertificate(certificate('inter')).spkiSha256!)] });
 const flight = tls.serverFlight(GENUINE, INTER);
-const YES: ChainFacts = { onPath: [0, 1], anchorsOnPath: [], namesMatched: [HOST], leafValidAt: true, trusted: false };
+const YES: ChainFacts = {
+  onPath: [0, 1],
+  anchorsOnPath: [],
+  nameMatches: true,
+  leafValidAt: true,
+  trusted: false,
+  exhausted: false,
+};
 const NO: ChainFacts = { ...YES, onPath: [0] };
 
 let asked: { request: ExamineRequest; answer: (facts: ChainFacts) => void }[] = [];
@@ -109,7 +116,7 @@ describe('an answer', () => {
   });
 
   it.each([
-    ['name-mismatch', { ...YES, namesMatched: [] }],
+    ['name-mismatch', { ...YES, nameMatches: false }],
     ['certificate-expired', { ...YES, leafValidAt: false }],
   ])('denies by %s: a pin above the leaf vouches for many', (reason, facts) => {
     const wire = awaiting();
