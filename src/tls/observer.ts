@@ -15,7 +15,7 @@ import { type KeyExchange, keyExchangeOf } from './cipher-suites.ts';
 import { type ClientHello, parseClientHello } from './client-hello.ts';
 import { HANDSHAKE, VERSION } from './constants.ts';
 import { Flight, type FlightConsumer, type FlightLimits } from './flight.ts';
-import { parseServerHello, type ServerHello } from './server-hello.ts';
+import { isUnsolicited, parseServerHello, type ServerHello } from './server-hello.ts';
 import { parseServerKeyExchange, type ServerKeyExchange } from './server-key-exchange.ts';
 import { beginsSsl2, parseSsl2ClientHello, parseSsl2ServerHello, SSL2, Ssl2RecordReader } from './ssl2.ts';
 
@@ -231,6 +231,8 @@ export class Observer {
       if (hello.isHelloRetryRequest && this.#serverHello?.isHelloRetryRequest) {
         return misbehaved('tls.hello-retry-request.repeated', 0);
       }
+      const client = this.#clientFirst ? this.#clientHello : undefined;
+      if (client !== undefined && isUnsolicited(hello, client)) return misbehaved('tls.server-hello.unsolicited', 0);
       this.#serverHello = hello;
       this.#keyExchange = keyExchangeOf(hello.cipherSuite);
       this.#listener.onServerHello(hello, this.#keyExchange);
