@@ -325,6 +325,10 @@ export class Observer {
     }
     // Between a HelloRetryRequest and its answer (RFC 8446 appendix D.4).
     if (this.#serverState === 'awaitServerHello') return undefined;
+    // Ahead of ServerHelloDone it would hide what is still due (RFC 5246 §7.3).
+    if (this.#serverState === 'awaitServerKeyExchange' || this.#serverState === 'awaitServerHelloDone') {
+      return misbehaved('tls.change-cipher-spec.early', 0);
+    }
     const isAbbreviated = !this.#sawCertificate && this.#clientState !== 'protected';
     this.#serverState = 'protected';
     this.#server.protect();
