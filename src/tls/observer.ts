@@ -283,6 +283,10 @@ export class Observer {
       this.#serverState = 'awaitServerHelloDone';
       return this.#awaitServerHelloDone(type);
     }
+    // RFC 5246 §7.4.3: not legal there; clients that take it have keys that nobody proved (CVE-2015-0204).
+    if (this.#keyExchange === 'static' && this.#clientFirst) {
+      return misbehaved('tls.server-key-exchange.unexpected', 0);
+    }
     this.#sawServerKeyExchange = true;
     this.#serverState = 'awaitServerHelloDone';
     const signed = this.#keyExchange === 'ecdhe' || this.#keyExchange === 'dhe' || this.#keyExchange === 'rsa-export';
