@@ -111,6 +111,8 @@ function leafFields(leaf: CertificateEntry): Fields {
 /** As EVE names versions; drafts of 1.3 carry their number (0x7fNN); null when it is not known. */
 export function tlsVersionName(version: number): string | null {
   if (version === 0) return null;
+  // Drafts have versions of their own, and Facebook's before the final one too.
+  if (version >>> 8 === 0xfb) return `TLS 1.3 fb${version & 0xff}`;
   if (version >>> 8 === 0x7f) return `TLS 1.3 draft-${version & 0xff}`;
   return VERSIONS.get(version) ?? hex16(version);
 }

@@ -105,7 +105,8 @@ export class Observer {
         then(parseSsl2ClientHello(record), (hello) => this.#acceptClientHello(hello)),
       );
     }
-    if (this.#reported.client) return;
+    // SSLv2 goes on in records of its own, encrypted.
+    if (this.#reported.client || this.#ssl2Server !== undefined) return;
     this.#client.feed(bytes, at, end);
     this.#fail('client', this.#client.fault);
   }
