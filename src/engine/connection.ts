@@ -75,6 +75,8 @@ export class Connection {
   #delivered = 0;
   /** Whether a record began where the delivered octets end, when something followed them. */
   #boundaryAtDelivered = false;
+  /** The first octet that was let go behind the gap that follows those: the client has it, and waits for the gap. */
+  #deliveredAhead = Infinity;
   /** Client octets below this offset have been let go to the server without a gap. */
   #forwarded = 0;
   /** The first flight waits as a whole, so that an alert can take its place. */
@@ -317,8 +319,14 @@ export class Connection {
       if (!isRepeated) return this.#hold(p, offset, end);
       this.#stopHoldingAhead(p.time);
     }
-    this.#delivered = this.#server!.next;
+    this.#markDelivered();
     this.#host.accept(p.packetId);
+  }
+
+  /** Everything that the server sent so far is on its way to the client. */
+  #markDelivered(): void {
+    this.#delivered = this.#server!.next;
+    this.#deliveredAhead = this.#server!.firstStored ?? Infinity;
   }
 
   /** Past the limits of the first flight everything but what completes the decision goes; beyond the others it is dropped. */
@@ -343,7 +351,7 @@ export class Connection {
   #release(now: number): void {
     const packets = this.held.takeAll(now);
     if (packets.length === 0) return;
-    this.#delivered = this.#server!.next;
+    this.#markDelivered();
     for (const packet of packets) this.#host.accept(packet.packetId);
     this.#host.onReleased(packets.length);
   }
@@ -372,9 +380,12 @@ export class Connection {
     }
     const atBoundary =
       this.#server.next === this.#delivered ? this.#inspection.serverAtBoundary : this.#boundaryAtDelivered;
-    const canRead = ruling.action === 'tls-alert' && atBoundary && this.#inspection.begun;
+    const alert = alertFor(ruling.reason, this.#inspection.recordVersion);
+    const room = this.#deliveredAhead - this.#delivered;
+    const canRead = ruling.action === 'tls-alert' && atBoundary && this.#inspection.begun && alert.length < room;
     this.#denial = new Denial({
-      alert: canRead ? alertFor(ruling.reason, this.#inspection.recordVersion) : null,
+      alert: canRead ? alert : null,
+      room,
       clientNext: this.#server.seqOf(this.#delivered),
       serverNext: this.#client!.seqOf(this.#forwarded),
     });

@@ -21,8 +21,10 @@ export interface Vehicle {
 }
 
 export interface DenialPlan {
-  /** The alert record, or null for a reset. */
+  /** The alert record, shorter than `room`, or null for a reset. */
   readonly alert: Uint8Array | null;
+  /** Octets up to those that the client has behind a gap already: what fills the gap would hand them to its reader. */
+  readonly room: number;
   /** What the client expects next: RCV.NXT of its side. */
   readonly clientNext: number;
   /** What the server expects next. */
@@ -50,8 +52,9 @@ export class Denial {
   }
 
   onPacketToClient(vehicle: Vehicle): DenialStep {
-    const { alert, clientNext } = this.#plan;
+    const { alert, clientNext, room } = this.#plan;
     if (alert !== null) {
+      if (vehicle.isGso && vehicle.dataLength >= room) return DROP;
       this.#told++;
       const payload = vehicle.isGso ? repeat(alert, vehicle.dataLength) : alert;
       return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.psh | TCP_FLAG.ack, payload);

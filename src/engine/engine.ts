@@ -146,6 +146,8 @@ export class Engine implements PacketSink {
       this.#forget(connection, p.time);
       return this.#onNewSyn(p);
     }
+    // Only the way that led to the client so far leads to it: its address anybody can write.
+    if (!connection.opening.comesFrom(p.inIfindex)) return this.#refuse('tcp.syn.interface', p.packetId);
     let target = connection;
     if (connection.isOpen) {
       // Resent, or late: it is this connection's own.

@@ -203,6 +203,12 @@ describe('losses are counted', () => {
     };
     await expect.poll(settled, { timeout: 10_000 }).toBe(200);
     expect((await driver.stats()).userDropped).toBeGreaterThan(0);
+    // And the queue goes on.
+    for (let round = 1; round <= 3; round++) {
+      const before = driver.packets.length;
+      sendDatagrams(1);
+      await expect.poll(() => driver.packets.length).toBe(before + 1);
+    }
     expect(driver.errors[0]).toMatch(/^netlink receive: queue 7: ENOBUFS \(the receive buffer ran over/);
   });
 

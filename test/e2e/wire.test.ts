@@ -77,6 +77,13 @@ describe('the laboratory’s own handshake', () => {
     expect(connmarks(lab, 'gateway')).toEqual([MARK.accept]);
   });
 
+  it('reaches a client whole, forged as it is, where no pinset is for it', async () => {
+    await start({}, { pinsets: [pinset({ match: { hosts: ['other.example'] }, pins: [bank.pin] })] });
+    const client = await greet();
+    server.sendStream(forgedFlight());
+    expect((await client.outcome()).received).toEqual(forgedFlight());
+  });
+
   it.each([4, 6] as const)('is stopped with an alert when it is forged, over IPv%d', async (version) => {
     await start();
     const client = await greet({ version });
@@ -152,7 +159,8 @@ describe('one octet value per sequence number', () => {
     await start();
     const client = await greet();
     const [genuine, forged] = [genuineFlight(), forgedFlight()];
-    server.send({ at: 0, data: genuine.subarray(0, 400), flags: 'PA' });
+    // Not acknowledged: the router ends it.
+    server.send({ at: 0, data: genuine.subarray(0, 400), flags: 'PA', ttl: 2 });
     server.send({ at: 200, data: forged.subarray(200, 600), flags: 'PA', delay: 50 });
     server.sendStream(forged, 300);
     const outcome = await client.outcome();
@@ -272,8 +280,6 @@ describe('segments that a client may take or not', () => {
     ['SYN and FIN together', { flags: 'SFPA' }],
     ['URG', { flags: 'PAU', urgent: 300 }],
     ['an MD5 option', { flags: 'PA', options: `1312${'00'.repeat(16)}0101` }],
-    ['an old timestamp', { flags: 'PA', options: '0101080a0000000100000001' }],
-    ['reserved bits', { flags: 'PA', reserved: 0xf }],
     ['an acknowledgement of what was never sent', { flags: 'PA', ack: -100_000 }],
     ['a sequence number far outside of the window', { flags: 'PA', at: 10_000_000 }],
   ])('a genuine flight with %s does not vouch for a forged one', async (_, odd) => {
@@ -286,6 +292,32 @@ describe('segments that a client may take or not', () => {
     server.sendStream(forgedFlight(), 600);
     expectNothingForged(await client.outcome());
     expect(connmarks(lab, 'gateway')).not.toContain(MARK.accept);
+  });
+
+  it('nor does one whose timestamp is older than the last, where both sides use them', async () => {
+    const timestamp = (value: number): string => `0101080a${value.toString(16).padStart(8, '0')}00000000`;
+    await start({ synOptions: timestamp(1_000_000) });
+    const client = await greet();
+    server.send({ at: 0, data: genuineFlight(), flags: 'PA', options: timestamp(999_000) });
+    await pause(100);
+    for (const value of [1_000_001, 1_000_002]) {
+      server.send({ at: 0, data: forgedFlight(), flags: 'PA', options: timestamp(value), delay: 100 });
+    }
+    expectNothingForged(await client.outcome());
+    expect(connmarks(lab, 'gateway')).not.toContain(MARK.accept);
+  });
+
+  it.each([
+    ['reserved bits', { flags: 'PA', reserved: 0xf }],
+    ['a timestamp that nobody asked for', { flags: 'PA', options: '0101080a0000000100000001' }],
+    ['an option that nobody knows', { flags: 'PA', options: 'fd0612345678' }],
+    ['congestion flags and no PSH', { flags: 'AEC' }],
+  ])('%s: clients take it, and so it is read', async (_, odd) => {
+    await start();
+    const client = await greet();
+    server.send({ at: 0, data: genuineFlight(), ...odd });
+    expect((await client.outcome()).received).toEqual(genuineFlight());
+    expect((await engine.next(0)).verdict).toMatchObject({ action: 'accept', reason: 'pin-match' });
   });
 });
 

@@ -88,6 +88,11 @@ export class Wire {
     if (received !== accepted + dropped) throw new Error(`${received} packets, ${accepted + dropped} verdicts`);
   }
 
+  /** Packets so far; their ids count from 1. */
+  get packets(): number {
+    return this.#nextId - 1;
+  }
+
   /** Packets that wait for a verdict now. */
   get held(): number {
     return [...this.answers.values()].filter(({ verdict }) => verdict === 'held').length;

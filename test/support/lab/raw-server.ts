@@ -13,6 +13,8 @@ export interface RawServerOptions {
   /** Acknowledge what comes. */
   readonly acknowledge?: boolean;
   readonly mss?: number;
+  /** Hex of further options of the SYN/ACK. */
+  readonly synOptions?: string;
 }
 
 export interface Segment {

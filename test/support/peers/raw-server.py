@@ -3,7 +3,7 @@
 It completes handshakes and acknowledges what it gets; everything else it sends is one segment a command, exactly as told.
 The kernel of its namespace must not see the port: drop it in raw PREROUTING, where packet sockets still hear it.
 
-Argument: JSON {"port": 443, "iss": 1000, "mss": 1460, "handshake": true, "acknowledge": true}
+Argument: JSON {"port": 443, "iss": 1000, "mss": 1460, "handshake": true, "acknowledge": true, "synOptions": ""}
 Commands, one JSON object a line on standard input:
   {"at": 0, "data": "16…", "flags": "PA", "ttl": 64, "ack": 0, "window": 65535, "options": "", "urgent": 0,
    "corrupt": false, "id": null, "client": [address, port], "delay": 0, "reserved": 0, "iss": null}
@@ -129,7 +129,8 @@ def receive():
                 ack=(ack - connection.iss - 1) & 0xFFFFFFFF if flags & 16 else None, window=window, data=data.hex())
             if fresh:
                 if options.get("handshake", True):
-                    connection.send(at=-1, flags="SA", options="0204%04x" % options.get("mss", 1460))
+                    syn_options = "0204%04x" % options.get("mss", 1460) + options.get("synOptions", "")
+                    connection.send(at=-1, flags="SA", options=syn_options)
                 continue
             if flags & 4:
                 continue
