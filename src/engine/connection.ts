@@ -56,6 +56,8 @@ export class Connection {
   lastSeen: number;
   /** When the client began to speak TLS. */
   begunAt = Infinity;
+  /** When the decision of a watched connection fell; 0 while there is none. */
+  decidedAt = 0;
   phase: Phase = 'opening';
   /** A newer SYN of the same endpoints, which counts only once the server answers it. */
   successor: Connection | undefined;
@@ -431,6 +433,7 @@ export class Connection {
     const { bytesPerDirection } = this.#host.limits;
     if (stream.next - stream.acked > bytesPerDirection) stream.acknowledge(stream.seqOf(stream.next));
     if (stream.next > bytesPerDirection) this.judge.settleBy('parseError', 'limit', 'tcp.bytes');
+    if (this.decidedAt === 0 && this.judge.ruling !== undefined) this.decidedAt = p.time;
   }
 
   #onServerConflict(p: PacketContext): void {

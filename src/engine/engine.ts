@@ -276,12 +276,12 @@ export class Engine implements PacketSink {
   }
 
   #newInspection(subject: FlowSubject, connection: () => Connection): [Judge, Inspection] {
-    const { clock, verdicts, live } = this.#options;
+    const { verdicts, live } = this.#options;
     const settled = (): void => {
-      connection().onSettled(clock.now());
+      connection().onSettled(this.#now());
       verdicts.flush();
     };
-    const judge = this.#newJudge(subject, () => clock.now(), settled);
+    const judge = this.#newJudge(subject, () => this.#now(), settled);
     return [judge, new Inspection(judge, { limits: this.#limits, clientFirst: live })];
   }
 
@@ -313,6 +313,11 @@ export class Engine implements PacketSink {
     const sender = { address: source, port: p.tcp.srcPort };
     const receiver = { address: destination, port: p.tcp.dstPort };
     return fromClient ? { client: sender, server: receiver } : { client: receiver, server: sender };
+  }
+
+  /** Of a capture the packet at hand says when it is: a batch may span years. */
+  #now(): number {
+    return this.#options.live ? this.#options.clock.now() : this.#packet.time;
   }
 
   /** Moves the connection between the clocks. */
@@ -373,7 +378,7 @@ export class Engine implements PacketSink {
     this.#table.delete(connection.key);
     this.#held -= connection.held.count;
     connection.abandon(now);
-    if (!isDecided) this.#report(connection, now);
+    if (!isDecided) this.#report(connection, this.#options.live ? now : connection.decidedAt || connection.lastSeen);
   }
 
   #report(connection: Connection, now: number): void {
