@@ -21,6 +21,8 @@ import { beginsSsl2, parseSsl2ClientHello, parseSsl2ServerHello, SSL2, Ssl2Recor
 
 /** Every call happens inside `feedClient` or `feedServer`; views are valid only during the call. */
 export interface HandshakeListener {
+  /** Every handshake message in clear, ahead of what is said of its contents; `length` without its header. */
+  onMessage?(from: Side, type: number, length: number): void;
   /** The second one answers a HelloRetryRequest. */
   onClientHello(hello: ClientHello): void;
   onServerHello(hello: ServerHello, keyExchange: KeyExchange): void;
@@ -167,6 +169,7 @@ export class Observer {
   }
 
   #onClientMessage(type: number, body: Uint8Array): Fault | undefined {
+    this.#listener.onMessage?.('client', type, body.length);
     if (type === HANDSHAKE.clientHello) {
       return then(parseClientHello(body), (hello) => this.#acceptClientHello(hello));
     }
@@ -201,6 +204,7 @@ export class Observer {
   }
 
   #onServerMessage(type: number, body: Uint8Array): Fault | undefined {
+    this.#listener.onMessage?.('server', type, body.length);
     // RFC 5246 §7.4.1.1: a client in the midst of a handshake ignores HelloRequest.
     if (type === HANDSHAKE.helloRequest) {
       return body.length === 0 ? this.#countWarning() : malformed('tls.hello-request.syntax', 0);
