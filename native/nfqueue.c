@@ -159,7 +159,6 @@ static int configure(struct nfqueue *queue, const char **operation)
 static int open_socket(struct nfqueue *queue, const char **operation)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK };
-	socklen_t length = sizeof address;
 	int one = 1;
 
 	*operation = "open";
@@ -168,9 +167,6 @@ static int open_socket(struct nfqueue *queue, const char **operation)
 		return errno;
 	if (bind(queue->fd, (struct sockaddr *)&address, sizeof address) < 0)
 		return errno;
-	if (getsockname(queue->fd, (struct sockaddr *)&address, &length) < 0)
-		return errno;
-	queue->port_id = address.nl_pid;
 
 	/* Answers then name the failure without sending the whole request back. */
 	setsockopt(queue->fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);

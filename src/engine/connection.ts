@@ -84,6 +84,7 @@ export class Connection {
   #mayHoldAhead = true;
   #lastServerOctet = 0;
   #decisionPoint = Infinity;
+  #isAbandoned = false;
 
   constructor(
     host: ConnectionHost,
@@ -175,7 +176,7 @@ export class Connection {
 
   /** An answer from outside has come for the judge. */
   onSettled(now: number): void {
-    if (this.phase !== 'inspecting') return;
+    if (this.phase !== 'inspecting' || this.#isAbandoned) return;
     if (this.judge.ruling !== undefined) this.#applyRuling(now);
     else if (!this.judge.waiting && !this.#holdsAhead) this.#release(now);
   }
@@ -205,8 +206,9 @@ export class Connection {
     this.#applyRuling(now);
   }
 
-  /** Answers everything that waits, and forgets the streams. */
+  /** Answers everything that waits, and forgets the streams. What is settled later has no connection any more. */
   abandon(now: number): void {
+    this.#isAbandoned = true;
     for (const packet of this.held.takeAll(now)) this.#drop(packet);
     this.#client?.release();
     this.#server?.release();
@@ -319,7 +321,8 @@ export class Connection {
       if (!isRepeated) return this.#hold(p, offset, end);
       this.#stopHoldingAhead(p.time);
     }
-    this.#markDelivered();
+    // While packets wait, one that brings nothing new says nothing of them.
+    if (!this.judge.waiting) this.#markDelivered();
     this.#host.accept(p.packetId);
   }
 

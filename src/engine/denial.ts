@@ -57,7 +57,8 @@ export class Denial {
       if (vehicle.isGso && vehicle.dataLength >= room) return DROP;
       this.#told++;
       const payload = vehicle.isGso ? repeat(alert, vehicle.dataLength) : alert;
-      return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.psh | TCP_FLAG.ack, payload);
+      // With FIN: nothing comes after a fatal alert, and clients that wait for the end of the stream need not.
+      return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.fin | TCP_FLAG.psh | TCP_FLAG.ack, payload);
     }
     if (vehicle.isGso) return DROP;
     this.#told++;

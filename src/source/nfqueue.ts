@@ -76,6 +76,7 @@ export class NfqueueSource implements PacketSource {
     this.#sink = sink;
     this.#queue = this.#open(sink);
     this.#route = this.#queue.conntrack ? 'verdict' : 'packet-mark';
+    this.#checkReceiveBuffer(sink, this.#queue.receiveBuffer);
     if (this.#options.route === 'verdict' && !this.#queue.conntrack) {
       this.#queue.close();
       throw new NetlinkError('ask for conntrack', this.#subject(), {
@@ -159,6 +160,16 @@ export class NfqueueSource implements PacketSource {
       if (errno === undefined || operation === undefined) throw cause;
       throw new NetlinkError(operation, this.#subject(), { errno, ...this.#cure(errno), cause });
     }
+  }
+
+  /** Without CAP_NET_ADMIN over the whole machine, as in a user namespace, the kernel grants what its limit allows. */
+  #checkReceiveBuffer(sink: PacketSink, granted: number): void {
+    const asked = this.#options.receiveBuffer;
+    if (granted >= asked) return;
+    const cure = 'raise net.core.rmem_max, or bursts will be lost';
+    sink.onSourceError?.(
+      new Error(`${this.#subject()}: receive buffer of ${granted} octets instead of ${asked} (${cure})`),
+    );
   }
 
   #deliver(sink: PacketSink, count: number): void {

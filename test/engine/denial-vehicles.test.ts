@@ -35,7 +35,7 @@ describe('tls-alert', () => {
     const wire = after('tls-alert');
     const expected = wire.serverSeq;
     const answer = wire.fromServer(forgedFlight);
-    expect(replacement(answer)).toMatchObject({ fits: true, seq: expected, flags: psh | ack });
+    expect(replacement(answer)).toMatchObject({ fits: true, seq: expected, flags: fin | psh | ack });
     expect(replacement(answer).data.equals(ALERT)).toBe(true);
   });
 

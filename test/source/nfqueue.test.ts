@@ -246,6 +246,14 @@ describe('errors name the operation, the queue, the errno and the cure', () => {
     );
   });
 
+  test('a receive buffer smaller than was asked for is said, and the queue runs', async () => {
+    kernel.receiveBuffer = 425_984;
+    await start();
+    expect(errors).toEqual([
+      'queue 9: receive buffer of 425984 octets instead of 16777216 (raise net.core.rmem_max, or bursts will be lost)',
+    ]);
+  });
+
   test('what goes wrong later reaches the sink', async () => {
     await start();
     kernel.options.onError(constants.errno.ENOBUFS);
