@@ -320,7 +320,7 @@ export class Observer {
 
   #onServerChangeCipherSpec(): Fault | undefined {
     if (this.#serverHello === undefined) {
-      if (this.#clientFirst) return misbehaved('tls.change-cipher-spec.early', 0);
+      if (this.#clientFirst || this.#clientHello !== undefined) return misbehaved('tls.change-cipher-spec.early', 0);
       this.#serverState = 'protected';
       this.#server.protect();
       return undefined;
