@@ -154,8 +154,9 @@ export class Observer {
       onMessage: (type, body) => this.#onClientMessage(type, body),
       onAlert: (level, description) => this.#onAlert('client', level, description),
       onChangeCipherSpec: () => {
-        // In TLS 1.3 it is a dummy, which may come before the second ClientHello (RFC 8446 appendix D.4).
-        if (this.#serverHello?.isTls13 === false) {
+        // In TLS 1.3 it is a dummy, which may come before the second ClientHello (RFC 8446 appendix D.4). Of a capture
+        // without the server's direction nobody can tell, and a second hello would show nothing new.
+        if (this.#serverHello?.isTls13 === false || (this.#serverHello === undefined && !this.#clientFirst)) {
           this.#clientState = 'protected';
           this.#client.protect();
         }
@@ -323,7 +324,10 @@ export class Observer {
 
   #onServerChangeCipherSpec(): Fault | undefined {
     if (this.#serverHello === undefined) {
-      return this.#clientFirst ? misbehaved('tls.change-cipher-spec.early', 0) : undefined;
+      if (this.#clientFirst || this.#clientHello !== undefined) return misbehaved('tls.change-cipher-spec.early', 0);
+      this.#serverState = 'protected';
+      this.#server.protect();
+      return undefined;
     }
     // Between a HelloRetryRequest and its answer (RFC 8446 appendix D.4).
     if (this.#serverState === 'awaitServerHello') return undefined;
