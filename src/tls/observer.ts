@@ -15,7 +15,7 @@ import { type KeyExchange, keyExchangeOf } from './cipher-suites.ts';
 import { type ClientHello, parseClientHello } from './client-hello.ts';
 import { HANDSHAKE, VERSION } from './constants.ts';
 import { Flight, type FlightConsumer, type FlightLimits } from './flight.ts';
-import { parseServerHello, type ServerHello } from './server-hello.ts';
+import { isUnsolicited, parseServerHello, type ServerHello } from './server-hello.ts';
 import { parseServerKeyExchange, type ServerKeyExchange } from './server-key-exchange.ts';
 import { beginsSsl2, parseSsl2ClientHello, parseSsl2ServerHello, SSL2, Ssl2RecordReader } from './ssl2.ts';
 
@@ -236,6 +236,8 @@ export class Observer {
       if (hello.isHelloRetryRequest && this.#serverHello?.isHelloRetryRequest) {
         return misbehaved('tls.hello-retry-request.repeated', 0);
       }
+      const client = this.#clientFirst ? this.#clientHello : undefined;
+      if (client !== undefined && isUnsolicited(hello, client)) return misbehaved('tls.server-hello.unsolicited', 0);
       this.#serverHello = hello;
       this.#keyExchange = keyExchangeOf(hello.cipherSuite);
       this.#listener.onServerHello(hello, this.#keyExchange);
@@ -286,6 +288,10 @@ export class Observer {
       this.#serverState = 'awaitServerHelloDone';
       return this.#awaitServerHelloDone(type);
     }
+    // RFC 5246 §7.4.3: not legal there; clients that take it have keys that nobody proved (CVE-2015-0204).
+    if (this.#keyExchange === 'static' && this.#clientFirst) {
+      return misbehaved('tls.server-key-exchange.unexpected', 0);
+    }
     this.#sawServerKeyExchange = true;
     this.#serverState = 'awaitServerHelloDone';
     const signed = this.#keyExchange === 'ecdhe' || this.#keyExchange === 'dhe' || this.#keyExchange === 'rsa-export';
@@ -331,6 +337,10 @@ export class Observer {
     }
     // Between a HelloRetryRequest and its answer (RFC 8446 appendix D.4).
     if (this.#serverState === 'awaitServerHello') return undefined;
+    // Ahead of ServerHelloDone it would hide what is still due (RFC 5246 §7.3).
+    if (this.#serverState === 'awaitServerKeyExchange' || this.#serverState === 'awaitServerHelloDone') {
+      return misbehaved('tls.change-cipher-spec.early', 0);
+    }
     const isAbbreviated = !this.#sawCertificate && this.#clientState !== 'protected';
     this.#serverState = 'protected';
     this.#server.protect();
