@@ -6,9 +6,17 @@ const reports = process.env['TLSPIN_TEST_REPORTS'];
 /** Unit tests by layer; what needs root, namespaces or minutes has projects of its own. */
 export default defineConfig({
   test: {
-    reporters: reports === undefined ? ['default'] : ['default', ['json', { outputFile: `${reports}/${Date.now()}.json` }]],
+    reporters:
+      reports === undefined ? ['default'] : ['default', ['json', { outputFile: `${reports}/${Date.now()}.json` }]],
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', 'test/fuzz/**', 'test/bench/**'] } },
+      {
+        test: {
+          name: 'unit',
+          testTimeout: 60_000,
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**', 'test/fuzz/**', 'test/bench/**'],
+        },
+      },
       {
         test: {
           name: 'e2e',
