@@ -36,6 +36,8 @@ export interface EngineOptions {
   readonly proves: ProofVerifier;
   /** False for captures: nothing is held or denied, connections are picked up in their middle, records come at the end. */
   readonly live: boolean;
+  /** Says each handshake message; off unless somebody watches, since it costs an event a message. */
+  readonly watch?: boolean;
 }
 
 export class Engine implements PacketSink {
@@ -301,6 +303,9 @@ export class Engine implements PacketSink {
       count: (limit) => {
         this.counters.limits[limit]++;
       },
+      watch: this.#options.watch
+        ? (message) => events.emit({ kind: 'handshake', time: now(), ...subject, ...message })
+        : undefined,
       anomaly: (code, detail) => events.emit({ kind: 'anomaly', time: now(), flowId: 0, ...subject, code, detail }),
     };
     return new Judge(context);

@@ -10,13 +10,13 @@ import type { Checks, CompiledPinset, CompiledVerdict, Decision, Situations } fr
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
-import { VERSION } from '../tls/constants.ts';
+import { HANDSHAKE, VERSION } from '../tls/constants.ts';
 import type { HandshakeListener, Side } from '../tls/observer.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
 import { type PresentedCertificate, presentCertificate, presentRawPublicKey } from '../x509/presented.ts';
 import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
-import type { Evidence, Mode, Reason } from './events.ts';
+import type { Evidence, HandshakeEvent, Mode, Reason } from './events.ts';
 import { FlowFacts } from './facts.ts';
 import { limitOf } from './limits.ts';
 import type { ChainExaminer, ChainFacts, ProofVerifier } from './ports.ts';
@@ -34,6 +34,8 @@ export interface JudgeContext {
   /** Called when an answer from outside arrives: a ruling may be there, or the wait may be over. */
   settled(): void;
   anomaly(code: string, detail: string): void;
+  /** Undefined unless somebody watches. */
+  readonly watch: ((message: WatchedMessage) => void) | undefined;
   count(limit: LimitName): void;
 }
 
@@ -48,6 +50,7 @@ export class Judge implements HandshakeListener {
   #leaf: PresentedCertificate | undefined;
   #judgement: ChainJudgement | undefined;
   #answers: (ChainFacts | undefined)[] = [];
+  #watched: Omit<WatchedMessage, 'sni' | 'leaf'> | undefined;
   #proof: 'awaited' | 'verified' | 'failed' | undefined;
 
   constructor(context: JudgeContext) {
@@ -82,11 +85,18 @@ export class Judge implements HandshakeListener {
   /** After a HelloRetryRequest the server waits for the client, so nothing of its may wait here. */
   awaitsClient = false;
 
+  onMessage(from: Side, messageType: number, length: number): void {
+    this.#watched = { from, messageType, length };
+    // These two are shown with what they contain.
+    if (messageType !== HANDSHAKE.clientHello && messageType !== HANDSHAKE.certificate) this.#show();
+  }
+
   onClientHello(hello: ClientHello): void {
     this.facts.onClientHello(hello);
     this.awaitsClient = false;
     if (this.#hello !== undefined) return;
     this.#hello = hello;
+    this.#show();
     if (!hello.isServerNameValid) return this.#settle('parseError', 'parse-error', 'tls.client-hello.server-name');
     const { snapshot, subject } = this.#context;
     const serverName = effectiveName(hello.serverName);
@@ -121,6 +131,7 @@ export class Judge implements HandshakeListener {
 
   onCertificate(certificates: readonly Uint8Array[]): void {
     this.facts.onCertificate(certificates);
+    this.#show(copyOf(certificates[0]!));
     if (this.#ruling === undefined) this.#judge(certificates.map(presentCertificate));
   }
 
@@ -211,6 +222,13 @@ export class Judge implements HandshakeListener {
       (situations) => (situations.starttls === 'inspect' ? 'hold' : situations.starttls),
       'starttls',
     );
+  }
+
+  #show(leaf: Uint8Array | null = null): void {
+    const { watch } = this.#context;
+    if (watch !== undefined && this.#watched !== undefined) {
+      watch({ ...this.#watched, sni: this.#hello?.serverName ?? null, leaf });
+    }
   }
 
   #judge(chain: readonly PresentedCertificate[]): void {
@@ -372,6 +390,8 @@ export class Judge implements HandshakeListener {
     if (sessionId.length > 0 && this.#binds()) this.#remember(sessionId, DAY_SECONDS);
   }
 }
+
+export type WatchedMessage = Pick<HandshakeEvent, 'from' | 'messageType' | 'length' | 'sni' | 'leaf'>;
 
 /** Situations whose value is one of two. */
 export type SituationKey =
