@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { it } from 'vitest';
 
-import { play, setting, step } from '../support/attack.ts';
+import { patient, play, setting, step } from '../support/attack.ts';
 
 /**
  * Whatever comes in whatever order: the client of a pinned flow never has a whole forged certificate, the accept mark is
@@ -16,4 +16,10 @@ it('nor any that begins with the hello', () => {
   const rest = fc.array(step, { minLength: 10, maxLength: 40, size: 'max' });
   const steps = fc.tuple(hello, rest).map(([first, then]) => [...first, ...then]);
   fc.assert(fc.property(setting, steps, play), { numRuns: 400 });
+}, 60_000);
+
+it('nor one that only takes its time: one flight in any pieces, again and again', () => {
+  const hello = { kind: 'client', what: 'hello' } as const;
+  const steps = patient.map((then) => [hello, ...then]);
+  fc.assert(fc.property(setting, steps, play), { numRuns: 600 });
 }, 60_000);

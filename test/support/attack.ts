@@ -36,6 +36,8 @@ export interface Setting {
   readonly recordSize: number;
   readonly prefers: 'first' | 'last';
   readonly action: 'tls-alert' | 'reset' | 'drop';
+  /** False: the server's SYN/ACK is still to come. */
+  readonly isOpen: boolean;
 }
 
 export type Step =
@@ -48,6 +50,7 @@ export type Step =
       readonly shift: number;
       readonly trick: (typeof TRICKS)[number];
     }
+  | { readonly kind: 'syn-ack'; readonly flight: number; readonly length: number }
   | { readonly kind: 'control'; readonly flags: number; readonly offset: number; readonly data: number }
   | { readonly kind: 'spoof'; readonly what: 'ack' | 'hello' | 'syn' | 'syn-ack' | 'rst' }
   | { readonly kind: 'client'; readonly what: 'ack' | 'hello' | 'finish' | 'syn' }
@@ -78,6 +81,7 @@ export const setting: fc.Arbitrary<Setting> = fc.record({
   recordSize: fc.constantFrom(40, 300, 16_000),
   prefers: fc.constantFrom('first', 'last'),
   action: fc.constantFrom('tls-alert', 'tls-alert', 'reset', 'drop'),
+  isOpen: fc.constantFrom(true, true, true, false),
 });
 
 const place = fc.oneof(
@@ -133,6 +137,32 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'restart' }) },
 );
 
+/** An attacker who contradicts himself in nothing: one flight, in whatever pieces, as often and as late as he likes. */
+export const patient: fc.Arbitrary<Step[]> = fc.nat(3).chain((flight) =>
+  fc.array(
+    fc.oneof(
+      {
+        weight: 8,
+        arbitrary: fc.record({
+          kind: fc.constant('segment'),
+          flight: fc.constant(flight),
+          from: place,
+          to: place,
+          shift: fc.constant(0),
+          trick: fc.constantFrom('none', 'none', 'none', 'none', 'lost', 'gso'),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constant('client'), what: fc.constantFrom('ack', 'hello', 'finish') }),
+      },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait'), milliseconds: fc.constantFrom(1, 31, 500) }) },
+      { weight: 1, arbitrary: fc.constant<Step>({ kind: 'answer' }) },
+    ),
+    { minLength: 5, maxLength: 40, size: 'max' },
+  ),
+);
+
 /** Plays the steps; throws where something holds no longer. */
 export function play(how: Setting, steps: readonly Step[]): void {
   const scene = new Scene(how);
@@ -153,6 +183,7 @@ class Scene {
   readonly #serverFirst: number;
   #asked: { chain: readonly Uint8Array[]; answer: (facts: ChainFacts) => void }[] = [];
   #clientNext: number;
+  #isSynAcked: boolean;
   isOver = false;
 
   constructor(how: Setting) {
@@ -167,9 +198,16 @@ class Scene {
       isn: how.isn,
       prefers: how.prefers,
       examiner: { examine: ({ chain }, answer) => void this.#asked.push({ chain, answer }) },
-    }).open();
-    this.#clientFirst = this.#wire.clientSeq;
-    this.#serverFirst = this.#wire.serverSeq;
+    });
+    this.#clientFirst = seqAdd(this.#wire.clientSeq, 1);
+    this.#serverFirst = seqAdd(this.#wire.serverSeq, 1);
+    if (how.isOpen) {
+      this.#wire.open();
+    } else {
+      this.#wire.fromClient('', { flags: syn });
+      this.#wire.atClient.start(this.#serverFirst);
+    }
+    this.#isSynAcked = how.isOpen;
     this.#clientNext = this.#clientFirst;
   }
 
@@ -177,6 +215,8 @@ class Scene {
     switch (each.kind) {
       case 'segment':
         return this.#segment(each);
+      case 'syn-ack':
+        return this.#synAck(each.flight, each.length);
       case 'control':
         return this.#control(each.flags, each.offset, each.data);
       case 'spoof':
@@ -232,6 +272,13 @@ class Scene {
     });
   }
 
+  #synAck(flight: number, length: number): void {
+    const data = this.#flights[flight]!.subarray(0, length);
+    const seq = seqAdd(this.#serverFirst, -1);
+    const answer = this.#wire.fromServer(data, { flags: syn | ack, seq, ack: this.#clientFirst });
+    this.#isSynAcked ||= answer.verdict === 'accept';
+  }
+
   #control(flags: number, offset: number, data: number): void {
     this.#wire.fromServer(Buffer.alloc(data, 0x16), {
       flags,
@@ -253,7 +300,7 @@ class Scene {
 
   #client(what: Extract<Step, { kind: 'client' }>['what']): void {
     const wire = this.#wire;
-    if (wire.atClient.isReset) return;
+    if (wire.atClient.isReset || !this.#isSynAcked) return;
     if (what === 'ack') wire.fromClient('', { seq: this.#clientNext });
     else if (what === 'hello') {
       wire.fromClient(this.#hello, { seq: this.#clientFirst });
