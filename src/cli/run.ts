@@ -9,6 +9,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { loadPolicy } from '../pins/load.ts';
 import { formatMessage } from '../pins/message.ts';
 import type { Policy } from '../pins/policy.ts';
+import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
 import { Daemon } from '../runtime/daemon.ts';
 import { EveLog } from '../runtime/event-log.ts';
 import { describeFlowOffload, findFlowOffload } from '../runtime/offload.ts';
@@ -21,6 +22,7 @@ interface Flags {
   readonly config: string;
   readonly queue?: readonly [number, number];
   readonly log: string;
+  readonly debug?: WatchFilter;
 }
 
 export function registerRun(program: Command): void {
@@ -31,6 +33,11 @@ export function registerRun(program: Command): void {
     .requiredOption('-c, --config <file>', 'the configuration')
     .option('--queue <number>', 'queue, or first:last, instead of those of the configuration', parseQueues)
     .option('--log <file>', 'where verdict records go: a file, or - for standard output', '-')
+    .option(
+      '--debug <filter>',
+      'say each handshake message of the flows that fit: *, HOST, *.HOST, ADDRESS, NETWORK/BITS, :PORT, with commas',
+      parseDebug,
+    )
     .action(async (flags: Flags, command: Command) => {
       await run(flags).catch((error: unknown) => command.error(`error: ${messageOf(error)}`, { exitCode: 1 }));
     });
@@ -46,17 +53,29 @@ export function parseQueues(text: string): readonly [number, number] {
   return queues;
 }
 
+function parseDebug(text: string): WatchFilter {
+  const filter = parseWatchFilter(text);
+  if (filter === undefined) {
+    throw new InvalidArgumentError(
+      'expected *, a host name, *.name, an address, a network or :port, with commas between.',
+    );
+  }
+  return filter;
+}
+
 async function run(flags: Flags): Promise<void> {
   const policy = load(flags.config);
   if (policy === undefined) throw new Error(`${flags.config} is no valid configuration: not started`);
   const offload = policy.allowOffload ? [] : findFlowOffload();
   if (offload.length > 0) throw new Error(describeFlowOffload(offload));
 
-  const log = await EveLog.open(flags.log, policy);
+  const watch = flags.debug === undefined ? undefined : { filter: flags.debug, say };
+  const log = await EveLog.open(flags.log, policy, watch);
   const daemon = new Daemon({
     policy,
     queues: flags.queue,
     log,
+    watch: watch !== undefined,
     examiner: { examine: (request, done) => done(examineChain(request)) },
     spawn: spawnQueueThread,
     manager: new ServiceManager(process.env, loadBinding()),

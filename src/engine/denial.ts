@@ -57,8 +57,8 @@ export class Denial {
       if (vehicle.isGso && vehicle.dataLength >= room) return DROP;
       this.#told++;
       const payload = vehicle.isGso ? repeat(alert, vehicle.dataLength) : alert;
-      // With FIN: nothing comes after a fatal alert, and clients that wait for the end of the stream need not.
-      return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.fin | TCP_FLAG.psh | TCP_FLAG.ack, payload);
+      const flags = TCP_FLAG.psh | TCP_FLAG.ack | (hasRoomForFin(vehicle, clientNext, payload) ? TCP_FLAG.fin : 0);
+      return step(vehicle, clientNext, vehicle.ack, flags, payload);
     }
     if (vehicle.isGso) return DROP;
     this.#told++;
@@ -86,6 +86,16 @@ export class Denial {
 function step(vehicle: Vehicle, seq: number, ack: number, flags: number, payload: Uint8Array): DenialStep {
   const keepOptions = (flags & TCP_FLAG.rst) === 0;
   return { payload: rewriteSegment(vehicle.headers, { seq, ack, flags, payload, keepOptions }), done: false };
+}
+
+/**
+ * Nothing comes after a fatal alert: with FIN, clients that wait for the end of the stream need not. But conntrack finds
+ * an acknowledgement invalid that is beyond what it saw of the server, and the client's answer must get through.
+ */
+function hasRoomForFin({ headers, dataLength }: Vehicle, clientNext: number, payload: Uint8Array): boolean {
+  const { buffer, byteOffset } = headers.tcp;
+  const seen = seqAdd(new DataView(buffer, byteOffset).getUint32(4), dataLength);
+  return seqDiff(seen, seqAdd(clientNext, payload.length + 1)) >= 0;
 }
 
 /** `record` over and over, to exactly `length` octets. */

@@ -36,6 +36,8 @@ export interface EngineOptions {
   readonly proves: ProofVerifier;
   /** False for captures: nothing is held or denied, connections are picked up in their middle, records come at the end. */
   readonly live: boolean;
+  /** Says each handshake message; off unless somebody watches, since it costs an event a message. */
+  readonly watch?: boolean;
 }
 
 export class Engine implements PacketSink {
@@ -301,6 +303,9 @@ export class Engine implements PacketSink {
       count: (limit) => {
         this.counters.limits[limit]++;
       },
+      watch: this.#options.watch
+        ? (message) => events.emit({ kind: 'handshake', time: now(), ...subject, ...message })
+        : undefined,
       anomaly: (code, detail) => events.emit({ kind: 'anomaly', time: now(), flowId: 0, ...subject, code, detail }),
     };
     return new Judge(context);
@@ -460,11 +465,12 @@ export class Engine implements PacketSink {
 /**
  * What no receiver takes as it is meant, or takes in more than one way: data without ACK (RFC 9293 §3.10.7.4), no flags
  * at all, an urgent pointer, whose octet is in or out of the stream as the receiver likes and may come in a later segment,
- * and segments with a signature whose key the receiver may not have (RFC 2385, RFC 5925).
+ * data with a reset, which is no part of the stream (RFC 9293 §3.5.3), and segments with a signature whose key the
+ * receiver may not have (RFC 2385, RFC 5925).
  */
 function isUnacceptable({ tcp }: PacketContext): boolean {
   if (!tcp.has(TCP_FLAG.ack | TCP_FLAG.rst) || tcp.has(TCP_FLAG.urg)) return true;
-  return tcp.dataLength > 0 && (tcp.hasSignature || !tcp.has(TCP_FLAG.ack));
+  return tcp.dataLength > 0 && (tcp.hasSignature || !tcp.has(TCP_FLAG.ack) || tcp.has(TCP_FLAG.rst));
 }
 
 /** RFC 7413: data of a SYN. */

@@ -4,7 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 
-import type { AnomalyEvent, Endpoint, FlowEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
+import type { AnomalyEvent, Endpoint, LoggedEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
 import { cipherSuiteName } from '../tls/cipher-suites.ts';
 import type { CertificateEntries, CertificateEntry } from './certificate-entry.ts';
 import { ja4 } from './ja4.ts';
@@ -21,7 +21,7 @@ export type EveRecord = { readonly event_type: EventType } & Fields;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-export function toEve(event: FlowEvent, options: EveOptions): EveRecord {
+export function toEve(event: LoggedEvent, options: EveOptions): EveRecord {
   return event.kind === 'verdict' ? verdictRecord(event, options) : anomalyRecord(event, options);
 }
 
@@ -59,7 +59,7 @@ function anomalyRecord(event: AnomalyEvent, options: EveOptions): EveRecord {
   };
 }
 
-function head(eventType: EventType, event: FlowEvent, options: EveOptions): EveRecord {
+function head(eventType: EventType, event: LoggedEvent, options: EveOptions): EveRecord {
   return {
     event_type: eventType,
     timestamp: timestamp(event.time),

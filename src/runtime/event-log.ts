@@ -6,22 +6,31 @@ import type { FlowEvent } from '../engine/events.ts';
 import type { Policy } from '../pins/policy.ts';
 import { CertificateEntries } from '../report/certificate-entry.ts';
 import { toEve } from '../report/eve.ts';
+import { type WatchFilter, watchLine } from '../report/watch.ts';
 import { VerdictLog } from '../report/verdict-log.ts';
 import { describeCertificate } from '../x509/certificate.ts';
 import { presentCertificate } from '../x509/presented.ts';
 import type { EventLog } from './daemon.ts';
 
+/** Handshake messages for whoever watches, apart from the log. */
+export interface Watch {
+  readonly filter: WatchFilter;
+  readonly say: (line: string) => void;
+}
+
 export class EveLog implements EventLog {
   readonly #log: VerdictLog;
   #certificates: CertificateEntries;
+  readonly #watch: Watch | undefined;
 
   /** `destination`: a path, or `-` for standard output. Rejects with a sentence that names it. */
-  static async open(destination: string, policy: Policy): Promise<EveLog> {
-    return new EveLog(await VerdictLog.open({ destination, backlog: policy.limits.logBacklog }), policy);
+  static async open(destination: string, policy: Policy, watch?: Watch): Promise<EveLog> {
+    return new EveLog(await VerdictLog.open({ destination, backlog: policy.limits.logBacklog }), policy, watch);
   }
 
-  constructor(log: VerdictLog, policy: Policy) {
+  constructor(log: VerdictLog, policy: Policy, watch?: Watch) {
     this.#log = log;
+    this.#watch = watch;
     this.#certificates = certificatesFor(policy);
   }
 
@@ -35,7 +44,10 @@ export class EveLog implements EventLog {
   }
 
   write(events: readonly FlowEvent[]): void {
-    for (const event of events) this.#log.write(toEve(event, { certificates: this.#certificates }));
+    for (const event of events) {
+      if (event.kind !== 'handshake') this.#log.write(toEve(event, { certificates: this.#certificates }));
+      else if (this.#watch?.filter(event)) this.#watch.say(watchLine(event, READERS));
+    }
   }
 
   reopen(): Promise<void> {
@@ -48,8 +60,7 @@ export class EveLog implements EventLog {
 }
 
 function certificatesFor(policy: Policy): CertificateEntries {
-  return new CertificateEntries(
-    { present: presentCertificate, describe: describeCertificate },
-    policy.log.certificates,
-  );
+  return new CertificateEntries(READERS, policy.log.certificates);
 }
+
+const READERS = { present: presentCertificate, describe: describeCertificate };

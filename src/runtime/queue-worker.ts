@@ -15,7 +15,7 @@ import { WallClock } from './wall-clock.ts';
 
 const port = parentPort!;
 const out: Port<FromQueue> = port;
-const { queueNum, policy, counters } = workerData as QueueSetup;
+const { queueNum, policy, counters, watch } = workerData as QueueSetup;
 
 const source = new NfqueueSource({
   queueNum,
@@ -29,7 +29,7 @@ const loop = new QueueLoop({
   port: out,
   counters: new QueueCounters(counters),
   createEngine: (parts) =>
-    new Engine({ ...parts, policy, clock: new WallClock(), proves: verifyServerKeyExchange, live: true }),
+    new Engine({ ...parts, policy, clock: new WallClock(), proves: verifyServerKeyExchange, live: true, watch }),
 });
 
 port.on('message', (message: ToQueue) => {

@@ -89,11 +89,25 @@ describe('verdicts', () => {
     expect(await CLIENTS.node!({ ...requestTo(), timeout: 2_500 })).toMatchObject({ error: 'TIMEOUT', bytes: 0 });
   });
 
-  it('the server is told too: its connection ends', async () => {
+  it.each([
+    ['at its certificate', {}],
+    ['at TLS 1.3', { maxVersion: 'TLSv1.3' }],
+  ])('denied %s: the client hears an alert at once, and the server is told that it ended', async (_, options) => {
     await Engine.start(lab, { config: bank.config });
-    const server = await startTlsServer(lab, 'server', { identity: bank.forgedChain });
-    await CLIENTS.node!(requestTo());
+    const server = await startTlsServer(lab, 'server', { identity: bank.forgedChain, maxVersion: 'TLSv1.3' });
+    const outcome = await CLIENTS.node!({ ...requestTo(), maxVersion: 'TLSv1.2', ...options });
+    expect(outcome).toMatchObject({ bytes: 0, error: expect.stringMatching(/ALERT/) as string });
+    expect(outcome.millis).toBeLessThan(1_000);
     await server.says(/"tls-error","code":"(ECONNRESET|ERR_SSL_[A-Z0-9_]*ALERT[A-Z_]*)"/, 2_000);
+  });
+
+  it('denied at its hello: the client hears an alert at once, and the server nothing of the hello', async () => {
+    await Engine.start(lab, { config: { pinsets: [pinset({ pins: [bank.pin], noSni: 'deny' })] } });
+    const server = await startTlsServer(lab, 'server', { identity: bank.genuineChain });
+    const outcome = await CLIENTS.node!({ ...requestTo(), servername: '' });
+    expect(outcome).toMatchObject({ bytes: 0, error: 'ERR_SSL_TLSV1_ALERT_ACCESS_DENIED' });
+    expect(outcome.millis).toBeLessThan(1_000);
+    expect(server.output).not.toContain('secure');
   });
 
   it('report-only lets the forged one through and says what enforce had done', async () => {
