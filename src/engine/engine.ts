@@ -465,11 +465,12 @@ export class Engine implements PacketSink {
 /**
  * What no receiver takes as it is meant, or takes in more than one way: data without ACK (RFC 9293 §3.10.7.4), no flags
  * at all, an urgent pointer, whose octet is in or out of the stream as the receiver likes and may come in a later segment,
- * and segments with a signature whose key the receiver may not have (RFC 2385, RFC 5925).
+ * data with a reset, which is no part of the stream (RFC 9293 §3.5.3), and segments with a signature whose key the
+ * receiver may not have (RFC 2385, RFC 5925).
  */
 function isUnacceptable({ tcp }: PacketContext): boolean {
   if (!tcp.has(TCP_FLAG.ack | TCP_FLAG.rst) || tcp.has(TCP_FLAG.urg)) return true;
-  return tcp.dataLength > 0 && (tcp.hasSignature || !tcp.has(TCP_FLAG.ack));
+  return tcp.dataLength > 0 && (tcp.hasSignature || !tcp.has(TCP_FLAG.ack) || tcp.has(TCP_FLAG.rst));
 }
 
 /** RFC 7413: data of a SYN. */

@@ -7,7 +7,7 @@ import { constants, hash, publicDecrypt, timingSafeEqual, verify } from 'node:cr
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { sha256Hex } from './fingerprint.ts';
-import { publicKeyOf } from './signature.ts';
+import { publicKeyOf } from './public-key.ts';
 
 export interface SignedKeyExchange {
   /** SubjectPublicKeyInfo of the leaf. */

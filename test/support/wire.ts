@@ -80,6 +80,11 @@ export class Wire {
     this.engine = this.#newEngine(policy(fields));
   }
 
+  /** Another configuration, with the engine running. */
+  reload(fields: Partial<Policy>): void {
+    this.engine.replacePolicy(policy(fields));
+  }
+
   /** The engine stops in good order. Every packet has had its one verdict then. */
   finish(): void {
     this.engine.finish();
