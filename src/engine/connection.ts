@@ -349,13 +349,17 @@ export class Connection {
 
   /** A capture: nothing can be held back, so a packet only adds to what is shown. */
   #watch(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
-    const { tcp } = p;
     this.#host.accept(p.packetId);
+    this.#read(p, stream, feed);
+  }
+
+  #read(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
+    const { tcp } = p;
     if (this.#inspection.isOpaque && beginsClientHello(tcp)) {
       // Some protocol that nobody here knows has turned to TLS.
       this.#inspection.restart();
       this.openAt(tcp.seq, tcp.ack);
-      return this.#watch(p, this.#client!, this.#inspection.feedClient);
+      return this.#read(p, this.#client!, this.#inspection.feedClient);
     }
     if (tcp.dataLength === 0 || this.#inspection.done) return;
     if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {

@@ -236,9 +236,9 @@ export class Engine implements PacketSink {
   }
 
   #pickUp(p: PacketContext): void {
-    this.#accept(p.packetId);
     const start = startsMidStream(p.tcp);
-    if (start === undefined) return;
+    const isPickedUp = start !== undefined && (!this.#table.full || this.#makeRoom(p.time));
+    if (!isPickedUp) return this.#accept(p.packetId);
     const connection = this.#factory.connection(p, this.#key, start.fromClient);
     connection.openAt(start.clientFirst, start.serverFirst);
     this.#table.set(this.#key, connection);
