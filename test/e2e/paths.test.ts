@@ -6,7 +6,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import { CertificateShop, spkiPin } from '../../src/runtime/demo/certificates.ts';
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
-import { buildOnce } from '../support/built.ts';
 import { NAME, pinset } from '../support/lab/bank.ts';
 import { Engine } from '../support/lab/engine.ts';
 import type { VerdictRecord } from '../support/lab/engine.ts';
@@ -26,7 +25,6 @@ let stranger: Identity;
 
 let lab: Lab;
 beforeAll(() => {
-  buildOnce();
   directory = mkdtempSync(join(tmpdir(), 'tlspin-paths-'));
   shop = new CertificateShop(directory);
   root = shop.authority('root');

@@ -9,7 +9,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import { spkiPin } from '../../src/runtime/demo/certificates.ts';
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
-import { buildOnce } from '../support/built.ts';
 import { NAME, pinset } from '../support/lab/bank.ts';
 import { Engine } from '../support/lab/engine.ts';
 import { Lab } from '../support/lab/lab.ts';
@@ -42,7 +41,6 @@ let otherEc: Identity;
 let lab: Lab;
 
 beforeAll(() => {
-  buildOnce();
   directory = mkdtempSync(join(tmpdir(), 'tlspin-proofs-'));
   for (const [name, key] of Object.entries(KEYS)) {
     identities.set(name as Key, selfSigned(directory, name, NAME, key));

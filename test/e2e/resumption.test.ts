@@ -4,7 +4,6 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { buildOnce } from '../support/built.ts';
 import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
 import type { Bank } from '../support/lab/bank.ts';
 import { Engine } from '../support/lab/engine.ts';
@@ -16,7 +15,6 @@ import { requestWithNode, startTlsServer } from '../support/lab/peers.ts';
 let bank: Bank;
 let lab: Lab;
 beforeAll(() => {
-  buildOnce();
   bank = makeBank();
 });
 afterAll(() => bank.remove());
