@@ -13,7 +13,7 @@ const SCORE = `${ROOT}../shared/corpus/score.py`;
 
 /** Capture and client port -> why the row is not what the octets say. */
 const OTHERWISE: Readonly<Record<string, string>> = {
-  // Frame 907: supported_versions of the ServerHello is empty; 0x002c is the type of the next extension.
+  // Frame 904: supported_versions of the ServerHello is empty; 0x002c is the type of the next extension.
   'arkime/tests/pcap/arkime_synthetic.pcap 49621': 'version: want 0x002c, have TLS 1.2',
   // Frame 6: TLS gives the certificate 9 octets, of which DER would take 7. It is hashed as it was sent.
   'suricata-verify/tests/bug-1450-04/tls_DER-incomplete-header.pcap 50802':

@@ -1,21 +1,21 @@
 /**
  * One connection between its SYN and its decision: takes its segments in any order, feeds both streams to the
- * inspection, and answers or holds each packet so that nothing becomes contiguous for the client past the decision
- * before the decision. The ruling is the judge's; carrying a denial out is Denial's.
+ * inspection, and answers each packet by the phase that it is in. The ruling is the judge's; what the client may have
+ * before there is one is Gate's; carrying a denial out is Denial's.
  *
  *   opening ──client's ACK──▶ inspecting ──accept──▶ accepting ──client ACKs past the decision──▶ accepted (mark)
  *                                  └───────deny───▶ denying ───both ends know─────────────────▶ denied   (mark)
  */
 import { copyHeaders } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
-import type { Limits } from '../pins/limits.ts';
 import type { FlowSubject } from '../pins/snapshot.ts';
 import type { KeptKey } from '../tcp/flow-table.ts';
-import { HalfStream, SEGMENT, type SegmentOutcome, type StreamConsumer } from '../tcp/half-stream.ts';
+import { HalfStream, SEGMENT, type StreamConsumer } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
 import { TimestampCheck } from '../tcp/timestamps.ts';
 import { alertFor } from './alert.ts';
 import { Denial, type Vehicle } from './denial.ts';
+import { Gate, type GateHost } from './gate.ts';
 import { type HeldPacket, HeldPackets } from './held.ts';
 import type { Inspection } from './inspection.ts';
 import type { Judge } from './judge.ts';
@@ -26,21 +26,16 @@ import type { MarkChange } from './ports.ts';
 import type { Marks } from './marks.ts';
 
 /** What a connection asks of the engine. */
-export interface ConnectionHost {
-  readonly limits: Limits;
+export interface ConnectionHost extends GateHost {
   readonly pool: PagePool;
   readonly marks: Marks;
   readonly live: boolean;
   accept(packetId: number, connmark?: MarkChange): void;
   drop(packetId: number, connmark?: MarkChange): void;
   replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void;
-  /** False when the queue holds as many packets as it may. */
-  mayHold(): boolean;
   onHeld(connection: Connection): void;
-  onReleased(count: number): void;
   /** The ruling is there. Called once. */
   onDecided(connection: Connection): void;
-  count(limit: keyof Limits): void;
 }
 
 export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
@@ -70,19 +65,10 @@ export class Connection {
   #inIfindex = 0;
   #client: HalfStream | undefined;
   #server: HalfStream | undefined;
+  #gate: Gate | undefined;
   #denial: Denial | undefined;
-  /** Server octets below this offset have been let go to the client without a gap. */
-  #delivered = 0;
-  /** Whether a record began where the delivered octets end, when something followed them. */
-  #boundaryAtDelivered = false;
-  /** The first octet that was let go behind the gap that follows those: the client has it, and waits for the gap. */
-  #deliveredAhead = Infinity;
   /** Client octets below this offset have been let go to the server without a gap. */
   #forwarded = 0;
-  /** The first flight waits as a whole, so that an alert can take its place. */
-  #holdsAhead = false;
-  #mayHoldAhead = true;
-  #lastServerOctet = 0;
   #decisionPoint = Infinity;
   #isAbandoned = false;
 
@@ -178,15 +164,12 @@ export class Connection {
   onSettled(now: number): void {
     if (this.phase !== 'inspecting' || this.#isAbandoned) return;
     if (this.judge.ruling !== undefined) this.#applyRuling(now);
-    else if (!this.judge.waiting && !this.#holdsAhead) this.#release(now);
+    else this.#gate!.onAnswer(now);
   }
 
   /** When `onTime` wants to be called, in microseconds. */
   deadline(): number {
-    const { heldAheadTime, holdTime } = this.#host.limits;
-    if (this.held.count === 0) return Infinity;
-    if (this.#holdsAhead && !this.judge.waiting) return this.#lastServerOctet + heldAheadTime * 1000;
-    return this.held.since + holdTime * 1000;
+    return this.#gate?.deadline() ?? Infinity;
   }
 
   onTime(now: number): void {
@@ -196,7 +179,7 @@ export class Connection {
       this.judge.settleBy('overload', 'overload', 'hold-time');
       return this.#applyRuling(now);
     }
-    this.#stopHoldingAhead(now);
+    this.#gate!.onTime(now);
   }
 
   /** The handshake took too long. */
@@ -209,7 +192,7 @@ export class Connection {
   /** Answers everything that waits, and forgets the streams. What is settled later has no connection any more. */
   abandon(now: number): void {
     this.#isAbandoned = true;
-    for (const packet of this.held.takeAll(now)) this.#drop(packet);
+    for (const packet of this.held.takeAll(now)) this.#host.drop(packet.packetId);
     this.#client?.release();
     this.#server?.release();
   }
@@ -231,6 +214,8 @@ export class Connection {
     this.#inIfindex = opened.inIfindex;
     this.#client = new HalfStream(opened.clientFirst, pool, limits);
     this.#server = new HalfStream(opened.serverFirst, pool, limits);
+    const onHeld = (): void => this.#host.onHeld(this);
+    this.#gate = new Gate(this.#host, this.#server, this.judge, this.#inspection, this.held, onHeld);
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) {
       this.#client.accept(
@@ -268,7 +253,7 @@ export class Connection {
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time);
     if (this.#is('denying')) return this.#denyTowardsServer(p);
     if (this.#is('denied')) return this.#host.drop(p.packetId, this.#denyMark());
-    this.#holdsAhead = this.#mayHoldAhead && this.judge.mayDeny;
+    this.#gate!.onClientPacket();
     this.#forwarded = Math.max(this.#forwarded, client.next);
     this.#acceptFromClient(p);
   }
@@ -294,69 +279,19 @@ export class Connection {
       return this.#host.accept(p.packetId);
     }
     if (!this.#isFresh(p, offset)) return this.#host.drop(p.packetId);
-    if (server.next === this.#delivered) this.#boundaryAtDelivered = this.#inspection.serverAtBoundary;
+    this.#gate!.beforeRead();
     const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#inspection.feedServer);
     if (outcome === SEGMENT.stale) return this.#host.accept(p.packetId);
     if (outcome === SEGMENT.refused) return this.#refuse(p);
     if (outcome === SEGMENT.conflict) return this.#onServerConflict(p);
-    if (outcome !== SEGMENT.duplicate) this.#lastServerOctet = p.time;
     if (server.next > this.#host.limits.bytesPerDirection && this.judge.ruling === undefined) {
       this.#host.count('bytesPerDirection');
       this.judge.settleBy('parseError', 'limit', 'tcp.server.bytes');
     }
-    this.#answerServer(p, offset, outcome);
-  }
-
-  #answerServer(p: PacketContext, offset: number, outcome: SegmentOutcome): void {
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time, p);
     if (this.#is('denying') || this.#is('denied')) return;
     if (this.#is('accepting')) return this.#host.accept(p.packetId);
-    if (this.judge.awaitsClient) this.#release(p.time);
-    const end = offset + p.tcp.dataLength;
-    const isWaiting = this.judge.waiting && end > this.#delivered;
-    if (isWaiting || (this.#holdsAhead && !this.judge.awaitsClient)) {
-      const isRepeated = outcome === SEGMENT.duplicate && this.held.covers(offset, end);
-      // The copy that waits stands for it.
-      if (isRepeated && isWaiting) return this.#host.drop(p.packetId);
-      if (!isRepeated) return this.#hold(p, offset, end);
-      this.#stopHoldingAhead(p.time);
-    }
-    // While packets wait, one that brings nothing new says nothing of them.
-    if (!this.judge.waiting) this.#markDelivered();
-    this.#host.accept(p.packetId);
-  }
-
-  /** Everything that the server sent so far is on its way to the client. */
-  #markDelivered(): void {
-    this.#delivered = this.#server!.next;
-    this.#deliveredAhead = this.#server!.firstStored ?? Infinity;
-  }
-
-  /** Past the limits of the first flight everything but what completes the decision goes; beyond the others it is dropped. */
-  #hold(p: PacketContext, start: number, end: number): void {
-    const { limits } = this.#host;
-    if (this.held.count >= limits.heldPackets || !this.#host.mayHold()) {
-      this.#host.count('heldPackets');
-      return this.#host.drop(p.packetId);
-    }
-    this.held.add({ packetId: p.packetId, headers: copyHeaders(p.ip, p.tcp), isGso: p.isGso, start, end }, p.time);
-    this.#host.onHeld(this);
-    const isFull = this.held.count >= limits.heldAheadPackets || this.held.bytes > limits.heldAheadBytes;
-    if (isFull && this.#holdsAhead && !this.judge.waiting) this.#stopHoldingAhead(p.time);
-  }
-
-  #stopHoldingAhead(now: number): void {
-    this.#holdsAhead = false;
-    this.#mayHoldAhead = false;
-    this.#release(now);
-  }
-
-  #release(now: number): void {
-    const packets = this.held.takeAll(now);
-    if (packets.length === 0) return;
-    this.#markDelivered();
-    for (const packet of packets) this.#host.accept(packet.packetId);
-    this.#host.onReleased(packets.length);
+    this.#gate!.onServerPacket(p, offset, outcome);
   }
 
   /** `p` is the server's packet that brought the decision, if one did: it is answered here only by a denial. */
@@ -365,7 +300,7 @@ export class Connection {
       this.phase = 'accepting';
       this.#decisionPoint = this.#server?.next ?? 0;
       this.#server?.keepUntil(this.#decisionPoint);
-      this.#release(now);
+      this.#gate?.release(now);
       return this.#host.onDecided(this);
     }
     this.#startDenial(now, p);
@@ -374,28 +309,25 @@ export class Connection {
 
   #startDenial(now: number, p: PacketContext | undefined): void {
     const ruling = this.judge.ruling!;
-    const held = this.held.takeAll(now);
-    if (held.length > 0) this.#host.onReleased(held.length);
-    if (ruling.action === 'drop' || this.#server === undefined) {
-      for (const packet of held) this.#drop(packet);
+    const gate = this.#gate;
+    const held = gate?.takeHeld(now) ?? [];
+    if (ruling.action === 'drop' || gate === undefined) {
+      for (const packet of held) this.#host.drop(packet.packetId);
       if (p !== undefined) this.#host.drop(p.packetId, this.#denyMark());
       return this.#settle('denied');
     }
-    const atBoundary =
-      this.#server.next === this.#delivered ? this.#inspection.serverAtBoundary : this.#boundaryAtDelivered;
     const alert = alertFor(ruling.reason, this.#inspection.recordVersion);
-    const room = this.#deliveredAhead - this.#delivered;
-    const canRead = ruling.action === 'tls-alert' && atBoundary && this.#inspection.begun && alert.length < room;
+    const canRead = gate.atBoundary && this.#inspection.begun && alert.length < gate.room;
     this.#denial = new Denial({
-      alert: canRead ? alert : null,
-      room,
-      clientNext: this.#server.seqOf(this.#delivered),
+      alert: ruling.action === 'tls-alert' && canRead ? alert : null,
+      room: gate.room,
+      clientNext: this.#server!.seqOf(gate.delivered),
       serverNext: this.#client!.seqOf(this.#forwarded),
     });
     this.phase = 'denying';
     for (const packet of held) {
       if (this.#denial.owed) this.#denyTowardsClient(packet.packetId, vehicleOfHeld(packet));
-      else this.#drop(packet);
+      else this.#host.drop(packet.packetId);
     }
     if (p === undefined) return;
     if (this.#denial.owed) this.#denyTowardsClient(p.packetId, vehicleOf(p));
@@ -467,10 +399,6 @@ export class Connection {
     this.#client!.release();
     this.#server!.release();
     this.#denial = undefined;
-  }
-
-  #drop(packet: HeldPacket): void {
-    this.#host.drop(packet.packetId);
   }
 
   #denyMark(): MarkChange {

@@ -6,39 +6,25 @@
 import { randomBytes } from 'node:crypto';
 import { copyOf } from '../bytes/copy.ts';
 import { NF_ACCEPT, NF_DROP, type PacketBatch } from '../packet/batch.ts';
+import { isUnacceptable } from '../packet/acceptable.ts';
 import { tcpChecksumFits } from '../packet/checksum.ts';
 import { IP } from '../packet/ip.ts';
 import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { PROTOCOL_TCP, TCP_FLAG } from '../packet/tcp.ts';
-import type { Limits } from '../pins/limits.ts';
+import type { LimitName, Limits } from '../pins/limits.ts';
 import type { Policy } from '../pins/policy.ts';
-import { type FlowSubject, PinsetSnapshot } from '../pins/snapshot.ts';
+import { PinsetSnapshot } from '../pins/snapshot.ts';
 import { FlowKey } from '../tcp/flow-key.ts';
 import { FlowTable } from '../tcp/flow-table.ts';
 import { PagePool } from '../tcp/page-pool.ts';
-import { Connection, type ConnectionHost } from './connection.ts';
+import { ConnectionFactory, subjectOf } from './connection-factory.ts';
+import type { Connection, ConnectionHost } from './connection.ts';
 import { Counters } from './counters.ts';
 import { strangerEvent, verdictEvent } from './flow-record.ts';
-import { Inspection } from './inspection.ts';
-import { Judge, type JudgeContext } from './judge.ts';
 import { Marks } from './marks.ts';
 import { PacketContext } from './packet-context.ts';
 import { startsMidStream } from './pick-up.ts';
-import type { ChainExaminer, Clock, EventSink, MarkChange, PacketSink, ProofVerifier, VerdictSink } from './ports.ts';
-import { SessionMemory } from './sessions.ts';
-
-export interface EngineOptions {
-  readonly policy: Policy;
-  readonly verdicts: VerdictSink;
-  readonly events: EventSink;
-  readonly clock: Clock;
-  readonly examiner: ChainExaminer;
-  readonly proves: ProofVerifier;
-  /** False for captures: nothing is held or denied, connections are picked up in their middle, records come at the end. */
-  readonly live: boolean;
-  /** Says each handshake message; off unless somebody watches, since it costs an event a message. */
-  readonly watch?: boolean;
-}
+import type { EngineOptions, MarkChange, PacketSink } from './ports.ts';
 
 export class Engine implements PacketSink {
   readonly counters = new Counters();
@@ -46,7 +32,6 @@ export class Engine implements PacketSink {
   readonly #packet = new PacketContext();
   readonly #key = new FlowKey(randomBytes(4).readInt32LE());
   readonly #pool = new PagePool();
-  readonly #sessions = new SessionMemory(SESSIONS);
   readonly #table: FlowTable<Connection>;
   /** By age, for what ends by time: before the ClientHello, during the handshake, and after the decision. */
   readonly #opening = new Set<Connection>();
@@ -56,16 +41,22 @@ export class Engine implements PacketSink {
   #snapshot: PinsetSnapshot;
   #marks: Marks;
   #held = 0;
+  #nextExpiry = 0;
   readonly #strangers = new Set<number>();
-  #nextId = 1;
-  readonly #host: ConnectionHost;
+  readonly #factory: ConnectionFactory;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#snapshot = new PinsetSnapshot(options.policy);
     this.#marks = new Marks(options.policy.connmark);
     this.#table = new FlowTable(options.policy.limits.flows);
-    this.#host = this.#makeHost();
+    this.#factory = new ConnectionFactory({
+      options,
+      host: this.#makeHost(),
+      snapshot: () => this.#snapshot,
+      now: () => this.#now(),
+      count: (limit) => this.#count(limit),
+    });
   }
 
   get heldPackets(): number {
@@ -85,7 +76,7 @@ export class Engine implements PacketSink {
   tick(): number {
     const now = this.#options.clock.now();
     for (const connection of this.#holding) connection.onTime(now);
-    this.#expire(now);
+    if (now >= this.#nextExpiry) this.#expire(now);
     this.#options.verdicts.flush();
     let next = Infinity;
     for (const connection of this.#holding) next = Math.min(next, connection.deadline() - now);
@@ -96,7 +87,7 @@ export class Engine implements PacketSink {
   replacePolicy(policy: Policy): void {
     this.#snapshot = new PinsetSnapshot(policy);
     this.#marks = new Marks(policy.connmark);
-    this.#sessions.clear();
+    this.#factory.forgetSessions();
     for (const connections of [this.#opening, this.#inspecting]) {
       for (const connection of connections) connection.judge.reselect();
     }
@@ -124,7 +115,7 @@ export class Engine implements PacketSink {
     else this.#key.setConntrack(p.ctid, p.isConntrackReply);
     const connection = this.#table.find(this.#key);
     if (tcp.has(TCP_FLAG.syn)) return this.#onSyn(p, connection);
-    if (this.#options.live && isUnacceptable(p)) return this.#refuse('packet.segment', p.packetId);
+    if (this.#options.live && isUnacceptable(tcp)) return this.#refuse('packet.segment', p.packetId);
     if (connection === undefined) return this.#onUnknown(p);
     if (this.#key.forward === connection.clientForward) connection.onClientPacket(p);
     else connection.onServerPacket(p);
@@ -154,7 +145,7 @@ export class Engine implements PacketSink {
     if (connection.isOpen) {
       // Resent, or late: it is this connection's own.
       if (connection.opening.knowsSyn(tcp.seq)) return this.#accept(p.packetId);
-      target = connection.successor ??= this.#newConnection(p);
+      target = connection.successor ??= this.#factory.connection(p, this.#key);
     }
     const taken = target.opening.onSyn({ seq: tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
     if (!taken) return this.#refuse('tcp.syn.too-many', p.packetId);
@@ -168,7 +159,7 @@ export class Engine implements PacketSink {
       return this.#refuse('tcp.simultaneous-open', p.packetId);
     }
     if (this.#table.full && !this.#makeRoom(p.time)) return this.#overload(p);
-    const connection = this.#newConnection(p);
+    const connection = this.#factory.connection(p, this.#key);
     connection.opening.onSyn({ seq: p.tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
     this.#table.set(this.#key, connection);
     this.#opening.add(connection);
@@ -227,7 +218,7 @@ export class Engine implements PacketSink {
     if (this.#strangers.has(this.#key.hash)) return;
     if (this.#strangers.size >= MAX_STRANGERS) this.#strangers.clear();
     this.#strangers.add(this.#key.hash);
-    const subject = this.#subjectOf(p, !this.#isServerPort(p.tcp.srcPort));
+    const subject = subjectOf(p, !this.#isServerPort(p.tcp.srcPort));
     this.#options.events.emit(strangerEvent(subject, this.#snapshot.policy.hash, p.time));
   }
 
@@ -237,12 +228,8 @@ export class Engine implements PacketSink {
 
   /** Which end is the client is not known, so both ways round are asked. */
   #deniesMidstream(p: PacketContext): boolean {
-    return [this.#subjectOf(p, true), this.#subjectOf(p, false)].some((subject) => {
-      const judge = this.#newJudge(
-        subject,
-        () => p.time,
-        () => undefined,
-      );
+    return [subjectOf(p, true), subjectOf(p, false)].some((subject) => {
+      const judge = this.#factory.judge(subject);
       judge.settleBy('midstream', 'midstream');
       return judge.ruling!.action !== 'accept';
     });
@@ -252,72 +239,12 @@ export class Engine implements PacketSink {
     const start = startsMidStream(p.tcp);
     const isPickedUp = start !== undefined && (!this.#table.full || this.#makeRoom(p.time));
     if (!isPickedUp) return this.#accept(p.packetId);
-    const connection = this.#newConnection(p, start.fromClient);
+    const connection = this.#factory.connection(p, this.#key, start.fromClient);
     connection.openAt(start.clientFirst, start.serverFirst);
     this.#table.set(this.#key, connection);
     this.#opening.add(connection);
     if (start.fromClient) connection.onClientPacket(p);
     else connection.onServerPacket(p);
-  }
-
-  #newConnection(p: PacketContext, fromClient = true): Connection {
-    const subject = this.#subjectOf(p, fromClient);
-    const connection: Connection = new Connection(
-      this.#host,
-      {
-        id: this.#nextId++,
-        key: FlowTable.keep(this.#key),
-        clientForward: this.#key.forward === fromClient,
-        subject,
-        now: p.time,
-        frame: p.frame,
-      },
-      ...this.#newInspection(subject, () => connection),
-    );
-    return connection;
-  }
-
-  #newInspection(subject: FlowSubject, connection: () => Connection): [Judge, Inspection] {
-    const { verdicts, live } = this.#options;
-    const settled = (): void => {
-      connection().onSettled(this.#now());
-      verdicts.flush();
-    };
-    const judge = this.#newJudge(subject, () => this.#now(), settled);
-    return [judge, new Inspection(judge, { limits: this.#limits, clientFirst: live })];
-  }
-
-  #newJudge(subject: FlowSubject, now: () => number, settled: () => void): Judge {
-    const { examiner, proves, events } = this.#options;
-    const snapshot = (): PinsetSnapshot => this.#snapshot;
-    const context: JudgeContext = {
-      get snapshot() {
-        return snapshot();
-      },
-      subject,
-      sessions: this.#sessions,
-      examiner,
-      proves,
-      now,
-      settled,
-      count: (limit) => {
-        this.counters.limits[limit]++;
-      },
-      watch: this.#options.watch
-        ? (message) => events.emit({ kind: 'handshake', time: now(), ...subject, ...message })
-        : undefined,
-      anomaly: (code, detail) => events.emit({ kind: 'anomaly', time: now(), flowId: 0, ...subject, code, detail }),
-    };
-    return new Judge(context);
-  }
-
-  #subjectOf(p: PacketContext, fromClient: boolean): FlowSubject {
-    const { bytes, addresses, addressLength } = p.ip;
-    const source = copyOf(bytes, addresses, addresses + addressLength);
-    const destination = copyOf(bytes, addresses + addressLength, addresses + 2 * addressLength);
-    const sender = { address: source, port: p.tcp.srcPort };
-    const receiver = { address: destination, port: p.tcp.dstPort };
-    return fromClient ? { client: sender, server: receiver } : { client: receiver, server: sender };
   }
 
   /** Of a capture the packet at hand says when it is: a batch may span years. */
@@ -350,17 +277,15 @@ export class Engine implements PacketSink {
 
   #overload(p: PacketContext): void {
     this.counters.limits.flows++;
-    const judge = this.#newJudge(
-      this.#subjectOf(p, true),
-      () => p.time,
-      () => undefined,
-    );
+    const judge = this.#factory.judge(subjectOf(p, true));
     judge.settleBy('overload', 'overload');
     if (judge.ruling!.action === 'accept') this.#accept(p.packetId, this.#marks.accept(null));
     else this.#drop(p.packetId);
   }
 
+  /** Walks over every connection, so not more often than once a second. */
   #expire(now: number): void {
+    this.#nextExpiry = now + SECOND;
     const { handshakeTimeout } = this.#limits;
     for (const connection of this.#inspecting) {
       if (this.#options.live && now - connection.begunAt >= handshakeTimeout * 1000) {
@@ -429,10 +354,12 @@ export class Engine implements PacketSink {
         this.#decided.add(connection);
         this.#report(connection, this.#options.clock.now());
       },
-      count: (limit) => {
-        this.counters.limits[limit]++;
-      },
+      count: (limit) => this.#count(limit),
     };
+  }
+
+  #count(limit: LimitName): void {
+    this.counters.limits[limit]++;
   }
 
   get #limits(): Limits {
@@ -462,17 +389,6 @@ export class Engine implements PacketSink {
   }
 }
 
-/**
- * What no receiver takes as it is meant, or takes in more than one way: data without ACK (RFC 9293 §3.10.7.4), no flags
- * at all, an urgent pointer, whose octet is in or out of the stream as the receiver likes and may come in a later segment,
- * data with a reset, which is no part of the stream (RFC 9293 §3.5.3), and segments with a signature whose key the
- * receiver may not have (RFC 2385, RFC 5925).
- */
-function isUnacceptable({ tcp }: PacketContext): boolean {
-  if (!tcp.has(TCP_FLAG.ack | TCP_FLAG.rst) || tcp.has(TCP_FLAG.urg)) return true;
-  return tcp.dataLength > 0 && (tcp.hasSignature || !tcp.has(TCP_FLAG.ack) || tcp.has(TCP_FLAG.rst));
-}
-
 /** RFC 7413: data of a SYN. */
 function synData({ tcp }: PacketContext): Uint8Array {
   return copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
@@ -494,7 +410,5 @@ const DECIDED_TIMEOUT = 30 * SECOND;
 const OPENING_TIMEOUT = 75 * SECOND;
 /** A client may connect ahead of need; longer than that, its next packet is answered with a reset. */
 const IDLE_TIMEOUT = 300 * SECOND;
-/** Sessions that are remembered for resumption. */
-const SESSIONS = 10_000;
 const NOTHING = new Uint8Array(0);
 const MAX_STRANGERS = 4096;

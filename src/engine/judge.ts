@@ -6,7 +6,7 @@
 import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { LimitName } from '../pins/limits.ts';
-import type { Checks, CompiledPinset, CompiledVerdict, Decision, Situations } from '../pins/policy.ts';
+import type { Checks, Situations } from '../pins/policy.ts';
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
@@ -16,12 +16,21 @@ import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
 import { type PresentedCertificate, presentCertificate, presentRawPublicKey } from '../x509/presented.ts';
 import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
-import type { Evidence, HandshakeEvent, Mode, Reason } from './events.ts';
+import type { Evidence, HandshakeEvent, Reason } from './events.ts';
 import { FlowFacts } from './facts.ts';
 import { limitOf } from './limits.ts';
 import type { ChainExaminer, ChainFacts, ProofVerifier } from './ports.ts';
 import { ACCEPT, denies, type Finding, rule, type Ruling } from './ruling.ts';
 import type { SessionMemory } from './sessions.ts';
+import {
+  applyOpenSituation,
+  applySituation,
+  denyWhere,
+  type Holder,
+  holdersOf,
+  type OpenDecision,
+  type SituationKey,
+} from './situation.ts';
 
 export interface JudgeContext {
   readonly snapshot: PinsetSnapshot;
@@ -294,7 +303,7 @@ export class Judge implements HandshakeListener {
     const bound = [...(echoed ? [hello!.sessionId] : []), ...(ticket.length > 0 ? [ticket] : [])].some((credential) =>
       this.#context.sessions.isBound(this.#context.subject.server.address, credential, enforced, this.#context.now()),
     );
-    const findings = this.#holders().map(({ pinset, mode, situations, onMismatch }): Finding => {
+    const findings = this.#holders.map(({ pinset, mode, situations, onMismatch }): Finding => {
       const denied = situations.resumed === 'deny' || (situations.resumed === 'bound' && !bound);
       const reason = bound ? 'resumed-bound' : 'resumed-unbound';
       return { pinset, mode, reason, verdict: denied ? onMismatch : (pinset?.onMatch ?? ACCEPT), matched: null };
@@ -337,43 +346,21 @@ export class Judge implements HandshakeListener {
 
   /** Applies a situation that has two outcomes. */
   #settle(key: SituationKey, reason: Reason, fault: string | null = null): void {
-    const findings = this.#holders().map((holder) => findingOf(holder, holder.situations[key], reason));
-    this.#rule(findings, null, 'none', fault);
+    this.#rule(applySituation(this.#holders, key, reason), null, 'none', fault);
   }
 
-  /** Applies a situation that may leave the decision open (`hold`) for some pinset or for all. */
-  #settleIfDecided(of: (situations: Situations) => Decision | 'hold' | 'outer-name', reason: Reason): void {
-    const decisions = this.#holders().map((holder) => ({ holder, decision: of(holder.situations) }));
-    const denied = decisions
-      .filter(({ decision }) => decision === 'deny')
-      .map(({ holder }) => findingOf(holder, 'deny', reason));
-    if (denied.some(denies)) return this.#rule(denied);
-    if (decisions.every(({ decision }) => decision === 'accept')) {
-      this.#rule(decisions.map(({ holder }) => findingOf(holder, 'accept', reason)));
-    }
+  #settleIfDecided(of: (situations: Situations) => OpenDecision, reason: Reason): void {
+    const findings = applyOpenSituation(this.#holders, of, reason);
+    if (findings !== undefined) this.#rule(findings);
   }
 
-  /** Denies for the pinsets of which `fails` holds; the others say nothing. Without a pinset nothing is denied. */
   #settleDenials(fails: (situations: Situations) => boolean, reason: Reason): void {
-    const holders = this.#holders().filter(({ situations }) => fails(situations));
-    const findings = holders.map((holder) => findingOf(holder, holder.isUnpinned ? 'accept' : 'deny', reason));
+    const findings = denyWhere(this.#holders, fails, reason);
     if (findings.some(denies) || (findings.length > 0 && reason === 'no-certificate')) this.#rule(findings);
   }
 
-  /** Whose situations apply: the selected pinsets', or, before the name is known, those of every pinset that might be. */
-  #holders(): Holder[] {
-    const { snapshot, subject } = this.#context;
-    const { policy } = snapshot;
-    const require = (this.#selection ?? snapshot.select(subject, null)).require;
-    const holders: Holder[] = require.map((pinset) => ({ ...pinset, pinset, isUnpinned: false }));
-    if (this.#selection === undefined && snapshot.couldHostPinsetApply(subject)) {
-      const mode = snapshot.couldEnforcedHostPinsetApply(subject) ? 'enforce' : 'report-only';
-      holders.push({ pinset: null, mode, situations: policy.pinned, onMismatch: policy.onMismatch, isUnpinned: false });
-    }
-    if (holders.length > 0) return holders;
-    return [
-      { pinset: null, mode: 'enforce', situations: policy.unpinned, onMismatch: policy.onMismatch, isUnpinned: true },
-    ];
+  get #holders(): Holder[] {
+    return holdersOf(this.#context.snapshot, this.#context.subject, this.#selection);
   }
 
   #rule(
@@ -392,23 +379,6 @@ export class Judge implements HandshakeListener {
 }
 
 export type WatchedMessage = Pick<HandshakeEvent, 'from' | 'messageType' | 'length' | 'sni' | 'leaf'>;
-
-/** Situations whose value is one of two. */
-export type SituationKey =
-  'tls13' | 'anonymous' | 'psk' | 'notTls' | 'midstream' | 'parseError' | 'incomplete' | 'overload';
-
-interface Holder {
-  readonly pinset: CompiledPinset | null;
-  readonly mode: Mode;
-  readonly situations: Situations;
-  readonly onMismatch: CompiledVerdict;
-  readonly isUnpinned: boolean;
-}
-
-function findingOf(holder: Holder, decision: Decision, reason: Reason): Finding {
-  const verdict = decision === 'deny' ? holder.onMismatch : ACCEPT;
-  return { pinset: holder.pinset, mode: holder.mode, reason, verdict, matched: null };
-}
 
 /** RFC 6066 §3: an address literal is no name. */
 function effectiveName(serverName: string | null): string | null {

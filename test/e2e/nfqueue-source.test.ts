@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { MarkChange, SourceStats } from '../../src/engine/ports.ts';
 import { FLAG, HOOK } from '../../src/packet/batch.ts';
 import type { NfqueueOptions } from '../../src/source/nfqueue.ts';
-import { buildOnce, ROOT } from '../support/built.ts';
+import { ROOT } from '../support/built.ts';
 import { Netns } from '../support/netns.ts';
 
 const MASK = 0x60000000;
@@ -16,7 +16,6 @@ let gateway: string;
 let server: string;
 
 beforeAll(async () => {
-  buildOnce();
   client = net.add('client');
   gateway = net.add('gw');
   server = net.add('server');

@@ -1,12 +1,12 @@
 /** `tlspin run` as a process on the kernel's real queue: how it starts, what it writes, how it reloads and how it ends. */
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { loadPolicy } from '../../src/pins/load.ts';
 import { type Identity, spkiPin } from '../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../src/runtime/demo/child.ts';
 import { renderRules } from '../../src/runtime/rules.ts';
-import { buildOnce, ROOT } from '../support/built.ts';
+import { ROOT } from '../support/built.ts';
 import { Lab } from '../support/lab/lab.ts';
 import { requestWithCurl, requestWithNode, startTlsServer } from '../support/lab/peers.ts';
 
@@ -17,7 +17,6 @@ let ca: Identity;
 let genuine: Identity;
 let forged: Identity;
 
-beforeAll(() => buildOnce());
 beforeEach(() => {
   lab = new Lab();
   ca = lab.certificates.authority('ca');

@@ -6,7 +6,8 @@ import { NF_ACCEPT, FIELD, FLAG, type PacketBatch } from '../../src/packet/batch
 import { writeIpv4Checksum, writeTcpChecksum } from '../../src/packet/checksum.ts';
 import { IpView } from '../../src/packet/ip.ts';
 import { TCP_FLAG, TcpView } from '../../src/packet/tcp.ts';
-import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/ports.ts';
 import type { FlowEvent, VerdictEvent } from '../../src/engine/events.ts';
 import type { VerdictOptions } from '../../src/engine/ports.ts';
 import type { ChainFacts } from '../../src/x509/examine.ts';

@@ -54,6 +54,8 @@ export interface HeardSegment {
 
 export class RawServer {
   readonly #child: Child;
+  /** Where in the output the present experiment begins. */
+  #from = 0;
 
   private constructor(child: Child) {
     this.#child = child;
@@ -70,8 +72,14 @@ export class RawServer {
     return new RawServer(child);
   }
 
+  /** Everything heard so far is of no interest any more. */
+  forget(): void {
+    this.#from = this.#child.output.length;
+  }
+
   get heard(): HeardSegment[] {
     return this.#child.output
+      .slice(this.#from)
       .split('\n')
       .filter((line) => line.includes('"segment"'))
       .map((line) => JSON.parse(line) as HeardSegment & { data: string })
