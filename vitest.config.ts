@@ -17,6 +17,10 @@ export default defineConfig({
           exclude: ['test/e2e/**', 'test/fuzz/**', 'test/bench/**'],
         },
       },
+      // Only where somebody says for how long: npm run fuzz.
+      ...(process.env['FUZZ_SECONDS'] === undefined
+        ? []
+        : [{ test: { name: 'fuzz', include: ['test/fuzz/**/*.fuzz.ts'], disableConsoleIntercept: true } }]),
       {
         test: {
           name: 'e2e',
