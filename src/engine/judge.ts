@@ -20,7 +20,7 @@ import type { Evidence, HandshakeEvent, Reason } from './events.ts';
 import { FlowFacts } from './facts.ts';
 import { limitOf } from './limits.ts';
 import type { ChainExaminer, ChainFacts, ProofVerifier } from './ports.ts';
-import { ACCEPT, denies, type Finding, rule, type Ruling } from './ruling.ts';
+import { ACCEPT, denies, type Finding, rule, type Ruling, withReported } from './ruling.ts';
 import type { SessionMemory } from './sessions.ts';
 import {
   applyOpenSituation,
@@ -59,6 +59,7 @@ export class Judge implements HandshakeListener {
   #leaf: PresentedCertificate | undefined;
   #judgement: ChainJudgement | undefined;
   #answers: (ChainFacts | undefined)[] = [];
+  readonly #reported: Finding[] = [];
   #watched: Omit<WatchedMessage, 'sni' | 'leaf'> | undefined;
   #proof: 'awaited' | 'verified' | 'failed' | undefined;
 
@@ -350,13 +351,23 @@ export class Judge implements HandshakeListener {
   }
 
   #settleIfDecided(of: (situations: Situations) => OpenDecision, reason: Reason): void {
-    const findings = applyOpenSituation(this.#holders, of, reason);
+    const { findings, reported } = applyOpenSituation(this.#holders, of, reason);
+    this.#report(reported);
     if (findings !== undefined) this.#rule(findings);
   }
 
   #settleDenials(fails: (situations: Situations) => boolean, reason: Reason): void {
     const findings = denyWhere(this.#holders, fails, reason);
     if (findings.some(denies) || (findings.length > 0 && reason === 'no-certificate')) this.#rule(findings);
+    else this.#report(findings);
+  }
+
+  /** A pinset that only reports has its say once, at the first that would have denied. */
+  #report(findings: readonly Finding[]): void {
+    for (const finding of findings) {
+      const isKnown = this.#reported.some(({ pinset }) => pinset === finding.pinset);
+      if (finding.pinset !== null && !isKnown) this.#reported.push(finding);
+    }
   }
 
   get #holders(): Holder[] {
@@ -371,7 +382,7 @@ export class Judge implements HandshakeListener {
   ): void {
     if (this.#ruling !== undefined) return;
     const seen = evidence ?? (this.#leaf === undefined ? 'none' : 'observed');
-    const ruling = rule(findings, seen, fault);
+    const ruling = rule(withReported(findings, this.#reported), seen, fault);
     this.#ruling = { ...ruling, connmark: mergeMarks(mark, ruling.connmark) };
     const sessionId = this.#serverHello?.sessionId ?? EMPTY;
     if (sessionId.length > 0 && this.#binds()) this.#remember(sessionId, DAY_SECONDS);

@@ -45,19 +45,26 @@ export function applySituation(holders: readonly Holder[], key: SituationKey, re
   return holders.map((holder) => findingOf(holder, holder.situations[key], reason));
 }
 
-/** Undefined where some holder leaves the matter open and none denies in earnest. */
+export interface OpenOutcome {
+  /** Undefined where some holder leaves the matter open and none denies in earnest. */
+  readonly findings: readonly Finding[] | undefined;
+  /** Denials of holders that only report. */
+  readonly reported: readonly Finding[];
+}
+
 export function applyOpenSituation(
   holders: readonly Holder[],
   of: (situations: Situations) => OpenDecision,
   reason: Reason,
-): Finding[] | undefined {
+): OpenOutcome {
   const decisions = holders.map((holder) => ({ holder, decision: of(holder.situations) }));
   const denied = decisions.flatMap(({ holder, decision }) =>
     decision === 'deny' ? [findingOf(holder, 'deny', reason)] : [],
   );
-  if (denied.some(denies)) return denied;
-  if (!decisions.every(({ decision }) => decision === 'accept')) return undefined;
-  return decisions.map(({ holder }) => findingOf(holder, 'accept', reason));
+  if (denied.some(denies)) return { findings: denied, reported: [] };
+  const isAccepted = decisions.every(({ decision }) => decision === 'accept');
+  const accepted = decisions.map(({ holder }) => findingOf(holder, 'accept', reason));
+  return { findings: isAccepted ? accepted : undefined, reported: denied };
 }
 
 /** Denies for the holders of which `fails` holds; the others say nothing. Without a pinset nothing is denied. */

@@ -336,7 +336,7 @@ describe('a handshake that takes too long', () => {
     wire.fromClient(hello);
     wire.wait(9_999);
     expect(wire.verdicts).toEqual([]);
-    wire.wait(1);
+    wire.wait(1_000);
     expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'incomplete' }]);
     at(wire, 0, forgedFlight);
     expect(hasForged(wire)).toBe(false);
