@@ -6,6 +6,7 @@
  *   opening ──client's ACK──▶ inspecting ──accept──▶ accepting ──client ACKs past the decision──▶ accepted (mark)
  *                                  └───────deny───▶ denying ───both ends know─────────────────▶ denied   (mark)
  */
+import { copyOf } from '../bytes/copy.ts';
 import { copyHeaders } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowSubject } from '../pins/snapshot.ts';
@@ -158,7 +159,7 @@ export class Connection {
       case 'accepted':
         return this.#host.accept(p.packetId);
       case 'denying':
-        return this.#denyTowardsClient(p.packetId, vehicleOf(p));
+        return this.#denyServer(p);
       case 'denied':
         return this.#host.drop(p.packetId, this.#denyMark());
       case 'opening':
@@ -172,7 +173,7 @@ export class Connection {
 
   /** Begins without a SYN: a capture that starts in the middle. */
   openAt(clientFirst: number, serverFirst: number): void {
-    this.#start({ inIfindex: 0, clientFirst, serverFirst, earlyOctets: new Uint8Array(0) });
+    this.#start({ inIfindex: 0, clientFirst, serverFirst, earlyOctets: NOTHING });
   }
 
   /** An answer from outside has come for the judge. */
@@ -351,6 +352,20 @@ export class Connection {
     else this.#host.drop(p.packetId);
   }
 
+  /** A server's packet while a denial is under way: what the client was let have before it may still have. */
+  #denyServer(p: PacketContext): void {
+    const { bytes, seq, dataStart, dataEnd } = p.tcp;
+    const offset = this.#server!.offsetOf(seq);
+    const known = Math.min(this.#gate!.delivered - offset, dataEnd - dataStart);
+    const isLost =
+      known > 0 &&
+      offset >= 0 &&
+      this.#server!.accept(seq, bytes, dataStart, dataStart + known, nobody) === SEGMENT.duplicate;
+    if (isLost && known === dataEnd - dataStart) return this.#host.accept(p.packetId);
+    const lost = isLost ? copyOf(bytes, dataStart, dataStart + known) : NOTHING;
+    this.#denyTowardsClient(p.packetId, { ...vehicleOf(p), lost });
+  }
+
   #denyTowardsClient(packetId: number, vehicle: Vehicle): void {
     const { payload } = this.#denial!.onPacketToClient(vehicle);
     if (payload === null) this.#host.drop(packetId);
@@ -358,6 +373,7 @@ export class Connection {
   }
 
   #denyTowardsServer(p: PacketContext): void {
+    if (p.tcp.has(TCP_FLAG.ack)) this.#server!.acknowledge(p.tcp.ack);
     const { payload, done } = this.#denial!.onPacketToServer(vehicleOf(p));
     if (payload === null) return this.#host.drop(p.packetId);
     this.#host.replace(p.packetId, payload, done ? this.#denyMark() : undefined);
@@ -439,6 +455,7 @@ function vehicleOf(p: PacketContext): Vehicle {
     dataLength: p.tcp.dataLength,
     ack: p.tcp.ack,
     flags: p.tcp.flags,
+    lost: NOTHING,
   };
 }
 
@@ -451,5 +468,10 @@ function vehicleOfHeld(packet: HeldPacket): Vehicle {
     dataLength: packet.end - packet.start,
     ack: view.getUint32(8),
     flags: headers.tcp[13]!,
+    lost: NOTHING,
   };
 }
+
+/** Takes what is only compared. */
+const nobody = (): void => undefined;
+const NOTHING = new Uint8Array(0);
