@@ -6,6 +6,7 @@
  *   opening ──client's ACK──▶ inspecting ──accept──▶ accepting ──client ACKs past the decision──▶ accepted (mark)
  *                                  └───────deny───▶ denying ───both ends know─────────────────▶ denied   (mark)
  */
+import { copyOf } from '../bytes/copy.ts';
 import { copyHeaders } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowSubject } from '../pins/snapshot.ts';
@@ -27,6 +28,8 @@ import type { Marks } from './marks.ts';
 
 /** What a connection asks of the engine. */
 export interface ConnectionHost extends GateHost {
+  /** Makes what looks into the connection, once it is open: a SYN alone must stay cheap. */
+  inspect(connection: Connection): Inspected;
   readonly pool: PagePool;
   readonly marks: Marks;
   readonly live: boolean;
@@ -38,6 +41,11 @@ export interface ConnectionHost extends GateHost {
   onDecided(connection: Connection): void;
 }
 
+export interface Inspected {
+  readonly judge: Judge;
+  readonly inspection: Inspection;
+}
+
 export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
 
 export class Connection {
@@ -46,7 +54,6 @@ export class Connection {
   /** Value of `FlowKey.forward` for packets that the client sends. */
   readonly clientForward: boolean;
   readonly subject: FlowSubject;
-  readonly judge: Judge;
   readonly frame: number;
   lastSeen: number;
   /** When the client began to speak TLS. */
@@ -57,11 +64,11 @@ export class Connection {
   /** A newer SYN of the same endpoints, which counts only once the server answers it. */
   successor: Connection | undefined;
   readonly opening = new Opening();
-  readonly held = new HeldPackets();
   closedSides = 0;
   readonly #host: ConnectionHost;
-  readonly #inspection: Inspection;
-  readonly #timestamps = new TimestampCheck();
+  #inspected: Inspected | undefined;
+  #held: HeldPackets | undefined;
+  #timestamps: TimestampCheck | undefined;
   #inIfindex = 0;
   #client: HalfStream | undefined;
   #server: HalfStream | undefined;
@@ -75,8 +82,6 @@ export class Connection {
   constructor(
     host: ConnectionHost,
     identity: { id: number; key: KeptKey; clientForward: boolean; subject: FlowSubject; now: number; frame: number },
-    judge: Judge,
-    inspection: Inspection,
   ) {
     this.#host = host;
     this.id = identity.id;
@@ -85,12 +90,23 @@ export class Connection {
     this.subject = identity.subject;
     this.lastSeen = identity.now;
     this.frame = identity.frame;
-    this.judge = judge;
-    this.#inspection = inspection;
+  }
+
+  get judge(): Judge {
+    return (this.#inspected ??= this.#host.inspect(this)).judge;
   }
 
   get inspection(): Inspection {
-    return this.#inspection;
+    return (this.#inspected ??= this.#host.inspect(this)).inspection;
+  }
+
+  /** Packets that wait, and how long any have waited so far, in microseconds. */
+  get heldCount(): number {
+    return this.#held?.count ?? 0;
+  }
+
+  get heldMicros(): number {
+    return this.#held?.totalMicros ?? 0;
   }
 
   get isOpen(): boolean {
@@ -143,7 +159,7 @@ export class Connection {
       case 'accepted':
         return this.#host.accept(p.packetId);
       case 'denying':
-        return this.#denyTowardsClient(p.packetId, vehicleOf(p));
+        return this.#denyServer(p);
       case 'denied':
         return this.#host.drop(p.packetId, this.#denyMark());
       case 'opening':
@@ -157,7 +173,7 @@ export class Connection {
 
   /** Begins without a SYN: a capture that starts in the middle. */
   openAt(clientFirst: number, serverFirst: number): void {
-    this.#start({ inIfindex: 0, clientFirst, serverFirst, earlyOctets: new Uint8Array(0) });
+    this.#start({ inIfindex: 0, clientFirst, serverFirst, earlyOctets: NOTHING });
   }
 
   /** An answer from outside has come for the judge. */
@@ -192,7 +208,7 @@ export class Connection {
   /** Answers everything that waits, and forgets the streams. What is settled later has no connection any more. */
   abandon(now: number): void {
     this.#isAbandoned = true;
-    for (const packet of this.held.takeAll(now)) this.#host.drop(packet.packetId);
+    for (const packet of this.#held?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
     this.#client?.release();
     this.#server?.release();
   }
@@ -214,8 +230,10 @@ export class Connection {
     this.#inIfindex = opened.inIfindex;
     this.#client = new HalfStream(opened.clientFirst, pool, limits);
     this.#server = new HalfStream(opened.serverFirst, pool, limits);
+    this.#timestamps = new TimestampCheck();
+    this.#held = new HeldPackets();
     const onHeld = (): void => this.#host.onHeld(this);
-    this.#gate = new Gate(this.#host, this.#server, this.judge, this.#inspection, this.held, onHeld);
+    this.#gate = new Gate(this.#host, this.#server, this.judge, this.inspection, this.#held, onHeld);
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) {
       this.#client.accept(
@@ -223,7 +241,7 @@ export class Connection {
         opened.earlyOctets,
         0,
         opened.earlyOctets.length,
-        this.#inspection.feedClient,
+        this.inspection.feedClient,
       );
       this.#forwarded = this.#client.next;
     }
@@ -234,13 +252,13 @@ export class Connection {
     const client = this.#client!;
     const server = this.#server!;
     const inOrder = !tcp.has(TCP_FLAG.ack) || server.acknowledge(tcp.ack);
-    if (!this.#host.live) return this.#watch(p, client, this.#inspection.feedClient);
+    if (!this.#host.live) return this.#watch(p, client, this.inspection.feedClient);
     if (!inOrder && this.phase === 'inspecting') {
       // It has octets that never came by: one direction takes another way, and nothing here can be sure.
       this.judge.settleBy('incomplete', 'incomplete', 'tcp.unseen-octets');
     }
     if (tcp.dataLength > 0 && this.phase === 'inspecting' && this.judge.ruling === undefined) {
-      const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#inspection.feedClient);
+      const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedClient);
       if (outcome === SEGMENT.refused) return this.#refuse(p);
       if (outcome === SEGMENT.conflict) {
         this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.client.conflict');
@@ -272,7 +290,7 @@ export class Connection {
     const { tcp } = p;
     const server = this.#server!;
     if (tcp.has(TCP_FLAG.ack)) this.#client!.acknowledge(tcp.ack);
-    if (!this.#host.live) return this.#watch(p, server, this.#inspection.feedServer);
+    if (!this.#host.live) return this.#watch(p, server, this.inspection.feedServer);
     if (tcp.dataLength === 0) return this.#host.accept(p.packetId);
     const offset = server.offsetOf(tcp.seq);
     if (this.phase === 'accepting' && offset >= this.#decisionPoint && !this.judge.awaitsTickets) {
@@ -280,7 +298,7 @@ export class Connection {
     }
     if (!this.#isFresh(p, offset)) return this.#host.drop(p.packetId);
     this.#gate!.beforeRead();
-    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#inspection.feedServer);
+    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedServer);
     if (outcome === SEGMENT.stale) return this.#host.accept(p.packetId);
     if (outcome === SEGMENT.refused) return this.#refuse(p);
     if (outcome === SEGMENT.conflict) return this.#onServerConflict(p);
@@ -316,8 +334,8 @@ export class Connection {
       if (p !== undefined) this.#host.drop(p.packetId, this.#denyMark());
       return this.#settle('denied');
     }
-    const alert = alertFor(ruling.reason, this.#inspection.recordVersion);
-    const canRead = gate.atBoundary && this.#inspection.begun && alert.length < gate.room;
+    const alert = alertFor(ruling.reason, this.inspection.recordVersion);
+    const canRead = gate.atBoundary && this.inspection.begun && alert.length < gate.room;
     this.#denial = new Denial({
       alert: ruling.action === 'tls-alert' && canRead ? alert : null,
       room: gate.room,
@@ -334,6 +352,20 @@ export class Connection {
     else this.#host.drop(p.packetId);
   }
 
+  /** A server's packet while a denial is under way: what the client was let have before it may still have. */
+  #denyServer(p: PacketContext): void {
+    const { bytes, seq, dataStart, dataEnd } = p.tcp;
+    const offset = this.#server!.offsetOf(seq);
+    const known = Math.min(this.#gate!.delivered - offset, dataEnd - dataStart);
+    const isLost =
+      known > 0 &&
+      offset >= 0 &&
+      this.#server!.accept(seq, bytes, dataStart, dataStart + known, nobody) === SEGMENT.duplicate;
+    if (isLost && known === dataEnd - dataStart) return this.#host.accept(p.packetId);
+    const lost = isLost ? copyOf(bytes, dataStart, dataStart + known) : NOTHING;
+    this.#denyTowardsClient(p.packetId, { ...vehicleOf(p), lost });
+  }
+
   #denyTowardsClient(packetId: number, vehicle: Vehicle): void {
     const { payload } = this.#denial!.onPacketToClient(vehicle);
     if (payload === null) this.#host.drop(packetId);
@@ -341,6 +373,7 @@ export class Connection {
   }
 
   #denyTowardsServer(p: PacketContext): void {
+    if (p.tcp.has(TCP_FLAG.ack)) this.#server!.acknowledge(p.tcp.ack);
     const { payload, done } = this.#denial!.onPacketToServer(vehicleOf(p));
     if (payload === null) return this.#host.drop(p.packetId);
     this.#host.replace(p.packetId, payload, done ? this.#denyMark() : undefined);
@@ -355,13 +388,13 @@ export class Connection {
 
   #read(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
     const { tcp } = p;
-    if (this.#inspection.isOpaque && beginsClientHello(tcp)) {
+    if (this.inspection.isOpaque && beginsClientHello(tcp)) {
       // Some protocol that nobody here knows has turned to TLS.
-      this.#inspection.restart();
+      this.inspection.restart();
       this.openAt(tcp.seq, tcp.ack);
-      return this.#read(p, this.#client!, this.#inspection.feedClient);
+      return this.#read(p, this.#client!, this.inspection.feedClient);
     }
-    if (tcp.dataLength === 0 || this.#inspection.done) return;
+    if (tcp.dataLength === 0 || this.inspection.done) return;
     if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');
     }
@@ -389,8 +422,8 @@ export class Connection {
   #isFresh(p: PacketContext, offset: number): boolean {
     const { tcp } = p;
     if (!tcp.hasTimestamps) return true;
-    if (!this.#timestamps.acceptable(tcp.tsVal)) return false;
-    this.#timestamps.record(tcp.tsVal, offset <= this.#server!.acked);
+    if (!this.#timestamps!.acceptable(tcp.tsVal)) return false;
+    this.#timestamps!.record(tcp.tsVal, offset <= this.#server!.acked);
     return true;
   }
 
@@ -422,6 +455,7 @@ function vehicleOf(p: PacketContext): Vehicle {
     dataLength: p.tcp.dataLength,
     ack: p.tcp.ack,
     flags: p.tcp.flags,
+    lost: NOTHING,
   };
 }
 
@@ -434,5 +468,10 @@ function vehicleOfHeld(packet: HeldPacket): Vehicle {
     dataLength: packet.end - packet.start,
     ack: view.getUint32(8),
     flags: headers.tcp[13]!,
+    lost: NOTHING,
   };
 }
+
+/** Takes what is only compared. */
+const nobody = (): void => undefined;
+const NOTHING = new Uint8Array(0);

@@ -5,6 +5,8 @@
  *
  *   owed ──packet to the client──▶ told ──client's ACK, FIN or RST──▶ done (mark; the kernel drops the rest)
  *     ▲ client's packets become probes      │ server's packets: told again (the alert may have been lost)
+ *
+ * What the client was let have ahead of the decision may have been lost too: it gets that from the server once more.
  */
 import { type SegmentHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
@@ -18,6 +20,8 @@ export interface Vehicle {
   readonly dataLength: number;
   readonly ack: number;
   readonly flags: number;
+  /** Octets of its own ahead of the news: the client was let have them, and they were lost on the way. */
+  readonly lost: Uint8Array;
 }
 
 export interface DenialPlan {
@@ -53,6 +57,7 @@ export class Denial {
 
   onPacketToClient(vehicle: Vehicle): DenialStep {
     const { alert, clientNext, room } = this.#plan;
+    if (vehicle.lost.length > 0) return this.#refill(vehicle);
     if (alert !== null) {
       if (vehicle.isGso && vehicle.dataLength >= room) return DROP;
       this.#told++;
@@ -65,6 +70,17 @@ export class Denial {
     // A client that has had its reset answers a bare ACK with a reset of its own, which tells the server.
     if (this.#told > RESETS_BEFORE_ACK) return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.ack, NOTHING);
     return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.rst | TCP_FLAG.ack, NOTHING);
+  }
+
+  /** No news can be read where octets are missing ahead of it; an alert may follow them where it fits. */
+  #refill(vehicle: Vehicle): DenialStep {
+    const { alert, clientNext } = this.#plan;
+    if (vehicle.isGso) return DROP;
+    const fits = alert !== null && vehicle.lost.length + alert.length <= vehicle.dataLength;
+    if (fits) this.#told++;
+    const payload = fits ? Buffer.concat([vehicle.lost, alert]) : vehicle.lost;
+    const seq = seqAdd(clientNext, -vehicle.lost.length);
+    return step(vehicle, seq, vehicle.ack, TCP_FLAG.psh | TCP_FLAG.ack, payload);
   }
 
   onPacketToServer(vehicle: Vehicle): DenialStep {

@@ -89,7 +89,7 @@ export class Engine implements PacketSink {
     this.#marks = new Marks(policy.connmark);
     this.#factory.forgetSessions();
     for (const connections of [this.#opening, this.#inspecting]) {
-      for (const connection of connections) connection.judge.reselect();
+      for (const connection of connections) if (connection.isOpen) connection.judge.reselect();
     }
   }
 
@@ -257,7 +257,7 @@ export class Engine implements PacketSink {
     if (p.tcp.has(TCP_FLAG.rst)) connection.closedSides = 2;
     else if (p.tcp.has(TCP_FLAG.fin)) connection.closedSides++;
     if (this.#opening.delete(connection)) {
-      if (connection.inspection.begun || (connection.isOpen && connection.phase !== 'inspecting')) {
+      if (connection.isOpen && (connection.inspection.begun || connection.phase !== 'inspecting')) {
         connection.begunAt = p.time;
         if (!this.#decided.has(connection)) this.#inspecting.add(connection);
       } else {
@@ -306,9 +306,11 @@ export class Engine implements PacketSink {
     this.#opening.delete(connection);
     this.#inspecting.delete(connection);
     this.#table.delete(connection.key);
-    this.#held -= connection.held.count;
+    this.#held -= connection.heldCount;
     connection.abandon(now);
-    if (!isDecided) this.#report(connection, this.#options.live ? now : connection.decidedAt || connection.lastSeen);
+    // One that never opened has nothing to tell.
+    if (isDecided || !connection.isOpen) return;
+    this.#report(connection, this.#options.live ? now : connection.decidedAt || connection.lastSeen);
   }
 
   #report(connection: Connection, now: number): void {
@@ -335,6 +337,7 @@ export class Engine implements PacketSink {
         return engine.#marks;
       },
       pool: this.#pool,
+      inspect: (connection) => this.#factory.inspect(connection),
       live,
       accept: (packetId, connmark) => this.#accept(packetId, connmark),
       drop: (packetId, connmark) => this.#drop(packetId, connmark),
@@ -391,7 +394,7 @@ export class Engine implements PacketSink {
 
 /** RFC 7413: data of a SYN. */
 function synData({ tcp }: PacketContext): Uint8Array {
-  return copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
+  return tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
 }
 
 function isOver(connection: Connection): boolean {

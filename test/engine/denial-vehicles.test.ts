@@ -285,3 +285,73 @@ describe('while a denial is under way', () => {
     wire.finish();
   });
 });
+
+describe('octets of the flight that were let go before the decision and lost on the way', () => {
+  // Records of 200 octets, so that the decision falls between two of them.
+  const flight = tls.records(22, Buffer.concat([tls.serverHello(), tls.certificateMessage(FORGED)]), 200);
+  const gone = 205 * 2;
+
+  /** The first two records are let go and lost; what follows them decides. */
+  function losing(action: 'tls-alert' | 'reset'): { wire: Wire; first: number } {
+    const wire = after(action);
+    const first = wire.serverSeq;
+    wire.fromServer(flight.subarray(0, gone), { lost: true });
+    wire.wait(31);
+    wire.fromServer(flight.subarray(gone));
+    expect(wire.verdicts).toMatchObject([{ action, reason: 'pin-mismatch' }]);
+    return { wire, first };
+  }
+
+  it('the client still gets, as the server sends them again, and then the alert', () => {
+    const { wire, first } = losing('tls-alert');
+    expect(wire.atClient.stream.length).toBe(0);
+    expect(wire.fromServer(flight.subarray(0, 205), { seq: first }).payload).toBeUndefined();
+    expect(wire.fromServer(flight.subarray(205, gone), { seq: seqAdd(first, 205) }).payload).toBeUndefined();
+    expect(wire.atClient.stream.equals(Buffer.concat([flight.subarray(0, gone), ALERT]))).toBe(true);
+    wire.fromClient('');
+    expect(wire.connmark).toBe(DENY);
+  });
+
+  it('the client gets out of a packet that goes on past them, with the alert behind them', () => {
+    const { wire, first } = losing('tls-alert');
+    const answer = wire.fromServer(flight.subarray(0, 600), { seq: first });
+    expect(replacement(answer)).toMatchObject({ fits: true, seq: first });
+    expect(wire.atClient.stream.equals(Buffer.concat([flight.subarray(0, gone), ALERT]))).toBe(true);
+  });
+
+  it('the client gets ahead of a reset, which it takes only at the number that it expects', () => {
+    const { wire, first } = losing('reset');
+    expect(wire.atClient.isReset).toBe(false);
+    wire.fromServer(flight.subarray(0, 600), { seq: first });
+    expect(wire.atClient.stream.equals(flight.subarray(0, gone))).toBe(true);
+    wire.fromClient('');
+    wire.fromServer(flight.subarray(gone), { seq: seqAdd(first, gone) });
+    expect(wire.atClient.isReset).toBe(true);
+  });
+
+  it('with another value are not what it was let have', () => {
+    const { wire, first } = losing('tls-alert');
+    const changed = Buffer.from(flight.subarray(0, 205));
+    changed[100]! ^= 1;
+    wire.fromServer(changed, { seq: first });
+    expect(wire.atClient.stream.length).toBe(0);
+  });
+
+  it('a super-packet cannot bring cut short', () => {
+    const { wire, first } = losing('tls-alert');
+    expect(wire.fromServer(flight.subarray(0, 600), { seq: first, gso: true }).verdict).toBe('drop');
+    expect(wire.fromServer(flight.subarray(0, gone), { seq: first, gso: true })).toMatchObject({
+      verdict: 'accept',
+      payload: undefined,
+    });
+  });
+
+  it('and acknowledged by then are news no more: the packet carries the alert again', () => {
+    const { wire, first } = losing('tls-alert');
+    wire.fromServer(flight.subarray(0, gone), { seq: first });
+    const seen = wire.atClient.stream.length;
+    wire.fromClient('', { ack: seqAdd(first, gone) });
+    expect(replacement(wire.fromServer(flight.subarray(0, gone), { seq: first })).data.equals(ALERT)).toBe(true);
+    expect(wire.atClient.stream.length).toBe(seen);
+  });
+});
