@@ -25,6 +25,7 @@ import { Marks } from './marks.ts';
 import { PacketContext } from './packet-context.ts';
 import { startsMidStream } from './pick-up.ts';
 import type { EngineOptions, MarkChange, PacketSink } from './ports.ts';
+import type { Ruling } from './ruling.ts';
 
 export class Engine implements PacketSink {
   readonly counters = new Counters();
@@ -319,7 +320,7 @@ export class Engine implements PacketSink {
     const { ruling, facts } = connection.judge;
     // A connection that ended by itself, before anything could be decided.
     if (ruling === undefined && !facts.isTls) return;
-    if (live && ruling?.reason === 'unpinned' && !policy.log.unpinned) return;
+    if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return;
     if (!live && !facts.isTls && (ruling === undefined || ruling.reason === 'not-tls') && policy.pinsets.length === 0)
       return;
     events.emit(verdictEvent(connection, ruling, policy.hash, live ? this.#marks : undefined, now));
@@ -395,6 +396,11 @@ export class Engine implements PacketSink {
 /** RFC 7413: data of a SYN. */
 function synData({ tcp }: PacketContext): Uint8Array {
   return tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
+}
+
+/** Accepted, and no pinset had a say. */
+function isOfNoPinset({ action, pinset, would, others }: Ruling): boolean {
+  return action === 'accept' && pinset === null && would === null && others.length === 0;
 }
 
 function isOver(connection: Connection): boolean {
