@@ -6,16 +6,7 @@ import { FIELD, NF_ACCEPT } from '../../src/packet/batch.ts';
 import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import { seqAdd } from '../../src/tcp/sequence.ts';
 import { certificate } from '../support/certificates.ts';
-import {
-  bank,
-  FORGED,
-  forgedFlight,
-  GENUINE,
-  genuineFlight,
-  hasForged,
-  HOST,
-  opened,
-} from '../support/flows.ts';
+import { bank, FORGED, forgedFlight, GENUINE, genuineFlight, hasForged, HOST, opened } from '../support/flows.ts';
 import { ipv4, ipv6, tcpSegment } from '../support/ip-bytes.ts';
 import { policy } from '../support/policy.ts';
 import * as tls from '../support/tls-bytes.ts';
