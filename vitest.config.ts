@@ -24,7 +24,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          globalSetup: 'test/support/built.ts',
+          globalSetup: ['test/support/built.ts', 'test/support/kernel-log.ts'],
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

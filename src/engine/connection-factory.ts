@@ -7,7 +7,7 @@ import type { LimitName } from '../pins/limits.ts';
 import type { FlowSubject, PinsetSnapshot } from '../pins/snapshot.ts';
 import type { FlowKey } from '../tcp/flow-key.ts';
 import { FlowTable } from '../tcp/flow-table.ts';
-import { Connection, type ConnectionHost } from './connection.ts';
+import { Connection, type ConnectionHost, type Inspected } from './connection.ts';
 import { Inspection } from './inspection.ts';
 import { Judge } from './judge.ts';
 import type { PacketContext } from './packet-context.ts';
@@ -34,23 +34,24 @@ export class ConnectionFactory {
 
   /** `key` is that of `p`; it is copied. */
   connection(p: PacketContext, key: FlowKey, fromClient = true): Connection {
-    const { host, options, now } = this.#parts;
-    const subject = subjectOf(p, fromClient);
-    const judge = this.judge(subject, () => {
-      connection.onSettled(now());
-      options.verdicts.flush();
-    });
-    const inspection = new Inspection(judge, { limits: host.limits, clientFirst: options.live });
-    const identity = {
+    return new Connection(this.#parts.host, {
       id: this.#nextId++,
       key: FlowTable.keep(key),
       clientForward: key.forward === fromClient,
-      subject,
+      subject: subjectOf(p, fromClient),
       now: p.time,
       frame: p.frame,
-    };
-    const connection: Connection = new Connection(host, identity, judge, inspection);
-    return connection;
+    });
+  }
+
+  /** The judge and the inspection of a connection, once it is open. */
+  inspect(connection: Connection): Inspected {
+    const { host, options, now } = this.#parts;
+    const judge = this.judge(connection.subject, () => {
+      connection.onSettled(now());
+      options.verdicts.flush();
+    });
+    return { judge, inspection: new Inspection(judge, { limits: host.limits, clientFirst: options.live }) };
   }
 
   /** `settled` is called when an answer from outside comes after it was asked for. */

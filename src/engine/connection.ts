@@ -28,6 +28,8 @@ import type { Marks } from './marks.ts';
 
 /** What a connection asks of the engine. */
 export interface ConnectionHost extends GateHost {
+  /** Makes what looks into the connection, once it is open: a SYN alone must stay cheap. */
+  inspect(connection: Connection): Inspected;
   readonly pool: PagePool;
   readonly marks: Marks;
   readonly live: boolean;
@@ -39,6 +41,11 @@ export interface ConnectionHost extends GateHost {
   onDecided(connection: Connection): void;
 }
 
+export interface Inspected {
+  readonly judge: Judge;
+  readonly inspection: Inspection;
+}
+
 export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
 
 export class Connection {
@@ -47,7 +54,6 @@ export class Connection {
   /** Value of `FlowKey.forward` for packets that the client sends. */
   readonly clientForward: boolean;
   readonly subject: FlowSubject;
-  readonly judge: Judge;
   readonly frame: number;
   lastSeen: number;
   /** When the client began to speak TLS. */
@@ -58,11 +64,11 @@ export class Connection {
   /** A newer SYN of the same endpoints, which counts only once the server answers it. */
   successor: Connection | undefined;
   readonly opening = new Opening();
-  readonly held = new HeldPackets();
   closedSides = 0;
   readonly #host: ConnectionHost;
-  readonly #inspection: Inspection;
-  readonly #timestamps = new TimestampCheck();
+  #inspected: Inspected | undefined;
+  #held: HeldPackets | undefined;
+  #timestamps: TimestampCheck | undefined;
   #inIfindex = 0;
   #client: HalfStream | undefined;
   #server: HalfStream | undefined;
@@ -78,8 +84,6 @@ export class Connection {
   constructor(
     host: ConnectionHost,
     identity: { id: number; key: KeptKey; clientForward: boolean; subject: FlowSubject; now: number; frame: number },
-    judge: Judge,
-    inspection: Inspection,
   ) {
     this.#host = host;
     this.id = identity.id;
@@ -88,12 +92,23 @@ export class Connection {
     this.subject = identity.subject;
     this.lastSeen = identity.now;
     this.frame = identity.frame;
-    this.judge = judge;
-    this.#inspection = inspection;
+  }
+
+  get judge(): Judge {
+    return (this.#inspected ??= this.#host.inspect(this)).judge;
   }
 
   get inspection(): Inspection {
-    return this.#inspection;
+    return (this.#inspected ??= this.#host.inspect(this)).inspection;
+  }
+
+  /** Packets that wait, and how long any have waited so far, in microseconds. */
+  get heldCount(): number {
+    return this.#held?.count ?? 0;
+  }
+
+  get heldMicros(): number {
+    return this.#held?.totalMicros ?? 0;
   }
 
   get isOpen(): boolean {
@@ -195,7 +210,7 @@ export class Connection {
   /** Answers everything that waits, and forgets the streams. What is settled later has no connection any more. */
   abandon(now: number): void {
     this.#isAbandoned = true;
-    for (const packet of this.held.takeAll(now)) this.#host.drop(packet.packetId);
+    for (const packet of this.#held?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
     this.#client?.release();
     this.#server?.release();
   }
@@ -217,8 +232,10 @@ export class Connection {
     this.#inIfindex = opened.inIfindex;
     this.#client = new HalfStream(opened.clientFirst, pool, limits);
     this.#server = new HalfStream(opened.serverFirst, pool, limits);
+    this.#timestamps = new TimestampCheck();
+    this.#held = new HeldPackets();
     const onHeld = (): void => this.#host.onHeld(this);
-    this.#gate = new Gate(this.#host, this.#server, this.judge, this.#inspection, this.held, onHeld);
+    this.#gate = new Gate(this.#host, this.#server, this.judge, this.inspection, this.#held, onHeld);
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) {
       this.#client.accept(
@@ -226,7 +243,7 @@ export class Connection {
         opened.earlyOctets,
         0,
         opened.earlyOctets.length,
-        this.#inspection.feedClient,
+        this.inspection.feedClient,
       );
       this.#forwarded = this.#client.next;
     }
@@ -237,13 +254,13 @@ export class Connection {
     const client = this.#client!;
     const server = this.#server!;
     const inOrder = !tcp.has(TCP_FLAG.ack) || server.acknowledge(tcp.ack);
-    if (!this.#host.live) return this.#watch(p, client, this.#inspection.feedClient);
+    if (!this.#host.live) return this.#watch(p, client, this.inspection.feedClient);
     if (!inOrder && this.phase === 'inspecting') {
       // It has octets that never came by: one direction takes another way, and nothing here can be sure.
       this.judge.settleBy('incomplete', 'incomplete', 'tcp.unseen-octets');
     }
     if (tcp.dataLength > 0 && this.phase === 'inspecting' && this.judge.ruling === undefined) {
-      const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#inspection.feedClient);
+      const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedClient);
       if (outcome === SEGMENT.refused) return this.#refuse(p);
       if (outcome === SEGMENT.conflict) {
         this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.client.conflict');
@@ -280,7 +297,7 @@ export class Connection {
     if (tcp.dataLength > 0) {
       // What it said before does not count.
       session.takeSpoken();
-      const { feedClient } = this.#inspection;
+      const { feedClient } = this.inspection;
       const outcome = this.#client!.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feedClient);
       if (outcome === SEGMENT.refused || outcome === SEGMENT.conflict) session.giveUp();
     }
@@ -291,13 +308,13 @@ export class Connection {
     const { tcp } = p;
     const server = this.#server!;
     if (tcp.has(TCP_FLAG.ack)) this.#client!.acknowledge(tcp.ack);
-    if (!this.#host.live) return this.#watch(p, server, this.#inspection.feedServer);
+    if (!this.#host.live) return this.#watch(p, server, this.inspection.feedServer);
     if (tcp.dataLength === 0) return this.#host.accept(p.packetId);
     const offset = server.offsetOf(tcp.seq);
     if (this.phase === 'accepting' && offset >= this.#decisionPoint) return this.#readHandedOut(p);
     if (!this.#isFresh(p, offset)) return this.#host.drop(p.packetId);
     this.#gate!.beforeRead();
-    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#inspection.feedServer);
+    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedServer);
     if (outcome === SEGMENT.stale) return this.#host.accept(p.packetId);
     if (outcome === SEGMENT.refused) return this.#refuse(p);
     if (outcome === SEGMENT.conflict) return this.#onServerConflict(p);
@@ -318,7 +335,7 @@ export class Connection {
     this.#host.accept(p.packetId);
     if (!session.isAwaited) return;
     const server = this.#server!;
-    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#inspection.feedServer);
+    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedServer);
     const isTooLong = server.next - this.#decisionPoint > this.#host.limits.bytesPerDirection;
     if (outcome === SEGMENT.refused || outcome === SEGMENT.conflict || isTooLong) session.giveUp();
     this.#noteFinished();
@@ -354,8 +371,8 @@ export class Connection {
       if (p !== undefined) this.#host.drop(p.packetId, this.#denyMark());
       return this.#settle('denied');
     }
-    const alert = alertFor(ruling.reason, this.#inspection.recordVersion);
-    const canRead = gate.atBoundary && this.#inspection.begun && alert.length < gate.room;
+    const alert = alertFor(ruling.reason, this.inspection.recordVersion);
+    const canRead = gate.atBoundary && this.inspection.begun && alert.length < gate.room;
     this.#denial = new Denial({
       alert: ruling.action === 'tls-alert' && canRead ? alert : null,
       room: gate.room,
@@ -408,14 +425,14 @@ export class Connection {
 
   #read(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
     const { tcp } = p;
-    if (this.#inspection.isOpaque && beginsClientHello(tcp)) {
+    if (this.inspection.isOpaque && beginsClientHello(tcp)) {
       // Some protocol that nobody here knows has turned to TLS.
-      this.#inspection.restart();
+      this.inspection.restart();
       this.openAt(tcp.seq, tcp.ack);
-      return this.#read(p, this.#client!, this.#inspection.feedClient);
+      return this.#read(p, this.#client!, this.inspection.feedClient);
     }
     const { session } = this.judge;
-    if (tcp.dataLength === 0 || (this.#inspection.done && !session.isAwaited)) return;
+    if (tcp.dataLength === 0 || (this.inspection.done && !session.isAwaited)) return;
     session.takeSpoken();
     if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');
@@ -445,8 +462,8 @@ export class Connection {
   #isFresh(p: PacketContext, offset: number): boolean {
     const { tcp } = p;
     if (!tcp.hasTimestamps) return true;
-    if (!this.#timestamps.acceptable(tcp.tsVal)) return false;
-    this.#timestamps.record(tcp.tsVal, offset <= this.#server!.acked);
+    if (!this.#timestamps!.acceptable(tcp.tsVal)) return false;
+    this.#timestamps!.record(tcp.tsVal, offset <= this.#server!.acked);
     return true;
   }
 

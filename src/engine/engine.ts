@@ -25,6 +25,7 @@ import { Marks } from './marks.ts';
 import { PacketContext } from './packet-context.ts';
 import { startsMidStream } from './pick-up.ts';
 import type { EngineOptions, MarkChange, PacketSink } from './ports.ts';
+import type { Ruling } from './ruling.ts';
 
 export class Engine implements PacketSink {
   readonly counters = new Counters();
@@ -89,7 +90,7 @@ export class Engine implements PacketSink {
     this.#marks = new Marks(policy.connmark);
     this.#factory.forgetSessions();
     for (const connections of [this.#opening, this.#inspecting]) {
-      for (const connection of connections) connection.judge.reselect();
+      for (const connection of connections) if (connection.isOpen) connection.judge.reselect();
     }
   }
 
@@ -257,7 +258,7 @@ export class Engine implements PacketSink {
     if (p.tcp.has(TCP_FLAG.rst)) connection.closedSides = 2;
     else if (p.tcp.has(TCP_FLAG.fin)) connection.closedSides++;
     if (this.#opening.delete(connection)) {
-      if (connection.inspection.begun || (connection.isOpen && connection.phase !== 'inspecting')) {
+      if (connection.isOpen && (connection.inspection.begun || connection.phase !== 'inspecting')) {
         connection.begunAt = p.time;
         if (!this.#decided.has(connection)) this.#inspecting.add(connection);
       } else {
@@ -306,9 +307,11 @@ export class Engine implements PacketSink {
     this.#opening.delete(connection);
     this.#inspecting.delete(connection);
     this.#table.delete(connection.key);
-    this.#held -= connection.held.count;
+    this.#held -= connection.heldCount;
     connection.abandon(now);
-    if (!isDecided) this.#report(connection, this.#options.live ? now : connection.decidedAt || connection.lastSeen);
+    // One that never opened has nothing to tell.
+    if (isDecided || !connection.isOpen) return;
+    this.#report(connection, this.#options.live ? now : connection.decidedAt || connection.lastSeen);
   }
 
   #report(connection: Connection, now: number): void {
@@ -317,7 +320,7 @@ export class Engine implements PacketSink {
     const { ruling, facts } = connection.judge;
     // A connection that ended by itself, before anything could be decided.
     if (ruling === undefined && !facts.isTls) return;
-    if (live && ruling?.reason === 'unpinned' && !policy.log.unpinned) return;
+    if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return;
     if (!live && !facts.isTls && (ruling === undefined || ruling.reason === 'not-tls') && policy.pinsets.length === 0)
       return;
     events.emit(verdictEvent(connection, ruling, policy.hash, live ? this.#marks : undefined, now));
@@ -335,6 +338,7 @@ export class Engine implements PacketSink {
         return engine.#marks;
       },
       pool: this.#pool,
+      inspect: (connection) => this.#factory.inspect(connection),
       live,
       accept: (packetId, connmark) => this.#accept(packetId, connmark),
       drop: (packetId, connmark) => this.#drop(packetId, connmark),
@@ -391,7 +395,12 @@ export class Engine implements PacketSink {
 
 /** RFC 7413: data of a SYN. */
 function synData({ tcp }: PacketContext): Uint8Array {
-  return copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
+  return tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
+}
+
+/** Accepted, and no pinset had a say. */
+function isOfNoPinset({ action, pinset, would, others }: Ruling): boolean {
+  return action === 'accept' && pinset === null && would === null && others.length === 0;
 }
 
 function isOver(connection: Connection): boolean {

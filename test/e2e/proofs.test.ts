@@ -9,8 +9,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import { spkiPin } from '../../src/runtime/demo/certificates.ts';
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
+import type { Child } from '../../src/runtime/demo/child.ts';
 import { NAME, pinset } from '../support/lab/bank.ts';
 import { Engine } from '../support/lab/engine.ts';
+import type { VerdictRecord } from '../support/lab/engine.ts';
 import { Lab } from '../support/lab/lab.ts';
 import {
   runOpensslClient,
@@ -38,9 +40,13 @@ let directory: string;
 const identities = new Map<Key, Identity>();
 let otherRsa: Identity;
 let otherEc: Identity;
+/** One for all: every key is pinned, and the names say how the proof is taken. */
 let lab: Lab;
+let engine: Engine;
+let logged: number;
+let server: Child | undefined;
 
-beforeAll(() => {
+beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'tlspin-proofs-'));
   for (const [name, key] of Object.entries(KEYS)) {
     identities.set(name as Key, selfSigned(directory, name, NAME, key));
@@ -48,19 +54,31 @@ beforeAll(() => {
   identities.set('dsa', selfSignedDsa(directory, 'dsa', NAME));
   otherRsa = selfSigned(directory, 'other-rsa', NAME, KEYS.rsa);
   otherEc = selfSigned(directory, 'other-ec', NAME, KEYS['p-256']);
-});
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-beforeEach(() => {
+  const pins = [...identities.values()].map(({ cert }) => spkiPin(cert));
+  const withProof = (proofOfPossession: string): object =>
+    pinset({
+      name: proofOfPossession,
+      match: { hosts: [nameFor(proofOfPossession)] },
+      pins,
+      checks: { proofOfPossession },
+    });
   lab = new Lab();
+  engine = await Engine.start(lab, { config: { pinsets: [pinset({ pins }), withProof('off'), withProof('report')] } });
 });
-afterEach(() => lab.close());
+afterAll(async () => {
+  await lab.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+beforeEach(() => {
+  logged = engine.verdicts.length;
+});
+afterEach(() => server?.stop('SIGKILL'));
 
 const VERSIONS = { TLSv1: '-tls1', 'TLS 1.1': '-tls1_1', 'TLS 1.2': '-tls1_2' } as const;
 const genuine = (key: Key): Identity => identities.get(key)!;
 
-function startEngine(key: Key, fields: object = {}): Promise<Engine> {
-  return Engine.start(lab, { config: { pinsets: [pinset({ pins: [spkiPin(genuine(key).cert)], ...fields })] } });
-}
+const nameFor = (proof: string): string => `${proof}.bank.example`;
+const verdict = async (): Promise<VerdictRecord> => engine.next(logged);
 
 describe('the key’s holder passes', () => {
   it.each<[keyof typeof VERSIONS, Key, string, string]>([
@@ -88,26 +106,28 @@ describe('the key’s holder passes', () => {
     ['TLS 1.2', 'ed448', 'ECDHE-ECDSA-AES128-GCM-SHA256', 'ed448'],
     ['TLS 1.2', 'dsa', 'DHE-DSS-AES128-GCM-SHA256', 'DSA+SHA256'],
   ])('%s, key %s, %s %s', async (version, key, suite, sigalgs) => {
-    const engine = await startEngine(key);
     const args = [VERSIONS[version], '-cipher', `${suite}:@SECLEVEL=0`];
     if (sigalgs !== '') args.push('-sigalgs', sigalgs);
-    await startOpensslServer(lab, 'server', { identity: genuine(key), args });
+    server = await startOpensslServer(lab, 'server', { identity: genuine(key), args });
     const address = lab.address('server');
     const run = await runOpensslClient(lab, 'client', { address, servername: NAME, args });
     expect(run.answered, run.text).toBe(true);
-    const [record] = await engine.logged(1);
-    expect(record!.verdict).toMatchObject({ action: 'accept', reason: 'pin-match', evidence: 'observed' });
-    expect(record!.tls).toMatchObject({ version });
+    expect(await verdict()).toMatchObject({
+      verdict: { action: 'accept', reason: 'pin-match', evidence: 'observed' },
+      tls: { version },
+    });
   });
 });
 
+type Flight = ReturnType<typeof readFlight>;
+
 describe('the genuine certificate without its key', () => {
   /** What a client gets that believes everything. */
-  async function listen(key: Key, options: Omit<ImpostorOptions, 'cert'>): Promise<ReturnType<typeof readFlight>> {
-    await startImpostor(lab, 'server', { ...options, cert: genuine(key).cert });
+  async function listen(key: Key, options: Omit<ImpostorOptions, 'cert'>, name = NAME): Promise<Flight> {
+    server = await startImpostor(lab, 'server', { ...options, cert: genuine(key).cert });
     const { version = 0x0303 } = options;
-    const send = clientHello({ name: NAME, version, suites: [options.suite ?? 0xc02f] });
-    const client = new TcpClient(lab, 'client', { host: lab.address('server'), send });
+    const send = clientHello({ name, version, suites: [options.suite ?? 0xc02f] });
+    const client = new TcpClient(lab, 'client', { host: lab.address('server'), send, wait: 600 });
     return readFlight((await client.outcome()).received);
   }
 
@@ -127,9 +147,8 @@ describe('the genuine certificate without its key', () => {
   ];
 
   it.each(IMPOSTORS)('%s: denied before the client has the key exchange', async (_name, key, options) => {
-    const engine = await startEngine(key);
     const flight = await listen(key, options());
-    expect((await engine.next(0)).verdict).toMatchObject({ action: 'tls-alert', reason: 'no-proof' });
+    expect((await verdict()).verdict).toMatchObject({ action: 'tls-alert', reason: 'no-proof' });
     expect(flight.alerts).toEqual([{ level: 2, description: 42 }]);
     expect(messages(flight.handshake)).not.toContain(HANDSHAKE.serverKeyExchange);
   });
@@ -139,9 +158,8 @@ describe('the genuine certificate without its key', () => {
     ['RSA, TLS 1.0', 'rsa', () => ({ key: genuine('rsa').key, version: 0x0301, suite: 0xc013 })],
     ['ECDSA, TLS 1.2', 'p-256', () => ({ key: genuine('p-256').key, scheme: 0x0403, suite: 0xc02b })],
   ])('with its key after all, the same server passes: %s', async (_name, key, options) => {
-    const engine = await startEngine(key);
     const flight = await listen(key, options());
-    expect((await engine.next(0)).verdict).toMatchObject({ action: 'accept', reason: 'pin-match' });
+    expect((await verdict()).verdict).toMatchObject({ action: 'accept', reason: 'pin-match' });
     expect(messages(flight.handshake)).toEqual([
       HANDSHAKE.serverHello,
       HANDSHAKE.certificate,
@@ -151,25 +169,22 @@ describe('the genuine certificate without its key', () => {
   });
 
   it('a client of OpenSSL hears the alert of the gateway, not its own complaint', async () => {
-    const engine = await startEngine('rsa');
-    await startImpostor(lab, 'server', { cert: genuine('rsa').cert, key: otherRsa.key });
+    server = await startImpostor(lab, 'server', { cert: genuine('rsa').cert, key: otherRsa.key });
     const options = { address: lab.address('server'), servername: NAME, args: ['-tls1_2'] };
     const { text } = await runOpensslClient(lab, 'client', options);
     expect(text).toMatch(/alert bad certificate/);
-    expect((await engine.next(0)).verdict.reason).toBe('no-proof');
+    expect((await verdict()).verdict.reason).toBe('no-proof');
   });
 
   it('passes where the proof is not asked for', async () => {
-    const engine = await startEngine('rsa', { checks: { proofOfPossession: 'off' } });
-    const flight = await listen('rsa', { key: otherRsa.key });
-    expect((await engine.next(0)).verdict).toMatchObject({ action: 'accept', reason: 'pin-match' });
+    const flight = await listen('rsa', { key: otherRsa.key }, nameFor('off'));
+    expect((await verdict()).verdict).toMatchObject({ action: 'accept', reason: 'pin-match' });
     expect(messages(flight.handshake)).toContain(HANDSHAKE.serverHelloDone);
   });
 
   it('passes, and is told, where it is only to be reported', async () => {
-    const engine = await startEngine('rsa', { checks: { proofOfPossession: 'report' } });
-    const flight = await listen('rsa', { key: otherRsa.key });
-    expect((await engine.next(0)).verdict).toMatchObject({ action: 'accept', reason: 'pin-match' });
+    const flight = await listen('rsa', { key: otherRsa.key }, nameFor('report'));
+    expect((await verdict()).verdict).toMatchObject({ action: 'accept', reason: 'pin-match' });
     expect(readFileSync(lab.path('verdicts.ndjson'), 'utf8')).toContain('tls.proof.failed');
     expect(messages(flight.handshake)).toContain(HANDSHAKE.serverHelloDone);
   });

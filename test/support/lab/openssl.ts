@@ -100,10 +100,11 @@ export interface ImpostorOptions {
 }
 
 /** A server that shows a certificate and signs its key exchange with whatever key it is given. */
-export async function startImpostor(lab: Lab, host: string, options: ImpostorOptions): Promise<void> {
+export async function startImpostor(lab: Lab, host: string, options: ImpostorOptions): Promise<Child> {
   const script = fileURLToPath(new URL('../peers/impostor-server.mjs', import.meta.url));
   const child = lab.start(host, [process.execPath, script, JSON.stringify({ port: 443, ...options })]);
   await child.says(/listening/);
+  return child;
 }
 
 function openssl(...args: readonly string[]): void {

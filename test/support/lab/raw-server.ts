@@ -37,6 +37,10 @@ export interface Segment {
   readonly reserved?: number;
   /** Instead of the connection's own. */
   readonly iss?: number;
+  /** In IP fragments of so many octets, a multiple of eight. */
+  readonly fragment?: number;
+  /** The last fragment first. */
+  readonly reversed?: boolean;
   /** Milliseconds to wait first. */
   readonly delay?: number;
 }
