@@ -6,7 +6,7 @@
 import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { LimitName } from '../pins/limits.ts';
-import type { Checks, Situations } from '../pins/policy.ts';
+import type { Checks, CompiledPinset, Situations } from '../pins/policy.ts';
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
@@ -21,6 +21,7 @@ import { FlowFacts } from './facts.ts';
 import { limitOf } from './limits.ts';
 import type { ChainExaminer, ChainFacts, ProofVerifier } from './ports.ts';
 import { ACCEPT, denies, type Finding, rule, type Ruling, withReported } from './ruling.ts';
+import { SessionBinding } from './session-binding.ts';
 import type { SessionMemory } from './sessions.ts';
 import {
   applyOpenSituation,
@@ -50,6 +51,7 @@ export interface JudgeContext {
 
 export class Judge implements HandshakeListener {
   readonly facts = new FlowFacts();
+  readonly session = new SessionBinding();
   readonly #context: JudgeContext;
   #selection: Selection | undefined;
   #ruling: Ruling | undefined;
@@ -86,11 +88,6 @@ export class Judge implements HandshakeListener {
       deny.some((pinset) => pinset.mode !== 'report-only') ||
       rules.some((each) => each.verdict.action !== 'accept')
     );
-  }
-
-  /** Tickets come after the decision, until the server's ChangeCipherSpec, and are worth waiting for. */
-  get awaitsTickets(): boolean {
-    return this.#binds() && this.#serverHello!.answersSessionTicket && !this.facts.serverFinished;
   }
 
   /** After a HelloRetryRequest the server waits for the client, so nothing of its may wait here. */
@@ -183,14 +180,25 @@ export class Judge implements HandshakeListener {
   }
 
   onNewSessionTicket(lifetimeSeconds: number, ticket: Uint8Array): void {
-    // RFC 5077 §3.3: 0 leaves the lifetime to the client.
-    const seconds = Math.min(lifetimeSeconds === 0 ? DAY_SECONDS : lifetimeSeconds, DAY_SECONDS);
-    if (ticket.length > 0 && this.#binds()) this.#remember(ticket, seconds);
+    this.session.onTicket(lifetimeSeconds, ticket);
   }
 
   onServerChangeCipherSpec(isAbbreviated: boolean): void {
     this.facts.serverFinished = true;
     if (isAbbreviated) this.#onAbbreviated();
+  }
+
+  onServerFinished(): void {
+    this.session.isServerFinished = true;
+  }
+
+  onClientRecord(contentType: number): void {
+    this.session.onClientRecord(contentType);
+  }
+
+  /** The client has taken what the server handed out. */
+  confirmSession(): void {
+    for (const { octets, lifetimeSeconds } of this.session.confirm()) this.#remember(octets, lifetimeSeconds);
   }
 
   onClientCertificate(certificates: readonly Uint8Array[]): void {
@@ -304,15 +312,18 @@ export class Judge implements HandshakeListener {
     this.facts.sessionResumed = echoed || ticket.length > 0;
     if (this.#ruling !== undefined) return;
     if (!this.facts.sessionResumed) return this.#settleNoCertificate();
-    const enforced = this.#selection!.require.map((pinset) => pinset.name);
-    const bound = [...(echoed ? [hello!.sessionId] : []), ...(ticket.length > 0 ? [ticket] : [])].some((credential) =>
-      this.#context.sessions.isBound(this.#context.subject.server.address, credential, enforced, this.#context.now()),
-    );
+    const { sessions, subject, now } = this.#context;
+    // What a client offers besides a ticket is an id of its own making (RFC 5077 §3.4).
+    const credential = ticket.length > 0 ? ticket : hello!.sessionId;
+    const isBound = (pinset: CompiledPinset | null): boolean =>
+      sessions.isBound(subject.server.address, credential, pinset === null ? [] : [pinset.name], now());
     const findings = this.#holders.map(({ pinset, mode, situations, onMismatch }): Finding => {
+      const bound = isBound(pinset);
       const denied = situations.resumed === 'deny' || (situations.resumed === 'bound' && !bound);
       const reason = bound ? 'resumed-bound' : 'resumed-unbound';
       return { pinset, mode, reason, verdict: denied ? onMismatch : (pinset?.onMatch ?? ACCEPT), matched: null };
     });
+    const bound = findings.some(({ reason }) => reason === 'resumed-bound');
     this.#rule(findings, null, bound ? 'resumed' : 'none');
   }
 
@@ -388,8 +399,9 @@ export class Judge implements HandshakeListener {
     const seen = evidence ?? (this.#leaf === undefined ? 'none' : 'observed');
     const ruling = rule(withReported(findings, this.#reported), seen, fault);
     this.#ruling = { ...ruling, connmark: mergeMarks(mark, ruling.connmark) };
-    const sessionId = this.#serverHello?.sessionId ?? EMPTY;
-    if (sessionId.length > 0 && this.#binds()) this.#remember(sessionId, DAY_SECONDS);
+    if (!this.#binds()) return this.session.giveUp();
+    const { sessionId, answersSessionTicket } = this.#serverHello!;
+    this.session.begin(sessionId, answersSessionTicket, this.facts.sessionResumed);
   }
 }
 
@@ -414,5 +426,4 @@ const KNOWN_VERSIONS: ReadonlySet<number> = new Set([
 ]);
 const BINDING_REASONS: ReadonlySet<Reason> = new Set(['pin-match', 'backup-pin-match']);
 const NOTHING_SELECTED: Selection = { require: [], deny: [], rules: [] };
-const DAY_SECONDS = 86_400;
 const EMPTY = new Uint8Array(0);

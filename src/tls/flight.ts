@@ -14,6 +14,8 @@ export interface FlightConsumer {
   onChangeCipherSpec(): Fault | undefined;
   /** A record of application data begins. */
   onApplicationData(): Fault | undefined;
+  /** An encrypted record is complete. */
+  onProtectedRecord(contentType: number): void;
 }
 
 export interface FlightLimits {
@@ -73,8 +75,11 @@ export class Flight implements RecordConsumer {
     return contentType === CONTENT.applicationData ? this.#consumer.onApplicationData() : undefined;
   }
 
-  onPayload(contentType: number, bytes: Uint8Array, start: number, end: number): Fault | undefined {
-    if (this.#isProtected) return undefined;
+  onPayload(contentType: number, bytes: Uint8Array, start: number, end: number, last: boolean): Fault | undefined {
+    if (this.#isProtected) {
+      if (last) this.#consumer.onProtectedRecord(contentType);
+      return undefined;
+    }
     if (contentType === CONTENT.handshake) return this.#handshake.feed(bytes, start, end);
     if (contentType === CONTENT.alert) return this.#alert(bytes, start, end);
     if (contentType !== CONTENT.changeCipherSpec) return undefined;

@@ -33,6 +33,10 @@ export interface HandshakeListener {
   onServerHelloDone(sawCertificate: boolean): void;
   onNewSessionTicket(lifetimeSeconds: number, ticket: Uint8Array): void;
   onServerChangeCipherSpec(isAbbreviated: boolean): void;
+  /** The first encrypted record of the server's is complete: its Finished, up to TLS 1.2. */
+  onServerFinished(): void;
+  /** An encrypted record of the client's is complete. */
+  onClientRecord(contentType: number): void;
   onClientCertificate(certificates: readonly Uint8Array[]): void;
   onFatalAlert(from: Side, description: number): void;
   /** `recordVersion`: of the last record of that side, for a hello that cannot be read. */
@@ -59,6 +63,7 @@ export class Observer {
   #keyExchange: KeyExchange = 'unknown';
   #sawCertificate = false;
   #sawServerKeyExchange = false;
+  #isServerFinished = false;
   #warnings = 0;
   #ssl2Client: Ssl2RecordReader | undefined;
   #ssl2Server: Ssl2RecordReader | undefined;
@@ -166,6 +171,7 @@ export class Observer {
         this.#clientState === 'awaitClientHello' && this.#clientFirst
           ? misbehaved('tls.application-data.early', 0)
           : undefined,
+      onProtectedRecord: (contentType) => this.#listener.onClientRecord(contentType),
     };
   }
 
@@ -201,6 +207,10 @@ export class Observer {
       onAlert: (level, description) => this.#onAlert('server', level, description),
       onChangeCipherSpec: () => this.#onServerChangeCipherSpec(),
       onApplicationData: () => misbehaved('tls.application-data.early', 0),
+      onProtectedRecord: () => {
+        if (!this.#isServerFinished) this.#listener.onServerFinished();
+        this.#isServerFinished = true;
+      },
     };
   }
 

@@ -81,7 +81,8 @@ const arises: Partial<Record<keyof Situations, { reason: string; play: (wire: Wi
     reason: 'resumed-unbound',
     play: (wire) => {
       wire.fromClient(tls.clientHello({ name: HOST, sessionId: Buffer.alloc(32, 7) }));
-      wire.fromServer(Buffer.concat([handshake(tls.serverHello()), tls.changeCipherSpec, tls.finished]));
+      const echo = tls.serverHello({ sessionId: Buffer.alloc(32, 7) });
+      wire.fromServer(Buffer.concat([handshake(echo), tls.changeCipherSpec, tls.finished]));
     },
   },
 };

@@ -16,6 +16,9 @@ export class HandshakeRecorder implements HandshakeListener {
   certificates: readonly Uint8Array[] = [];
   exchange: ServerKeyExchange | undefined;
   fault: Fault | undefined;
+  /** Of encrypted records only numbers are told. */
+  serverFinished = 0;
+  readonly clientRecords: number[] = [];
 
   onClientHello(hello: ClientHello): void {
     this.clientHello = hello;
@@ -52,6 +55,14 @@ export class HandshakeRecorder implements HandshakeListener {
 
   onServerChangeCipherSpec(isAbbreviated: boolean): void {
     this.lines.push(`ServerChangeCipherSpec ${isAbbreviated ? 'abbreviated' : 'full'}`);
+  }
+
+  onServerFinished(): void {
+    this.serverFinished++;
+  }
+
+  onClientRecord(contentType: number): void {
+    this.clientRecords.push(contentType);
   }
 
   onClientCertificate(certificates: readonly Uint8Array[]): void {

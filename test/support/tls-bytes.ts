@@ -125,7 +125,7 @@ export function serverHello(fields: number | ServerHelloFields = {}): Buffer {
   const body = Buffer.concat([
     u16(given.version ?? 0x0303),
     given.random ?? Buffer.alloc(32, 0x5e),
-    vector8(given.sessionId ?? Buffer.alloc(32, 7)),
+    vector8(given.sessionId ?? Buffer.alloc(0)),
     u16(given.suite ?? 0x009c),
     u8(0),
     ...(extensions.length === 0 ? [] : [vector16(Buffer.concat(extensions))]),

@@ -59,7 +59,7 @@ describe('a ServerHello', () => {
   });
 
   it('is a copy: the bytes may go', () => {
-    const body = Uint8Array.from(bodyOf({}));
+    const body = Uint8Array.from(bodyOf({ sessionId: Buffer.alloc(32, 7) }));
     const parsed = parseServerHello(body) as ServerHello;
     body.fill(0);
     expect([parsed.random[0], parsed.sessionId[0]]).toEqual([0x5e, 7]);
@@ -68,7 +68,7 @@ describe('a ServerHello', () => {
 
 describe('a ServerHello that is refused', () => {
   it('is cut at any octet', () => {
-    const whole = bodyOf({ ticket: true, selectedVersion: 0x0303 });
+    const whole = bodyOf({ sessionId: Buffer.alloc(32), ticket: true, selectedVersion: 0x0303 });
     for (let length = 0; length < whole.length; length++) {
       const isWithoutExtensions = length === 2 + 32 + 33 + 2 + 1;
       expect(codeOf(whole.subarray(0, length)), `${length} octets`).toBe(

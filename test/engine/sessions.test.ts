@@ -1,0 +1,294 @@
+import { describe, expect, it } from 'vitest';
+
+import { SessionMemory } from '../../src/engine/sessions.ts';
+import { seqAdd } from '../../src/tcp/sequence.ts';
+import { ACCEPT, bank, bankWith, FORGED, GENUINE, HOST, opened, PENDING } from '../support/flows.ts';
+import { match, pin, pinset, range } from '../support/policy.ts';
+import * as tls from '../support/tls-bytes.ts';
+import type { Wire } from '../support/wire.ts';
+
+const ID = Buffer.alloc(32, 0x1d);
+const TICKET = Buffer.from('a ticket of the genuine server');
+const STOLEN = Buffer.from('a ticket of the attacker, which the client has from elsewhere');
+const handshake = (...messages: readonly Uint8Array[]) => tls.record(22, Buffer.concat(messages));
+const finish = Buffer.concat([tls.changeCipherSpec, tls.finished]);
+
+/** The next connection of the same client, from another port of its as conntrack sees it. */
+let ctid = 100;
+function next(wire: Wire): {
+  client: (o: Uint8Array | string, more?: object) => void;
+  server: (o: Uint8Array, more?: object) => void;
+} {
+  ctid++;
+  const c = { seq: 1000, ack: 5000 };
+  const s = { seq: 5000 };
+  const id = ctid;
+  wire.fromClient('', { ctid: id, flags: 0x02, seq: c.seq - 1 });
+  wire.fromServer('', { ctid: id, packetFlags: 0x10, flags: 0x12, seq: s.seq - 1, ack: c.seq });
+  wire.fromClient('', { ctid: id, ...c });
+  return {
+    client: (octets, more = {}) => {
+      const data = Buffer.from(octets);
+      wire.fromClient(data, { ctid: id, ...c, ...more });
+      c.seq += data.length;
+    },
+    server: (octets, more = {}) => {
+      wire.fromServer(octets, { ctid: id, packetFlags: 0x10, seq: s.seq, ack: c.seq, ...more });
+      s.seq += octets.length;
+      c.ack = s.seq;
+    },
+  };
+}
+
+interface Given {
+  readonly sessionId?: Uint8Array;
+  readonly ticket?: Uint8Array;
+  readonly file?: string;
+}
+
+/** A whole handshake up to the client's question; what the server hands out is given. */
+function full(wire: Wire, { sessionId = Buffer.alloc(0), ticket, file = GENUINE }: Given, confirms = true): void {
+  const flow = next(wire);
+  flow.client(tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) }));
+  flow.server(
+    handshake(
+      tls.serverHello({ sessionId, ticket: ticket !== undefined }),
+      tls.certificateMessage(file),
+      tls.serverHelloDone,
+    ),
+  );
+  flow.client(tls.clientFinish);
+  flow.server(Buffer.concat([...(ticket === undefined ? [] : [handshake(tls.newSessionTicket(ticket))]), finish]));
+  if (confirms) flow.client(tls.applicationData);
+}
+
+/** An abbreviated handshake with what the client offers; its verdict. */
+function resume(wire: Wire, offer: Given, echo = offer.sessionId ?? Buffer.alloc(32, 7), fresh?: Uint8Array) {
+  const flow = next(wire);
+  flow.client(tls.clientHello({ name: HOST, ...offer }));
+  const renewed = fresh === undefined ? [] : [tls.newSessionTicket(fresh)];
+  flow.server(
+    Buffer.concat([handshake(tls.serverHello({ sessionId: echo, ticket: fresh !== undefined }), ...renewed), finish]),
+  );
+  flow.client(finish);
+  return wire.verdicts.at(-1)!;
+}
+
+const BOUND = { action: 'accept', reason: 'resumed-bound', evidence: 'resumed' };
+const UNBOUND = { action: 'tls-alert', reason: 'resumed-unbound' };
+
+describe('a session that was handed out in a flow which matched', () => {
+  it('is bound: by its id', () => {
+    const wire = opened();
+    full(wire, { sessionId: ID });
+    expect(resume(wire, { sessionId: ID })).toMatchObject(BOUND);
+  });
+
+  it('is bound: by its ticket, whatever id goes with it', () => {
+    const wire = opened();
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET, sessionId: Buffer.alloc(32, 0xab) })).toMatchObject(BOUND);
+    expect(resume(wire, { ticket: TICKET }, Buffer.alloc(0))).toMatchObject(BOUND);
+  });
+
+  it('may be used more than once, until its lifetime is over', () => {
+    const wire = opened();
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(BOUND);
+    wire.now += 7_199e6;
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(BOUND);
+    wire.now += 2e6;
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(UNBOUND);
+  });
+
+  it('renews its ticket in the abbreviated handshake', () => {
+    const wire = opened();
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET }, undefined, Buffer.from('renewed'))).toMatchObject(BOUND);
+    expect(resume(wire, { ticket: Buffer.from('renewed') })).toMatchObject(BOUND);
+  });
+
+  it('is forgotten with the configuration', () => {
+    const wire = opened();
+    full(wire, { ticket: TICKET });
+    wire.reload({ pinsets: [bank()] });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(UNBOUND);
+  });
+});
+
+describe('a session is not bound', () => {
+  it('that nobody saw handed out', () => {
+    const wire = opened();
+    expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+    expect(resume(wire, { sessionId: ID })).toMatchObject(UNBOUND);
+  });
+
+  it('that was handed out in a flow which only reported', () => {
+    const wire = opened({ pinsets: [bank({ mode: 'report-only' })] });
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject({ action: 'accept', reason: 'resumed-unbound' });
+  });
+
+  it('that another server handed out, or under another pinset, or too long ago', () => {
+    const memory = new SessionMemory(2);
+    const [here, there] = [Uint8Array.of(192, 0, 2, 1), Uint8Array.of(192, 0, 2, 2)];
+    memory.remember(here, TICKET, ['a', 'b'], 0, 1000);
+    expect(memory.isBound(here, TICKET, ['a'], 1000)).toBe(true);
+    expect(memory.isBound(here, TICKET, ['a', 'b'], 1000)).toBe(true);
+    expect(memory.isBound(there, TICKET, ['a'], 1000)).toBe(false);
+    expect(memory.isBound(here, TICKET, ['a', 'c'], 1000)).toBe(false);
+    expect(memory.isBound(here, STOLEN, ['a'], 1000)).toBe(false);
+    expect(memory.isBound(here, TICKET, ['a'], 1001)).toBe(false);
+  });
+
+  it('that was used least recently, once there are more than are remembered', () => {
+    const memory = new SessionMemory(2);
+    const server = Uint8Array.of(192, 0, 2, 1);
+    const of = (n: number) => Uint8Array.of(n);
+    for (const n of [1, 2]) memory.remember(server, of(n), ['a'], 0, 1000);
+    expect(memory.isBound(server, of(1), ['a'], 1)).toBe(true);
+    memory.remember(server, of(3), ['a'], 0, 1000);
+    expect([1, 2, 3].map((n) => memory.isBound(server, of(n), ['a'], 1))).toEqual([true, false, true]);
+  });
+
+  it('by an id that the server does not echo', () => {
+    const wire = opened();
+    full(wire, { sessionId: ID });
+    expect(resume(wire, { sessionId: ID }, Buffer.alloc(32, 0xcc))).toMatchObject({
+      action: 'tls-alert',
+      reason: 'no-certificate',
+    });
+  });
+
+  it('by an id, where the client offers a ticket that is not', () => {
+    const wire = opened();
+    full(wire, { sessionId: ID });
+    expect(resume(wire, { sessionId: ID, ticket: STOLEN })).toMatchObject(UNBOUND);
+  });
+});
+
+describe('what somebody on the path puts in the place of an id or a ticket', () => {
+  it('is not remembered: the client refuses the Finished that covers it', () => {
+    for (const given of [{ sessionId: ID }, { ticket: STOLEN }]) {
+      const wire = opened();
+      full(wire, given, false);
+      const flow = next(wire);
+      flow.client(tls.clientHello(HOST));
+      expect(resume(wire, given)).toMatchObject(UNBOUND);
+    }
+  });
+
+  it('nor where the client says so with an alert', () => {
+    const wire = opened();
+    const flow = next(wire);
+    flow.client(tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) }));
+    flow.server(handshake(tls.serverHello({ ticket: true }), tls.certificateMessage(GENUINE), tls.serverHelloDone));
+    flow.client(tls.clientFinish);
+    flow.server(Buffer.concat([handshake(tls.newSessionTicket(STOLEN)), finish]));
+    flow.client(tls.record(21, Buffer.alloc(30)));
+    flow.client(tls.applicationData);
+    expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+  });
+
+  it('nor where the client spoke before it had the Finished (false start), and says it again afterwards', () => {
+    const wire = opened();
+    const flow = next(wire);
+    flow.client(tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) }));
+    flow.server(handshake(tls.serverHello({ ticket: true }), tls.certificateMessage(GENUINE), tls.serverHelloDone));
+    flow.client(Buffer.concat([tls.clientFinish, tls.applicationData]));
+    flow.server(Buffer.concat([handshake(tls.newSessionTicket(STOLEN)), finish]));
+    const hello = tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) });
+    flow.client(tls.applicationData, { seq: 1000 + hello.length + tls.clientFinish.length });
+    expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+  });
+
+  it('nor where it dies on its way and the genuine one follows', () => {
+    const wire = opened();
+    const flow = next(wire);
+    flow.client(tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) }));
+    const flight = handshake(tls.serverHello({ ticket: true }), tls.certificateMessage(GENUINE), tls.serverHelloDone);
+    flow.server(flight);
+    flow.client(tls.clientFinish);
+    const at = 5000 + flight.length;
+    const [forged, genuine] = [STOLEN, Buffer.alloc(STOLEN.length, 0x60)].map((ticket) =>
+      Buffer.concat([handshake(tls.newSessionTicket(ticket)), finish]),
+    ) as [Buffer, Buffer];
+    flow.server(forged, { seq: at, lost: true });
+    flow.server(genuine, { seq: at });
+    flow.client(tls.applicationData);
+    expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+  });
+});
+
+describe('the accept mark', () => {
+  /** The one connection of the wire itself, whose mark is looked at. */
+  function accepted(hello: object, server: tls.ServerHelloFields): Wire {
+    const wire = opened();
+    wire.fromClient(tls.clientHello({ name: HOST, ...hello }));
+    wire.fromServer(handshake(tls.serverHello(server), tls.certificateMessage(GENUINE), tls.serverHelloDone));
+    wire.fromClient(tls.clientFinish);
+    return wire;
+  }
+
+  it('waits for nothing where the server hands out nothing', () => {
+    expect(accepted({}, { sessionId: Buffer.alloc(0) }).connmark).toBe(ACCEPT);
+  });
+
+  it('waits, where it hands out a session, until the client has shown that it took it', () => {
+    for (const fields of [{ ticket: true, sessionId: Buffer.alloc(0) }, { sessionId: ID }]) {
+      const wire = accepted({ ticket: Buffer.alloc(0) }, fields);
+      expect(wire.connmark).toBe(PENDING);
+      wire.fromServer(Buffer.concat([handshake(tls.newSessionTicket(TICKET)), finish]));
+      wire.fromClient('');
+      expect(wire.connmark).toBe(PENDING);
+      wire.fromClient(tls.applicationData);
+      expect(wire.connmark).toBe(ACCEPT);
+      wire.finish();
+    }
+  });
+
+  it('waits no longer than for as many octets as a handshake has', () => {
+    const wire = accepted({}, { sessionId: ID });
+    wire.fromServer(finish);
+    for (let i = 0; i < 30; i++) {
+      wire.fromServer(tls.record(23, Buffer.alloc(10_000)));
+      wire.fromClient('');
+    }
+    expect(wire.connmark).toBe(ACCEPT);
+    expect(wire.engine.flows).toBe(1);
+  });
+
+  it('is not kept from coming by packets out of order, beyond any window', () => {
+    const wire = accepted({}, { sessionId: ID });
+    expect(wire.fromServer('x', { seq: seqAdd(wire.serverSeq, 200_000) }).verdict).toBe('accept');
+    wire.fromClient('');
+    expect(wire.connmark).toBe(ACCEPT);
+  });
+});
+
+describe('several pinsets', () => {
+  const address = pinset(1, { match: match({ addresses: [range('198.51.100.7')] }), pins: bank().pins });
+
+  it('have to be satisfied each by what the session was handed out under', () => {
+    const wire = opened({ pinsets: [bank(), address] });
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(BOUND);
+  });
+
+  it('of which one only reports do not keep the other from being bound', () => {
+    const reporting = { ...address, mode: 'report-only' as const, pins: [pin('cert-sha256', 'aa'.repeat(32))] };
+    const wire = opened({ pinsets: [bank(), reporting] });
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject({
+      action: 'accept',
+      reason: 'resumed-bound',
+      pinset: 'pinset-0',
+    });
+  });
+});
+
+it('a forged flight binds nothing', () => {
+  const wire = opened({ pinsets: [bankWith({})] });
+  full(wire, { ticket: STOLEN, file: FORGED });
+  expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+});
