@@ -25,6 +25,7 @@ import type { PacketContext } from './packet-context.ts';
 import { beginsClientHello } from './pick-up.ts';
 import type { MarkChange } from './ports.ts';
 import type { Marks } from './marks.ts';
+import { SessionReading } from './session-reading.ts';
 
 /** What a connection asks of the engine. */
 export interface ConnectionHost extends GateHost {
@@ -73,12 +74,11 @@ export class Connection {
   #client: HalfStream | undefined;
   #server: HalfStream | undefined;
   #gate: Gate | undefined;
+  #session: SessionReading | undefined;
   #denial: Denial | undefined;
   /** Client octets below this offset have been let go to the server without a gap. */
   #forwarded = 0;
   #decisionPoint = Infinity;
-  /** Offset of the server's that a client has to acknowledge to have its Finished. */
-  #finishedPoint = Infinity;
   #isAbandoned = false;
 
   constructor(
@@ -236,6 +236,8 @@ export class Connection {
     this.#held = new HeldPackets();
     const onHeld = (): void => this.#host.onHeld(this);
     this.#gate = new Gate(this.#host, this.#server, this.judge, this.inspection, this.#held, onHeld);
+    const { bytesPerDirection } = limits;
+    this.#session = new SessionReading(this.#client, this.#server, this.judge, this.inspection, bytesPerDirection);
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) {
       this.#client.accept(
@@ -281,27 +283,12 @@ export class Connection {
   /** The accept mark goes with a packet of the client's that acknowledges everything that the decision rests on. */
   #acceptFromClient(p: PacketContext): void {
     const { tcp } = p;
-    if (this.phase === 'accepting' && this.judge.session.isAwaited) this.#readSession(p);
+    if (this.phase === 'accepting') this.#session!.onClientPacket(tcp);
     const covers = tcp.has(TCP_FLAG.ack) && this.#server!.offsetOf(tcp.ack) >= this.#decisionPoint;
     const isSettled = this.phase === 'accepting' && covers && !this.judge.session.isAwaited;
     if (this.phase !== 'accepted' && !isSettled) return this.#host.accept(p.packetId);
     if (this.phase === 'accepting') this.#settle('accepted');
     this.#host.accept(p.packetId, this.#host.marks.accept(this.judge.ruling!.connmark));
-  }
-
-  /** Reads on for what says that the client took the session it was given: octets that it sends once it has Finished. */
-  #readSession(p: PacketContext): void {
-    const { tcp } = p;
-    const { session } = this.judge;
-    const hasFinished = this.#server!.acked >= this.#finishedPoint;
-    if (tcp.dataLength > 0) {
-      // What it said before does not count.
-      session.takeSpoken();
-      const { feedClient } = this.inspection;
-      const outcome = this.#client!.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feedClient);
-      if (outcome === SEGMENT.refused || outcome === SEGMENT.conflict) session.giveUp();
-    }
-    if (hasFinished && session.takeSpoken()) this.judge.confirmSession();
   }
 
   #inspectServer(p: PacketContext): void {
@@ -311,7 +298,10 @@ export class Connection {
     if (!this.#host.live) return this.#watch(p, server, this.inspection.feedServer);
     if (tcp.dataLength === 0) return this.#host.accept(p.packetId);
     const offset = server.offsetOf(tcp.seq);
-    if (this.phase === 'accepting' && offset >= this.#decisionPoint) return this.#readHandedOut(p);
+    if (this.phase === 'accepting' && offset >= this.#decisionPoint) {
+      this.#session!.onServerPacket(tcp);
+      return this.#host.accept(p.packetId);
+    }
     if (!this.#isFresh(p, offset)) return this.#host.drop(p.packetId);
     this.#gate!.beforeRead();
     const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedServer);
@@ -328,33 +318,12 @@ export class Connection {
     this.#gate!.onServerPacket(p, offset, outcome);
   }
 
-  /** What comes behind the decision passes; it is read for the session that the server may hand out. */
-  #readHandedOut(p: PacketContext): void {
-    const { tcp } = p;
-    const { session } = this.judge;
-    this.#host.accept(p.packetId);
-    if (!session.isAwaited) return;
-    const server = this.#server!;
-    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedServer);
-    const isTooLong = server.next - this.#decisionPoint > this.#host.limits.bytesPerDirection;
-    if (outcome === SEGMENT.refused || outcome === SEGMENT.conflict || isTooLong) session.giveUp();
-    this.#noteFinished();
-  }
-
-  /** Copies are kept for as long as a session rests on them. */
-  #noteFinished(): void {
-    const { session } = this.judge;
-    if (session.isServerFinished) this.#finishedPoint = Math.min(this.#finishedPoint, this.#server!.next);
-    if (!session.isAwaited) this.#server!.keepUntil(this.#decisionPoint);
-    else if (session.isServerFinished) this.#server!.keepUntil(this.#finishedPoint);
-  }
-
   /** `p` is the server's packet that brought the decision, if one did: it is answered here only by a denial. */
   #applyRuling(now: number, p?: PacketContext): void {
     if (!this.#denies()) {
       this.phase = 'accepting';
       this.#decisionPoint = this.#server?.next ?? 0;
-      if (this.#server !== undefined) this.#noteFinished();
+      this.#session?.begin(this.#decisionPoint);
       this.#gate?.release(now);
       return this.#host.onDecided(this);
     }
