@@ -17,8 +17,6 @@ const EXPECTED = `${FIXTURES}malformed/expected.json`;
 /** Why a capture may pass although something is odd about it. */
 const HARMLESS: Readonly<Record<string, string>> = {
   'client-hello-twice': 'only the client can say it, and both say the same',
-  'order-certificate-twice':
-    'the first list is the genuine one and is decided at once; a client gives up at the second',
   'record-heartbeat': 'RFC 6520 allows it at any time',
 };
 

@@ -63,6 +63,7 @@ export class Judge implements HandshakeListener {
   #answers: (ChainFacts | undefined)[] = [];
   readonly #reported: Finding[] = [];
   #watched: Omit<WatchedMessage, 'sni' | 'leaf'> | undefined;
+  #isFlightWhole = false;
   #proof: 'awaited' | 'verified' | 'failed' | undefined;
 
   constructor(context: JudgeContext) {
@@ -172,9 +173,9 @@ export class Judge implements HandshakeListener {
 
   onServerHelloDone(sawCertificate: boolean): void {
     if (!sawCertificate) return this.#settleNoCertificate();
-    if (this.#proof !== 'awaited') return;
+    this.#isFlightWhole = true;
     // A key exchange that nobody here knows: it may be proven to the client, not to us.
-    this.#proof = 'failed';
+    if (this.#proof === 'awaited') this.#proof = 'failed';
     this.#conclude();
   }
 
@@ -272,13 +273,16 @@ export class Judge implements HandshakeListener {
     inTime = false;
   }
 
-  /** Every answer is there: a mismatch is decided now; a match that wants a proof waits for ServerKeyExchange. */
+  /**
+   * Every answer is there: a mismatch is decided now; a match that wants a proof waits for ServerKeyExchange, and every
+   * match for the end of the flight, because a careless client might take a second Certificate behind the first.
+   */
   #conclude(): void {
     const judgement = this.#judgement;
     if (this.#ruling !== undefined || judgement === undefined || this.waiting) return;
     const findings = judgement.findings(this.#answers as ChainFacts[]);
     const failed = findings.some(denies);
-    if (!failed && this.#proof === 'awaited') return;
+    if (!failed && (this.#proof === 'awaited' || !this.#isFlightWhole)) return;
     const proven = findings.map((finding) => this.#withProof(finding));
     if (proven.length === 0) return this.#settleUnpinned(judgement.ruleMark);
     this.#rule(proven, judgement.ruleMark);

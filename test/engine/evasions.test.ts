@@ -123,6 +123,22 @@ describe('the server’s flight', () => {
     expect(hasForged(wire)).toBe(false);
   });
 
+  it('with a second Certificate behind one that matches, and no key exchange to sign, is denied', () => {
+    const wire = greeted();
+    const both = [tls.certificateMessage(GENUINE), tls.certificateMessage(FORGED)];
+    for (const message of [tls.serverHello(), ...both, tls.serverHelloDone]) wire.fromServer(record(message));
+    expect(verdictOf(wire)).toEqual({ action: 'tls-alert', reason: 'parse-error' });
+    expect(hasForged(wire)).toBe(false);
+  });
+
+  it('with a second Certificate behind the key exchange is denied', () => {
+    const wire = greeted();
+    const flight = [tls.serverHello(0xc02f), tls.certificateMessage(GENUINE), tls.serverKeyExchange()];
+    for (const message of [...flight, tls.certificateMessage(FORGED)]) wire.fromServer(record(message));
+    expect(verdictOf(wire)).toEqual({ action: 'tls-alert', reason: 'parse-error' });
+    expect(hasForged(wire)).toBe(false);
+  });
+
   it('with the leaf twice, as honest servers send it, passes', () => {
     const wire = greeted();
     wire.fromServer(record(tls.serverHello(), tls.certificateMessage(GENUINE, GENUINE), tls.serverHelloDone));
