@@ -90,8 +90,15 @@ export class Engine implements PacketSink {
     this.#marks = new Marks(policy.connmark);
     this.#factory.forgetSessions();
     for (const connections of [this.#opening, this.#inspecting]) {
-      for (const connection of connections) if (connection.isOpen) connection.judge.reselect();
+      for (const connection of [...connections]) {
+        if (!connection.isOpen) continue;
+        connection.judge.reselect();
+        connection.onSettled(this.#options.clock.now());
+      }
     }
+    // What they still hand out was judged by the old one.
+    for (const connection of this.#decided) if (connection.isOpen) connection.judge.session.giveUp();
+    this.#options.verdicts.flush();
   }
 
   /** Answers every held packet and reports every connection that is still open. */
