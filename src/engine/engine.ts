@@ -76,7 +76,10 @@ export class Engine implements PacketSink {
   /** Does what is due. Microseconds until it wants to be called again; Infinity when nothing waits. */
   tick(): number {
     const now = this.#options.clock.now();
-    for (const connection of this.#holding) connection.onTime(now);
+    for (const connection of this.#holding) {
+      connection.onTime(now);
+      if (connection.heldCount === 0) this.#holding.delete(connection);
+    }
     if (now >= this.#nextExpiry) this.#expire(now);
     this.#options.verdicts.flush();
     let next = Infinity;
