@@ -76,7 +76,10 @@ export class Engine implements PacketSink {
   /** Does what is due. Microseconds until it wants to be called again; Infinity when nothing waits. */
   tick(): number {
     const now = this.#options.clock.now();
-    for (const connection of this.#holding) connection.onTime(now);
+    for (const connection of this.#holding) {
+      connection.onTime(now);
+      if (connection.heldCount === 0) this.#holding.delete(connection);
+    }
     if (now >= this.#nextExpiry) this.#expire(now);
     this.#options.verdicts.flush();
     let next = Infinity;
@@ -90,8 +93,15 @@ export class Engine implements PacketSink {
     this.#marks = new Marks(policy.connmark);
     this.#factory.forgetSessions();
     for (const connections of [this.#opening, this.#inspecting]) {
-      for (const connection of connections) if (connection.isOpen) connection.judge.reselect();
+      for (const connection of [...connections]) {
+        if (!connection.isOpen) continue;
+        connection.judge.reselect();
+        connection.onSettled(this.#options.clock.now());
+      }
     }
+    // What they still hand out was judged by the old one.
+    for (const connection of this.#decided) if (connection.isOpen) connection.judge.session.giveUp();
+    this.#options.verdicts.flush();
   }
 
   /** Answers every held packet and reports every connection that is still open. */

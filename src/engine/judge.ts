@@ -58,7 +58,8 @@ export class Judge implements HandshakeListener {
   #hello: ClientHello | undefined;
   #serverHello: ServerHello | undefined;
   #keyExchange: KeyExchange = 'unknown';
-  #leaf: PresentedCertificate | undefined;
+  /** As presented, the leaf first. */
+  #chain: readonly PresentedCertificate[] = [];
   #judgement: ChainJudgement | undefined;
   #answers: (ChainFacts | undefined)[] = [];
   readonly #reported: Finding[] = [];
@@ -154,7 +155,7 @@ export class Judge implements HandshakeListener {
 
   onServerKeyExchange(exchange: ServerKeyExchange): void {
     if (this.#proof !== 'awaited') return;
-    const spki = this.#leaf?.spki;
+    const spki = this.#chain[0]?.spki;
     const clientRandom = this.#hello?.random ?? EMPTY;
     const proven =
       spki !== null &&
@@ -222,11 +223,12 @@ export class Judge implements HandshakeListener {
     if (this.#ruling?.reason === 'not-tls') this.#ruling = undefined;
   }
 
-  /** The configuration has changed: what was selected by the name is selected again. */
+  /** The configuration has changed: what was selected by the name is selected again, and judged again by that. */
   reselect(): void {
     if (this.#ruling !== undefined || this.#selection === undefined) return;
     const { snapshot, subject } = this.#context;
     this.#selection = snapshot.select(subject, effectiveName(this.#hello?.serverName ?? null));
+    if (this.#chain.length > 0) this.#judge(this.#chain);
   }
 
   /** The engine's own causes: TCP conflicts, deadlines, limits, bytes that are not TLS. */
@@ -255,17 +257,19 @@ export class Judge implements HandshakeListener {
     const selection = this.#selection ?? NOTHING_SELECTED;
     const serverName = effectiveName(this.#hello?.serverName ?? null);
     const judgement = new ChainJudgement(snapshot, selection, chain, serverName, this.#context.now() / 1000);
-    this.#leaf = chain[0];
+    this.#chain = chain;
     this.#judgement = judgement;
     if (judgement.final !== undefined) return this.#rule([judgement.final]);
-    if (this.#wantsProof()) this.#proof = 'awaited';
-    if (!judgement.failsAnyway) this.#answers = judgement.questions.map(() => undefined);
-    if (this.#answers.length === 0) return this.#conclude();
+    if (this.#wantsProof()) this.#proof ??= 'awaited';
+    const answers = judgement.failsAnyway ? [] : judgement.questions.map((): ChainFacts | undefined => undefined);
+    this.#answers = answers;
+    if (answers.length === 0) return this.#conclude();
     let inTime = true;
     for (const [index, question] of judgement.questions.entries()) {
       examiner.examine(question, (facts) => {
-        this.#answers[index] = facts;
-        if (this.waiting) return;
+        answers[index] = facts;
+        // Another configuration has asked again meanwhile.
+        if (this.#answers !== answers || this.waiting) return;
         this.#conclude();
         if (!inTime) this.#context.settled();
       });
@@ -396,7 +400,7 @@ export class Judge implements HandshakeListener {
     fault: string | null = null,
   ): void {
     if (this.#ruling !== undefined) return;
-    const seen = evidence ?? (this.#leaf === undefined ? 'none' : 'observed');
+    const seen = evidence ?? (this.#chain.length === 0 ? 'none' : 'observed');
     const ruling = rule(withReported(findings, this.#reported), seen, fault);
     this.#ruling = { ...ruling, connmark: mergeMarks(mark, ruling.connmark) };
     if (!this.#binds()) return this.session.giveUp();

@@ -155,6 +155,32 @@ describe('an answer', () => {
   });
 });
 
+describe('another configuration, while the examiner is asked', () => {
+  it("asks again, and the answer to the old question is nobody's", () => {
+    const wire = awaiting();
+    wire.fromServer(flight);
+    wire.reload({ pinsets: [onIssuer] });
+    expect(asked.length).toBe(2);
+    asked[0]!.answer(YES);
+    expect(wire.held).toBe(1);
+    asked[1]!.answer(NO);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch' }]);
+  });
+
+  it('may decide at once', () => {
+    const wire = awaiting();
+    wire.fromServer(flight);
+    wire.reload({ pinsets: [bank()] });
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-match' }]);
+    expect(wire.held).toBe(0);
+    const none = awaiting();
+    none.fromServer(flight);
+    none.reload({ pinsets: [] });
+    expect(none.held).toBe(0);
+    expect(none.atClient.stream.equals(flight)).toBe(true);
+  });
+});
+
 describe('with a proof still to come', () => {
   const messages = [tls.serverHello(0xc02f), tls.certificateMessage(GENUINE, INTER)];
   const exchange = tls.serverKeyExchange();

@@ -117,6 +117,18 @@ describe('a session that was handed out in a flow which matched', () => {
 });
 
 describe('a session is not bound', () => {
+  it('that an earlier configuration judged, and the client takes under this one', () => {
+    const wire = opened();
+    const flow = next(wire);
+    flow.client(tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) }));
+    flow.server(handshake(tls.serverHello({ ticket: true }), tls.certificateMessage(GENUINE), tls.serverHelloDone));
+    wire.reload({ pinsets: [bank()] });
+    flow.client(tls.clientFinish);
+    flow.server(Buffer.concat([handshake(tls.newSessionTicket(TICKET)), finish]));
+    flow.client(tls.applicationData);
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(UNBOUND);
+  });
+
   it('that nobody saw handed out', () => {
     const wire = opened();
     expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
