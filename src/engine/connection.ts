@@ -237,7 +237,7 @@ export class Connection {
     const onHeld = (): void => this.#host.onHeld(this);
     this.#gate = new Gate(this.#host, this.#server, this.judge, this.inspection, this.#held, onHeld);
     const { bytesPerDirection } = limits;
-    this.#session = new SessionReading(this.#client, this.#server, this.judge, this.inspection, bytesPerDirection);
+    this.#session = new SessionReading(this.#server, this.judge, this.inspection, bytesPerDirection);
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) {
       this.#client.accept(
@@ -283,7 +283,7 @@ export class Connection {
   /** The accept mark goes with a packet of the client's that acknowledges everything that the decision rests on. */
   #acceptFromClient(p: PacketContext): void {
     const { tcp } = p;
-    if (this.phase === 'accepting') this.#session!.onClientPacket(tcp);
+    if (this.phase === 'accepting') this.#session!.onAcknowledgment();
     const covers = tcp.has(TCP_FLAG.ack) && this.#server!.offsetOf(tcp.ack) >= this.#decisionPoint;
     const isSettled = this.phase === 'accepting' && covers && !this.judge.session.isAwaited;
     if (this.phase !== 'accepted' && !isSettled) return this.#host.accept(p.packetId);
@@ -402,11 +402,10 @@ export class Connection {
     }
     const { session } = this.judge;
     if (tcp.dataLength === 0 || (this.inspection.done && !session.isAwaited)) return;
-    session.takeSpoken();
     if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');
     }
-    if (session.isServerFinished && session.takeSpoken()) this.judge.confirmSession();
+    if (session.isServerFinished) this.judge.confirmSession();
     // Where only one direction was captured nothing is ever acknowledged.
     const { bytesPerDirection } = this.#host.limits;
     if (stream.next - stream.acked > bytesPerDirection) stream.acknowledge(stream.seqOf(stream.next));

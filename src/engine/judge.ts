@@ -193,10 +193,6 @@ export class Judge implements HandshakeListener {
     this.session.isServerFinished = true;
   }
 
-  onClientRecord(contentType: number): void {
-    this.session.onClientRecord(contentType);
-  }
-
   /** The client has taken what the server handed out. */
   confirmSession(): void {
     for (const { octets, lifetimeSeconds } of this.session.confirm()) this.#remember(octets, lifetimeSeconds);

@@ -1,14 +1,14 @@
 /**
  * What a server hands out for resumption (session ids of RFC 5246, tickets of RFC 5077) in a flow that was accepted for
- * its certificate. It counts only once the client has shown that it took the server's Finished: somebody on the path can
- * put an id or a ticket in the place of the genuine one, which the client refuses there, and which would be remembered
- * here for a client that has it from elsewhere. Knows no packets and no pinsets.
+ * its certificate. It counts only once the client has acknowledged the server's Finished, so that what is remembered is
+ * what the client was given. Whether the client believed that Finished nobody can see: an attacker who once gave a
+ * client a ticket could have it remembered here, if that client kept it and yet asks for a whole handshake in between.
+ * Knows no packets and no pinsets.
  *
- *   gathering ──accepted for its certificate──▶ awaited ──the client goes on after Finished──▶ remembered
- *       └────────────otherwise────────────▶ over ◀──an alert, a conflict, too many octets──┘
+ *   gathering ──accepted for its certificate──▶ awaited ──the client has the server's Finished──▶ remembered
+ *       └────────────otherwise────────────▶ over ◀──a conflict, too many octets──┘
  */
 import { copyOf } from '../bytes/copy.ts';
-import { CONTENT } from '../tls/constants.ts';
 
 export interface Credential {
   readonly octets: Uint8Array;
@@ -18,12 +18,10 @@ export interface Credential {
 export class SessionBinding {
   #state: 'gathering' | 'awaited' | 'over' = 'gathering';
   #credentials: Credential[] = [];
-  #isAbbreviated = false;
-  #hasSpoken = false;
   /** The server's Finished was seen whole: an acknowledgment of it may come now. */
   isServerFinished = false;
 
-  /** True from the decision until it is known whether the client took what it was given. */
+  /** True from the decision until it is known whether the client has what it was given. */
   get isAwaited(): boolean {
     return this.#state === 'awaited';
   }
@@ -37,28 +35,13 @@ export class SessionBinding {
 
   /** The flow was accepted for its certificate, or for a session that rests on one (`isAbbreviated`). */
   begin(sessionId: Uint8Array, expectsTickets: boolean, isAbbreviated: boolean): void {
-    this.#isAbbreviated = isAbbreviated;
     if (sessionId.length > 0 && !isAbbreviated) {
       this.#credentials.push({ octets: copyOf(sessionId), lifetimeSeconds: DAY_SECONDS });
     }
     this.#state = expectsTickets || this.#credentials.length > 0 ? 'awaited' : 'over';
   }
 
-  /** An encrypted record of the client's is complete. */
-  onClientRecord(contentType: number): void {
-    if (contentType === CONTENT.alert) return this.giveUp();
-    // Where the server finishes first, the client's own Finished says that it took the server's.
-    if (contentType === CONTENT.applicationData || this.#isAbbreviated) this.#hasSpoken = true;
-  }
-
-  /** Whether the client has spoken since this was asked last. */
-  takeSpoken(): boolean {
-    const hasSpoken = this.#hasSpoken;
-    this.#hasSpoken = false;
-    return hasSpoken;
-  }
-
-  /** The client took everything: what there is to remember. */
+  /** The client has everything: what there is to remember. */
   confirm(): readonly Credential[] {
     const credentials = this.#state === 'awaited' ? this.#credentials : [];
     this.giveUp();

@@ -1,7 +1,7 @@
 /**
  * Reads on behind a decision that accepts, for the session that the server may hand out: the server's octets up to its
- * Finished, of which copies are kept so that the client has the same, and the client's, for what it says once it has
- * acknowledged that. Packets pass meanwhile; where anything is doubtful, nothing is remembered.
+ * Finished, of which copies are kept so that the client has the same. Packets pass meanwhile; where anything is doubtful,
+ * nothing is remembered.
  */
 import type { TcpView } from '../packet/tcp.ts';
 import { type HalfStream, SEGMENT, type SegmentOutcome } from '../tcp/half-stream.ts';
@@ -9,7 +9,6 @@ import type { Inspection } from './inspection.ts';
 import type { Judge } from './judge.ts';
 
 export class SessionReading {
-  readonly #client: HalfStream;
   readonly #server: HalfStream;
   readonly #judge: Judge;
   readonly #inspection: Inspection;
@@ -19,8 +18,7 @@ export class SessionReading {
   /** Offset that a client has acknowledged when it has the server's Finished. */
   #finishedPoint = Infinity;
 
-  constructor(client: HalfStream, server: HalfStream, judge: Judge, inspection: Inspection, maxOctets: number) {
-    this.#client = client;
+  constructor(server: HalfStream, judge: Judge, inspection: Inspection, maxOctets: number) {
     this.#server = server;
     this.#judge = judge;
     this.#inspection = inspection;
@@ -33,18 +31,9 @@ export class SessionReading {
     this.#note();
   }
 
-  /** A client's packet, whose acknowledgment was taken already. */
-  onClientPacket({ bytes, seq, dataStart, dataEnd }: TcpView): void {
-    const { session } = this.#judge;
-    if (!session.isAwaited) return;
-    const hasFinished = this.#server.acked >= this.#finishedPoint;
-    if (dataEnd > dataStart) {
-      // What it said before does not count.
-      session.takeSpoken();
-      const outcome = this.#client.accept(seq, bytes, dataStart, dataEnd, this.#inspection.feedClient);
-      if (isDoubtful(outcome)) session.giveUp();
-    }
-    if (hasFinished && session.takeSpoken()) this.#judge.confirmSession();
+  /** The client has acknowledged something. */
+  onAcknowledgment(): void {
+    if (this.#judge.session.isAwaited && this.#server.acked >= this.#finishedPoint) this.#judge.confirmSession();
   }
 
   /** A server's packet with octets behind the decision. */

@@ -35,8 +35,6 @@ export interface HandshakeListener {
   onServerChangeCipherSpec(isAbbreviated: boolean): void;
   /** The first encrypted record of the server's is complete: its Finished, up to TLS 1.2. */
   onServerFinished(): void;
-  /** An encrypted record of the client's is complete. */
-  onClientRecord(contentType: number): void;
   onClientCertificate(certificates: readonly Uint8Array[]): void;
   onFatalAlert(from: Side, description: number): void;
   /** `recordVersion`: of the last record of that side, for a hello that cannot be read. */
@@ -171,7 +169,7 @@ export class Observer {
         this.#clientState === 'awaitClientHello' && this.#clientFirst
           ? misbehaved('tls.application-data.early', 0)
           : undefined,
-      onProtectedRecord: (contentType) => this.#listener.onClientRecord(contentType),
+      onProtectedRecord: () => undefined,
     };
   }
 

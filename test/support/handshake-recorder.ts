@@ -18,7 +18,6 @@ export class HandshakeRecorder implements HandshakeListener {
   fault: Fault | undefined;
   /** Of encrypted records only numbers are told. */
   serverFinished = 0;
-  readonly clientRecords: number[] = [];
 
   onClientHello(hello: ClientHello): void {
     this.clientHello = hello;
@@ -59,10 +58,6 @@ export class HandshakeRecorder implements HandshakeListener {
 
   onServerFinished(): void {
     this.serverFinished++;
-  }
-
-  onClientRecord(contentType: number): void {
-    this.clientRecords.push(contentType);
   }
 
   onClientCertificate(certificates: readonly Uint8Array[]): void {
