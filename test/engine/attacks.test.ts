@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { it } from 'vitest';
 
-import { patient, play, setting, step } from '../support/attack.ts';
+import { play } from '../support/attack.ts';
+import { patient, setting, step } from '../support/attack-steps.ts';
 
 /**
  * Whatever comes in whatever order: the client of a pinned flow never has a whole forged certificate, the accept mark is

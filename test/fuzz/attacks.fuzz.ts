@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 
-import { patient, play, setting, step } from '../support/attack.ts';
+import { play } from '../support/attack.ts';
+import { patient, setting, step } from '../support/attack-steps.ts';
 import { fuzz } from '../support/fuzz.ts';
 
 const hello = { kind: 'client', what: 'hello' } as const;

@@ -3,13 +3,12 @@
  * any order and with any trick, while an honest client retransmits and acknowledges what it has. Says at every step what
  * must hold for a pinned flow.
  */
-import fc from 'fast-check';
-
 import type { ChainFacts } from '../../src/engine/ports.ts';
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import { seqAdd, seqDiff } from '../../src/tcp/sequence.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
+import type { Setting, Step } from './attack-steps.ts';
 import { certificate, fixturePath } from './certificates.ts';
 import { ACCEPT, bank, FORGED, GENUINE, HOST } from './flows.ts';
 import { pin } from './policy.ts';
@@ -29,141 +28,6 @@ const FORGED_CHAINS = [
 ];
 const ISSUER_PIN = pin('spki-sha256', presentCertificate(certificate('inter')).spkiSha256!);
 const FORGERIES = FORGED_CHAINS.map((files) => tls.certificateMessage(...files));
-
-export interface Setting {
-  readonly isn: number;
-  /** What the pin is on, and so whether the examiner is asked. */
-  readonly pinned: 'leaf' | 'issuer';
-  readonly signed: boolean;
-  readonly recordSize: number;
-  readonly prefers: 'first' | 'last';
-  readonly action: 'tls-alert' | 'reset' | 'drop';
-  /** False: the server's SYN/ACK is still to come. */
-  readonly isOpen: boolean;
-}
-
-export type Step =
-  | {
-      readonly kind: 'segment';
-      readonly flight: number;
-      /** Both in thousandths of the flight, or exact cut points. */
-      readonly from: number;
-      readonly to: number;
-      readonly shift: number;
-      readonly trick: (typeof TRICKS)[number];
-    }
-  | { readonly kind: 'syn-ack'; readonly flight: number; readonly length: number }
-  | { readonly kind: 'control'; readonly flags: number; readonly offset: number; readonly data: number }
-  | { readonly kind: 'spoof'; readonly what: 'ack' | 'hello' | 'syn' | 'syn-ack' | 'rst' }
-  | { readonly kind: 'client'; readonly what: 'ack' | 'hello' | 'finish' | 'syn' }
-  | { readonly kind: 'wait'; readonly milliseconds: number }
-  | { readonly kind: 'answer' }
-  | { readonly kind: 'reload' }
-  | { readonly kind: 'restart' };
-
-const TRICKS = [
-  'none',
-  'none',
-  'none',
-  'lost',
-  'gso',
-  'fin',
-  'old',
-  'new',
-  'checksum',
-  'urgent',
-  'no-ack',
-  'rst',
-] as const;
-
-export const setting: fc.Arbitrary<Setting> = fc.record({
-  isn: fc.constantFrom(1000, 0xfffffff0, 0x7fffff00),
-  pinned: fc.constantFrom('leaf', 'issuer'),
-  signed: fc.boolean(),
-  recordSize: fc.constantFrom(40, 300, 16_000),
-  prefers: fc.constantFrom('first', 'last'),
-  action: fc.constantFrom('tls-alert', 'tls-alert', 'reset', 'drop'),
-  isOpen: fc.constantFrom(true, true, true, false),
-});
-
-const place = fc.oneof(
-  fc.constantFrom(0, 1, 5, 6, 9, 12),
-  fc.constantFrom(-1, -2, -4, -5, -9, -10, -300),
-  fc.integer({ min: 0, max: 1000 }).map((thousandths) => thousandths / 1000 + 1e-9),
-);
-
-export const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 12,
-    arbitrary: fc.record({
-      kind: fc.constant('segment'),
-      flight: fc.nat(3),
-      from: place,
-      to: place,
-      shift: fc.oneof(
-        { weight: 8, arbitrary: fc.constant(0) },
-        { weight: 1, arbitrary: fc.integer({ min: -8, max: 8 }) },
-      ),
-      trick: fc.constantFrom(...TRICKS),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant('control'),
-      flags: fc.constantFrom(syn, syn | ack, rst, rst | ack, fin | ack, 0, syn | fin, ack),
-      offset: fc.constantFrom(-1, 0, 1, 100),
-      data: fc.constantFrom(0, 0, 1, 7),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('spoof'),
-      what: fc.constantFrom('ack', 'hello', 'syn', 'syn-ack', 'rst'),
-    }),
-  },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      kind: fc.constant('client'),
-      what: fc.constantFrom('ack', 'ack', 'hello', 'finish', 'syn'),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({ kind: fc.constant('wait'), milliseconds: fc.constantFrom(1, 31, 500, 3001, 10_001) }),
-  },
-  { weight: 3, arbitrary: fc.constant<Step>({ kind: 'answer' }) },
-  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'reload' }) },
-  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'restart' }) },
-);
-
-/** An attacker who contradicts himself in nothing: one flight, in whatever pieces, as often and as late as he likes. */
-export const patient: fc.Arbitrary<Step[]> = fc.nat(3).chain((flight) =>
-  fc.array(
-    fc.oneof(
-      {
-        weight: 8,
-        arbitrary: fc.record({
-          kind: fc.constant('segment'),
-          flight: fc.constant(flight),
-          from: place,
-          to: place,
-          shift: fc.constant(0),
-          trick: fc.constantFrom('none', 'none', 'none', 'none', 'lost', 'gso'),
-        }),
-      },
-      {
-        weight: 2,
-        arbitrary: fc.record({ kind: fc.constant('client'), what: fc.constantFrom('ack', 'hello', 'finish') }),
-      },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait'), milliseconds: fc.constantFrom(1, 31, 500) }) },
-      { weight: 1, arbitrary: fc.constant<Step>({ kind: 'answer' }) },
-    ),
-    { minLength: 5, maxLength: 40, size: 'max' },
-  ),
-);
 
 /** Plays the steps; throws where something holds no longer. */
 export function play(how: Setting, steps: readonly Step[]): void {
@@ -186,6 +50,10 @@ class Scene {
   #asked: { chain: readonly Uint8Array[]; answer: (facts: ChainFacts) => void }[] = [];
   #clientNext: number;
   #isSynAcked: boolean;
+  /** Segments whose verdict is still to be looked at, and the octets of those that passed. */
+  readonly #underWay = new Map<number, { offset: number; data: Uint8Array }>();
+  readonly #values = new Map<number, number>();
+  #acked = 0;
   isOver = false;
 
   constructor(how: Setting) {
@@ -240,6 +108,7 @@ class Scene {
   }
 
   check(): void {
+    this.#checkValues();
     const seen = handshakeOf(this.#wire.atClient.stream);
     if (FORGERIES.some((forgery) => seen.includes(forgery))) throw new Error('the client has a whole forgery');
     const isAccepted = (this.#wire.connmark & 0x60000000) === ACCEPT;
@@ -260,6 +129,8 @@ class Scene {
       Number.isInteger(where) ? (where < 0 ? octets.length + where : where) : Math.floor(where * octets.length);
     const [a, b] = [at(from), at(to)].sort((x, y) => x - y) as [number, number];
     const data = octets.subarray(a, b === a ? a + 1 : b);
+    const offset = a + shift;
+    this.#underWay.set(this.#wire.packets + 1, { offset, data });
     const timestamp = trick === 'old' ? 1 : trick === 'new' ? 1_000_000 : undefined;
     this.#wire.fromServer(data, {
       seq: seqAdd(this.#serverFirst, a + shift),
@@ -303,15 +174,37 @@ class Scene {
   #client(what: Extract<Step, { kind: 'client' }>['what']): void {
     const wire = this.#wire;
     if (wire.atClient.isReset || !this.#isSynAcked) return;
+    this.#acked = Math.max(this.#acked, seqDiff(wire.atClient.next ?? this.#serverFirst, this.#serverFirst));
     if (what === 'ack') wire.fromClient('', { seq: this.#clientNext });
-    else if (what === 'hello') {
-      wire.fromClient(this.#hello, { seq: this.#clientFirst });
-      const end = seqAdd(this.#clientFirst, this.#hello.length);
-      if (seqDiff(end, this.#clientNext) > 0) this.#clientNext = end;
-    } else if (what === 'syn') wire.fromClient('', { flags: syn, seq: seqAdd(this.#clientFirst, -1) });
+    else if (what === 'hello') this.#sayHello(0, this.#hello.length);
+    else if (what === 'head') this.#sayHello(0, 50);
+    else if (what === 'tail') this.#sayHello(50, this.#hello.length);
+    else if (what === 'syn') wire.fromClient('', { flags: syn, seq: seqAdd(this.#clientFirst, -1) });
     else if (wire.atClient.stream.includes(tls.serverHelloDone)) {
       wire.fromClient(tls.clientFinish, { seq: this.#clientNext });
       this.#clientNext = seqAdd(this.#clientNext, tls.clientFinish.length);
+    }
+  }
+
+  #sayHello(from: number, to: number): void {
+    this.#wire.fromClient(this.#hello.subarray(from, to), { seq: seqAdd(this.#clientFirst, from) });
+    const end = seqAdd(this.#clientFirst, to);
+    if (seqDiff(end, this.#clientNext) > 0) this.#clientNext = end;
+  }
+
+  /** One value for each octet that was let go, until the client has acknowledged it or a decision has fallen. */
+  #checkValues(): void {
+    const { verdicts, answers } = this.#wire;
+    for (const [id, { offset, data }] of this.#underWay) {
+      const { verdict, payload } = answers.get(id)!;
+      if (verdict === 'held') continue;
+      this.#underWay.delete(id);
+      if (verdict === 'drop' || payload !== undefined || verdicts.length > 0) continue;
+      data.forEach((octet, i) => {
+        const known = this.#values.get(offset + i);
+        if (offset + i >= this.#acked && known !== undefined && known !== octet) throw new Error('two values let go');
+        this.#values.set(offset + i, octet);
+      });
     }
   }
 
