@@ -366,6 +366,7 @@ const WARNING = 1;
 const MAX_WARNINGS = 8;
 
 const SSL2_NEGOTIATED: ServerHello = {
+  body: new Uint8Array(0),
   version: VERSION.ssl2,
   isTls13: false,
   isHelloRetryRequest: false,
@@ -375,4 +376,6 @@ const SSL2_NEGOTIATED: ServerHello = {
   answersSessionTicket: false,
   selectsPsk: false,
   selectsRawPublicKey: false,
+  keyShare: null,
+  cookie: null,
 };
