@@ -49,7 +49,7 @@ export const GROUP = {
 
 interface Exchange {
   readonly share: Uint8Array;
-  /** Octets of the share that comes back. */
+  /** Octets of the share that comes back; any other number is none. */
   readonly answerLength: number;
   /** Throws or is undefined for what is no share. */
   agree(answer: Uint8Array): Uint8Array | undefined;
@@ -77,6 +77,7 @@ function montgomery(curve: 'x25519' | 'x448', length: number): Exchange {
     share: spki.subarray(prefix.length),
     answerLength: length,
     agree(answer) {
+      if (answer.length !== length) return undefined;
       const key = Buffer.concat([prefix, answer]);
       return crypto.diffieHellman({
         privateKey,
