@@ -134,3 +134,13 @@ export type ProbeFailure =
 export interface Prober {
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void;
 }
+
+/** Secrets that clients log (RFC 9850), by client random. */
+export interface KeylogSource {
+  /** SERVER_HANDSHAKE_TRAFFIC_SECRET. */
+  secretFor(clientRandom: Uint8Array): Uint8Array | undefined;
+  /** Called for each secret that comes from now on. */
+  onSecret(listener: (clientRandom: Uint8Array, secret: Uint8Array) => void): void;
+  /** The decision is made: the secret is not needed any more. */
+  forget(clientRandom: Uint8Array): void;
+}
