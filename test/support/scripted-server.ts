@@ -85,7 +85,12 @@ export function extensionOf(hello: Buffer, type: number): Buffer | undefined {
   return undefined;
 }
 
+/** The first share that is a plain key, as it may be for either side. */
 function firstShare(hello: Buffer): { group: number; keyExchange: Buffer } {
-  const body = extensionOf(hello, 51)!;
-  return { group: body.readUInt16BE(2), keyExchange: body.subarray(6, 6 + body.readUInt16BE(4)) };
+  const list = extensionOf(hello, 51)!.subarray(2);
+  for (let at = 0; at < list.length; at += 4 + list.readUInt16BE(at + 2)) {
+    const keyExchange = list.subarray(at + 4, at + 4 + list.readUInt16BE(at + 2));
+    if (keyExchange.length > 1 && keyExchange.length < 200) return { group: list.readUInt16BE(at), keyExchange };
+  }
+  throw new Error('the hello has no share that can be answered');
 }

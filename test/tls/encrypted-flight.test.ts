@@ -313,6 +313,14 @@ describe('a compressed certificate', () => {
     );
   });
 
+  it('by zstd cannot keep anybody busy', () => {
+    // 19 octets that ask for 3,000 copies of 65,539 octets each, into a certificate of 1,000.
+    const busy = Buffer.from('28b52ffd60e8024d000008418bb85400003480', 'hex');
+    const began = performance.now();
+    expect(readMessage(compressedCertificate(3, busy, 1000)).fault).toBe('tls.compressed-certificate.content');
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+
   it('by an algorithm that nobody knows cannot be read', () => {
     expect(readMessage(compressedCertificate(4, body, body.length)).fault).toBe('tls.compressed-certificate.algorithm');
   });

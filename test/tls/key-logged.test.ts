@@ -111,13 +111,16 @@ function isProven(authentication: ServerAuthentication | undefined): boolean {
   return verifyCertificateVerify({ spki: spkiOf(authentication.certificates[0]!)!, ...authentication });
 }
 
+/** Which some versions of OpenSSL take for too weak. */
+const SHORT_TAG = { ciphers: 'TLS_AES_128_CCM_8_SHA256:ALL:@SECLEVEL=0' };
+
 describe('the secret that a client logs', () => {
   it.each<[string, ConnectionOptions, SecureContextOptions & { requestCert?: boolean }]>([
     ['of a handshake', {}, {}],
     ['with AES-256 and SHA-384', { ciphers: 'TLS_AES_256_GCM_SHA384' }, {}],
     ['with ChaCha20', { ciphers: 'TLS_CHACHA20_POLY1305_SHA256' }, {}],
     ['with CCM', { ciphers: 'TLS_AES_128_CCM_SHA256' }, { ciphers: 'TLS_AES_128_CCM_SHA256' }],
-    ['with a short tag', { ciphers: 'TLS_AES_128_CCM_8_SHA256' }, { ciphers: 'TLS_AES_128_CCM_8_SHA256' }],
+    ['with a short tag', SHORT_TAG, SHORT_TAG],
     ['after a HelloRetryRequest', {}, { ecdhCurve: 'P-384' }],
     ['with a request for a client’s certificate', {}, { requestCert: true }],
   ])('%s opens the certificate and its proof', async (_, client, server) => {
