@@ -18,7 +18,7 @@ import { type RecordConsumer, RecordReader } from '../tls/record.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
 import { Transcript } from '../tls/transcript.ts';
-import { verifyCertificateVerify } from '../x509/certificate-verify.ts';
+import { verifyIdentity } from '../x509/certificate-verify.ts';
 import { verifyServerKeyExchange } from '../x509/proof.ts';
 import { spkiOf } from '../x509/spki.ts';
 import { canShare } from './key-share.ts';
@@ -210,8 +210,7 @@ export class ProbeHandshake {
     if (authentication.kind === 'psk') return this.#fail('protocol', 'tls.server-hello.psk');
     this.#certificates = authentication.certificates;
     this.#isRawPublicKey = authentication.isRawPublicKey;
-    const spki = this.#leafKey();
-    this.#showCertificates(spki !== null && verifyCertificateVerify({ spki, ...authentication }));
+    this.#showCertificates(verifyIdentity(authentication, Date.now()));
   }
 
   #leafKey(): Uint8Array | null {

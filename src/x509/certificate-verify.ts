@@ -2,7 +2,31 @@
  * CertificateVerify of TLS 1.3 (RFC 8446 §4.4.3): proof that a server has the key of its certificate. Knows keys and
  * signatures; what is signed is for the caller to put together.
  */
-import { signatureSchemeOf, keyFor, verifySignature } from './signature-scheme.ts';
+import { delegatedKeyOf } from './delegated-credential.ts';
+import { keyFor, signatureSchemeOf, verifySignature } from './signature-scheme.ts';
+import { spkiOf } from './spki.ts';
+
+/** What a server shows in a handshake of TLS 1.3. */
+export interface ShownIdentity extends Omit<SignedTranscript, 'spki'> {
+  /** DER, leaf first; of a raw public key its one SubjectPublicKeyInfo. */
+  readonly certificates: readonly Uint8Array[];
+  readonly isRawPublicKey: boolean;
+  /** RFC 9345. */
+  readonly delegatedCredential: Uint8Array | null;
+}
+
+/** Whether it has the key of its leaf, or one that this key stands for. Never throws. */
+export function verifyIdentity(shown: ShownIdentity, atMs: number): boolean {
+  const { certificates, isRawPublicKey, delegatedCredential, scheme } = shown;
+  const leaf = certificates[0];
+  if (leaf === undefined) return false;
+  if (delegatedCredential !== null && !isRawPublicKey) {
+    const delegated = delegatedKeyOf(delegatedCredential, leaf, atMs);
+    return delegated?.scheme === scheme && verifyCertificateVerify({ ...shown, spki: delegated.spki });
+  }
+  const spki = isRawPublicKey ? leaf : spkiOf(leaf);
+  return spki !== null && verifyCertificateVerify({ ...shown, spki });
+}
 
 export interface SignedTranscript {
   /** SubjectPublicKeyInfo of the leaf, or the raw public key. */

@@ -14,8 +14,7 @@ import { tls13SuiteOf } from '../../src/tls/key-schedule.ts';
 import { RecordReader } from '../../src/tls/record.ts';
 import { parseServerHello, type ServerHello } from '../../src/tls/server-hello.ts';
 import { Transcript } from '../../src/tls/transcript.ts';
-import { verifyCertificateVerify } from '../../src/x509/certificate-verify.ts';
-import { spkiOf } from '../../src/x509/spki.ts';
+import { verifyIdentity } from '../../src/x509/certificate-verify.ts';
 import { der } from '../support/tls-bytes.ts';
 
 const limits = { handshakeBytes: 65_536, records: 256, certificates: 16 };
@@ -107,8 +106,7 @@ function decrypt({ fromClient, fromServer, keyLog }: Watched, secret?: Uint8Arra
 }
 
 function isProven(authentication: ServerAuthentication | undefined): boolean {
-  if (authentication?.kind !== 'certificate') return false;
-  return verifyCertificateVerify({ spki: spkiOf(authentication.certificates[0]!)!, ...authentication });
+  return authentication?.kind === 'certificate' && verifyIdentity(authentication, Date.now());
 }
 
 /** Which some versions of OpenSSL take for too weak. */
