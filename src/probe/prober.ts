@@ -20,6 +20,7 @@ import { type HandshakeOutcome, ProbeHandshake } from './handshake.ts';
 import { type Mirror, mirrorOf } from './mirror.ts';
 import { RateLimit } from './rate-limit.ts';
 import { SingleFlight } from './single-flight.ts';
+import { dialogueOf, type Turn, Upgrade } from './upgrade.ts';
 
 export const PROBE_DEFAULTS = {
   /** Milliseconds from the question to its answer. */
@@ -111,11 +112,11 @@ export class MirrorProber implements Prober {
     };
     if (this.#isClosed) return refuse('stopped');
     if (!this.#options.allowLocal && isLocal(request.server.address)) return refuse('forbidden', 'local address');
-    if (request.starttls !== null) return refuse('unsupported', request.starttls);
     const mirror = mirrorOf(request.clientHello);
     if (isFault(mirror)) return refuse('unsupported', mirror.code);
+    if (turnsOf(request, mirror) === undefined) return refuse('unsupported', request.starttls ?? '');
     const destination = `${addressText(request.server.address)}:${request.server.port}`;
-    const key = `${destination} ${mirror.digest}`;
+    const key = `${destination} ${request.starttls ?? ''} ${mirror.digest}`;
     const known = this.#cache.find(key, this.#now());
     if (known !== undefined) {
       this.counts.cached++;
@@ -191,16 +192,13 @@ export class MirrorProber implements Prober {
     const { request, mirror, deadline } = question;
     this.#underWay.add(question);
     this.counts.connections++;
+    const { recordVersion } = request;
+    const handshake = new ProbeHandshake({ mirror, recordVersion, withoutGroups, limits: this.#options.limits });
     question.giveUp = (this.#options.converse ?? converse)<HandshakeOutcome>({
       server: request.server,
       timeout: Math.max(1, deadline - this.#now()),
       mark: this.#options.mark,
-      conversation: new ProbeHandshake({
-        mirror,
-        recordVersion: request.recordVersion,
-        withoutGroups,
-        limits: this.#options.limits,
-      }),
+      conversation: new Upgrade(turnsOf(request, mirror) ?? [], handshake),
       done: (outcome) => {
         this.#underWay.delete(question);
         if (outcome.kind === 'unusable-group') return this.#connect(question, [...withoutGroups, outcome.group]);
@@ -240,6 +238,11 @@ export class MirrorProber implements Prober {
   #random(): number {
     return (this.#options.random ?? unpredictable)();
   }
+}
+
+/** What comes ahead of TLS; undefined where a probe cannot say it. */
+function turnsOf({ starttls, server }: ProbeRequest, { hello }: Mirror): readonly Turn[] | undefined {
+  return starttls === null ? [] : dialogueOf(starttls, { serverName: hello.serverName, port: server.port });
 }
 
 interface Question {

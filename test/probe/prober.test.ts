@@ -107,6 +107,7 @@ describe('what a server shows', () => {
     ['name', { name: 'b.example' }],
     ['address', { server: [192, 0, 2, 2] }],
     ['port', { port: 8443 }],
+    ['protocol ahead of TLS', { starttls: 'smtp' }],
   ])('is asked again for another %s', (_, other) => {
     const prober = newProber();
     ask(prober);
@@ -300,6 +301,11 @@ describe('what is not asked', () => {
   it('and loopback where it is allowed', () => {
     ask(newProber({ allowLocal: true }), { server: [127, 0, 0, 1] });
     expect(begun).toHaveLength(1);
+  });
+
+  it('a tunnel', () => {
+    expect(ask(newProber(), { starttls: 'socks' })).toMatchObject([{ reason: 'unsupported', detail: 'socks' }]);
+    expect(begun).toHaveLength(0);
   });
 
   it('a hello that cannot be read', () => {
