@@ -149,6 +149,8 @@ export class MirrorProber implements Prober {
     if (this.#random() >= this.#options.recheck || this.#rechecks.size >= this.#options.waiting) return;
     const again = () => {
       this.#rechecks.delete(timer);
+      // What is left of the limits is for those who wait.
+      if (!this.#isAllowed(request, destination, RECHECK_SHARE) || this.#underWay.size >= this.#options.atOnce) return;
       if (this.#flights.join(key, () => {})) this.#ask({ request, mirror, destination, key });
     };
     const timer = setTimeout(again, this.#random() * MAX_RECHECK_DELAY_MS);
@@ -159,14 +161,13 @@ export class MirrorProber implements Prober {
   /** Finds out what the flight of `key` waits for. */
   #ask({ request, mirror, destination, key }: Omit<Question, 'deadline' | 'giveUp'>): void {
     const now = this.#now();
-    const client = addressText(request.client.address);
-    const isAllowed = this.#destinations.allows(destination, now) && this.#clients.allows(client, now);
+    const isAllowed = this.#isAllowed(request, destination);
     if (!isAllowed || this.#waiting.length >= this.#options.waiting) {
       this.counts.limited++;
       return this.#settle(key, { kind: 'failed', reason: 'limited', detail: isAllowed ? 'waiting' : destination });
     }
     this.#destinations.count(destination, now);
-    this.#clients.count(client, now);
+    this.#clients.count(addressText(request.client.address), now);
     const question: Question = {
       request,
       mirror,
@@ -179,6 +180,12 @@ export class MirrorProber implements Prober {
     this.#waiting.push(question);
     const late = setTimeout(() => this.#onLate(question), this.#options.timeout);
     late.unref();
+  }
+
+  #isAllowed({ client }: ProbeRequest, destination: string, share = 1): boolean {
+    const now = this.#now();
+    const address = addressText(client.address);
+    return this.#destinations.allows(destination, now, share) && this.#clients.allows(address, now, share);
   }
 
   #onLate(question: Question): void {
@@ -262,3 +269,4 @@ function unpredictable(): number {
 /** Failures that say nothing of the server. */
 const NOT_OF_THE_SERVER: ReadonlySet<ProbeFailure> = new Set(['not-marked', 'stopped']);
 const MAX_RECHECK_DELAY_MS = 2_000;
+const RECHECK_SHARE = 0.5;

@@ -12,9 +12,9 @@ export class RateLimit {
     this.#times = new LRUCache({ max: keys });
   }
 
-  /** Whether one more may happen now. */
-  allows(key: string, nowMs: number): boolean {
-    return this.#recent(key, nowMs).length < this.#perMinute;
+  /** Whether one more may happen now; of what can wait, only while less than `share` of the limit is used. */
+  allows(key: string, nowMs: number, share = 1): boolean {
+    return this.#recent(key, nowMs).length < this.#perMinute * share;
   }
 
   count(key: string, nowMs: number): void {

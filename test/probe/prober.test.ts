@@ -197,6 +197,23 @@ describe('probes that disagree', () => {
 });
 
 describe('limits', () => {
+  it('leave half of what they allow to those who wait', () => {
+    vi.useFakeTimers();
+    random = 0;
+    const prober = newProber();
+    ask(prober);
+    begun[0]!.done(shown());
+    for (let i = 0; i < 20; i++) {
+      ask(prober);
+      vi.advanceTimersByTime(0);
+      begun.at(-1)!.done(shown());
+    }
+    vi.useRealTimers();
+    expect(begun).toHaveLength(3);
+    for (let i = 0; i < 3; i++) expect(ask(prober, { name: `${i}.example` })).toEqual([]);
+    expect(ask(prober, { name: 'x.example' })).toMatchObject([{ reason: 'limited' }]);
+  });
+
   const limited = (detail: string) => [{ kind: 'failed', reason: 'limited', detail, fromCache: false }];
 
   it('of a destination: six a minute', () => {
