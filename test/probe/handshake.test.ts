@@ -41,8 +41,12 @@ function handshake(mirror: Mirror, options: Partial<ProbeHandshakeOptions> = {})
   return new ProbeHandshake({ mirror, recordVersion: 0x0301, limits, ...options });
 }
 
+/** As the prober goes about it: a group that cannot be done is left out of another attempt. */
 async function probe(server: MemoryServerOptions, client: ConnectionOptions = {}, cut?: number) {
-  return (await talk(handshake(await mirrorFor(client)), server, cut)).outcome;
+  const mirror = await mirrorFor(client);
+  const { outcome } = await talk(handshake(mirror), server, cut);
+  if (outcome?.kind !== 'unusable-group') return outcome;
+  return (await talk(handshake(mirror, { withoutGroups: [outcome.group] }), server, cut)).outcome;
 }
 
 const derOf = (identity: { cert: Buffer }) => new Uint8Array(new X509Certificate(identity.cert).raw);
