@@ -6,12 +6,25 @@ const reports = process.env['TLSPIN_TEST_REPORTS'];
 /** Unit tests by layer; what needs root, namespaces or minutes has projects of its own. */
 export default defineConfig({
   test: {
-    reporters: reports === undefined ? ['default'] : ['default', ['json', { outputFile: `${reports}/${Date.now()}.json` }]],
+    reporters:
+      reports === undefined ? ['default'] : ['default', ['json', { outputFile: `${reports}/${Date.now()}.json` }]],
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', 'test/fuzz/**', 'test/bench/**'] } },
+      {
+        test: {
+          name: 'unit',
+          testTimeout: 60_000,
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**', 'test/fuzz/**', 'test/bench/**'],
+        },
+      },
+      // Only where somebody says for how long: npm run fuzz.
+      ...(process.env['FUZZ_SECONDS'] === undefined
+        ? []
+        : [{ test: { name: 'fuzz', include: ['test/fuzz/**/*.fuzz.ts'], disableConsoleIntercept: true } }]),
       {
         test: {
           name: 'e2e',
+          globalSetup: ['test/support/built.ts', 'test/support/kernel-log.ts'],
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -4,7 +4,7 @@
  *
  *   new Queue(options)          opens, binds and polls; throws an Error with `errno` and `operation`
  *   queue.conntrack             whether packets carry their connection (NFQA_CT)
- *   queue.portId, .receiveBuffer
+ *   queue.receiveBuffer         octets that the kernel granted
  *   queue.send(count)           sends the first rows of `verdicts`; how many the kernel took
  *   queue.sendErrno()           why the last send took fewer; 0 when it took all
  *   queue.counters()            { received, enobufs, verdictErrors, malformed }
@@ -252,7 +252,6 @@ static napi_value queue_constructor(napi_env env, napi_callback_info info)
 	napi_value granted;
 	napi_get_boolean(env, instance->queue.conntrack, &granted);
 	napi_set_named_property(env, self, "conntrack", granted);
-	napi_set_named_property(env, self, "portId", uint32_value(env, instance->queue.port_id));
 	napi_set_named_property(env, self, "receiveBuffer", uint32_value(env, instance->queue.receive_buffer));
 	return self;
 }

@@ -159,7 +159,6 @@ static int configure(struct nfqueue *queue, const char **operation)
 static int open_socket(struct nfqueue *queue, const char **operation)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK };
-	socklen_t length = sizeof address;
 	int one = 1;
 
 	*operation = "open";
@@ -168,9 +167,6 @@ static int open_socket(struct nfqueue *queue, const char **operation)
 		return errno;
 	if (bind(queue->fd, (struct sockaddr *)&address, sizeof address) < 0)
 		return errno;
-	if (getsockname(queue->fd, (struct sockaddr *)&address, &length) < 0)
-		return errno;
-	queue->port_id = address.nl_pid;
 
 	/* Answers then name the failure without sending the whole request back. */
 	setsockopt(queue->fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
@@ -289,11 +285,16 @@ static bool receive_batch(struct nfqueue *queue)
 	return (uint32_t)got == slots;
 }
 
+/*
+ * libuv takes any POLLERR for the end of a descriptor: it stops polling and says UV_EBADF. Here it is how ENOBUFS shows,
+ * after which the socket goes on, so polling is started again; what is really wrong, recvmmsg says with its errno.
+ */
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct nfqueue *queue = poll->data;
 	(void)events;
-	(void)status; /* a socket error shows in recvmmsg as well, with its errno */
+	if (status < 0)
+		uv_poll_start(poll, UV_READABLE, on_readable);
 	for (int batch = 0; batch < BATCHES_PER_EVENT && queue->fd >= 0; batch++)
 		if (!receive_batch(queue))
 			return;

@@ -69,7 +69,6 @@ struct nfqueue {
 	uv_poll_t poll;
 	int fd; /* -1 when closed */
 	bool conntrack;
-	uint32_t port_id;
 	uint32_t receive_buffer; /* octets that the kernel granted */
 	uint32_t sequence;
 	size_t send_room;

@@ -78,8 +78,7 @@ async function inspect(captures: readonly string[], policy: Policy, checksums: b
 
 /** Says everything that there is to say about the file; undefined when it is not valid. */
 function policyOf(file: string | undefined): Policy | undefined {
-  const nothing = { bytes: new TextEncoder().encode('{ "version": 1 }'), modifiedMs: 0 };
-  const loaded = file === undefined ? loadPolicy('built in', () => nothing) : loadPolicy(file);
+  const loaded = file === undefined ? loadPolicy('built in', () => NO_CONFIGURATION) : loadPolicy(file);
   const messages = 'errors' in loaded ? [...loaded.errors, ...loaded.warnings] : loaded.warnings;
   if (file !== undefined) for (const message of messages) process.stderr.write(`${formatMessage(message)}\n`);
   return 'policy' in loaded ? loaded.policy : undefined;
@@ -139,6 +138,11 @@ function sizeOf(path: string): number {
   return path === '-' ? 0 : (statSync(path, { throwIfNoEntry: false })?.size ?? 0);
 }
 
+/** Nothing is pinned, and everything is looked at. */
+const NO_CONFIGURATION = {
+  bytes: new TextEncoder().encode('{ "version": 1, "unpinned": { "starttls": "inspect" } }'),
+  modifiedMs: 0,
+};
 const OUTPUT_PIECE = 65_536;
 const LARGE_INPUT = 50_000_000;
 const PROGRESS_MILLIS = 200;

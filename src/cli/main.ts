@@ -11,6 +11,7 @@ type Register = (program: Command) => void;
 
 /** In the order in which help shows them. */
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  run: async () => (await import('./run.ts')).registerRun,
   check: async () => (await import('./check.ts')).registerCheck,
   inspect: async () => (await import('./inspect.ts')).registerInspect,
   pin: async () => (await import('./pin.ts')).registerPin,

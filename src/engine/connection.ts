@@ -1,21 +1,22 @@
 /**
  * One connection between its SYN and its decision: takes its segments in any order, feeds both streams to the
- * inspection, and answers or holds each packet so that nothing becomes contiguous for the client past the decision
- * before the decision. The ruling is the judge's; carrying a denial out is Denial's.
+ * inspection, and answers each packet by the phase that it is in. The ruling is the judge's; what the client may have
+ * before there is one is Gate's; carrying a denial out is Denial's.
  *
  *   opening ──client's ACK──▶ inspecting ──accept──▶ accepting ──client ACKs past the decision──▶ accepted (mark)
  *                                  └───────deny───▶ denying ───both ends know─────────────────▶ denied   (mark)
  */
+import { copyOf } from '../bytes/copy.ts';
 import { copyHeaders } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
-import type { Limits } from '../pins/limits.ts';
 import type { FlowSubject } from '../pins/snapshot.ts';
 import type { KeptKey } from '../tcp/flow-table.ts';
-import { HalfStream, SEGMENT, type SegmentOutcome, type StreamConsumer } from '../tcp/half-stream.ts';
+import { HalfStream, SEGMENT, type StreamConsumer } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
 import { TimestampCheck } from '../tcp/timestamps.ts';
 import { alertFor } from './alert.ts';
 import { Denial, type Vehicle } from './denial.ts';
+import { Gate, type GateHost } from './gate.ts';
 import { type HeldPacket, HeldPackets } from './held.ts';
 import type { Inspection } from './inspection.ts';
 import type { Judge } from './judge.ts';
@@ -26,21 +27,23 @@ import type { MarkChange } from './ports.ts';
 import type { Marks } from './marks.ts';
 
 /** What a connection asks of the engine. */
-export interface ConnectionHost {
-  readonly limits: Limits;
+export interface ConnectionHost extends GateHost {
+  /** Makes what looks into the connection, once it is open: a SYN alone must stay cheap. */
+  inspect(connection: Connection): Inspected;
   readonly pool: PagePool;
   readonly marks: Marks;
   readonly live: boolean;
   accept(packetId: number, connmark?: MarkChange): void;
   drop(packetId: number, connmark?: MarkChange): void;
   replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void;
-  /** False when the queue holds as many packets as it may. */
-  mayHold(): boolean;
   onHeld(connection: Connection): void;
-  onReleased(count: number): void;
   /** The ruling is there. Called once. */
   onDecided(connection: Connection): void;
-  count(limit: keyof Limits): void;
+}
+
+export interface Inspected {
+  readonly judge: Judge;
+  readonly inspection: Inspection;
 }
 
 export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
@@ -51,41 +54,34 @@ export class Connection {
   /** Value of `FlowKey.forward` for packets that the client sends. */
   readonly clientForward: boolean;
   readonly subject: FlowSubject;
-  readonly judge: Judge;
   readonly frame: number;
   lastSeen: number;
   /** When the client began to speak TLS. */
   begunAt = Infinity;
+  /** When the decision of a watched connection fell; 0 while there is none. */
+  decidedAt = 0;
   phase: Phase = 'opening';
   /** A newer SYN of the same endpoints, which counts only once the server answers it. */
   successor: Connection | undefined;
   readonly opening = new Opening();
-  readonly held = new HeldPackets();
   closedSides = 0;
   readonly #host: ConnectionHost;
-  readonly #inspection: Inspection;
-  readonly #timestamps = new TimestampCheck();
+  #inspected: Inspected | undefined;
+  #held: HeldPackets | undefined;
+  #timestamps: TimestampCheck | undefined;
   #inIfindex = 0;
   #client: HalfStream | undefined;
   #server: HalfStream | undefined;
+  #gate: Gate | undefined;
   #denial: Denial | undefined;
-  /** Server octets below this offset have been let go to the client without a gap. */
-  #delivered = 0;
-  /** Whether a record began where the delivered octets end, when something followed them. */
-  #boundaryAtDelivered = false;
   /** Client octets below this offset have been let go to the server without a gap. */
   #forwarded = 0;
-  /** The first flight waits as a whole, so that an alert can take its place. */
-  #holdsAhead = false;
-  #mayHoldAhead = true;
-  #lastServerOctet = 0;
   #decisionPoint = Infinity;
+  #isAbandoned = false;
 
   constructor(
     host: ConnectionHost,
     identity: { id: number; key: KeptKey; clientForward: boolean; subject: FlowSubject; now: number; frame: number },
-    judge: Judge,
-    inspection: Inspection,
   ) {
     this.#host = host;
     this.id = identity.id;
@@ -94,12 +90,23 @@ export class Connection {
     this.subject = identity.subject;
     this.lastSeen = identity.now;
     this.frame = identity.frame;
-    this.judge = judge;
-    this.#inspection = inspection;
+  }
+
+  get judge(): Judge {
+    return (this.#inspected ??= this.#host.inspect(this)).judge;
   }
 
   get inspection(): Inspection {
-    return this.#inspection;
+    return (this.#inspected ??= this.#host.inspect(this)).inspection;
+  }
+
+  /** Packets that wait, and how long any have waited so far, in microseconds. */
+  get heldCount(): number {
+    return this.#held?.count ?? 0;
+  }
+
+  get heldMicros(): number {
+    return this.#held?.totalMicros ?? 0;
   }
 
   get isOpen(): boolean {
@@ -152,7 +159,7 @@ export class Connection {
       case 'accepted':
         return this.#host.accept(p.packetId);
       case 'denying':
-        return this.#denyTowardsClient(p.packetId, vehicleOf(p));
+        return this.#denyServer(p);
       case 'denied':
         return this.#host.drop(p.packetId, this.#denyMark());
       case 'opening':
@@ -166,22 +173,19 @@ export class Connection {
 
   /** Begins without a SYN: a capture that starts in the middle. */
   openAt(clientFirst: number, serverFirst: number): void {
-    this.#start({ inIfindex: 0, clientFirst, serverFirst, earlyOctets: new Uint8Array(0) });
+    this.#start({ inIfindex: 0, clientFirst, serverFirst, earlyOctets: NOTHING });
   }
 
   /** An answer from outside has come for the judge. */
   onSettled(now: number): void {
-    if (this.phase !== 'inspecting') return;
+    if (this.phase !== 'inspecting' || this.#isAbandoned) return;
     if (this.judge.ruling !== undefined) this.#applyRuling(now);
-    else if (!this.judge.waiting && !this.#holdsAhead) this.#release(now);
+    else this.#gate!.onAnswer(now);
   }
 
   /** When `onTime` wants to be called, in microseconds. */
   deadline(): number {
-    const { heldAheadTime, holdTime } = this.#host.limits;
-    if (this.held.count === 0) return Infinity;
-    if (this.#holdsAhead && !this.judge.waiting) return this.#lastServerOctet + heldAheadTime * 1000;
-    return this.held.since + holdTime * 1000;
+    return this.#gate?.deadline() ?? Infinity;
   }
 
   onTime(now: number): void {
@@ -191,7 +195,7 @@ export class Connection {
       this.judge.settleBy('overload', 'overload', 'hold-time');
       return this.#applyRuling(now);
     }
-    this.#stopHoldingAhead(now);
+    this.#gate!.onTime(now);
   }
 
   /** The handshake took too long. */
@@ -201,9 +205,10 @@ export class Connection {
     this.#applyRuling(now);
   }
 
-  /** Answers everything that waits, and forgets the streams. */
+  /** Answers everything that waits, and forgets the streams. What is settled later has no connection any more. */
   abandon(now: number): void {
-    for (const packet of this.held.takeAll(now)) this.#drop(packet);
+    this.#isAbandoned = true;
+    for (const packet of this.#held?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
     this.#client?.release();
     this.#server?.release();
   }
@@ -225,6 +230,10 @@ export class Connection {
     this.#inIfindex = opened.inIfindex;
     this.#client = new HalfStream(opened.clientFirst, pool, limits);
     this.#server = new HalfStream(opened.serverFirst, pool, limits);
+    this.#timestamps = new TimestampCheck();
+    this.#held = new HeldPackets();
+    const onHeld = (): void => this.#host.onHeld(this);
+    this.#gate = new Gate(this.#host, this.#server, this.judge, this.inspection, this.#held, onHeld);
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) {
       this.#client.accept(
@@ -232,7 +241,7 @@ export class Connection {
         opened.earlyOctets,
         0,
         opened.earlyOctets.length,
-        this.#inspection.feedClient,
+        this.inspection.feedClient,
       );
       this.#forwarded = this.#client.next;
     }
@@ -243,13 +252,13 @@ export class Connection {
     const client = this.#client!;
     const server = this.#server!;
     const inOrder = !tcp.has(TCP_FLAG.ack) || server.acknowledge(tcp.ack);
-    if (!this.#host.live) return this.#watch(p, client, this.#inspection.feedClient);
+    if (!this.#host.live) return this.#watch(p, client, this.inspection.feedClient);
     if (!inOrder && this.phase === 'inspecting') {
       // It has octets that never came by: one direction takes another way, and nothing here can be sure.
       this.judge.settleBy('incomplete', 'incomplete', 'tcp.unseen-octets');
     }
     if (tcp.dataLength > 0 && this.phase === 'inspecting' && this.judge.ruling === undefined) {
-      const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#inspection.feedClient);
+      const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedClient);
       if (outcome === SEGMENT.refused) return this.#refuse(p);
       if (outcome === SEGMENT.conflict) {
         this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.client.conflict');
@@ -262,7 +271,7 @@ export class Connection {
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time);
     if (this.#is('denying')) return this.#denyTowardsServer(p);
     if (this.#is('denied')) return this.#host.drop(p.packetId, this.#denyMark());
-    this.#holdsAhead = this.#mayHoldAhead && this.judge.mayDeny;
+    this.#gate!.onClientPacket();
     this.#forwarded = Math.max(this.#forwarded, client.next);
     this.#acceptFromClient(p);
   }
@@ -281,69 +290,26 @@ export class Connection {
     const { tcp } = p;
     const server = this.#server!;
     if (tcp.has(TCP_FLAG.ack)) this.#client!.acknowledge(tcp.ack);
-    if (!this.#host.live) return this.#watch(p, server, this.#inspection.feedServer);
+    if (!this.#host.live) return this.#watch(p, server, this.inspection.feedServer);
     if (tcp.dataLength === 0) return this.#host.accept(p.packetId);
     const offset = server.offsetOf(tcp.seq);
     if (this.phase === 'accepting' && offset >= this.#decisionPoint && !this.judge.awaitsTickets) {
       return this.#host.accept(p.packetId);
     }
     if (!this.#isFresh(p, offset)) return this.#host.drop(p.packetId);
-    if (server.next === this.#delivered) this.#boundaryAtDelivered = this.#inspection.serverAtBoundary;
-    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.#inspection.feedServer);
+    this.#gate!.beforeRead();
+    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedServer);
     if (outcome === SEGMENT.stale) return this.#host.accept(p.packetId);
     if (outcome === SEGMENT.refused) return this.#refuse(p);
     if (outcome === SEGMENT.conflict) return this.#onServerConflict(p);
-    if (outcome !== SEGMENT.duplicate) this.#lastServerOctet = p.time;
     if (server.next > this.#host.limits.bytesPerDirection && this.judge.ruling === undefined) {
       this.#host.count('bytesPerDirection');
       this.judge.settleBy('parseError', 'limit', 'tcp.server.bytes');
     }
-    this.#answerServer(p, offset, outcome);
-  }
-
-  #answerServer(p: PacketContext, offset: number, outcome: SegmentOutcome): void {
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time, p);
     if (this.#is('denying') || this.#is('denied')) return;
     if (this.#is('accepting')) return this.#host.accept(p.packetId);
-    if (this.judge.awaitsClient) this.#release(p.time);
-    const end = offset + p.tcp.dataLength;
-    const isWaiting = this.judge.waiting && end > this.#delivered;
-    if (isWaiting || (this.#holdsAhead && !this.judge.awaitsClient)) {
-      const isRepeated = outcome === SEGMENT.duplicate && this.held.covers(offset, end);
-      // The copy that waits stands for it.
-      if (isRepeated && isWaiting) return this.#host.drop(p.packetId);
-      if (!isRepeated) return this.#hold(p, offset, end);
-      this.#stopHoldingAhead(p.time);
-    }
-    this.#delivered = this.#server!.next;
-    this.#host.accept(p.packetId);
-  }
-
-  /** Past the limits of the first flight everything but what completes the decision goes; beyond the others it is dropped. */
-  #hold(p: PacketContext, start: number, end: number): void {
-    const { limits } = this.#host;
-    if (this.held.count >= limits.heldPackets || !this.#host.mayHold()) {
-      this.#host.count('heldPackets');
-      return this.#host.drop(p.packetId);
-    }
-    this.held.add({ packetId: p.packetId, headers: copyHeaders(p.ip, p.tcp), isGso: p.isGso, start, end }, p.time);
-    this.#host.onHeld(this);
-    const isFull = this.held.count >= limits.heldAheadPackets || this.held.bytes > limits.heldAheadBytes;
-    if (isFull && this.#holdsAhead && !this.judge.waiting) this.#stopHoldingAhead(p.time);
-  }
-
-  #stopHoldingAhead(now: number): void {
-    this.#holdsAhead = false;
-    this.#mayHoldAhead = false;
-    this.#release(now);
-  }
-
-  #release(now: number): void {
-    const packets = this.held.takeAll(now);
-    if (packets.length === 0) return;
-    this.#delivered = this.#server!.next;
-    for (const packet of packets) this.#host.accept(packet.packetId);
-    this.#host.onReleased(packets.length);
+    this.#gate!.onServerPacket(p, offset, outcome);
   }
 
   /** `p` is the server's packet that brought the decision, if one did: it is answered here only by a denial. */
@@ -352,7 +318,7 @@ export class Connection {
       this.phase = 'accepting';
       this.#decisionPoint = this.#server?.next ?? 0;
       this.#server?.keepUntil(this.#decisionPoint);
-      this.#release(now);
+      this.#gate?.release(now);
       return this.#host.onDecided(this);
     }
     this.#startDenial(now, p);
@@ -361,29 +327,43 @@ export class Connection {
 
   #startDenial(now: number, p: PacketContext | undefined): void {
     const ruling = this.judge.ruling!;
-    const held = this.held.takeAll(now);
-    if (held.length > 0) this.#host.onReleased(held.length);
-    if (ruling.action === 'drop' || this.#server === undefined) {
-      for (const packet of held) this.#drop(packet);
+    const gate = this.#gate;
+    const held = gate?.takeHeld(now) ?? [];
+    if (ruling.action === 'drop' || gate === undefined) {
+      for (const packet of held) this.#host.drop(packet.packetId);
       if (p !== undefined) this.#host.drop(p.packetId, this.#denyMark());
       return this.#settle('denied');
     }
-    const atBoundary =
-      this.#server.next === this.#delivered ? this.#inspection.serverAtBoundary : this.#boundaryAtDelivered;
-    const canRead = ruling.action === 'tls-alert' && atBoundary && this.#inspection.begun;
+    const alert = alertFor(ruling.reason, this.inspection.recordVersion);
+    const canRead = gate.atBoundary && this.inspection.begun && alert.length < gate.room;
     this.#denial = new Denial({
-      alert: canRead ? alertFor(ruling.reason, this.#inspection.recordVersion) : null,
-      clientNext: this.#server.seqOf(this.#delivered),
+      alert: ruling.action === 'tls-alert' && canRead ? alert : null,
+      room: gate.room,
+      clientNext: this.#server!.seqOf(gate.delivered),
       serverNext: this.#client!.seqOf(this.#forwarded),
     });
     this.phase = 'denying';
     for (const packet of held) {
       if (this.#denial.owed) this.#denyTowardsClient(packet.packetId, vehicleOfHeld(packet));
-      else this.#drop(packet);
+      else this.#host.drop(packet.packetId);
     }
     if (p === undefined) return;
     if (this.#denial.owed) this.#denyTowardsClient(p.packetId, vehicleOf(p));
     else this.#host.drop(p.packetId);
+  }
+
+  /** A server's packet while a denial is under way: what the client was let have before it may still have. */
+  #denyServer(p: PacketContext): void {
+    const { bytes, seq, dataStart, dataEnd } = p.tcp;
+    const offset = this.#server!.offsetOf(seq);
+    const known = Math.min(this.#gate!.delivered - offset, dataEnd - dataStart);
+    const isLost =
+      known > 0 &&
+      offset >= 0 &&
+      this.#server!.accept(seq, bytes, dataStart, dataStart + known, nobody) === SEGMENT.duplicate;
+    if (isLost && known === dataEnd - dataStart) return this.#host.accept(p.packetId);
+    const lost = isLost ? copyOf(bytes, dataStart, dataStart + known) : NOTHING;
+    this.#denyTowardsClient(p.packetId, { ...vehicleOf(p), lost });
   }
 
   #denyTowardsClient(packetId: number, vehicle: Vehicle): void {
@@ -393,6 +373,7 @@ export class Connection {
   }
 
   #denyTowardsServer(p: PacketContext): void {
+    if (p.tcp.has(TCP_FLAG.ack)) this.#server!.acknowledge(p.tcp.ack);
     const { payload, done } = this.#denial!.onPacketToServer(vehicleOf(p));
     if (payload === null) return this.#host.drop(p.packetId);
     this.#host.replace(p.packetId, payload, done ? this.#denyMark() : undefined);
@@ -401,15 +382,19 @@ export class Connection {
 
   /** A capture: nothing can be held back, so a packet only adds to what is shown. */
   #watch(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
-    const { tcp } = p;
     this.#host.accept(p.packetId);
-    if (this.#inspection.isOpaque && beginsClientHello(tcp)) {
+    this.#read(p, stream, feed);
+  }
+
+  #read(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
+    const { tcp } = p;
+    if (this.inspection.isOpaque && beginsClientHello(tcp)) {
       // Some protocol that nobody here knows has turned to TLS.
-      this.#inspection.restart();
+      this.inspection.restart();
       this.openAt(tcp.seq, tcp.ack);
-      return this.#watch(p, this.#client!, this.#inspection.feedClient);
+      return this.#read(p, this.#client!, this.inspection.feedClient);
     }
-    if (tcp.dataLength === 0 || this.#inspection.done) return;
+    if (tcp.dataLength === 0 || this.inspection.done) return;
     if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');
     }
@@ -417,6 +402,7 @@ export class Connection {
     const { bytesPerDirection } = this.#host.limits;
     if (stream.next - stream.acked > bytesPerDirection) stream.acknowledge(stream.seqOf(stream.next));
     if (stream.next > bytesPerDirection) this.judge.settleBy('parseError', 'limit', 'tcp.bytes');
+    if (this.decidedAt === 0 && this.judge.ruling !== undefined) this.decidedAt = p.time;
   }
 
   #onServerConflict(p: PacketContext): void {
@@ -436,8 +422,8 @@ export class Connection {
   #isFresh(p: PacketContext, offset: number): boolean {
     const { tcp } = p;
     if (!tcp.hasTimestamps) return true;
-    if (!this.#timestamps.acceptable(tcp.tsVal)) return false;
-    this.#timestamps.record(tcp.tsVal, offset <= this.#server!.acked);
+    if (!this.#timestamps!.acceptable(tcp.tsVal)) return false;
+    this.#timestamps!.record(tcp.tsVal, offset <= this.#server!.acked);
     return true;
   }
 
@@ -446,10 +432,6 @@ export class Connection {
     this.#client!.release();
     this.#server!.release();
     this.#denial = undefined;
-  }
-
-  #drop(packet: HeldPacket): void {
-    this.#host.drop(packet.packetId);
   }
 
   #denyMark(): MarkChange {
@@ -473,6 +455,7 @@ function vehicleOf(p: PacketContext): Vehicle {
     dataLength: p.tcp.dataLength,
     ack: p.tcp.ack,
     flags: p.tcp.flags,
+    lost: NOTHING,
   };
 }
 
@@ -485,5 +468,10 @@ function vehicleOfHeld(packet: HeldPacket): Vehicle {
     dataLength: packet.end - packet.start,
     ack: view.getUint32(8),
     flags: headers.tcp[13]!,
+    lost: NOTHING,
   };
 }
+
+/** Takes what is only compared. */
+const nobody = (): void => undefined;
+const NOTHING = new Uint8Array(0);

@@ -5,6 +5,8 @@
  *
  *   owed ──packet to the client──▶ told ──client's ACK, FIN or RST──▶ done (mark; the kernel drops the rest)
  *     ▲ client's packets become probes      │ server's packets: told again (the alert may have been lost)
+ *
+ * What the client was let have ahead of the decision may have been lost too: it gets that from the server once more.
  */
 import { type SegmentHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
@@ -18,11 +20,15 @@ export interface Vehicle {
   readonly dataLength: number;
   readonly ack: number;
   readonly flags: number;
+  /** Octets of its own ahead of the news: the client was let have them, and they were lost on the way. */
+  readonly lost: Uint8Array;
 }
 
 export interface DenialPlan {
-  /** The alert record, or null for a reset. */
+  /** The alert record, shorter than `room`, or null for a reset. */
   readonly alert: Uint8Array | null;
+  /** Octets up to those that the client has behind a gap already: what fills the gap would hand them to its reader. */
+  readonly room: number;
   /** What the client expects next: RCV.NXT of its side. */
   readonly clientNext: number;
   /** What the server expects next. */
@@ -50,17 +56,31 @@ export class Denial {
   }
 
   onPacketToClient(vehicle: Vehicle): DenialStep {
-    const { alert, clientNext } = this.#plan;
+    const { alert, clientNext, room } = this.#plan;
+    if (vehicle.lost.length > 0) return this.#refill(vehicle);
     if (alert !== null) {
+      if (vehicle.isGso && vehicle.dataLength >= room) return DROP;
       this.#told++;
       const payload = vehicle.isGso ? repeat(alert, vehicle.dataLength) : alert;
-      return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.psh | TCP_FLAG.ack, payload);
+      const flags = TCP_FLAG.psh | TCP_FLAG.ack | (hasRoomForFin(vehicle, clientNext, payload) ? TCP_FLAG.fin : 0);
+      return step(vehicle, clientNext, vehicle.ack, flags, payload);
     }
     if (vehicle.isGso) return DROP;
     this.#told++;
     // A client that has had its reset answers a bare ACK with a reset of its own, which tells the server.
     if (this.#told > RESETS_BEFORE_ACK) return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.ack, NOTHING);
     return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.rst | TCP_FLAG.ack, NOTHING);
+  }
+
+  /** No news can be read where octets are missing ahead of it; an alert may follow them where it fits. */
+  #refill(vehicle: Vehicle): DenialStep {
+    const { alert, clientNext } = this.#plan;
+    if (vehicle.isGso) return DROP;
+    const fits = alert !== null && vehicle.lost.length + alert.length <= vehicle.dataLength;
+    if (fits) this.#told++;
+    const payload = fits ? Buffer.concat([vehicle.lost, alert]) : vehicle.lost;
+    const seq = seqAdd(clientNext, -vehicle.lost.length);
+    return step(vehicle, seq, vehicle.ack, TCP_FLAG.psh | TCP_FLAG.ack, payload);
   }
 
   onPacketToServer(vehicle: Vehicle): DenialStep {
@@ -82,6 +102,16 @@ export class Denial {
 function step(vehicle: Vehicle, seq: number, ack: number, flags: number, payload: Uint8Array): DenialStep {
   const keepOptions = (flags & TCP_FLAG.rst) === 0;
   return { payload: rewriteSegment(vehicle.headers, { seq, ack, flags, payload, keepOptions }), done: false };
+}
+
+/**
+ * Nothing comes after a fatal alert: with FIN, clients that wait for the end of the stream need not. But conntrack finds
+ * an acknowledgement invalid that is beyond what it saw of the server, and the client's answer must get through.
+ */
+function hasRoomForFin({ headers, dataLength }: Vehicle, clientNext: number, payload: Uint8Array): boolean {
+  const { buffer, byteOffset } = headers.tcp;
+  const seen = seqAdd(new DataView(buffer, byteOffset).getUint32(4), dataLength);
+  return seqDiff(seen, seqAdd(clientNext, payload.length + 1)) >= 0;
 }
 
 /** `record` over and over, to exactly `length` octets. */

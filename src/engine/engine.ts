@@ -6,37 +6,25 @@
 import { randomBytes } from 'node:crypto';
 import { copyOf } from '../bytes/copy.ts';
 import { NF_ACCEPT, NF_DROP, type PacketBatch } from '../packet/batch.ts';
+import { isUnacceptable } from '../packet/acceptable.ts';
 import { tcpChecksumFits } from '../packet/checksum.ts';
 import { IP } from '../packet/ip.ts';
 import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { PROTOCOL_TCP, TCP_FLAG } from '../packet/tcp.ts';
-import type { Limits } from '../pins/limits.ts';
+import type { LimitName, Limits } from '../pins/limits.ts';
 import type { Policy } from '../pins/policy.ts';
-import { type FlowSubject, PinsetSnapshot } from '../pins/snapshot.ts';
+import { PinsetSnapshot } from '../pins/snapshot.ts';
 import { FlowKey } from '../tcp/flow-key.ts';
 import { FlowTable } from '../tcp/flow-table.ts';
 import { PagePool } from '../tcp/page-pool.ts';
-import { Connection, type ConnectionHost } from './connection.ts';
+import { ConnectionFactory, subjectOf } from './connection-factory.ts';
+import type { Connection, ConnectionHost } from './connection.ts';
 import { Counters } from './counters.ts';
 import { strangerEvent, verdictEvent } from './flow-record.ts';
-import { Inspection } from './inspection.ts';
-import { Judge, type JudgeContext } from './judge.ts';
 import { Marks } from './marks.ts';
 import { PacketContext } from './packet-context.ts';
 import { startsMidStream } from './pick-up.ts';
-import type { ChainExaminer, Clock, EventSink, MarkChange, PacketSink, ProofVerifier, VerdictSink } from './ports.ts';
-import { SessionMemory } from './sessions.ts';
-
-export interface EngineOptions {
-  readonly policy: Policy;
-  readonly verdicts: VerdictSink;
-  readonly events: EventSink;
-  readonly clock: Clock;
-  readonly examiner: ChainExaminer;
-  readonly proves: ProofVerifier;
-  /** False for captures: nothing is held or denied, connections are picked up in their middle, records come at the end. */
-  readonly live: boolean;
-}
+import type { EngineOptions, MarkChange, PacketSink } from './ports.ts';
 
 export class Engine implements PacketSink {
   readonly counters = new Counters();
@@ -44,7 +32,6 @@ export class Engine implements PacketSink {
   readonly #packet = new PacketContext();
   readonly #key = new FlowKey(randomBytes(4).readInt32LE());
   readonly #pool = new PagePool();
-  readonly #sessions = new SessionMemory(SESSIONS);
   readonly #table: FlowTable<Connection>;
   /** By age, for what ends by time: before the ClientHello, during the handshake, and after the decision. */
   readonly #opening = new Set<Connection>();
@@ -54,16 +41,22 @@ export class Engine implements PacketSink {
   #snapshot: PinsetSnapshot;
   #marks: Marks;
   #held = 0;
+  #nextExpiry = 0;
   readonly #strangers = new Set<number>();
-  #nextId = 1;
-  readonly #host: ConnectionHost;
+  readonly #factory: ConnectionFactory;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#snapshot = new PinsetSnapshot(options.policy);
     this.#marks = new Marks(options.policy.connmark);
     this.#table = new FlowTable(options.policy.limits.flows);
-    this.#host = this.#makeHost();
+    this.#factory = new ConnectionFactory({
+      options,
+      host: this.#makeHost(),
+      snapshot: () => this.#snapshot,
+      now: () => this.#now(),
+      count: (limit) => this.#count(limit),
+    });
   }
 
   get heldPackets(): number {
@@ -83,7 +76,7 @@ export class Engine implements PacketSink {
   tick(): number {
     const now = this.#options.clock.now();
     for (const connection of this.#holding) connection.onTime(now);
-    this.#expire(now);
+    if (now >= this.#nextExpiry) this.#expire(now);
     this.#options.verdicts.flush();
     let next = Infinity;
     for (const connection of this.#holding) next = Math.min(next, connection.deadline() - now);
@@ -94,9 +87,9 @@ export class Engine implements PacketSink {
   replacePolicy(policy: Policy): void {
     this.#snapshot = new PinsetSnapshot(policy);
     this.#marks = new Marks(policy.connmark);
-    this.#sessions.clear();
+    this.#factory.forgetSessions();
     for (const connections of [this.#opening, this.#inspecting]) {
-      for (const connection of connections) connection.judge.reselect();
+      for (const connection of connections) if (connection.isOpen) connection.judge.reselect();
     }
   }
 
@@ -122,7 +115,7 @@ export class Engine implements PacketSink {
     else this.#key.setConntrack(p.ctid, p.isConntrackReply);
     const connection = this.#table.find(this.#key);
     if (tcp.has(TCP_FLAG.syn)) return this.#onSyn(p, connection);
-    if (this.#options.live && isUnacceptable(p)) return this.#refuse('packet.segment', p.packetId);
+    if (this.#options.live && isUnacceptable(tcp)) return this.#refuse('packet.segment', p.packetId);
     if (connection === undefined) return this.#onUnknown(p);
     if (this.#key.forward === connection.clientForward) connection.onClientPacket(p);
     else connection.onServerPacket(p);
@@ -146,11 +139,13 @@ export class Engine implements PacketSink {
       this.#forget(connection, p.time);
       return this.#onNewSyn(p);
     }
+    // Only the way that led to the client so far leads to it: its address anybody can write.
+    if (!connection.opening.comesFrom(p.inIfindex)) return this.#refuse('tcp.syn.interface', p.packetId);
     let target = connection;
     if (connection.isOpen) {
       // Resent, or late: it is this connection's own.
       if (connection.opening.knowsSyn(tcp.seq)) return this.#accept(p.packetId);
-      target = connection.successor ??= this.#newConnection(p);
+      target = connection.successor ??= this.#factory.connection(p, this.#key);
     }
     const taken = target.opening.onSyn({ seq: tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
     if (!taken) return this.#refuse('tcp.syn.too-many', p.packetId);
@@ -164,7 +159,7 @@ export class Engine implements PacketSink {
       return this.#refuse('tcp.simultaneous-open', p.packetId);
     }
     if (this.#table.full && !this.#makeRoom(p.time)) return this.#overload(p);
-    const connection = this.#newConnection(p);
+    const connection = this.#factory.connection(p, this.#key);
     connection.opening.onSyn({ seq: p.tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
     this.#table.set(this.#key, connection);
     this.#opening.add(connection);
@@ -223,7 +218,7 @@ export class Engine implements PacketSink {
     if (this.#strangers.has(this.#key.hash)) return;
     if (this.#strangers.size >= MAX_STRANGERS) this.#strangers.clear();
     this.#strangers.add(this.#key.hash);
-    const subject = this.#subjectOf(p, !this.#isServerPort(p.tcp.srcPort));
+    const subject = subjectOf(p, !this.#isServerPort(p.tcp.srcPort));
     this.#options.events.emit(strangerEvent(subject, this.#snapshot.policy.hash, p.time));
   }
 
@@ -233,22 +228,18 @@ export class Engine implements PacketSink {
 
   /** Which end is the client is not known, so both ways round are asked. */
   #deniesMidstream(p: PacketContext): boolean {
-    return [this.#subjectOf(p, true), this.#subjectOf(p, false)].some((subject) => {
-      const judge = this.#newJudge(
-        subject,
-        () => p.time,
-        () => undefined,
-      );
+    return [subjectOf(p, true), subjectOf(p, false)].some((subject) => {
+      const judge = this.#factory.judge(subject);
       judge.settleBy('midstream', 'midstream');
       return judge.ruling!.action !== 'accept';
     });
   }
 
   #pickUp(p: PacketContext): void {
-    this.#accept(p.packetId);
     const start = startsMidStream(p.tcp);
-    if (start === undefined) return;
-    const connection = this.#newConnection(p, start.fromClient);
+    const isPickedUp = start !== undefined && (!this.#table.full || this.#makeRoom(p.time));
+    if (!isPickedUp) return this.#accept(p.packetId);
+    const connection = this.#factory.connection(p, this.#key, start.fromClient);
     connection.openAt(start.clientFirst, start.serverFirst);
     this.#table.set(this.#key, connection);
     this.#opening.add(connection);
@@ -256,61 +247,9 @@ export class Engine implements PacketSink {
     else connection.onServerPacket(p);
   }
 
-  #newConnection(p: PacketContext, fromClient = true): Connection {
-    const subject = this.#subjectOf(p, fromClient);
-    const connection: Connection = new Connection(
-      this.#host,
-      {
-        id: this.#nextId++,
-        key: FlowTable.keep(this.#key),
-        clientForward: this.#key.forward === fromClient,
-        subject,
-        now: p.time,
-        frame: p.frame,
-      },
-      ...this.#newInspection(subject, () => connection),
-    );
-    return connection;
-  }
-
-  #newInspection(subject: FlowSubject, connection: () => Connection): [Judge, Inspection] {
-    const { clock, verdicts, live } = this.#options;
-    const settled = (): void => {
-      connection().onSettled(clock.now());
-      verdicts.flush();
-    };
-    const judge = this.#newJudge(subject, () => clock.now(), settled);
-    return [judge, new Inspection(judge, { limits: this.#limits, clientFirst: live })];
-  }
-
-  #newJudge(subject: FlowSubject, now: () => number, settled: () => void): Judge {
-    const { examiner, proves, events } = this.#options;
-    const snapshot = (): PinsetSnapshot => this.#snapshot;
-    const context: JudgeContext = {
-      get snapshot() {
-        return snapshot();
-      },
-      subject,
-      sessions: this.#sessions,
-      examiner,
-      proves,
-      now,
-      settled,
-      count: (limit) => {
-        this.counters.limits[limit]++;
-      },
-      anomaly: (code, detail) => events.emit({ kind: 'anomaly', time: now(), flowId: 0, ...subject, code, detail }),
-    };
-    return new Judge(context);
-  }
-
-  #subjectOf(p: PacketContext, fromClient: boolean): FlowSubject {
-    const { bytes, addresses, addressLength } = p.ip;
-    const source = copyOf(bytes, addresses, addresses + addressLength);
-    const destination = copyOf(bytes, addresses + addressLength, addresses + 2 * addressLength);
-    const sender = { address: source, port: p.tcp.srcPort };
-    const receiver = { address: destination, port: p.tcp.dstPort };
-    return fromClient ? { client: sender, server: receiver } : { client: receiver, server: sender };
+  /** Of a capture the packet at hand says when it is: a batch may span years. */
+  #now(): number {
+    return this.#options.live ? this.#options.clock.now() : this.#packet.time;
   }
 
   /** Moves the connection between the clocks. */
@@ -318,7 +257,7 @@ export class Engine implements PacketSink {
     if (p.tcp.has(TCP_FLAG.rst)) connection.closedSides = 2;
     else if (p.tcp.has(TCP_FLAG.fin)) connection.closedSides++;
     if (this.#opening.delete(connection)) {
-      if (connection.inspection.begun || (connection.isOpen && connection.phase !== 'inspecting')) {
+      if (connection.isOpen && (connection.inspection.begun || connection.phase !== 'inspecting')) {
         connection.begunAt = p.time;
         if (!this.#decided.has(connection)) this.#inspecting.add(connection);
       } else {
@@ -338,17 +277,15 @@ export class Engine implements PacketSink {
 
   #overload(p: PacketContext): void {
     this.counters.limits.flows++;
-    const judge = this.#newJudge(
-      this.#subjectOf(p, true),
-      () => p.time,
-      () => undefined,
-    );
+    const judge = this.#factory.judge(subjectOf(p, true));
     judge.settleBy('overload', 'overload');
     if (judge.ruling!.action === 'accept') this.#accept(p.packetId, this.#marks.accept(null));
     else this.#drop(p.packetId);
   }
 
+  /** Walks over every connection, so not more often than once a second. */
   #expire(now: number): void {
+    this.#nextExpiry = now + SECOND;
     const { handshakeTimeout } = this.#limits;
     for (const connection of this.#inspecting) {
       if (this.#options.live && now - connection.begunAt >= handshakeTimeout * 1000) {
@@ -369,9 +306,11 @@ export class Engine implements PacketSink {
     this.#opening.delete(connection);
     this.#inspecting.delete(connection);
     this.#table.delete(connection.key);
-    this.#held -= connection.held.count;
+    this.#held -= connection.heldCount;
     connection.abandon(now);
-    if (!isDecided) this.#report(connection, now);
+    // One that never opened has nothing to tell.
+    if (isDecided || !connection.isOpen) return;
+    this.#report(connection, this.#options.live ? now : connection.decidedAt || connection.lastSeen);
   }
 
   #report(connection: Connection, now: number): void {
@@ -398,6 +337,7 @@ export class Engine implements PacketSink {
         return engine.#marks;
       },
       pool: this.#pool,
+      inspect: (connection) => this.#factory.inspect(connection),
       live,
       accept: (packetId, connmark) => this.#accept(packetId, connmark),
       drop: (packetId, connmark) => this.#drop(packetId, connmark),
@@ -417,10 +357,12 @@ export class Engine implements PacketSink {
         this.#decided.add(connection);
         this.#report(connection, this.#options.clock.now());
       },
-      count: (limit) => {
-        this.counters.limits[limit]++;
-      },
+      count: (limit) => this.#count(limit),
     };
+  }
+
+  #count(limit: LimitName): void {
+    this.counters.limits[limit]++;
   }
 
   get #limits(): Limits {
@@ -450,19 +392,9 @@ export class Engine implements PacketSink {
   }
 }
 
-/**
- * What no receiver takes as it is meant, or takes in more than one way: data without ACK (RFC 9293 §3.10.7.4), no flags
- * at all, an urgent pointer, whose octet is in or out of the stream as the receiver likes and may come in a later segment,
- * and segments with a signature whose key the receiver may not have (RFC 2385, RFC 5925).
- */
-function isUnacceptable({ tcp }: PacketContext): boolean {
-  if (!tcp.has(TCP_FLAG.ack | TCP_FLAG.rst) || tcp.has(TCP_FLAG.urg)) return true;
-  return tcp.dataLength > 0 && (tcp.hasSignature || !tcp.has(TCP_FLAG.ack));
-}
-
 /** RFC 7413: data of a SYN. */
 function synData({ tcp }: PacketContext): Uint8Array {
-  return copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
+  return tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
 }
 
 function isOver(connection: Connection): boolean {
@@ -481,7 +413,5 @@ const DECIDED_TIMEOUT = 30 * SECOND;
 const OPENING_TIMEOUT = 75 * SECOND;
 /** A client may connect ahead of need; longer than that, its next packet is answered with a reset. */
 const IDLE_TIMEOUT = 300 * SECOND;
-/** Sessions that are remembered for resumption. */
-const SESSIONS = 10_000;
 const NOTHING = new Uint8Array(0);
 const MAX_STRANGERS = 4096;

@@ -115,4 +115,23 @@ export interface AnomalyEvent {
   readonly detail: string;
 }
 
-export type FlowEvent = VerdictEvent | AnomalyEvent;
+/** A handshake message as it goes by, for whoever watches flows being decided. */
+export interface HandshakeEvent {
+  readonly kind: 'handshake';
+  readonly time: number;
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+  readonly sni: string | null;
+  readonly from: 'client' | 'server';
+  /** HandshakeType. */
+  readonly messageType: number;
+  /** Octets of the message without its header. */
+  readonly length: number;
+  /** DER of the first certificate of a server's Certificate. */
+  readonly leaf: Uint8Array | null;
+}
+
+/** What becomes a record of the log. */
+export type LoggedEvent = VerdictEvent | AnomalyEvent;
+
+export type FlowEvent = LoggedEvent | HandshakeEvent;

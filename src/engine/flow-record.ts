@@ -29,7 +29,7 @@ export function verdictEvent(
     evidence: decided.evidence === 'none' && facts.hasCertificates ? 'observed' : decided.evidence,
     matched: decided.matched,
     connmark: connmark ?? null,
-    heldMicros: connection.held.totalMicros,
+    heldMicros: connection.heldMicros,
     config,
     would: decided.would,
     others: decided.others,

@@ -6,22 +6,31 @@
 import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { LimitName } from '../pins/limits.ts';
-import type { Checks, CompiledPinset, CompiledVerdict, Decision, Situations } from '../pins/policy.ts';
+import type { Checks, Situations } from '../pins/policy.ts';
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
-import { VERSION } from '../tls/constants.ts';
+import { HANDSHAKE, VERSION } from '../tls/constants.ts';
 import type { HandshakeListener, Side } from '../tls/observer.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
 import { type PresentedCertificate, presentCertificate, presentRawPublicKey } from '../x509/presented.ts';
 import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
-import type { Evidence, Mode, Reason } from './events.ts';
+import type { Evidence, HandshakeEvent, Reason } from './events.ts';
 import { FlowFacts } from './facts.ts';
 import { limitOf } from './limits.ts';
 import type { ChainExaminer, ChainFacts, ProofVerifier } from './ports.ts';
-import { ACCEPT, denies, type Finding, rule, type Ruling } from './ruling.ts';
+import { ACCEPT, denies, type Finding, rule, type Ruling, withReported } from './ruling.ts';
 import type { SessionMemory } from './sessions.ts';
+import {
+  applyOpenSituation,
+  applySituation,
+  denyWhere,
+  type Holder,
+  holdersOf,
+  type OpenDecision,
+  type SituationKey,
+} from './situation.ts';
 
 export interface JudgeContext {
   readonly snapshot: PinsetSnapshot;
@@ -34,6 +43,8 @@ export interface JudgeContext {
   /** Called when an answer from outside arrives: a ruling may be there, or the wait may be over. */
   settled(): void;
   anomaly(code: string, detail: string): void;
+  /** Undefined unless somebody watches. */
+  readonly watch: ((message: WatchedMessage) => void) | undefined;
   count(limit: LimitName): void;
 }
 
@@ -48,6 +59,8 @@ export class Judge implements HandshakeListener {
   #leaf: PresentedCertificate | undefined;
   #judgement: ChainJudgement | undefined;
   #answers: (ChainFacts | undefined)[] = [];
+  readonly #reported: Finding[] = [];
+  #watched: Omit<WatchedMessage, 'sni' | 'leaf'> | undefined;
   #proof: 'awaited' | 'verified' | 'failed' | undefined;
 
   constructor(context: JudgeContext) {
@@ -82,11 +95,18 @@ export class Judge implements HandshakeListener {
   /** After a HelloRetryRequest the server waits for the client, so nothing of its may wait here. */
   awaitsClient = false;
 
+  onMessage(from: Side, messageType: number, length: number): void {
+    this.#watched = { from, messageType, length };
+    // These two are shown with what they contain.
+    if (messageType !== HANDSHAKE.clientHello && messageType !== HANDSHAKE.certificate) this.#show();
+  }
+
   onClientHello(hello: ClientHello): void {
     this.facts.onClientHello(hello);
     this.awaitsClient = false;
     if (this.#hello !== undefined) return;
     this.#hello = hello;
+    this.#show();
     if (!hello.isServerNameValid) return this.#settle('parseError', 'parse-error', 'tls.client-hello.server-name');
     const { snapshot, subject } = this.#context;
     const serverName = effectiveName(hello.serverName);
@@ -121,6 +141,7 @@ export class Judge implements HandshakeListener {
 
   onCertificate(certificates: readonly Uint8Array[]): void {
     this.facts.onCertificate(certificates);
+    this.#show(copyOf(certificates[0]!));
     if (this.#ruling === undefined) this.#judge(certificates.map(presentCertificate));
   }
 
@@ -213,6 +234,13 @@ export class Judge implements HandshakeListener {
     );
   }
 
+  #show(leaf: Uint8Array | null = null): void {
+    const { watch } = this.#context;
+    if (watch !== undefined && this.#watched !== undefined) {
+      watch({ ...this.#watched, sni: this.#hello?.serverName ?? null, leaf });
+    }
+  }
+
   #judge(chain: readonly PresentedCertificate[]): void {
     const { snapshot, examiner } = this.#context;
     const selection = this.#selection ?? NOTHING_SELECTED;
@@ -276,7 +304,7 @@ export class Judge implements HandshakeListener {
     const bound = [...(echoed ? [hello!.sessionId] : []), ...(ticket.length > 0 ? [ticket] : [])].some((credential) =>
       this.#context.sessions.isBound(this.#context.subject.server.address, credential, enforced, this.#context.now()),
     );
-    const findings = this.#holders().map(({ pinset, mode, situations, onMismatch }): Finding => {
+    const findings = this.#holders.map(({ pinset, mode, situations, onMismatch }): Finding => {
       const denied = situations.resumed === 'deny' || (situations.resumed === 'bound' && !bound);
       const reason = bound ? 'resumed-bound' : 'resumed-unbound';
       return { pinset, mode, reason, verdict: denied ? onMismatch : (pinset?.onMatch ?? ACCEPT), matched: null };
@@ -319,43 +347,31 @@ export class Judge implements HandshakeListener {
 
   /** Applies a situation that has two outcomes. */
   #settle(key: SituationKey, reason: Reason, fault: string | null = null): void {
-    const findings = this.#holders().map((holder) => findingOf(holder, holder.situations[key], reason));
-    this.#rule(findings, null, 'none', fault);
+    this.#rule(applySituation(this.#holders, key, reason), null, 'none', fault);
   }
 
-  /** Applies a situation that may leave the decision open (`hold`) for some pinset or for all. */
-  #settleIfDecided(of: (situations: Situations) => Decision | 'hold' | 'outer-name', reason: Reason): void {
-    const decisions = this.#holders().map((holder) => ({ holder, decision: of(holder.situations) }));
-    const denied = decisions
-      .filter(({ decision }) => decision === 'deny')
-      .map(({ holder }) => findingOf(holder, 'deny', reason));
-    if (denied.some(denies)) return this.#rule(denied);
-    if (decisions.every(({ decision }) => decision === 'accept')) {
-      this.#rule(decisions.map(({ holder }) => findingOf(holder, 'accept', reason)));
-    }
+  #settleIfDecided(of: (situations: Situations) => OpenDecision, reason: Reason): void {
+    const { findings, reported } = applyOpenSituation(this.#holders, of, reason);
+    this.#report(reported);
+    if (findings !== undefined) this.#rule(findings);
   }
 
-  /** Denies for the pinsets of which `fails` holds; the others say nothing. Without a pinset nothing is denied. */
   #settleDenials(fails: (situations: Situations) => boolean, reason: Reason): void {
-    const holders = this.#holders().filter(({ situations }) => fails(situations));
-    const findings = holders.map((holder) => findingOf(holder, holder.isUnpinned ? 'accept' : 'deny', reason));
+    const findings = denyWhere(this.#holders, fails, reason);
     if (findings.some(denies) || (findings.length > 0 && reason === 'no-certificate')) this.#rule(findings);
+    else this.#report(findings);
   }
 
-  /** Whose situations apply: the selected pinsets', or, before the name is known, those of every pinset that might be. */
-  #holders(): Holder[] {
-    const { snapshot, subject } = this.#context;
-    const { policy } = snapshot;
-    const require = (this.#selection ?? snapshot.select(subject, null)).require;
-    const holders: Holder[] = require.map((pinset) => ({ ...pinset, pinset, isUnpinned: false }));
-    if (this.#selection === undefined && snapshot.couldHostPinsetApply(subject)) {
-      const mode = snapshot.couldEnforcedHostPinsetApply(subject) ? 'enforce' : 'report-only';
-      holders.push({ pinset: null, mode, situations: policy.pinned, onMismatch: policy.onMismatch, isUnpinned: false });
+  /** A pinset that only reports has its say once, at the first that would have denied. */
+  #report(findings: readonly Finding[]): void {
+    for (const finding of findings) {
+      const isKnown = this.#reported.some(({ pinset }) => pinset === finding.pinset);
+      if (finding.pinset !== null && !isKnown) this.#reported.push(finding);
     }
-    if (holders.length > 0) return holders;
-    return [
-      { pinset: null, mode: 'enforce', situations: policy.unpinned, onMismatch: policy.onMismatch, isUnpinned: true },
-    ];
+  }
+
+  get #holders(): Holder[] {
+    return holdersOf(this.#context.snapshot, this.#context.subject, this.#selection);
   }
 
   #rule(
@@ -366,29 +382,14 @@ export class Judge implements HandshakeListener {
   ): void {
     if (this.#ruling !== undefined) return;
     const seen = evidence ?? (this.#leaf === undefined ? 'none' : 'observed');
-    const ruling = rule(findings, seen, fault);
+    const ruling = rule(withReported(findings, this.#reported), seen, fault);
     this.#ruling = { ...ruling, connmark: mergeMarks(mark, ruling.connmark) };
     const sessionId = this.#serverHello?.sessionId ?? EMPTY;
     if (sessionId.length > 0 && this.#binds()) this.#remember(sessionId, DAY_SECONDS);
   }
 }
 
-/** Situations whose value is one of two. */
-export type SituationKey =
-  'tls13' | 'anonymous' | 'psk' | 'notTls' | 'midstream' | 'parseError' | 'incomplete' | 'overload';
-
-interface Holder {
-  readonly pinset: CompiledPinset | null;
-  readonly mode: Mode;
-  readonly situations: Situations;
-  readonly onMismatch: CompiledVerdict;
-  readonly isUnpinned: boolean;
-}
-
-function findingOf(holder: Holder, decision: Decision, reason: Reason): Finding {
-  const verdict = decision === 'deny' ? holder.onMismatch : ACCEPT;
-  return { pinset: holder.pinset, mode: holder.mode, reason, verdict, matched: null };
-}
+export type WatchedMessage = Pick<HandshakeEvent, 'from' | 'messageType' | 'length' | 'sni' | 'leaf'>;
 
 /** RFC 6066 §3: an address literal is no name. */
 function effectiveName(serverName: string | null): string | null {

@@ -32,9 +32,13 @@ export class Opening {
   readonly #syns: SynCandidate[] = [];
   readonly #synAcks: SynAckCandidate[] = [];
 
+  /** Whether SYNs came by this interface: the first one tells for all, a copy that an observer of it sends comes later. */
+  comesFrom(inIfindex: number): boolean {
+    return this.#syns[0]?.inIfindex === inIfindex;
+  }
+
   /** False when there are too many: the segment is not to be forwarded. */
   onSyn(candidate: SynCandidate): boolean {
-    // The first with a number tells the interface: a copy that an observer of it sends comes later.
     if (this.#syns.some((known) => known.seq === candidate.seq)) return true;
     if (this.#syns.length >= MAX_CANDIDATES) return false;
     this.#syns.push(candidate);

@@ -2,6 +2,7 @@
  * What the engine needs from the world and what it offers to it. Sources, probers and reporters implement or call
  * these; the engine imports none of them.
  */
+import type { Policy } from '../pins/policy.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import type { ChainFacts, ExamineRequest } from '../x509/examine.ts';
 import type { SignedKeyExchange } from '../x509/proof.ts';
@@ -143,4 +144,18 @@ export interface KeylogSource {
   onSecret(listener: (clientRandom: Uint8Array, secret: Uint8Array) => void): void;
   /** The decision is made: the secret is not needed any more. */
   forget(clientRandom: Uint8Array): void;
+}
+
+/** Everything that an engine is made with. */
+export interface EngineOptions {
+  readonly policy: Policy;
+  readonly verdicts: VerdictSink;
+  readonly events: EventSink;
+  readonly clock: Clock;
+  readonly examiner: ChainExaminer;
+  readonly proves: ProofVerifier;
+  /** False for captures: nothing is held or denied, connections are picked up in their middle, records come at the end. */
+  readonly live: boolean;
+  /** Says each handshake message; off unless somebody watches, since it costs an event a message. */
+  readonly watch?: boolean;
 }

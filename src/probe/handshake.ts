@@ -182,7 +182,9 @@ export class ProbeHandshake {
       serverHello: hello.body,
     });
     const { server } = handshakeTrafficSecrets(suite, sharedSecret, transcript.digest());
-    this.#encrypted = new EncryptedFlight({ suite, serverSecret: server, transcript, limits: this.#limits });
+    const { offersRawPublicKey } = this.#mirror.hello;
+    const limits = this.#limits;
+    this.#encrypted = new EncryptedFlight({ suite, serverSecret: server, transcript, offersRawPublicKey, limits });
   }
 
   #onServerKeyExchange(exchange: ServerKeyExchange): void {

@@ -4,7 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 
-import type { AnomalyEvent, Endpoint, FlowEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
+import type { AnomalyEvent, Endpoint, LoggedEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
 import { cipherSuiteName } from '../tls/cipher-suites.ts';
 import type { CertificateEntries, CertificateEntry } from './certificate-entry.ts';
 import { ja4 } from './ja4.ts';
@@ -21,7 +21,7 @@ export type EveRecord = { readonly event_type: EventType } & Fields;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-export function toEve(event: FlowEvent, options: EveOptions): EveRecord {
+export function toEve(event: LoggedEvent, options: EveOptions): EveRecord {
   return event.kind === 'verdict' ? verdictRecord(event, options) : anomalyRecord(event, options);
 }
 
@@ -59,7 +59,7 @@ function anomalyRecord(event: AnomalyEvent, options: EveOptions): EveRecord {
   };
 }
 
-function head(eventType: EventType, event: FlowEvent, options: EveOptions): EveRecord {
+function head(eventType: EventType, event: LoggedEvent, options: EveOptions): EveRecord {
   return {
     event_type: eventType,
     timestamp: timestamp(event.time),
@@ -111,6 +111,8 @@ function leafFields(leaf: CertificateEntry): Fields {
 /** As EVE names versions; drafts of 1.3 carry their number (0x7fNN); null when it is not known. */
 export function tlsVersionName(version: number): string | null {
   if (version === 0) return null;
+  // Drafts have versions of their own, and Facebook's before the final one too.
+  if (version >>> 8 === 0xfb) return `TLS 1.3 fb${version & 0xff}`;
   if (version >>> 8 === 0x7f) return `TLS 1.3 draft-${version & 0xff}`;
   return VERSIONS.get(version) ?? hex16(version);
 }

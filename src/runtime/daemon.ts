@@ -28,6 +28,8 @@ export interface DaemonOptions {
   readonly queues?: readonly [number, number] | undefined;
   readonly log: EventLog;
   readonly examiner: ChainExaminer;
+  /** Whether handshake messages are to be told as they go by. */
+  readonly watch?: boolean | undefined;
   readonly spawn: SpawnQueueThread;
   readonly manager: ServiceManager;
   /** One line to the operator. */
@@ -118,7 +120,11 @@ export class Daemon {
   }
 
   #startQueue(queueNum: number): Promise<void> {
-    const queue = new Queue(this.#options.spawn, { queueNum, policy: this.#policy });
+    const queue = new Queue(this.#options.spawn, {
+      queueNum,
+      policy: this.#policy,
+      watch: this.#options.watch ?? false,
+    });
     this.#queues.push(queue);
     return new Promise((resolve, reject) => {
       let reason: Error | undefined;

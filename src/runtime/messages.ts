@@ -8,6 +8,8 @@ import type { ConnmarkRoute } from '../source/nfqueue.ts';
 export interface QueueSetup {
   readonly queueNum: number;
   readonly policy: Policy;
+  /** Whether handshake messages are to be told as they go by. */
+  readonly watch: boolean;
   /** Of QueueCounters. */
   readonly counters: SharedArrayBuffer;
 }

@@ -3,7 +3,7 @@
  * that the same file always gives the same records. Everything before a capture's damage counts; the damage is told.
  */
 import { Engine } from '../engine/engine.ts';
-import type { FlowEvent } from '../engine/events.ts';
+import type { LoggedEvent } from '../engine/events.ts';
 import type { PacketSink } from '../engine/ports.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import { LIMIT_DEFAULTS } from '../pins/limits.ts';
@@ -18,7 +18,7 @@ export interface CaptureOptions {
   readonly policy: Policy;
   /** Have TCP checksums verified. */
   readonly checksums: boolean;
-  readonly onEvent: (event: FlowEvent) => void;
+  readonly onEvent: (event: LoggedEvent) => void;
   /** Octets of the file that were read so far. */
   readonly onProgress?: ((octets: number) => void) | undefined;
 }
@@ -29,7 +29,7 @@ export async function inspectCapture(options: CaptureOptions): Promise<void> {
   const engine = new Engine({
     policy: offlinePolicy(options.policy),
     verdicts: source,
-    events: { emit: options.onEvent },
+    events: { emit: (event) => event.kind !== 'handshake' && options.onEvent(event) },
     clock: source.clock,
     examiner: { examine: (request, done) => done(examineChain(request)) },
     proves: verifyServerKeyExchange,

@@ -29,7 +29,6 @@ export interface NativeQueueOptions {
 export interface NativeQueue {
   /** Whether NFQA_CT was granted. */
   readonly conntrack: boolean;
-  readonly portId: number;
   /** Octets that the kernel granted (it doubles what it is asked for). */
   readonly receiveBuffer: number;
   /** Sends the first `count` rows of `verdicts`; returns how many the kernel took. */

@@ -76,6 +76,7 @@ export class NfqueueSource implements PacketSource {
     this.#sink = sink;
     this.#queue = this.#open(sink);
     this.#route = this.#queue.conntrack ? 'verdict' : 'packet-mark';
+    this.#checkReceiveBuffer(sink, this.#queue.receiveBuffer);
     if (this.#options.route === 'verdict' && !this.#queue.conntrack) {
       this.#queue.close();
       throw new NetlinkError('ask for conntrack', this.#subject(), {
@@ -104,8 +105,13 @@ export class NfqueueSource implements PacketSource {
     words[row + VERDICT.packetId] = packetId;
     words[row + VERDICT.verdict] = verdict;
     words[row + VERDICT.fields] = 0;
-    if (this.#route === 'packet-mark') this.#markOnPacket(row, packetId, options?.connmark);
-    else if (options?.connmark !== undefined) this.#markOnConnection(row, options.connmark);
+    if (this.#route === 'packet-mark') {
+      this.#markOnPacket(row, packetId, options?.connmark);
+    } else {
+      if (options?.connmark !== undefined) this.#markOnConnection(row, options.connmark);
+      // The rules may be those of the packet-mark route: what they put into the packet must not be saved back.
+      this.#markOnPacket(row, packetId, undefined);
+    }
     if (options?.payload !== undefined) this.#replacePayload(row, options.payload);
     if (words[row + VERDICT.verdict] === NF_ACCEPT) this.#accepted++;
     else this.#dropped++;
@@ -161,16 +167,25 @@ export class NfqueueSource implements PacketSource {
     }
   }
 
+  /** Without CAP_NET_ADMIN over the whole machine, as in a user namespace, the kernel grants what its limit allows. */
+  #checkReceiveBuffer(sink: PacketSink, granted: number): void {
+    const asked = this.#options.receiveBuffer;
+    if (granted >= asked) return;
+    const cure = 'raise net.core.rmem_max, or bursts will be lost';
+    sink.onSourceError?.(
+      new Error(`${this.#subject()}: receive buffer of ${granted} octets instead of ${asked} (${cure})`),
+    );
+  }
+
   #deliver(sink: PacketSink, count: number): void {
     const { words } = this.#batch;
     this.#batch.count = count;
-    if (this.#route === 'packet-mark') {
-      for (let row = 0; row < count * FIELD.ROW; row += FIELD.ROW) {
-        const mark = words[row + FIELD.mark]!;
-        this.#marks.set(words[row + FIELD.packetId]!, mark);
-        words[row + FIELD.connmark] = mark & this.#options.connmarkMask;
-        words[row + FIELD.flags]! |= FLAG.hasConnmark;
-      }
+    for (let row = 0; row < count * FIELD.ROW; row += FIELD.ROW) {
+      const mark = words[row + FIELD.mark]!;
+      this.#marks.set(words[row + FIELD.packetId]!, mark);
+      if (this.#route === 'verdict') continue;
+      words[row + FIELD.connmark] = mark & this.#options.connmarkMask;
+      words[row + FIELD.flags]! |= FLAG.hasConnmark;
     }
     sink.onBatch(this.#batch);
   }

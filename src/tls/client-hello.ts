@@ -116,4 +116,4 @@ function offersRawPublicKey(extensions: Extensions): boolean {
 }
 
 /** Letters, digits, hyphens and the underscores that are met in practice; at most 253 octets and a final dot. */
-const HOST_NAME = /^(?=.{1,254}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i;
+const HOST_NAME = /^(?=.{1,253}\.?$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i;

@@ -47,12 +47,15 @@ export interface EncryptedFlightOptions {
   readonly serverSecret: Uint8Array;
   /** Up to ServerHello; goes on here. */
   readonly transcript: Transcript;
+  /** Whether the client knows what to do with one; a server that sends it unasked is read by nobody. */
+  readonly offersRawPublicKey: boolean;
   readonly limits: FlightLimits & { readonly certificates: number };
 }
 
 /** To stand behind a RecordReader that begins with the first record after ServerHello's. */
 export class EncryptedFlight implements RecordConsumer {
   readonly #limits: EncryptedFlightOptions['limits'];
+  readonly #offersRawPublicKey: boolean;
   readonly #transcript: Transcript;
   readonly #tagLength: number;
   readonly #protection: RecordProtection;
@@ -68,8 +71,9 @@ export class EncryptedFlight implements RecordConsumer {
   #authentication: ServerAuthentication | undefined;
   #alert: number | undefined;
 
-  constructor({ suite, serverSecret, transcript, limits }: EncryptedFlightOptions) {
+  constructor({ suite, serverSecret, transcript, offersRawPublicKey, limits }: EncryptedFlightOptions) {
     this.#limits = limits;
+    this.#offersRawPublicKey = offersRawPublicKey;
     this.#transcript = transcript;
     this.#tagLength = suite.tagLength;
     this.#protection = new RecordProtection(suite, serverSecret);
@@ -147,6 +151,9 @@ export class EncryptedFlight implements RecordConsumer {
     if (extensions === undefined || body.length < 2) return malformed('tls.encrypted-extensions.syntax', this.#at);
     const certificateType = extensions.bodies.get(EXTENSION.serverCertificateType);
     this.#sendsRawPublicKey = certificateType?.[0] === CERTIFICATE_TYPE.rawPublicKey;
+    if (this.#sendsRawPublicKey && !this.#offersRawPublicKey) {
+      return misbehaved('tls.encrypted-extensions.unsolicited', this.#at);
+    }
     this.#transcript.add(type, body);
     this.#state = 'awaitCertificate';
     return undefined;

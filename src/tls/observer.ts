@@ -15,12 +15,14 @@ import { type KeyExchange, keyExchangeOf } from './cipher-suites.ts';
 import { type ClientHello, parseClientHello } from './client-hello.ts';
 import { HANDSHAKE, VERSION } from './constants.ts';
 import { Flight, type FlightConsumer, type FlightLimits } from './flight.ts';
-import { parseServerHello, type ServerHello } from './server-hello.ts';
+import { isUnsolicited, parseServerHello, type ServerHello } from './server-hello.ts';
 import { parseServerKeyExchange, type ServerKeyExchange } from './server-key-exchange.ts';
 import { beginsSsl2, parseSsl2ClientHello, parseSsl2ServerHello, SSL2, Ssl2RecordReader } from './ssl2.ts';
 
 /** Every call happens inside `feedClient` or `feedServer`; views are valid only during the call. */
 export interface HandshakeListener {
+  /** Every handshake message in clear, ahead of what is said of its contents; `length` without its header. */
+  onMessage?(from: Side, type: number, length: number): void;
   /** The second one answers a HelloRetryRequest. */
   onClientHello(hello: ClientHello): void;
   onServerHello(hello: ServerHello, keyExchange: KeyExchange): void;
@@ -152,8 +154,9 @@ export class Observer {
       onMessage: (type, body) => this.#onClientMessage(type, body),
       onAlert: (level, description) => this.#onAlert('client', level, description),
       onChangeCipherSpec: () => {
-        // In TLS 1.3 it is a dummy, which may come before the second ClientHello (RFC 8446 appendix D.4).
-        if (this.#serverHello?.isTls13 === false) {
+        // In TLS 1.3 it is a dummy, which may come before the second ClientHello (RFC 8446 appendix D.4). Of a capture
+        // without the server's direction nobody can tell, and a second hello would show nothing new.
+        if (this.#serverHello?.isTls13 === false || (this.#serverHello === undefined && !this.#clientFirst)) {
           this.#clientState = 'protected';
           this.#client.protect();
         }
@@ -167,6 +170,7 @@ export class Observer {
   }
 
   #onClientMessage(type: number, body: Uint8Array): Fault | undefined {
+    this.#listener.onMessage?.('client', type, body.length);
     if (type === HANDSHAKE.clientHello) {
       return then(parseClientHello(body), (hello) => this.#acceptClientHello(hello));
     }
@@ -201,6 +205,7 @@ export class Observer {
   }
 
   #onServerMessage(type: number, body: Uint8Array): Fault | undefined {
+    this.#listener.onMessage?.('server', type, body.length);
     // RFC 5246 §7.4.1.1: a client in the midst of a handshake ignores HelloRequest.
     if (type === HANDSHAKE.helloRequest) {
       return body.length === 0 ? this.#countWarning() : malformed('tls.hello-request.syntax', 0);
@@ -231,6 +236,8 @@ export class Observer {
       if (hello.isHelloRetryRequest && this.#serverHello?.isHelloRetryRequest) {
         return misbehaved('tls.hello-retry-request.repeated', 0);
       }
+      const client = this.#clientFirst ? this.#clientHello : undefined;
+      if (client !== undefined && isUnsolicited(hello, client)) return misbehaved('tls.server-hello.unsolicited', 0);
       this.#serverHello = hello;
       this.#keyExchange = keyExchangeOf(hello.cipherSuite);
       this.#listener.onServerHello(hello, this.#keyExchange);
@@ -281,6 +288,10 @@ export class Observer {
       this.#serverState = 'awaitServerHelloDone';
       return this.#awaitServerHelloDone(type);
     }
+    // RFC 5246 §7.4.3: not legal there; clients that take it have keys that nobody proved (CVE-2015-0204).
+    if (this.#keyExchange === 'static' && this.#clientFirst) {
+      return misbehaved('tls.server-key-exchange.unexpected', 0);
+    }
     this.#sawServerKeyExchange = true;
     this.#serverState = 'awaitServerHelloDone';
     const signed = this.#keyExchange === 'ecdhe' || this.#keyExchange === 'dhe' || this.#keyExchange === 'rsa-export';
@@ -319,10 +330,17 @@ export class Observer {
 
   #onServerChangeCipherSpec(): Fault | undefined {
     if (this.#serverHello === undefined) {
-      return this.#clientFirst ? misbehaved('tls.change-cipher-spec.early', 0) : undefined;
+      if (this.#clientFirst || this.#clientHello !== undefined) return misbehaved('tls.change-cipher-spec.early', 0);
+      this.#serverState = 'protected';
+      this.#server.protect();
+      return undefined;
     }
     // Between a HelloRetryRequest and its answer (RFC 8446 appendix D.4).
     if (this.#serverState === 'awaitServerHello') return undefined;
+    // Ahead of ServerHelloDone it would hide what is still due (RFC 5246 §7.3).
+    if (this.#serverState === 'awaitServerKeyExchange' || this.#serverState === 'awaitServerHelloDone') {
+      return misbehaved('tls.change-cipher-spec.early', 0);
+    }
     const isAbbreviated = !this.#sawCertificate && this.#clientState !== 'protected';
     this.#serverState = 'protected';
     this.#server.protect();

@@ -2,6 +2,7 @@
 import { copyOf } from '../bytes/copy.ts';
 import { type Fault, malformed } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
+import { type ClientHello, offersTls13 } from './client-hello.ts';
 import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
 import { readExtensions } from './extensions.ts';
 
@@ -70,6 +71,19 @@ function readKeyShare(body: Uint8Array | undefined, isHelloRetryRequest: boolean
   const group = reader.u16();
   const keyExchange = isHelloRetryRequest ? EMPTY : reader.vector16().rest();
   return reader.atEnd() ? { group, keyExchange } : null;
+}
+
+/**
+ * Whether the hello selects what changes the meaning of everything after it and what the client did not offer: a client
+ * refuses that, or ignores it and reads on in the way that it did offer.
+ */
+export function isUnsolicited(hello: ServerHello, client: ClientHello): boolean {
+  const offers13 = offersTls13(client) || isTls13(client.legacyVersion);
+  return (
+    (hello.isTls13 && !offers13) ||
+    (hello.selectsPsk && !client.offersPsk) ||
+    (hello.selectsRawPublicKey && !client.offersRawPublicKey)
+  );
 }
 
 /** RFC 8446 §4.1.3: SHA-256 of "HelloRetryRequest". */

@@ -1,14 +1,18 @@
 /**
- * What the log says about a certificate. Never throws: what cannot be read is null, and a certificate of which nothing
- * can be read still has its digests elsewhere. Nothing here is evidence for a decision.
+ * What the log says about a certificate. Never throws: what cannot be read is null, part by part, and a certificate of
+ * which nothing can be read still has its digests elsewhere. Nothing here is evidence for a decision.
  */
 import ipaddr from 'ipaddr.js';
-import { DerReader } from './der.ts';
-import { readName } from './distinguished-name.ts';
+import { RelativeDistinguishedNames } from 'pkijs';
+import { toHex } from '../bytes/hex.ts';
+import { decodeAs } from './decode.ts';
+import type { DerElement } from './der.ts';
+import { commonNameOf, nameText } from './distinguished-name.ts';
 import { extensionsOf } from './extensions.ts';
 import { subjectNamesOf } from './name-check.ts';
 import { outlineOf } from './outline.ts';
-import { readTime, timeText } from './time.ts';
+import type { CertificateOutline } from './outline.ts';
+import { validityOf } from './validity.ts';
 
 export interface CertificateDescription {
   /** `C=XX, O=Bank, CN=www.bank.example`. */
@@ -28,29 +32,39 @@ export interface CertificateDescription {
 export function describeCertificate(der: Uint8Array): CertificateDescription {
   const outline = outlineOf(der);
   if (outline === null) return UNREADABLE;
-  const subject = readName(der, outline.subject);
-  const validity = new DerReader(der, outline.validity.content, outline.validity.end);
-  const [notBefore, notAfter] = [readTime(validity), readTime(validity)];
-  const extensions = extensionsOf(der, outline);
-  const names = extensions === null ? null : subjectNamesOf(extensions);
+  const octets = ({ start, end }: DerElement) => der.subarray(start, end);
+  const subject = decodeAs(octets(outline.subject), RelativeDistinguishedNames);
+  const issuer = decodeAs(octets(outline.issuer), RelativeDistinguishedNames);
+  const { notBefore, notAfter } = validityOf(der, outline);
   return {
-    subject: subject?.text ?? null,
-    issuer: readName(der, outline.issuer)?.text ?? null,
-    commonName: subject?.commonName ?? null,
+    subject: subject && nameText(subject),
+    issuer: issuer && nameText(issuer),
+    commonName: subject && commonNameOf(subject),
     serial: serialText(der.subarray(outline.serial.content, outline.serial.end)),
-    notBefore: notBefore === null ? null : timeText(notBefore),
-    notAfter: notAfter === null ? null : timeText(notAfter),
-    subjectAltNames:
-      names === null ? [] : [...names.dns, ...names.ip.map((ip) => ipaddr.fromByteArray([...ip]).toString())],
+    notBefore: timeText(notBefore),
+    notAfter: timeText(notAfter),
+    subjectAltNames: namesOf(der, outline),
   };
 }
 
 function serialText(octets: Uint8Array): string | null {
-  if (octets.length === 0) return null;
-  return Buffer.from(octets)
-    .toString('hex')
-    .toUpperCase()
-    .replace(/..(?=.)/g, '$&:');
+  return octets.length === 0
+    ? null
+    : toHex(octets)
+        .toUpperCase()
+        .replace(/..(?=.)/g, '$&:');
+}
+
+/** As Suricata writes the times of certificates. */
+function timeText(ms: number): string | null {
+  return Number.isNaN(ms) ? null : new Date(ms).toISOString().slice(0, -5);
+}
+
+function namesOf(der: Uint8Array, outline: CertificateOutline): string[] {
+  const extensions = extensionsOf(der, outline);
+  if (extensions === null) return [];
+  const { dns, ip } = subjectNamesOf(extensions);
+  return [...dns, ...ip.map((address) => ipaddr.fromByteArray([...address]).toString())];
 }
 
 const UNREADABLE: CertificateDescription = {

@@ -2,10 +2,12 @@
  * Delegated credentials (RFC 9345): a key that a leaf's key has signed for a few days, and that signs handshakes in its
  * place. The certificate is the leaf all the same. Knows keys, dates and signatures; nothing of handshakes.
  */
+import { X509Certificate } from 'node:crypto';
 import { ByteReader } from '../bytes/reader.ts';
 import { DerReader, TAG } from './der.ts';
-import { EXTENSION, type Extension } from './extensions.ts';
-import { factsOf } from './facts.ts';
+import { EXTENSION, extensionsOf } from './extensions.ts';
+import type { Extension } from './extensions.ts';
+import { outlineOf } from './outline.ts';
 import { keyFor, signatureSchemeOf, verifySignature } from './signature-scheme.ts';
 
 export interface DelegatedKey {
@@ -17,7 +19,8 @@ export interface DelegatedKey {
 
 /** Null where the credential is none that this leaf has given and that counts now. Never throws. */
 export function delegatedKeyOf(credential: Uint8Array, leaf: Uint8Array, atMs: number): DelegatedKey | null {
-  const facts = factsOf(leaf);
+  const outline = outlineOf(leaf);
+  const extensions = outline === null ? null : extensionsOf(leaf, outline);
   const reader = new ByteReader(credential);
   const validTime = reader.u32();
   const scheme = reader.u16();
@@ -25,14 +28,14 @@ export function delegatedKeyOf(credential: Uint8Array, leaf: Uint8Array, atMs: n
   const signedLength = reader.at + 2;
   const leafScheme = reader.u16();
   const signature = reader.vector16().rest();
-  if (!reader.atEnd() || facts === null) return null;
+  if (!reader.atEnd() || outline === null || extensions === null) return null;
   // RFC 9345 §4.2: only certificates that say so may delegate, and only keys that sign.
-  const mayDelegate = facts.extensions.has(DELEGATION_USAGE) && maySign(facts.extensions.get(EXTENSION.keyUsage));
-  const expires = facts.notBefore + validTime * 1000;
+  const mayDelegate = extensions.has(DELEGATION_USAGE) && maySign(extensions.get(EXTENSION.keyUsage));
+  const expires = notBeforeOf(leaf) + validTime * 1000;
   const isInTime = atMs <= expires && expires - atMs <= MAX_VALIDITY_MS;
   if (!mayDelegate || !isInTime) return null;
   const signed = Buffer.concat([SIGNATURE_CONTEXT, leaf, credential.subarray(0, signedLength)]);
-  const key = keyFor(facts.der.subarray(facts.outline.spki.start, facts.outline.spki.end));
+  const key = keyFor(leaf.subarray(outline.spki.start, outline.spki.end));
   const known = signatureSchemeOf(leafScheme);
   try {
     return key !== null && known !== undefined && verifySignature(known, key, signed, signature)
@@ -40,6 +43,15 @@ export function delegatedKeyOf(credential: Uint8Array, leaf: Uint8Array, atMs: n
       : null;
   } catch {
     return null;
+  }
+}
+
+/** By OpenSSL, which every thread has; NaN, which nothing compares with, where it cannot be read. */
+function notBeforeOf(certificate: Uint8Array): number {
+  try {
+    return Date.parse(new X509Certificate(certificate).validFrom);
+  } catch {
+    return NaN;
   }
 }
 

@@ -3,70 +3,32 @@
  * order of the certificate, as Suricata and openssl print them. Characters that would be ambiguous, and those that
  * nobody can see, are escaped as RFC 4514 §2.4 has it: a NUL is `\00`.
  */
-import { DerReader, oidText, TAG } from './der.ts';
-import type { DerElement } from './der.ts';
+import { BaseStringBlock } from 'asn1js';
+import type { BaseBlock } from 'asn1js';
+import type { RelativeDistinguishedNames } from 'pkijs';
 
-export interface DistinguishedName {
-  readonly text: string;
-  /** The last common name, unescaped; null when there is none. */
-  readonly commonName: string | null;
+export function nameText({ typesAndValues }: RelativeDistinguishedNames): string {
+  return typesAndValues
+    .map(({ type, value }) => {
+      const text = textOf(value);
+      return `${ATTRIBUTES[type] ?? type}=${text === null ? hexOf(value) : escape(text)}`;
+    })
+    .join(', ');
 }
 
-/** Null when the element is not a Name. */
-export function readName(der: Uint8Array, element: DerElement): DistinguishedName | null {
-  const top = new DerReader(der, element.start, element.end);
-  const sequence = top.enter(TAG.sequence);
-  const parts: string[] = [];
-  let commonName: string | null = null;
-  while (sequence.more()) {
-    const set = sequence.enter(TAG.set);
-    const values: string[] = [];
-    do {
-      const attribute = set.enter(TAG.sequence);
-      const type = oidText(attribute.content(attribute.expect(TAG.oid)));
-      const value = attribute.next();
-      const content = attribute.content(value);
-      attribute.finish();
-      if (type === undefined) return null;
-      const text = stringOf(value.tag, content);
-      if (type === COMMON_NAME && text !== null) commonName = text;
-      const spelled = text === null ? `#${Buffer.from(attribute.whole(value)).toString('hex')}` : escape(text);
-      values.push(`${ATTRIBUTES[type] ?? type}=${spelled}`);
-    } while (set.more());
-    parts.push(values.join(' + '));
-  }
-  return top.ok ? { text: parts.join(', '), commonName } : null;
+/** The last common name, unescaped; null when there is none. */
+export function commonNameOf({ typesAndValues }: RelativeDistinguishedNames): string | null {
+  const last = typesAndValues.findLast(({ type }) => type === COMMON_NAME);
+  return last === undefined ? null : textOf(last.value);
 }
 
-/** The characters of a DirectoryString, or of one of the other string types that are met; null for anything else. */
-function stringOf(tag: number, content: Uint8Array): string | null {
-  const bytes = Buffer.from(content.buffer, content.byteOffset, content.length);
-  switch (tag) {
-    case TAG.utf8String:
-      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(content);
-    case TAG.printableString:
-    case TAG.ia5String:
-    case TAG.teletexString:
-    case NUMERIC_STRING:
-    case VISIBLE_STRING:
-      return bytes.toString('latin1');
-    case TAG.bmpString:
-      return bytes.length % 2 === 0 ? new TextDecoder('utf-16be').decode(content) : null;
-    case TAG.universalString:
-      return utf32(bytes);
-    default:
-      return null;
-  }
+/** Null for what is no string. */
+function textOf(value: BaseBlock): string | null {
+  return value instanceof BaseStringBlock ? value.getValue() : null;
 }
 
-function utf32(bytes: Buffer): string | null {
-  if (bytes.length % 4 !== 0) return null;
-  let text = '';
-  for (let at = 0; at < bytes.length; at += 4) {
-    const point = bytes.readUInt32BE(at);
-    text += point > 0x10ffff || (point >= 0xd800 && point < 0xe000) ? '\uFFFD' : String.fromCodePoint(point);
-  }
-  return text;
+function hexOf(value: BaseBlock): string {
+  return `#${Buffer.from(value.valueBeforeDecodeView).toString('hex')}`;
 }
 
 function escape(text: string): string {
@@ -82,8 +44,6 @@ function escape(text: string): string {
 
 /** Controls, and marks that turn the direction of what follows. */
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
-const NUMERIC_STRING = 0x12;
-const VISIBLE_STRING = 0x1a;
 const COMMON_NAME = '2.5.4.3';
 
 /** Short names (RFC 4514 §3, RFC 4519, and what openssl prints for the rest). */

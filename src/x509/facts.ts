@@ -3,8 +3,10 @@
  * kept by its SHA-256. Whether any of it is true is for the path.
  */
 import { X509Certificate } from 'node:crypto';
+import { BitString, Integer } from 'asn1js';
 import { LRUCache } from 'lru-cache';
-import { DerReader, oidText, TAG } from './der.ts';
+import { BasicConstraints, ExtKeyUsage } from 'pkijs';
+import { decode, decodeAs } from './decode.ts';
 import { EXTENSION, extensionsOf } from './extensions.ts';
 import type { Extension } from './extensions.ts';
 import { sha256Hex } from './fingerprint.ts';
@@ -12,18 +14,16 @@ import { subjectNamesOf } from './name-check.ts';
 import type { SubjectNames } from './name-check.ts';
 import { outlineOf } from './outline.ts';
 import type { CertificateOutline } from './outline.ts';
-import { readTime } from './time.ts';
+import { validityOf } from './validity.ts';
+import type { Validity } from './validity.ts';
 
-export interface CertificateFacts {
+export interface CertificateFacts extends Validity {
   readonly sha256: string;
   readonly der: Uint8Array;
   readonly outline: CertificateOutline;
   /** The octets of the names, as map keys. */
   readonly subject: string;
   readonly issuer: string;
-  /** Milliseconds since the epoch; NaN where it cannot be read, so that no comparison holds. */
-  readonly notBefore: number;
-  readonly notAfter: number;
   readonly extensions: ReadonlyMap<string, Extension>;
   readonly names: SubjectNames;
   /** basicConstraints says CA. */
@@ -57,7 +57,6 @@ function readFacts(der: Uint8Array, sha256: string): CertificateFacts | null {
   const outline = outlineOf(der);
   const extensions = outline === null ? null : extensionsOf(der, outline);
   if (outline === null || extensions === null) return null;
-  const validity = new DerReader(der, outline.validity.content, outline.validity.end);
   const basic = readBasicConstraints(extensions.get(EXTENSION.basicConstraints));
   return {
     sha256,
@@ -65,8 +64,7 @@ function readFacts(der: Uint8Array, sha256: string): CertificateFacts | null {
     outline,
     subject: octets(der, outline.subject.start, outline.subject.end),
     issuer: octets(der, outline.issuer.start, outline.issuer.end),
-    notBefore: readTime(validity) ?? NaN,
-    notAfter: readTime(validity) ?? NaN,
+    ...validityOf(der, outline),
     extensions,
     names: subjectNamesOf(extensions),
     isCa: basic.isCa,
@@ -80,38 +78,26 @@ function readFacts(der: Uint8Array, sha256: string): CertificateFacts | null {
 
 /** RFC 5280 §4.2.1.9. What is not well formed is no CA. */
 function readBasicConstraints(extension: Extension | undefined): { isCa: boolean; pathLen: number } {
-  if (extension === undefined) return NO_CA;
-  const top = new DerReader(extension.value);
-  const sequence = top.enter(TAG.sequence);
-  const ca = sequence.optional(TAG.boolean);
-  const length = sequence.optional(TAG.integer);
-  sequence.finish();
-  top.finish();
-  if (!top.ok || ca === undefined || ca.end - ca.content !== 1 || extension.value[ca.content] !== 0xff) return NO_CA;
-  if (length === undefined) return { isCa: true, pathLen: Infinity };
-  const digits = top.content(length);
-  // A path has sixteen certificates at most, so one octet says it all; a negative length allows nothing.
-  const pathLen = digits.length === 1 && digits[0]! < 0x80 ? digits[0]! : digits[0]! >= 0x80 ? -1 : Infinity;
-  return { isCa: true, pathLen: digits.length === 0 ? -1 : pathLen };
+  const basic = extension === undefined ? null : decodeAs(extension.value, BasicConstraints);
+  if (basic === null || !basic.cA) return { isCa: false, pathLen: Infinity };
+  const { pathLenConstraint: pathLen } = basic;
+  if (!(pathLen instanceof Integer)) return { isCa: true, pathLen: pathLen ?? Infinity };
+  // A number of four octets or more, which pkijs leaves as it is: longer than any path, or negative, so for none.
+  return { isCa: true, pathLen: pathLen.valueBlock.valueHexView[0]! < 0x80 ? Infinity : -1 };
 }
 
 /** RFC 5280 §4.2.1.3: keyCertSign is bit 5. */
 function readKeyCertSign(extension: Extension | undefined): boolean {
   if (extension === undefined) return true;
-  const top = new DerReader(extension.value);
-  const bits = top.content(top.expect(TAG.bitString));
-  return top.atEnd() && bits.length >= 2 && (bits[1]! & 0x04) !== 0;
+  const bits = decode(extension.value);
+  if (!(bits instanceof BitString) || bits.idBlock.isConstructed) return false;
+  return ((bits.valueBlock.valueHexView[0] ?? 0) & 0x04) !== 0;
 }
 
 function readMayServe(extension: Extension | undefined): boolean {
   if (extension === undefined) return true;
-  const top = new DerReader(extension.value);
-  const purposes = top.enter(TAG.sequence);
-  let serves = false;
-  while (purposes.more()) {
-    if (SERVER_PURPOSES.includes(oidText(purposes.content(purposes.expect(TAG.oid))) ?? '')) serves = true;
-  }
-  return top.atEnd() && serves;
+  const usage = decodeAs(extension.value, ExtKeyUsage);
+  return usage !== null && usage.keyPurposes.some((purpose) => SERVER_PURPOSES.includes(purpose));
 }
 
 function openssl(der: Uint8Array): X509Certificate | null {
@@ -129,7 +115,6 @@ function octets(der: Uint8Array, start: number, end: number): string {
 /** Certificates of CAs come again and again; leaves are as many as servers. */
 const cache = new LRUCache<string, { facts: CertificateFacts | null }>({ max: 1024 });
 
-const NO_CA = { isCa: false, pathLen: Infinity } as const;
 /** Extensions that the path takes into account, or that do not matter to whether a key may be believed. */
 const UNDERSTOOD: readonly string[] = Object.values(EXTENSION);
 /** serverAuth, any, and the two of export times that still stand in old intermediates. */

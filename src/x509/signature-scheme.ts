@@ -6,7 +6,7 @@ import { constants, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { sha256Hex } from './fingerprint.ts';
-import { publicKeyOf } from './signature.ts';
+import { publicKeyOf } from './public-key.ts';
 
 export interface SignatureScheme {
   readonly digest: string | null;

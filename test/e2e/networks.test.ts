@@ -1,7 +1,6 @@
 /** Networks as they are: small segments, losses, address translation, own flows, other people's marks and rules. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { buildOnce } from '../support/built.ts';
 import { makeBank, NAME } from '../support/lab/bank.ts';
 import type { Bank } from '../support/lab/bank.ts';
 import { connmarks, Engine } from '../support/lab/engine.ts';
@@ -16,7 +15,6 @@ const FORGED_PORT = 8443;
 let bank: Bank;
 let lab: Lab;
 beforeAll(() => {
-  buildOnce();
   bank = makeBank();
 });
 afterAll(() => bank.remove());
@@ -107,8 +105,8 @@ describe('address translation on the gateway', () => {
     await Engine.start(lab, { config: config() });
     await serve();
     await expectPinned(host);
-    expect(connmarks(lab, 'gateway', GENUINE_PORT)).toEqual([MARK.accept]);
-    expect(connmarks(lab, 'gateway', FORGED_PORT)).toEqual([MARK.deny]);
+    expect(connmarks(lab, 'gateway', { port: GENUINE_PORT })).toEqual([MARK.accept]);
+    expect(connmarks(lab, 'gateway', { port: FORGED_PORT })).toEqual([MARK.deny]);
   });
 });
 
@@ -129,7 +127,7 @@ describe('on a single host', () => {
     const engine = await Engine.start(lab, { host: 'client', config: config(), rules: ['--hook', 'local'] });
     await serve();
     await expectPinned(host);
-    expect(connmarks(lab, 'client', GENUINE_PORT)).toEqual([MARK.accept]);
+    expect(connmarks(lab, 'client', { port: GENUINE_PORT })).toEqual([MARK.accept]);
     expect((await engine.logged(2)).map(({ src_ip, dest_ip }) => `${src_ip} ${dest_ip}`)).toEqual(
       Array(2).fill(`${lab.address('client')} ${lab.address('server')}`),
     );
@@ -156,8 +154,8 @@ describe('other people’s marks', () => {
     await Engine.start(lab, { config: config() });
     await serve();
     await expectPinned();
-    expect(connmarks(lab, 'gateway', GENUINE_PORT)).toEqual([MARK.accept | 0x1007]);
-    expect(connmarks(lab, 'gateway', FORGED_PORT)).toEqual([MARK.deny | 0x1007]);
+    expect(connmarks(lab, 'gateway', { port: GENUINE_PORT })).toEqual([MARK.accept | 0x1007]);
+    expect(connmarks(lab, 'gateway', { port: FORGED_PORT })).toEqual([MARK.deny | 0x1007]);
   });
 
   it('a fwmark set on an accepted flow later does not change the decision', async () => {
@@ -168,7 +166,7 @@ describe('other people’s marks', () => {
     await Engine.start(lab, { config: config() });
     await serve(1_000_000);
     expect(await curl(GENUINE_PORT)).toMatchObject({ error: null, bytes: 1_000_000 });
-    expect(connmarks(lab, 'gateway', GENUINE_PORT)).toEqual([MARK.accept]);
+    expect(connmarks(lab, 'gateway', { port: GENUINE_PORT })).toEqual([MARK.accept]);
   });
 });
 

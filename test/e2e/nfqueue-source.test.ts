@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { MarkChange, SourceStats } from '../../src/engine/ports.ts';
 import { FLAG, HOOK } from '../../src/packet/batch.ts';
 import type { NfqueueOptions } from '../../src/source/nfqueue.ts';
-import { buildOnce, ROOT } from '../support/built.ts';
+import { ROOT } from '../support/built.ts';
 import { Netns } from '../support/netns.ts';
 
 const MASK = 0x60000000;
@@ -16,7 +16,6 @@ let gateway: string;
 let server: string;
 
 beforeAll(async () => {
-  buildOnce();
   client = net.add('client');
   gateway = net.add('gw');
   server = net.add('server');
@@ -167,7 +166,7 @@ describe('binding fails with what is to be done', () => {
   });
 
   test('a process without CAP_NET_ADMIN', async () => {
-    const unprivileged = ['setpriv', '--reuid=65534', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'];
+    const unprivileged = ['setpriv', '--inh-caps=-all', '--bounding-set=-all'];
     const failure = await drive({}, unprivileged).catch(String);
     expect(failure).toContain('netlink bind: queue 7: EPERM (needs CAP_NET_ADMIN');
   });
@@ -203,6 +202,12 @@ describe('losses are counted', () => {
     };
     await expect.poll(settled, { timeout: 10_000 }).toBe(200);
     expect((await driver.stats()).userDropped).toBeGreaterThan(0);
+    // And the queue goes on.
+    for (let round = 1; round <= 3; round++) {
+      const before = driver.packets.length;
+      sendDatagrams(1);
+      await expect.poll(() => driver.packets.length).toBe(before + 1);
+    }
     expect(driver.errors[0]).toMatch(/^netlink receive: queue 7: ENOBUFS \(the receive buffer ran over/);
   });
 

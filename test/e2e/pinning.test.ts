@@ -1,7 +1,6 @@
 /** What tlspin is for: real clients, real servers, the kernel's queue; genuine passes, forged does not. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { buildOnce } from '../support/built.ts';
 import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
 import type { Bank } from '../support/lab/bank.ts';
 import { connmarks, Engine } from '../support/lab/engine.ts';
@@ -14,7 +13,6 @@ const MARK = { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000 };
 let bank: Bank;
 let lab: Lab;
 beforeAll(() => {
-  buildOnce();
   bank = makeBank();
 });
 afterAll(() => bank.remove());
@@ -23,10 +21,10 @@ beforeEach(() => {
 });
 afterEach(() => lab.close());
 
-const CLIENTS: Readonly<Record<string, (request: Request) => Promise<Outcome>>> = {
-  curl: (request) => requestWithCurl(lab, 'client', request),
-  openssl: (request) => requestWithOpenssl(lab, 'client', request),
-  node: async (request) => (await requestWithNode(lab, 'client', request))[0]!,
+const CLIENTS: Readonly<Record<string, (request: Request, where?: Lab) => Promise<Outcome>>> = {
+  curl: (request, where = lab) => requestWithCurl(where, 'client', request),
+  openssl: (request, where = lab) => requestWithOpenssl(where, 'client', request),
+  node: async (request, where = lab) => (await requestWithNode(where, 'client', request))[0]!,
 };
 
 const requestTo = (version: 4 | 6 = 4): Request => ({
@@ -38,36 +36,54 @@ const serve = (options: Partial<TlsServerOptions> = {}): Promise<unknown> =>
   startTlsServer(lab, 'server', { identity: bank.genuineChain, body: 50_000, ...options });
 
 describe.each([4, 6] as const)('over IPv%d', (version) => {
+  const [genuinePort, forgedPort] = [443, 8443];
+  let shared: Lab;
+  let engine: Engine;
+  let logged: number;
+  beforeAll(async () => {
+    shared = new Lab();
+    engine = await Engine.start(shared, { config: { ...bank.config, ports: [genuinePort, forgedPort] } });
+    await startTlsServer(shared, 'server', { identity: bank.genuineChain, port: genuinePort, body: 50_000 });
+    await startTlsServer(shared, 'server', { identity: bank.forgedChain, port: forgedPort });
+  });
+  afterAll(() => shared.close());
+  beforeEach(() => {
+    logged = engine.verdicts.length;
+  });
+
+  const to = (port: number): Request => ({
+    host: shared.address('server', version),
+    port,
+    servername: NAME,
+    ca: bank.ca,
+  });
+
   it.each(Object.keys(CLIENTS))('%s reaches the pinned server and reads all of it', async (client) => {
-    const engine = await Engine.start(lab, { config: bank.config });
-    await serve();
-    const outcome = await CLIENTS[client]!(requestTo(version));
+    const outcome = await CLIENTS[client]!(to(genuinePort), shared);
     expect(outcome).toMatchObject({ error: null });
     expect(outcome.bytes).toBeGreaterThanOrEqual(50_000);
-    const [record] = await engine.logged(1);
+    const record = await engine.next(logged);
     expect(record).toMatchObject({
-      src_ip: lab.address('client', version),
-      dest_ip: lab.address('server', version),
-      dest_port: 443,
+      src_ip: shared.address('client', version),
+      dest_ip: shared.address('server', version),
+      dest_port: genuinePort,
       verdict: { action: 'accept', reason: 'pin-match', pinset: 'bank', mode: 'enforce', evidence: 'observed' },
       tls: { sni: NAME, version: 'TLS 1.2' },
     });
-    expect(connmarks(lab, 'gateway')).toEqual([MARK.accept]);
+    expect(connmarks(shared, 'gateway', { clientPort: record.src_port })).toEqual([MARK.accept]);
   });
 
   it.each(Object.keys(CLIENTS))(
     '%s hears an alert from the forged one within a second, and not one octet of it',
     async (client) => {
-      const engine = await Engine.start(lab, { config: bank.config });
-      await serve({ identity: bank.forgedChain });
-      const outcome = await CLIENTS[client]!(requestTo(version));
+      const outcome = await CLIENTS[client]!(to(forgedPort), shared);
       expect(outcome.bytes).toBe(0);
       expect(outcome.error).toMatch(/alert|ALERT/);
       expect(outcome.millis).toBeLessThan(1_000);
-      const [record] = await engine.logged(1);
-      expect(record).toMatchObject({
-        src_ip: lab.address('client', version),
-        dest_ip: lab.address('server', version),
+      expect(await engine.next(logged)).toMatchObject({
+        src_ip: shared.address('client', version),
+        dest_ip: shared.address('server', version),
+        dest_port: forgedPort,
         verdict: { action: 'tls-alert', reason: 'pin-mismatch', pinset: 'bank', matched: null },
       });
     },
@@ -89,11 +105,25 @@ describe('verdicts', () => {
     expect(await CLIENTS.node!({ ...requestTo(), timeout: 2_500 })).toMatchObject({ error: 'TIMEOUT', bytes: 0 });
   });
 
-  it('the server is told too: its connection ends', async () => {
+  it.each([
+    ['at its certificate', {}],
+    ['at TLS 1.3', { maxVersion: 'TLSv1.3' }],
+  ])('denied %s: the client hears an alert at once, and the server is told that it ended', async (_, options) => {
     await Engine.start(lab, { config: bank.config });
-    const server = await startTlsServer(lab, 'server', { identity: bank.forgedChain });
-    await CLIENTS.node!(requestTo());
+    const server = await startTlsServer(lab, 'server', { identity: bank.forgedChain, maxVersion: 'TLSv1.3' });
+    const outcome = await CLIENTS.node!({ ...requestTo(), maxVersion: 'TLSv1.2', ...options });
+    expect(outcome).toMatchObject({ bytes: 0, error: expect.stringMatching(/ALERT/) as string });
+    expect(outcome.millis).toBeLessThan(1_000);
     await server.says(/"tls-error","code":"(ECONNRESET|ERR_SSL_[A-Z0-9_]*ALERT[A-Z_]*)"/, 2_000);
+  });
+
+  it('denied at its hello: the client hears an alert at once, and the server nothing of the hello', async () => {
+    await Engine.start(lab, { config: { pinsets: [pinset({ pins: [bank.pin], noSni: 'deny' })] } });
+    const server = await startTlsServer(lab, 'server', { identity: bank.genuineChain });
+    const outcome = await CLIENTS.node!({ ...requestTo(), servername: '' });
+    expect(outcome).toMatchObject({ bytes: 0, error: 'ERR_SSL_TLSV1_ALERT_ACCESS_DENIED' });
+    expect(outcome.millis).toBeLessThan(1_000);
+    expect(server.output).not.toContain('secure');
   });
 
   it('report-only lets the forged one through and says what enforce had done', async () => {
@@ -198,7 +228,7 @@ describe('what no certificate can decide', () => {
     expect((await engine.logged(2)).map(({ verdict }) => verdict.reason)).toEqual(['pin-match', 'resumed-bound']);
   });
 
-  it('unpinned traffic passes as it is, TLS 1.2, TLS 1.3 and no TLS at all, and is not logged', async () => {
+  it('unpinned traffic passes as it is, TLS 1.2, TLS 1.3 and no TLS at all', async () => {
     const pinsets = [pinset({ match: { hosts: [NAME], ports: [443, 444] }, pins: [bank.pin] })];
     const engine = await Engine.start(lab, { config: { pinsets, ports: [443, 444, 8080] } });
     const identity = bank.shop.leaf('other', { issuer: bank.genuine, names: ['other.example'] });
@@ -217,6 +247,8 @@ describe('what no certificate can decide', () => {
       "require('node:http').createServer((q, s) => s.end('plain')).listen(8080, '::', () => console.log('listening'))";
     await lab.start('server', [process.execPath, '-e', plain]).says(/listening/);
     expect(lab.run('client', 'curl', '-s', `http://${lab.address('server')}:8080/`)).toBe('plain');
-    expect(engine.verdicts).toEqual([]);
+    expect(
+      engine.verdicts.filter(({ verdict }) => verdict.action !== 'accept' || verdict.reason === 'unpinned'),
+    ).toEqual([]);
   });
 });

@@ -11,8 +11,16 @@ import { ProbeHandshake, type ProbeHandshakeOptions } from '../../src/probe/hand
 import { type Mirror, mirrorOf } from '../../src/probe/mirror.ts';
 import { CertificateShop } from '../../src/runtime/demo/certificates.ts';
 import { certificate } from '../support/certificates.ts';
-import { extensionOf, type Script, ScriptedServer } from '../support/scripted-server.ts';
-import { alert, extension, helloRetryRequest, record, serverHello13 } from '../support/tls-bytes.ts';
+import { extensionOf, type Script, ScriptedServer, withExtension } from '../support/scripted-server.ts';
+import {
+  alert,
+  extension,
+  helloRetryRequest,
+  record,
+  serverHello,
+  serverHello13,
+  vector8,
+} from '../support/tls-bytes.ts';
 import { clientHelloOf, type MemoryServerOptions, talk } from '../support/memory-tls.ts';
 import { certificate13, certificateRequest, encryptedExtensions, finished13, SPKI } from '../support/tls13-bytes.ts';
 
@@ -181,6 +189,12 @@ describe('what a client would not take is no answer', () => {
       'a version that it did not offer',
       { maxVersion: 'TLSv1.2' },
       [record(22, serverHello13)],
+      { reason: 'protocol', detail: 'tls.server-hello.unsolicited' },
+    ],
+    [
+      'an older version than any that it offered',
+      { minVersion: 'TLSv1.3' },
+      [record(22, serverHello(0xc02f))],
       { reason: 'protocol', detail: 'tls.server-hello.version' },
     ],
     [
@@ -224,8 +238,10 @@ describe('what a client would not take is no answer', () => {
 describe('a server that OpenSSL would not be', () => {
   const leaf = certificate('leaf');
 
+  /** With a client that also takes raw public keys. */
   async function play(script: Script, client: ConnectionOptions = {}, cut = Infinity) {
-    const conversation = handshake(await mirrorFor(client));
+    const hello = withExtension(await clientHelloOf(client), extension(20, vector8(Buffer.from([2, 0]))));
+    const conversation = handshake(mirrorOf(hello) as Mirror);
     const server = new ScriptedServer(script);
     const flights: Buffer[] = [];
     let flight = conversation.start();

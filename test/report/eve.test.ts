@@ -234,6 +234,7 @@ test.each([
   [0x0303, 'TLS 1.2'],
   [0x0304, 'TLS 1.3'],
   [0x7f17, 'TLS 1.3 draft-23'],
+  [0xfb1a, 'TLS 1.3 fb26'],
   [0x0305, '0x0305'],
   [0, null],
 ])('version %i is %s', (version, name) => {

@@ -12,7 +12,14 @@ import { ServiceManager } from '../../src/runtime/service-manager.ts';
 import { policy } from '../support/policy.ts';
 
 const EVENT: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'test', detail: '' };
-const FACTS: ChainFacts = { onPath: [0], anchorsOnPath: [], nameMatches: true, exhausted: false, leafValidAt: true, trusted: false };
+const FACTS: ChainFacts = {
+  onPath: [0],
+  anchorsOnPath: [],
+  nameMatches: true,
+  exhausted: false,
+  leafValidAt: true,
+  trusted: false,
+};
 const REQUEST: ExamineRequest = { chain: [], anchors: [], names: [], atMs: 0, trust: [] };
 
 /** A packet thread by hand. It stops when told to, unless it hangs. */

@@ -11,7 +11,14 @@ import { type DrivenEngine, type EngineParts, QueueLoop } from '../../src/runtim
 import { policy } from '../support/policy.ts';
 
 const EVENT: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'test', detail: '' };
-const FACTS: ChainFacts = { onPath: [0], anchorsOnPath: [], nameMatches: true, exhausted: false, leafValidAt: true, trusted: false };
+const FACTS: ChainFacts = {
+  onPath: [0],
+  anchorsOnPath: [],
+  nameMatches: true,
+  exhausted: false,
+  leafValidAt: true,
+  trusted: false,
+};
 const REQUEST: ExamineRequest = { chain: [], anchors: [], names: [], atMs: 0, trust: [] };
 
 /** Accepts even packet ids, holds odd ones until `finish` or until a tick says that they are due. */

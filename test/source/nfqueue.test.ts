@@ -57,7 +57,7 @@ describe('the connmark route', () => {
 describe('on the verdict route', () => {
   beforeEach(() => void (kernel.glue = true));
 
-  test('the connmark comes and goes beside the packet; the packet mark is never touched', async () => {
+  test('the connmark comes and goes beside the packet; the packet mark is left alone', async () => {
     const source = await start();
     kernel.deliver({ packetId: 1, mark: 0x7, connmark: 0x20000000, flags: FLAG.hasConnmark });
     expect(rows).toEqual([{ mark: 0x7, connmark: 0x20000000, flags: FLAG.hasConnmark }]);
@@ -68,6 +68,14 @@ describe('on the verdict route', () => {
       { packetId: 1, verdict: NF_ACCEPT, connmark: PENDING },
       { packetId: 2, verdict: NF_DROP },
     ]);
+  });
+
+  test('bits that the rules of the other route put into the packet mark leave it, so that they are not saved back', async () => {
+    const source = await start();
+    kernel.deliver({ packetId: 1, mark: 0x40000007, connmark: 0x40000000, flags: FLAG.hasConnmark });
+    source.verdict(1, NF_ACCEPT, { connmark: PENDING });
+    source.flush();
+    expect(kernel.sent).toEqual([{ packetId: 1, verdict: NF_ACCEPT, connmark: PENDING, mark: 0x7 }]);
   });
 
   test('a packet without a connection has no connmark', async () => {
@@ -244,6 +252,14 @@ describe('errors name the operation, the queue, the errno and the cure', () => {
     expect(new NetlinkError('bind', 'queue 3', { errno: constants.errno.EIO }).message).toBe(
       'netlink bind: queue 3: EIO',
     );
+  });
+
+  test('a receive buffer smaller than was asked for is said, and the queue runs', async () => {
+    kernel.receiveBuffer = 425_984;
+    await start();
+    expect(errors).toEqual([
+      'queue 9: receive buffer of 425984 octets instead of 16777216 (raise net.core.rmem_max, or bursts will be lost)',
+    ]);
   });
 
   test('what goes wrong later reaches the sink', async () => {

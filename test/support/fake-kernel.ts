@@ -26,6 +26,8 @@ export class FakeKernel implements NativeBinding {
   /** Thrown by the next open. */
   failure: { operation: string; errno: number } | undefined;
   capable = true;
+  /** Granted instead of what is asked for. */
+  receiveBuffer: number | undefined;
   open = false;
   options!: NativeQueueOptions;
   #errno = 0;
@@ -35,7 +37,6 @@ export class FakeKernel implements NativeBinding {
     const kernel = this;
     this.Queue = class {
       readonly conntrack: boolean;
-      readonly portId = 1;
       readonly receiveBuffer: number;
 
       constructor(options: NativeQueueOptions) {
@@ -43,7 +44,7 @@ export class FakeKernel implements NativeBinding {
         kernel.options = options;
         kernel.open = true;
         this.conntrack = kernel.glue && options.conntrack;
-        this.receiveBuffer = options.receiveBuffer;
+        this.receiveBuffer = kernel.receiveBuffer ?? options.receiveBuffer;
       }
       send = (count: number) => kernel.#send(count);
       sendErrno = () => kernel.#errno;

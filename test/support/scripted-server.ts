@@ -72,6 +72,14 @@ function helloOf(flight: Buffer): Buffer {
   return flight.subarray(at + 9, at + 5 + flight.readUInt16BE(at + 3));
 }
 
+/** The hello's body with one more extension, at the end. */
+export function withExtension(hello: Buffer, added: Buffer): Buffer {
+  let at = 35 + hello[34]!;
+  at += 2 + hello.readUInt16BE(at);
+  at += 1 + hello[at]!;
+  return Buffer.concat([hello.subarray(0, at), vector16(Buffer.concat([hello.subarray(at + 2), added]))]);
+}
+
 /** The extension's body, or undefined. */
 export function extensionOf(hello: Buffer, type: number): Buffer | undefined {
   let at = 35 + hello[34]!;

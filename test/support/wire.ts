@@ -6,7 +6,8 @@ import { NF_ACCEPT, FIELD, FLAG, type PacketBatch } from '../../src/packet/batch
 import { writeIpv4Checksum, writeTcpChecksum } from '../../src/packet/checksum.ts';
 import { IpView } from '../../src/packet/ip.ts';
 import { TCP_FLAG, TcpView } from '../../src/packet/tcp.ts';
-import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/ports.ts';
 import type { FlowEvent, VerdictEvent } from '../../src/engine/events.ts';
 import type { VerdictOptions } from '../../src/engine/ports.ts';
 import type { ChainFacts } from '../../src/x509/examine.ts';
@@ -80,12 +81,22 @@ export class Wire {
     this.engine = this.#newEngine(policy(fields));
   }
 
+  /** Another configuration, with the engine running. */
+  reload(fields: Partial<Policy>): void {
+    this.engine.replacePolicy(policy(fields));
+  }
+
   /** The engine stops in good order. Every packet has had its one verdict then. */
   finish(): void {
     this.engine.finish();
     if (this.held > 0) throw new Error(`${this.held} packets never had a verdict`);
     const { received, accepted, dropped } = this.engine.counters;
     if (received !== accepted + dropped) throw new Error(`${received} packets, ${accepted + dropped} verdicts`);
+  }
+
+  /** Packets so far; their ids count from 1. */
+  get packets(): number {
+    return this.#nextId - 1;
   }
 
   /** Packets that wait for a verdict now. */

@@ -4,8 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { HalfStream, SEGMENT } from '../../src/tcp/half-stream.ts';
 import { PAGE_SIZE, PagePool } from '../../src/tcp/page-pool.ts';
 import { seqAdd } from '../../src/tcp/sequence.ts';
-
-const LIMITS = { outOfOrderBytes: 64, holes: 3 };
+import { compareWithModel, firstSeq, genuine, LIMITS, streamStep } from '../support/half-stream-model.ts';
 
 /** A half-stream that writes down what it delivers. */
 class Recorded {
@@ -219,96 +218,8 @@ describe('octets that nobody captured', () => {
   });
 });
 
-/** The rules above, told by a map from offset to octet. */
-class Model {
-  readonly known = new Map<number, number>();
-  next = 0;
-  acked = 0;
-  received = 0;
-
-  accept(offset: number, data: Uint8Array): number {
-    const end = offset + data.length;
-    if (end <= this.acked) return SEGMENT.stale;
-    if (end > this.next + LIMITS.outOfOrderBytes && offset > this.next) return SEGMENT.refused;
-    const at = (i: number) => (offset + i >= this.acked ? this.known.get(offset + i) : undefined);
-    if (data.some((octet, i) => at(i) !== undefined && at(i) !== octet)) return SEGMENT.conflict;
-    if (offset <= this.next && end <= this.next) return SEGMENT.duplicate;
-    if (offset > this.next && data.every((_, i) => this.known.has(offset + i))) return SEGMENT.duplicate;
-    const before = [...this.known.keys()];
-    data.forEach((octet, i) => {
-      if (offset + i >= this.next && !this.known.has(offset + i)) this.known.set(offset + i, octet);
-    });
-    if (offset > this.next && this.ranges() > LIMITS.holes && this.ranges() > this.#rangesOf(before)) {
-      for (const key of [...this.known.keys()]) if (!before.includes(key)) this.known.delete(key);
-      return SEGMENT.refused;
-    }
-    this.received += data.length;
-    if (offset > this.next) return SEGMENT.stored;
-    while (this.known.has(this.next)) this.next++;
-    return SEGMENT.delivered;
-  }
-
-  ranges(): number {
-    return this.#rangesOf([...this.known.keys()]);
-  }
-
-  #rangesOf(keys: readonly number[]): number {
-    const ahead = new Set(keys.filter((key) => key >= this.next));
-    return [...ahead].filter((key) => !ahead.has(key - 1)).length;
-  }
-}
-
-type Step = { readonly offset: number; readonly length: number; readonly flip: number } | { readonly ack: number };
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      offset: fc.integer({ min: -3, max: 120 }),
-      length: fc.integer({ min: 1, max: 24 }),
-      flip: fc.constant(-1),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      offset: fc.integer({ min: -3, max: 120 }),
-      length: fc.integer({ min: 1, max: 24 }),
-      flip: fc.nat(23),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ ack: fc.integer({ min: 0, max: 130 }) }) },
-);
-const firstSeq = fc.constantFrom(0, 1, 1000, 0x7ffffff0, 0xfffffff0, 0xffffffff);
-const genuine = (offset: number) => (offset * 7 + 13) & 0xff;
-
 it('any segmentation, order and duplication, with conflicts and acknowledgments between: as the model says', () => {
-  fc.assert(
-    fc.property(firstSeq, fc.array(step, { maxLength: 60 }), (first, steps) => {
-      const half = new HalfStream(first, new PagePool(), LIMITS);
-      const model = new Model();
-      const delivered: number[] = [];
-      for (const each of steps) {
-        if ('ack' in each) {
-          expect(half.acknowledge(seqAdd(first, each.ack))).toBe(each.ack <= model.next + 1);
-          if (each.ack <= model.next + 1) model.acked = Math.max(model.acked, Math.min(each.ack, model.next));
-        } else {
-          const data = Uint8Array.from({ length: each.length }, (_, i) => genuine(each.offset + i));
-          if (each.flip >= 0) data[each.flip % data.length]! ^= 0x80;
-          const outcome = half.accept(seqAdd(first, each.offset), data, 0, data.length, (bytes, start, end) =>
-            delivered.push(...bytes.subarray(start, end)),
-          );
-          expect(outcome).toBe(model.accept(each.offset, data));
-        }
-        expect([half.next, half.acked, half.gaps]).toEqual([model.next, model.acked, model.ranges()]);
-        expect(delivered).toEqual(Array.from({ length: model.next }, (_, i) => model.known.get(i)));
-        const kept = model.next - model.acked + LIMITS.outOfOrderBytes;
-        expect(half.bufferedBytes).toBeLessThanOrEqual((Math.ceil(kept / PAGE_SIZE) + 1) * PAGE_SIZE);
-        if (model.received === 0) expect(half.bufferedBytes).toBe(0);
-      }
-    }),
-    { numRuns: 400 },
-  );
+  fc.assert(fc.property(firstSeq, fc.array(streamStep, { maxLength: 60 }), compareWithModel), { numRuns: 400 });
 });
 
 it('every octet exactly once, in order, whatever segments bring it', () => {

@@ -32,9 +32,10 @@ const { clientHello, serverHello, serverSecret } = SIMPLE;
 const helloTranscript = () => Transcript.ofHellos('sha256', { clientHello, serverHello });
 
 /** A reader with a flight behind it, and what it said in the end. */
-function read(bytes: Uint8Array, options: { cut?: number; hellos?: Hellos; secret?: Uint8Array } = {}) {
+function read(bytes: Uint8Array, options: { cut?: number; hellos?: Hellos; secret?: Uint8Array; raw?: boolean } = {}) {
   const transcript = Transcript.ofHellos('sha256', options.hellos ?? { clientHello, serverHello });
-  const flight = new EncryptedFlight({ suite, serverSecret: options.secret ?? serverSecret, transcript, limits });
+  const { secret = serverSecret, raw: offersRawPublicKey = true } = options;
+  const flight = new EncryptedFlight({ suite, serverSecret: secret, transcript, offersRawPublicKey, limits });
   const reader = new RecordReader(flight);
   const cut = options.cut ?? bytes.length;
   for (let at = 0; at < bytes.length; at += cut) reader.feed(bytes, at, Math.min(at + cut, bytes.length));
@@ -128,6 +129,11 @@ describe('a server’s flight', () => {
     const seen = read(flightOf(encryptedExtensions(extension(20, Buffer.from([2]))), certificate13(SPKI)));
     expect(seen.authentication).toMatchObject({ isRawPublicKey: true, certificates: [new Uint8Array(SPKI)] });
     expect(provenBy(SPKI, seen)).toBe(true);
+  });
+
+  it('carries none that was not asked for', () => {
+    const bytes = flightOf(encryptedExtensions(extension(20, Buffer.from([2]))), certificate13(SPKI));
+    expect(read(bytes, { raw: false }).fault).toBe('tls.encrypted-extensions.unsolicited');
   });
 
   it('hands on the leaf’s delegated credential', () => {

@@ -99,7 +99,8 @@ function decrypt({ fromClient, fromServer, keyLog }: Watched, secret?: Uint8Arra
   const transcript = Transcript.ofHellos(suite.hash, { clientHello, retry, serverHello: last.body });
   const random = clientHello.subarray(2, 34);
   const logged = parseKeyLog(keyLog).find(({ clientRandom }) => Buffer.compare(clientRandom, random) === 0);
-  const flight = new EncryptedFlight({ suite, serverSecret: secret ?? logged!.secret, transcript, limits });
+  const serverSecret = secret ?? logged!.secret;
+  const flight = new EncryptedFlight({ suite, serverSecret, transcript, offersRawPublicKey: false, limits });
   const reader = new RecordReader(flight);
   reader.feed(rest, 0, rest.length);
   return { authentication: flight.authentication, fault: reader.fault?.code };

@@ -137,10 +137,9 @@ class Stage {
     const trust = ['-CAfile', this.#path('trusted.chain.pem'), '-verify_return_error', '-quiet'];
     const client = this.#start('client', ['timeout', '10', ...command, ...trust], 'GET / HTTP/1.0\r\n\r\n');
     const { code } = await client.ended;
-    const complaint = client.errors.split('\n').find((line) => /alert|error|reset|refused/i.test(line));
     return {
       octets: client.output.length,
-      error: code === 0 ? null : (complaint?.trim() ?? `openssl ended with status ${code}`),
+      error: code === 0 ? null : complaint(client.errors) || `openssl ended with status ${code}`,
       millis: Math.round(performance.now() - began),
     };
   }
@@ -234,6 +233,13 @@ async function play(screen: Screen, stage: Stage, scene: Scene, version: IpVersi
   if (!asExpected) screen.field('', screen.bad(`expected: ${scene.action}, ${scene.reason}`));
   screen.line();
   return asExpected;
+}
+
+/** Of openssl's `80…:error:0A000412:SSL routines:ssl3_read_bytes:sslv3 alert bad certificate:…c:1601:SSL alert number 42`. */
+function complaint(errors: string): string {
+  const line = errors.split('\n').find((text) => /alert|error|reset|refused/i.test(text)) ?? '';
+  const alerts = line.split(':').filter((part) => part.includes('alert'));
+  return (alerts.length > 0 ? alerts.join(', ') : line).trim();
 }
 
 function verdicts(log: string): VerdictRecord[] {

@@ -118,10 +118,16 @@ export class Engine {
   }
 }
 
-/** The connection marks that a host's conntrack has for a port. */
-export function connmarks(lab: Lab, host: string, port = 443): number[] {
+/** The connection marks that a host's conntrack has for a server's port, or for one of its clients' ports. */
+export function connmarks(
+  lab: Lab,
+  host: string,
+  ports: { port?: number; clientPort?: number | undefined } = {},
+): number[] {
+  const { port = 443, clientPort } = ports;
   const lines = lab.run(host, 'cat', '/proc/net/nf_conntrack').split('\n');
   return lines
     .filter((line) => line.includes(` dport=${port} `))
+    .filter((line) => clientPort === undefined || line.includes(` sport=${clientPort} `))
     .map((line) => Number(/ mark=(\d+)/.exec(line)?.[1] ?? Number.NaN));
 }

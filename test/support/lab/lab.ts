@@ -19,6 +19,9 @@ export interface LabOptions {
 
 let labs = 0;
 
+// A test process that is ended from outside ends in the way in which namespaces are removed.
+process.once('SIGTERM', () => process.exit(143));
+
 export class Lab {
   readonly network: Network;
   readonly directory: string;

@@ -13,6 +13,8 @@ export interface RawServerOptions {
   /** Acknowledge what comes. */
   readonly acknowledge?: boolean;
   readonly mss?: number;
+  /** Hex of further options of the SYN/ACK. */
+  readonly synOptions?: string;
 }
 
 export interface Segment {
@@ -35,6 +37,10 @@ export interface Segment {
   readonly reserved?: number;
   /** Instead of the connection's own. */
   readonly iss?: number;
+  /** In IP fragments of so many octets, a multiple of eight. */
+  readonly fragment?: number;
+  /** The last fragment first. */
+  readonly reversed?: boolean;
   /** Milliseconds to wait first. */
   readonly delay?: number;
 }
@@ -52,6 +58,8 @@ export interface HeardSegment {
 
 export class RawServer {
   readonly #child: Child;
+  /** Where in the output the present experiment begins. */
+  #from = 0;
 
   private constructor(child: Child) {
     this.#child = child;
@@ -68,8 +76,14 @@ export class RawServer {
     return new RawServer(child);
   }
 
+  /** Everything heard so far is of no interest any more. */
+  forget(): void {
+    this.#from = this.#child.output.length;
+  }
+
   get heard(): HeardSegment[] {
     return this.#child.output
+      .slice(this.#from)
       .split('\n')
       .filter((line) => line.includes('"segment"'))
       .map((line) => JSON.parse(line) as HeardSegment & { data: string })

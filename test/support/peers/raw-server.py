@@ -3,19 +3,22 @@
 It completes handshakes and acknowledges what it gets; everything else it sends is one segment a command, exactly as told.
 The kernel of its namespace must not see the port: drop it in raw PREROUTING, where packet sockets still hear it.
 
-Argument: JSON {"port": 443, "iss": 1000, "mss": 1460, "handshake": true, "acknowledge": true}
+Argument: JSON {"port": 443, "iss": 1000, "mss": 1460, "handshake": true, "acknowledge": true, "synOptions": ""}
 Commands, one JSON object a line on standard input:
   {"at": 0, "data": "16…", "flags": "PA", "ttl": 64, "ack": 0, "window": 65535, "options": "", "urgent": 0,
-   "corrupt": false, "id": null, "client": [address, port], "delay": 0, "reserved": 0, "iss": null}
+   "corrupt": false, "id": null, "client": [address, port], "delay": 0, "reserved": 0, "iss": null,
+   "fragment": null, "reversed": false}
   at      octets after the first data octet; -1 is the SYN's own sequence number
   ack     octets before what is really expected next (negative acknowledges what never came)
   corrupt a wrong TCP checksum
+  fragment  in IP fragments of so many octets, the last one first where "reversed"
 Events, one JSON object a line on standard output: listening, and every segment that comes:
   {"event": "segment", "client": […], "flags": "PA", "at": 0, "ack": 0, "window": 64240, "data": "16…"}
   at      octets between the client's next expected one and this segment's first
   ack     octets of ours that the client has, the SYN's not counted
 """
 
+import itertools
 import json
 import socket
 import struct
@@ -31,6 +34,7 @@ PORT = options.get("port", 443)
 lock = threading.Lock()
 connections = {}
 latest = None
+identifications = itertools.count(0x100)
 
 raw4 = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 raw6 = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
@@ -58,7 +62,7 @@ class Connection:
             self.rcv_nxt = (self.rcv_nxt + len(data) + (1 if fin else 0)) & 0xFFFFFFFF
 
     def send(self, at=0, data="", flags="A", ttl=64, ack=0, window=65535, options="", urgent=0, corrupt=False,
-             id=None, reserved=0, iss=None, **_):
+             id=None, reserved=0, iss=None, fragment=None, reversed=False, **_):
         payload = bytes.fromhex(data)
         seq = ((self.iss if iss is None else iss) + 1 + at) & 0xFFFFFFFF
         acknowledged = (self.rcv_nxt - ack) & 0xFFFFFFFF if "A" in flags else 0
@@ -77,6 +81,8 @@ class Connection:
         if corrupt:
             checksum ^= 0x5555
         segment = segment[:16] + struct.pack("!H", checksum) + segment[18:]
+        if fragment is not None:
+            return self.send_fragments(segment, source, target, ttl, fragment, reversed)
         if self.family == socket.AF_INET:
             ident = 0 if id is None else id
             ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), ident, 0x4000, ttl, 6, 0, source, target)
@@ -84,6 +90,21 @@ class Connection:
         else:
             ip = struct.pack("!IHBB16s16s", 6 << 28, len(segment), 6, ttl, source, target)
             raw6.sendto(ip + segment, (self.client[0], 0))
+
+    def send_fragments(self, segment, source, target, ttl, size, backwards):
+        """RFC 791 section 3.2, RFC 8200 section 4.5; `size` is a multiple of eight."""
+        ident = next(identifications)
+        starts = list(range(0, len(segment), size))
+        for start in starts[::-1] if backwards else starts:
+            piece, more = segment[start:start + size], start + size < len(segment)
+            if self.family == socket.AF_INET:
+                where = start // 8 | (0x2000 if more else 0)
+                ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(piece), ident, where, ttl, 6, 0, source, target)
+                raw4.sendto(ip + piece, (self.client[0], 0))
+            else:
+                ip = struct.pack("!IHBB16s16s", 6 << 28, 8 + len(piece), 44, ttl, source, target)
+                header = struct.pack("!BBHI", 6, 0, start | more, ident)
+                raw6.sendto(ip + header + piece, (self.client[0], 0))
 
 
 def internet_checksum(data):
@@ -129,7 +150,8 @@ def receive():
                 ack=(ack - connection.iss - 1) & 0xFFFFFFFF if flags & 16 else None, window=window, data=data.hex())
             if fresh:
                 if options.get("handshake", True):
-                    connection.send(at=-1, flags="SA", options="0204%04x" % options.get("mss", 1460))
+                    syn_options = "0204%04x" % options.get("mss", 1460) + options.get("synOptions", "")
+                    connection.send(at=-1, flags="SA", options=syn_options)
                 continue
             if flags & 4:
                 continue

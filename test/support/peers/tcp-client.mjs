@@ -37,5 +37,7 @@ function finish(end) {
   process.stdout.write(
     `${JSON.stringify({ end, received: Buffer.concat(received).toString('hex'), millis: Date.now() - began })}\n`,
   );
-  process.exit(0);
+  // Gone at once, so that its port can be used again.
+  socket.resetAndDestroy();
+  setImmediate(() => process.exit(0));
 }

@@ -1,0 +1,47 @@
+/**
+ * The entry of a packet thread: one queue, one engine, one wire to the main thread. Loads nothing of the control plane
+ * (schema, command line, log, metrics, certificate libraries).
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+
+import { Engine } from '../engine/engine.ts';
+import { NfqueueSource } from '../source/nfqueue.ts';
+import { verifyServerKeyExchange } from '../x509/proof.ts';
+import { ownedConnmarkBits } from './connmark-mask.ts';
+import { QueueCounters } from './counters.ts';
+import type { FromQueue, Port, QueueSetup, ToQueue } from './messages.ts';
+import { QueueLoop } from './queue-loop.ts';
+import { WallClock } from './wall-clock.ts';
+
+const port = parentPort!;
+const out: Port<FromQueue> = port;
+const { queueNum, policy, counters, watch } = workerData as QueueSetup;
+
+const source = new NfqueueSource({
+  queueNum,
+  connmarkMask: ownedConnmarkBits(policy),
+  route: policy.connmark.route,
+  failOpen: policy.failOpen,
+});
+const loop = new QueueLoop({
+  source,
+  policy,
+  port: out,
+  counters: new QueueCounters(counters),
+  createEngine: (parts) =>
+    new Engine({ ...parts, policy, clock: new WallClock(), proves: verifyServerKeyExchange, live: true, watch }),
+});
+
+port.on('message', (message: ToQueue) => {
+  void loop.onMessage(message).then(() => {
+    if (message.kind === 'stop') port.close();
+  });
+});
+
+try {
+  await loop.start();
+  out.postMessage({ kind: 'started', route: source.route });
+} catch (error) {
+  out.postMessage({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+  port.close();
+}

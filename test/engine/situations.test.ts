@@ -1,0 +1,480 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Situations } from '../../src/pins/policy.ts';
+import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
+import { TCP_FLAG } from '../../src/packet/tcp.ts';
+import { certificate } from '../support/certificates.ts';
+import {
+  ACCEPT,
+  bank,
+  bankWith,
+  DENY,
+  FORGED,
+  forgedFlight,
+  GENUINE,
+  genuineFlight,
+  genuinePin,
+  hasForged,
+  HOST,
+  opened,
+  PENDING,
+} from '../support/flows.ts';
+import { match, pin, PINNED, pinset, policy, range, UNPINNED } from '../support/policy.ts';
+import * as tls from '../support/tls-bytes.ts';
+import { Wire } from '../support/wire.ts';
+
+const { syn, ack, rst } = TCP_FLAG;
+const handshake = (...messages: readonly Uint8Array[]) => tls.record(22, Buffer.concat(messages));
+const rawKey = tls.handshake(11, tls.vector24(Buffer.from('a key of somebody else')));
+
+/** What makes each situation arise, once the connection is open. */
+const arises: Partial<Record<keyof Situations, { reason: string; play: (wire: Wire) => void }>> = {
+  tls13: {
+    reason: 'no-certificate',
+    play: (wire) => {
+      wire.fromClient(tls.clientHello({ name: HOST, supportedVersions: [0x0304] }));
+      wire.fromServer(handshake(tls.serverHello13));
+    },
+  },
+  earlyData: {
+    reason: 'no-certificate',
+    play: (wire) =>
+      void wire.fromClient(tls.clientHello({ name: HOST, supportedVersions: [0x0304], earlyData: true, psk: true })),
+  },
+  ech: { reason: 'ech', play: (wire) => void wire.fromClient(tls.clientHello({ name: HOST, ech: true })) },
+  rawPublicKey: {
+    reason: 'raw-public-key',
+    play: (wire) => {
+      wire.fromClient(tls.clientHello({ name: HOST, rawPublicKey: true }));
+      wire.fromServer(handshake(tls.serverHello({ rawPublicKey: true }), rawKey, tls.serverHelloDone));
+    },
+  },
+  anonymous: {
+    reason: 'anonymous',
+    play: (wire) => {
+      wire.fromClient(tls.clientHello({ name: HOST, suites: [0x0034] }));
+      wire.fromServer(handshake(tls.serverHello(0x0034)));
+    },
+  },
+  psk: {
+    reason: 'anonymous',
+    play: (wire) => {
+      wire.fromClient(tls.clientHello({ name: HOST, suites: [0x008c] }));
+      wire.fromServer(handshake(tls.serverHello(0x008c)));
+    },
+  },
+  parseError: {
+    reason: 'parse-error',
+    play: (wire) => {
+      wire.fromClient(tls.clientHello(HOST));
+      wire.fromServer(handshake(tls.serverHello(), tls.serverHello()));
+    },
+  },
+  incomplete: {
+    reason: 'incomplete',
+    play: (wire) => {
+      wire.fromClient(tls.clientHello(HOST));
+      wire.wait(10_001);
+    },
+  },
+  resumed: {
+    reason: 'resumed-unbound',
+    play: (wire) => {
+      wire.fromClient(tls.clientHello({ name: HOST, sessionId: Buffer.alloc(32, 7) }));
+      wire.fromServer(Buffer.concat([handshake(tls.serverHello()), tls.changeCipherSpec, tls.finished]));
+    },
+  },
+};
+
+describe.each(Object.entries(arises))('%s of a pinned flow', (key, { reason, play }) => {
+  it('denies where it says so', () => {
+    const wire = opened({ pinsets: [bankWith({ [key]: 'deny' })] });
+    play(wire);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason, pinset: 'pinset-0' }]);
+    wire.fromServer('');
+    wire.fromClient('');
+    expect(wire.connmark).toBe(DENY);
+  });
+
+  it('accepts where it says so', () => {
+    const wire = opened({ pinsets: [bankWith({ [key]: 'accept' })] });
+    play(wire);
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason, pinset: 'pinset-0' }]);
+    wire.fromServer('');
+    wire.fromClient('');
+    expect(wire.connmark).toBe(ACCEPT);
+  });
+
+  it('is only reported in report-only, with what enforcement had done', () => {
+    const wire = opened({ pinsets: [{ ...bankWith({ [key]: 'deny' }), mode: 'report-only' }] });
+    play(wire);
+    // Where the matter stays open the certificate ends it, and takes nothing back.
+    if (wire.verdicts.length === 0) wire.fromServer(genuineFlight);
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason, would: 'tls-alert', mode: 'report-only' }]);
+  });
+});
+
+describe('the defaults of a pinned flow', () => {
+  it('deny TLS 1.3, whose certificate is invisible', () => {
+    const wire = opened();
+    arises.tls13!.play(wire);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'no-certificate' }]);
+  });
+
+  it('deny early data together with TLS 1.3, before it reaches the server', () => {
+    const wire = opened();
+    arises.earlyData!.play(wire);
+    expect(wire.atServer.stream.length).toBe(0);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert' }]);
+  });
+
+  it('hold early data where TLS 1.3 would be accepted', () => {
+    const wire = opened({ pinsets: [bankWith({ tls13: 'accept' })] });
+    arises.earlyData!.play(wire);
+    expect(wire.verdicts).toEqual([]);
+  });
+
+  it('go by the outer name where ECH is offered: in most hellos it is GREASE', () => {
+    const wire = opened();
+    wire.fromClient(tls.clientHello({ name: HOST, ech: true }));
+    wire.fromServer(forgedFlight);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch' }]);
+  });
+
+  it('judge a raw public key by SPKI pins', () => {
+    const spki = Buffer.from(certificate('leaf'));
+    const answer = (key: Uint8Array) =>
+      handshake(tls.serverHello({ rawPublicKey: true }), tls.handshake(11, tls.vector24(key)), tls.serverHelloDone);
+    const wire = opened();
+    wire.fromClient(tls.clientHello({ name: HOST, rawPublicKey: true }));
+    wire.fromServer(answer(spki));
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch' }]);
+  });
+
+  it('accept resumption only of sessions that began under observation', () => {
+    const wire = opened();
+    arises.resumed!.play(wire);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'resumed-unbound' }]);
+  });
+
+  it('deny a flight without a certificate', () => {
+    const wire = opened();
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(handshake(tls.serverHello(), tls.serverHelloDone));
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'no-certificate' }]);
+  });
+
+  it('deny an abbreviated flight that resumes nothing the client offered', () => {
+    const wire = opened();
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(Buffer.concat([handshake(tls.serverHello()), tls.changeCipherSpec, tls.finished]));
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'no-certificate' }]);
+  });
+});
+
+describe('notTls', () => {
+  const gopher = (wire: Wire) => void wire.fromClient('gopher please\r\n');
+
+  it('is denied by default while a host pinset could still apply', () => {
+    const wire = opened();
+    gopher(wire);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'not-tls', pinset: null }]);
+    expect(wire.atServer.stream.length).toBe(0);
+  });
+
+  it('is accepted where `pinned` says so, and where no pinset could apply', () => {
+    const accepting = opened({ pinned: { ...PINNED, notTls: 'accept' } });
+    gopher(accepting);
+    expect(accepting.connmark).toBe(ACCEPT);
+    const elsewhere = opened({ pinsets: [bank({ match: match({ hosts: [HOST], ports: [[8443, 8443]] }) })] });
+    gopher(elsewhere);
+    expect(elsewhere.connmark).toBe(ACCEPT);
+  });
+
+  it('is denied where `unpinned` says so', () => {
+    const wire = opened({ pinsets: [], unpinned: { ...UNPINNED, notTls: 'deny' } });
+    gopher(wire);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'not-tls' }]);
+  });
+
+  it('follows the address pinset of its server too', () => {
+    const address = pinset(0, {
+      match: match({ addresses: [range('198.51.100.0/24')] }),
+      situations: { ...PINNED, notTls: 'accept' },
+    });
+    const wire = opened({ pinsets: [address] });
+    gopher(wire);
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'not-tls', pinset: 'pinset-0' }]);
+  });
+
+  it('is never said by the server', () => {
+    const wire = opened();
+    wire.fromServer('\x00\x01\x02 no protocol of this world');
+    expect(wire.events).toEqual([]);
+    expect(wire.connmark).toBe(PENDING);
+  });
+});
+
+describe('noSni', () => {
+  it('leaves address pinsets in force', () => {
+    const address = pinset(0, { match: match({ addresses: [range('198.51.100.7')] }), pins: [genuinePin] });
+    for (const flight of [genuineFlight, forgedFlight]) {
+      const wire = opened({ pinsets: [address] });
+      wire.fromClient(tls.clientHello());
+      wire.fromServer(flight);
+      expect(wire.verdicts).toMatchObject([{ reason: flight === genuineFlight ? 'pin-match' : 'pin-mismatch' }]);
+    }
+  });
+
+  it('accepts by default where only host pinsets are', () => {
+    const wire = opened();
+    wire.fromClient(tls.clientHello());
+    expect(wire.connmark).toBe(ACCEPT);
+  });
+
+  it('denies on the ports of a host pinset that says so; an address is no name', () => {
+    for (const name of [undefined, '198.51.100.7']) {
+      const wire = opened({ pinsets: [bankWith({ noSni: 'deny' })] });
+      wire.fromClient(tls.clientHello(name === undefined ? {} : { name }));
+      expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'no-sni', pinset: 'pinset-0' }]);
+    }
+  });
+});
+
+describe('a name that can be read in more ways than one', () => {
+  it("is a parse error: whose pinset would apply is anybody's guess", () => {
+    for (const name of ['www.bank.example\0.evil', '.www.bank.example', '']) {
+      const wire = opened();
+      wire.fromClient(tls.clientHello({ name }));
+      expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'parse-error' }]);
+    }
+  });
+
+  it('is the same name in upper case and with a final dot', () => {
+    for (const name of ['WWW.Bank.EXAMPLE', 'www.bank.example.']) {
+      const wire = opened();
+      wire.fromClient(tls.clientHello(name));
+      wire.fromServer(forgedFlight);
+      expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch' }]);
+    }
+  });
+});
+
+describe('midstream', () => {
+  const strange = (fields = {}, connmark = 0) => {
+    const wire = new Wire({ pinsets: [bank()], ...fields });
+    wire.connmark = connmark;
+    wire.atClient.start(wire.serverSeq);
+    return wire;
+  };
+
+  it('denies by default where a pinset could apply: both ends are told that the connection is gone', () => {
+    const wire = strange();
+    wire.fromServer(forgedFlight);
+    expect(wire.atClient.isReset).toBe(true);
+    expect(wire.verdicts).toMatchObject([{ action: 'reset', reason: 'midstream' }]);
+    wire.fromClient(tls.clientHello(HOST));
+    expect(wire.atServer.flags.at(-1)).toBe(rst | ack);
+    expect(wire.connmark).toBe(0);
+  });
+
+  it('accepts where it says so, or where nothing could apply', () => {
+    for (const fields of [
+      { pinned: { ...PINNED, midstream: 'accept' as const } },
+      { pinsets: [bank({ match: match({ hosts: [HOST], ports: [[8443, 8443]] }) })] },
+    ]) {
+      const wire = strange(fields);
+      expect(wire.fromServer(forgedFlight).verdict).toBe('accept');
+      expect(wire.connmark).toBe(ACCEPT);
+    }
+  });
+
+  it('is not asked of a connection that bears the mark of a decision', () => {
+    const accepted = strange({}, ACCEPT);
+    expect(accepted.fromServer('x')).toMatchObject({ verdict: 'accept', payload: undefined });
+    const denied = strange({}, DENY);
+    expect(denied.fromServer('x').verdict).toBe('drop');
+    expect(denied.fromClient('x').verdict).toBe('drop');
+  });
+
+  it('denies a pending one, whatever it says: undecided never becomes accepted by forgetting', () => {
+    const wire = strange({ pinned: { ...PINNED, midstream: 'accept' } }, PENDING);
+    wire.fromServer(forgedFlight);
+    expect(hasForged(wire)).toBe(false);
+    expect(wire.connmark).toBe(PENDING);
+  });
+
+  it('looks only at the bits of its own', () => {
+    const wire = strange({}, (0x9fffffff | 0) >>> 0);
+    expect(wire.fromServer('x').payload).toBeDefined();
+    expect(strange({}, (0xbfffffff | 0) >>> 0).fromServer('x').payload).toBeUndefined();
+  });
+
+  it('does not cut a super-packet short, nor answer a reset', () => {
+    const wire = strange();
+    expect(wire.fromServer(forgedFlight, { gso: true }).verdict).toBe('drop');
+    expect(wire.fromServer('', { flags: rst })).toMatchObject({ verdict: 'accept', payload: undefined });
+  });
+});
+
+describe('overload', () => {
+  /** A table that is full of connections in the midst of their handshakes. */
+  function full(fields = {}): Wire {
+    const wire = new Wire({ pinsets: [bank()], limits: { ...LIMIT_DEFAULTS, flows: 2 }, ...fields });
+    for (const ctid of [1, 2]) {
+      wire.fromClient('', { flags: syn, ctid, seq: 100 });
+      wire.fromServer('', { flags: syn | ack, ctid, seq: 500, ack: 101, packetFlags: 0x10 });
+      wire.fromClient(tls.clientHello(HOST), { ctid, seq: 101, ack: 501 });
+    }
+    wire.connmark = 0;
+    return wire;
+  }
+
+  it('denies a further connection that could be pinned: its SYN is dropped', () => {
+    const wire = full();
+    expect(wire.fromClient('', { flags: syn, ctid: 3 })).toMatchObject({ verdict: 'drop', connmark: undefined });
+    expect(wire.engine.counters.limits.flows).toBe(1);
+    expect(wire.engine.flows).toBe(2);
+  });
+
+  it('accepts it where it says so', () => {
+    const wire = full({ pinned: { ...PINNED, overload: 'accept' } });
+    expect(wire.fromClient('', { flags: syn, ctid: 3 }).verdict).toBe('accept');
+    expect(wire.connmark).toBe(ACCEPT);
+  });
+
+  it('gives up a connection that has not begun a handshake first, and never as if it were unpinned', () => {
+    const wire = new Wire({ pinsets: [bank()], limits: { ...LIMIT_DEFAULTS, flows: 1 } }).open();
+    wire.fromClient('', { flags: syn, ctid: 9, seq: 1 });
+    expect(wire.engine.flows).toBe(1);
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(forgedFlight);
+    expect(hasForged(wire)).toBe(false);
+    expect(wire.connmark).toBe(PENDING);
+  });
+});
+
+describe('minimum version', () => {
+  it('denies what is older, and says nothing of the rest', () => {
+    const strict = bankWith({ checks: { ...PINNED.checks, minVersion: 0x0303 } });
+    for (const version of [0x0300, 0x0301, 0x0302, 0x0303]) {
+      const wire = opened({ pinsets: [strict] });
+      wire.fromClient(tls.clientHello(HOST));
+      wire.fromServer(handshake(tls.serverHello({ version }), tls.certificateMessage(GENUINE), tls.serverHelloDone));
+      expect(wire.verdicts).toMatchObject([{ reason: version < 0x0303 ? 'min-version' : 'pin-match' }]);
+    }
+  });
+
+  it('is only reported where the pinset only reports, and stands in the record of what came after', () => {
+    const strict = { ...bankWith({ checks: { ...PINNED.checks, minVersion: 0x0303 } }), mode: 'report-only' as const };
+    const wire = opened({ pinsets: [strict] });
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(
+      handshake(tls.serverHello({ version: 0x0301 }), tls.certificateMessage(GENUINE), tls.serverHelloDone),
+    );
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'min-version', would: 'tls-alert' }]);
+  });
+
+  it('a version that nobody knows is a parse error', () => {
+    const wire = opened();
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(handshake(tls.serverHello({ version: 0x0399 })));
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'parse-error' }]);
+  });
+});
+
+describe('server octets before the ClientHello', () => {
+  it.each([
+    ['a HelloRequest', tls.record(22, tls.helloRequest)],
+    ['warnings', Buffer.concat([tls.alert('warning', 112), tls.alert('warning', 0)])],
+    ['half a record', tls.record(22, tls.helloRequest).subarray(0, 3)],
+  ])('%s unpin nothing', (_what, octets) => {
+    const wire = opened();
+    wire.fromServer(octets);
+    wire.fromClient('');
+    expect(wire.connmark).toBe(PENDING);
+    wire.fromClient(tls.clientHello(HOST));
+    const rest = octets.length === 3 ? tls.record(22, tls.helloRequest).subarray(3) : Buffer.alloc(0);
+    wire.fromServer(Buffer.concat([rest, forgedFlight]));
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch' }]);
+    expect(hasForged(wire)).toBe(false);
+  });
+
+  it.each([
+    ['a whole flight', forgedFlight],
+    ['an SSLv2 SERVER-HELLO', tls.ssl2ServerHello(certificate('forged'))],
+    ['application data', tls.applicationData],
+    ['a ChangeCipherSpec', tls.changeCipherSpec],
+    ['words in clear', Buffer.from('220 mail.example\r\n')],
+  ])('%s never unpins', (_what, octets) => {
+    const wire = opened();
+    wire.fromServer(octets);
+    wire.fromClient('');
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(forgedFlight);
+    wire.fromClient('');
+    expect([ACCEPT].includes(wire.connmark)).toBe(false);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'parse-error' }]);
+    expect(hasForged(wire)).toBe(false);
+  });
+});
+
+describe('an address pinset and a host pinset', () => {
+  const address = pinset(1, {
+    name: 'address',
+    match: match({ addresses: [range('198.51.100.7')] }),
+    pins: [pin('cert-sha256', 'aa'.repeat(32))],
+    onMismatch: { action: 'reset', connmark: null },
+  });
+
+  it('both have to pass; the worst verdict decides, and the other is told', () => {
+    const wire = opened({ pinsets: [bank({ onMismatch: { action: 'tls-alert', connmark: null } }), address] });
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(forgedFlight);
+    expect(wire.verdicts).toMatchObject([
+      {
+        action: 'tls-alert',
+        pinset: 'pinset-0',
+        others: [{ pinset: 'address', reason: 'pin-mismatch', would: 'reset' }],
+      },
+    ]);
+  });
+
+  it('the name that the client chooses takes nothing from the address', () => {
+    const wire = opened({ pinsets: [bank(), address] });
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(genuineFlight);
+    expect(wire.verdicts).toMatchObject([
+      {
+        action: 'reset',
+        pinset: 'address',
+        reason: 'pin-mismatch',
+        others: [{ pinset: 'pinset-0', reason: 'pin-match' }],
+      },
+    ]);
+    const other = opened({ pinsets: [bank(), address] });
+    other.fromClient(tls.clientHello('other.example'));
+    other.fromServer(genuineFlight);
+    expect(other.verdicts).toMatchObject([{ action: 'reset', pinset: 'address' }]);
+  });
+
+  it('one that only reports lifts nothing of the other', () => {
+    const wire = opened({ pinsets: [bank({ mode: 'report-only' }), address] });
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(genuineFlight);
+    expect(wire.verdicts).toMatchObject([{ action: 'reset', pinset: 'address', mode: 'enforce' }]);
+  });
+});
+
+it('a policy for nobody accepts and marks at the hello', () => {
+  const wire = new Wire(policy()).open();
+  wire.fromClient(tls.clientHello(HOST));
+  expect(wire.connmark).toBe(ACCEPT);
+});
+
+it('the forged file is what it is said to be', () => {
+  const wire = opened();
+  wire.fromClient(tls.clientHello(HOST));
+  wire.fromServer(tls.serverFlight(FORGED));
+  expect(wire.verdicts).toMatchObject([{ reason: 'pin-mismatch' }]);
+});

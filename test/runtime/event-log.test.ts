@@ -1,0 +1,67 @@
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+import type { FlowEvent } from '../../src/engine/events.ts';
+import { EveLog } from '../../src/runtime/event-log.ts';
+import { policy } from '../support/policy.ts';
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'tlspin-log-'));
+  path = join(directory, 'verdicts.ndjson');
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const event = (detail: string): FlowEvent => ({
+  kind: 'anomaly',
+  time: 1_700_000_000_123_456,
+  flowId: 7,
+  client: null,
+  server: null,
+  code: 'test.code',
+  detail,
+});
+
+const details = (file: string) =>
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.stringify(JSON.parse(line)).match(/detail-\d/)?.[0]);
+
+it('every event is one record, in order', async () => {
+  const log = await EveLog.open(path, policy());
+  log.write([event('detail-1'), event('detail-2')]);
+  log.write([event('detail-3')]);
+  await log.close();
+  expect(details(path)).toEqual(['detail-1', 'detail-2', 'detail-3']);
+  expect(log.dropped).toBe(0);
+});
+
+it('after a rotation records go to a new file of the same name', async () => {
+  const log = await EveLog.open(path, policy());
+  log.write([event('detail-1')]);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  renameSync(path, `${path}.1`);
+  await log.reopen();
+  log.write([event('detail-2')]);
+  await log.close();
+  expect(details(`${path}.1`)).toEqual(['detail-1']);
+  expect(details(path)).toEqual(['detail-2']);
+});
+
+it('beyond the configured backlog records are dropped and counted', async () => {
+  const log = await EveLog.open(path, policy({ limits: { ...policy().limits, logBacklog: 3 } }));
+  log.write(Array.from({ length: 1000 }, (_, i) => event(`detail-${i % 10}`)));
+  await log.close();
+  expect(log.dropped).toBeGreaterThan(900);
+  expect(details(path)).toHaveLength(1000 - log.dropped);
+});
+
+it('a log that cannot be opened is named', async () => {
+  await expect(EveLog.open('/nonexistent/x', policy())).rejects.toThrow(
+    'log /nonexistent/x: cannot be opened (ENOENT)',
+  );
+});
