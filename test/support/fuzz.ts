@@ -31,13 +31,19 @@ export function fuzz(targets: Record<string, fc.IRawProperty<unknown>>): void {
 }
 
 /**
- * Octets that are copied while `work` runs, by the copying methods of typed arrays: what an attacker can make grow faster
- * than what he sends shows here, whatever the machine.
+ * Octets that are copied while `work` runs, by the ways of copying that the sources use: what an attacker can make grow
+ * faster than what he sends shows here, whatever the machine.
  */
 export function copiedOctets(work: () => void): number {
   const proto = Object.getPrototypeOf(Uint8Array.prototype) as { set: (...args: unknown[]) => void };
   const { set } = proto;
+  const { concat } = Buffer;
   let copied = 0;
+  Buffer.concat = (list, ...rest) => {
+    const whole = concat(list, ...rest);
+    copied += whole.length;
+    return whole;
+  };
   proto.set = function (this: unknown, source: unknown, ...rest: unknown[]) {
     copied += (source as ArrayLike<number>).length;
     return set.call(this, source, ...rest);
@@ -46,6 +52,7 @@ export function copiedOctets(work: () => void): number {
     work();
   } finally {
     proto.set = set;
+    Buffer.concat = concat;
   }
   return copied;
 }
