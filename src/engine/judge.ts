@@ -133,8 +133,9 @@ export class Judge implements HandshakeListener {
     if (!hello.isTls13 && !KNOWN_VERSIONS.has(hello.version)) {
       this.#settle('parseError', 'parse-error', 'tls.server-hello.version');
     }
-    if (hello.isTls13) this.#settle('tls13', 'no-certificate');
-    else if (keyExchange === 'anonymous') this.#settle('anonymous', 'anonymous');
+    if (hello.isTls13) {
+      this.#settleIfDecided(({ tls13 }) => (tls13 === 'accept' ? 'accept' : 'deny'), 'no-certificate');
+    } else if (keyExchange === 'anonymous') this.#settle('anonymous', 'anonymous');
     else if (keyExchange === 'psk') this.#settle('psk', 'anonymous');
   }
 

@@ -8,8 +8,7 @@ import type { Mode, Reason } from './events.ts';
 import { ACCEPT, denies, type Finding } from './ruling.ts';
 
 /** Situations whose value is one of two. */
-export type SituationKey =
-  'tls13' | 'anonymous' | 'psk' | 'notTls' | 'midstream' | 'parseError' | 'incomplete' | 'overload';
+export type SituationKey = 'anonymous' | 'psk' | 'notTls' | 'midstream' | 'parseError' | 'incomplete' | 'overload';
 
 /** What a situation that may leave the matter open comes to. */
 export type OpenDecision = Decision | 'hold' | 'outer-name';

@@ -14,6 +14,7 @@ import type { Limits } from './limits.ts';
 import { compileList } from './lists.ts';
 import type { Path, Reporter } from './message.ts';
 import type { CompiledPinset, CompiledRule, CompiledVerdict, ConnmarkLayout, Policy, Situations } from './policy.ts';
+import { PROBE_DEFAULTS } from './probe.ts';
 import type { Configuration, PinsetSource, RuleSource } from './schema.ts';
 import { elements } from './schema-issues.ts';
 import { ambiguities } from './specificity.ts';
@@ -51,6 +52,8 @@ export function compile(
     onMismatch,
     connmark,
     limits: compileLimits(source),
+    probe: PROBE_DEFAULTS,
+    keylog: { file: null, socket: null },
     ports: queuedPorts(source, pinsets, rules, report),
     log: { unpinned: source.log?.unpinned ?? false, certificates: source.log?.certificates ?? 'pins' },
     control: { socket: source.control?.socket ?? null, mode: fileMode(source, report) },

@@ -31,6 +31,8 @@ export const LIMIT_DEFAULTS = {
   heldPacketsQueue: 1_024,
   /** Milliseconds that anything waits for outside evidence. Beyond: `overload`. */
   holdTime: 3_000,
+  /** Milliseconds that an encrypted certificate waits for its secret in the key log. Beyond: `keylog-missing`. */
+  keylogWait: 200,
   /** Log records that wait for the log's reader. Beyond: records are dropped and counted. */
   logBacklog: 10_000,
 } as const;

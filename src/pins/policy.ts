@@ -51,10 +51,13 @@ export interface CompiledMatch {
 
 export type Decision = 'accept' | 'deny';
 
+/** Where the evidence comes from when the certificate is encrypted; `-else-` is what follows when it does not come. */
+export type HiddenCertificate = 'probe' | 'probe-else-accept' | 'keylog' | 'keylog-else-probe' | Decision;
+
 /** What is done where no certificate can decide. `deny` applies `onMismatch`. */
 export interface Situations {
-  readonly tls13: Decision;
-  readonly resumed: 'bound' | Decision;
+  readonly tls13: HiddenCertificate;
+  readonly resumed: 'bound' | 'bound-else-probe' | Decision;
   readonly earlyData: 'hold' | Decision;
   readonly noSni: Decision;
   readonly ech: 'outer-name' | Decision;
@@ -129,6 +132,32 @@ export interface ConnmarkLayout {
   readonly route: 'auto' | 'verdict' | 'packet-mark';
 }
 
+/** How servers are asked in their clients' place. */
+export interface ProbePolicy {
+  /** Milliseconds from the question to its answer. */
+  readonly timeout: number;
+  /** Connections at a time. */
+  readonly atOnce: number;
+  /** Connections a minute to an address and port, and for a client's address. */
+  readonly perDestination: number;
+  readonly perClient: number;
+  /** Milliseconds that certificates, and failures, are remembered. */
+  readonly ttl: number;
+  readonly negativeTtl: number;
+  /** Share of the answers from memory that are checked afterwards by a further probe. */
+  readonly recheck: number;
+  /** Whether loopback and link-local addresses are probed as well. */
+  readonly allowLocal: boolean;
+  /** The one bit of the packet mark, and of the connection mark, by which the rules know a probe's packets. */
+  readonly mark: number;
+}
+
+/** Where clients log their secrets (RFC 9850): absolute paths, at the most one of them. */
+export interface KeylogPolicy {
+  readonly file: string | null;
+  readonly socket: string | null;
+}
+
 export interface Policy {
   /** `sha256:<hex>` of the document as read. */
   readonly hash: string;
@@ -142,6 +171,8 @@ export interface Policy {
   readonly onMismatch: CompiledVerdict;
   readonly connmark: ConnmarkLayout;
   readonly limits: Limits;
+  readonly probe: ProbePolicy;
+  readonly keylog: KeylogPolicy;
   /** Ports that the rules send to the queue: the configured ones and those that pinsets and rules name. */
   readonly ports: readonly (readonly [number, number])[];
   readonly log: { readonly unpinned: boolean; readonly certificates: 'pins' | 'full' };

@@ -159,6 +159,8 @@ export class Daemon {
         return examiner.examine(message.request, (facts) =>
           queue.thread.postMessage({ kind: 'facts', id: message.id, facts }),
         );
+      case 'probe':
+        return queue.thread.postMessage({ kind: 'probed', id: message.id, answer: NOBODY_TO_ASK });
       case 'trouble':
         return say(message.message);
       case 'stopped':
@@ -218,6 +220,7 @@ function needsRestart(before: Policy, after: Policy): string[] {
   ];
 }
 
+const NOBODY_TO_ASK = { kind: 'failed', reason: 'unsupported', detail: '', fromCache: false } as const;
 const STOP_PATIENCE_MS = 5000;
 /** Two heartbeats of a packet thread. */
 const LEAST_WATCHDOG_MS = 2000;

@@ -1,6 +1,6 @@
 /** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
 import type { FlowEvent } from '../engine/events.ts';
-import type { ChainFacts, ExamineRequest } from '../engine/ports.ts';
+import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../engine/ports.ts';
 import type { Policy } from '../pins/policy.ts';
 import type { ConnmarkRoute } from '../source/nfqueue.ts';
 
@@ -18,6 +18,10 @@ export type ToQueue =
   | { readonly kind: 'policy'; readonly policy: Policy }
   /** The answer to `examine`. */
   | { readonly kind: 'facts'; readonly id: number; readonly facts: ChainFacts }
+  /** The answer to `probe`. */
+  | { readonly kind: 'probed'; readonly id: number; readonly answer: ProbeAnswer }
+  /** A SERVER_HANDSHAKE_TRAFFIC_SECRET that some client logged. */
+  | { readonly kind: 'secret'; readonly clientRandom: Uint8Array; readonly secret: Uint8Array }
   /** So many events were handed to the log. */
   | { readonly kind: 'taken'; readonly count: number }
   | { readonly kind: 'stop' };
@@ -28,6 +32,7 @@ export type FromQueue =
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'events'; readonly events: readonly FlowEvent[] }
   | { readonly kind: 'examine'; readonly id: number; readonly request: ExamineRequest }
+  | { readonly kind: 'probe'; readonly id: number; readonly request: ProbeRequest }
   /** Something that operators should know and that stops nothing, such as ENOBUFS. */
   | { readonly kind: 'trouble'; readonly message: string }
   /** Everything held was answered and the queue is unbound: nothing follows. */

@@ -82,6 +82,9 @@ export class QueueLoop implements PacketSink {
       case 'facts':
         this.#examiner.answer(message.id, message.facts);
         return this.#settle();
+      case 'probed':
+      case 'secret':
+        return;
       case 'taken':
         return this.#outbox.taken(message.count);
       case 'stop':

@@ -28,6 +28,7 @@ export const HANDSHAKE = {
   certificateStatus: 22,
   supplementalData: 23,
   compressedCertificate: 25,
+  messageHash: 254,
 } as const;
 
 /** ExtensionType. */
@@ -38,10 +39,15 @@ export const EXTENSION = {
   alpn: 16,
   clientCertificateType: 19,
   serverCertificateType: 20,
+  padding: 21,
+  compressCertificate: 27,
+  delegatedCredential: 34,
   sessionTicket: 35,
   preSharedKey: 41,
   earlyData: 42,
   supportedVersions: 43,
+  cookie: 44,
+  pskKeyExchangeModes: 45,
   keyShare: 51,
   encryptedClientHello: 0xfe0d,
 } as const;

@@ -9,11 +9,16 @@ export interface Extensions {
 
 /** Reads what is left of a hello. Undefined when lengths do not fit or a type comes twice; absent is empty. */
 export function readExtensions(hello: ByteReader): Extensions | undefined {
+  // RFC 5246 §7.4.1.2: a hello without extensions simply ends.
+  if (!hello.more()) return hello.ok ? { types: [], bodies: new Map() } : undefined;
+  const extensions = readExtensionList(hello.vector16());
+  return hello.atEnd() ? extensions : undefined;
+}
+
+/** The extensions themselves, without the length before them. */
+export function readExtensionList(list: ByteReader): Extensions | undefined {
   const types: number[] = [];
   const bodies = new Map<number, Uint8Array>();
-  // RFC 5246 §7.4.1.2: a hello without extensions simply ends.
-  if (!hello.more()) return hello.ok ? { types, bodies } : undefined;
-  const list = hello.vector16();
   while (list.more()) {
     const type = list.u16();
     const body = list.vector16();
@@ -21,5 +26,5 @@ export function readExtensions(hello: ByteReader): Extensions | undefined {
     types.push(type);
     bodies.set(type, body.rest());
   }
-  return list.ok && hello.atEnd() ? { types, bodies } : undefined;
+  return list.ok ? { types, bodies } : undefined;
 }

@@ -392,6 +392,7 @@ const WARNING = 1;
 const MAX_WARNINGS = 8;
 
 const SSL2_NEGOTIATED: ServerHello = {
+  body: new Uint8Array(0),
   version: VERSION.ssl2,
   isTls13: false,
   isHelloRetryRequest: false,
@@ -401,4 +402,6 @@ const SSL2_NEGOTIATED: ServerHello = {
   answersSessionTicket: false,
   selectsPsk: false,
   selectsRawPublicKey: false,
+  keyShare: null,
+  cookie: null,
 };

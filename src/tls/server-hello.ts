@@ -8,6 +8,8 @@ import { readExtensions } from './extensions.ts';
 
 /** Spans are copies. */
 export interface ServerHello {
+  /** The message without its handshake header. */
+  readonly body: Uint8Array;
   /** What will be spoken: from supported_versions where present, else the legacy field. */
   readonly version: number;
   readonly isTls13: boolean;
@@ -18,6 +20,17 @@ export interface ServerHello {
   readonly answersSessionTicket: boolean;
   readonly selectsPsk: boolean;
   readonly selectsRawPublicKey: boolean;
+  /** Of TLS 1.3: the server's share, or, in a HelloRetryRequest, the group that it asks for; null where none is to be read. */
+  readonly keyShare: KeyShare | null;
+  /** Of a HelloRetryRequest: what the second ClientHello has to repeat, as the extension's body. */
+  readonly cookie: Uint8Array | null;
+}
+
+export interface KeyShare {
+  /** NamedGroup. */
+  readonly group: number;
+  /** Empty in a HelloRetryRequest. */
+  readonly keyExchange: Uint8Array;
 }
 
 export function parseServerHello(body: Uint8Array): ServerHello | Fault {
@@ -33,18 +46,31 @@ export function parseServerHello(body: Uint8Array): ServerHello | Fault {
   if (extensions === undefined || sessionId.length > 32) return malformed('tls.server-hello.syntax', reader.at);
   const selected = extensions.bodies.get(EXTENSION.supportedVersions);
   if (selected !== undefined && selected.length !== 2) return malformed('tls.server-hello.syntax', reader.at);
+  const isHelloRetryRequest = Buffer.compare(random, HELLO_RETRY_REQUEST) === 0;
   const version = selected === undefined ? legacyVersion : (selected[0]! << 8) | selected[1]!;
   return {
+    body: reader.bytes,
     version,
     isTls13: isTls13(version),
-    isHelloRetryRequest: Buffer.compare(random, HELLO_RETRY_REQUEST) === 0,
+    isHelloRetryRequest,
     random,
     sessionId,
     cipherSuite,
     answersSessionTicket: extensions.bodies.has(EXTENSION.sessionTicket),
     selectsPsk: extensions.bodies.has(EXTENSION.preSharedKey),
     selectsRawPublicKey: extensions.bodies.get(EXTENSION.serverCertificateType)?.[0] === CERTIFICATE_TYPE.rawPublicKey,
+    keyShare: readKeyShare(extensions.bodies.get(EXTENSION.keyShare), isHelloRetryRequest),
+    cookie: extensions.bodies.get(EXTENSION.cookie) ?? null,
   };
+}
+
+/** RFC 8446 §4.2.8. */
+function readKeyShare(body: Uint8Array | undefined, isHelloRetryRequest: boolean): KeyShare | null {
+  if (body === undefined) return null;
+  const reader = new ByteReader(body);
+  const group = reader.u16();
+  const keyExchange = isHelloRetryRequest ? EMPTY : reader.vector16().rest();
+  return reader.atEnd() ? { group, keyExchange } : null;
 }
 
 /**

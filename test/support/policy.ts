@@ -1,5 +1,6 @@
 /** Policies for tests, by hand: what is not said is as the defaults have it. */
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
+import { PROBE_DEFAULTS } from '../../src/pins/probe.ts';
 import type {
   AddressRange,
   CompiledMatch,
@@ -110,6 +111,8 @@ export function policy(more: Partial<Policy> = {}): Policy {
     onMismatch: { action: 'tls-alert', connmark: null },
     connmark: { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000, pending: 0x60000000, route: 'auto' },
     limits: LIMIT_DEFAULTS,
+    probe: PROBE_DEFAULTS,
+    keylog: { file: null, socket: null },
     ports: [[443, 443]],
     log: { unpinned: false, certificates: 'pins' },
     control: { socket: null, mode: 0o600 },

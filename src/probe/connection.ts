@@ -1,0 +1,93 @@
+/**
+ * One probe on the wire: a TCP connection whose every packet is marked, a handshake on it, and an end at the deadline
+ * at the latest. Knows sockets; what is said on them is the handshake's.
+ */
+import { Socket } from 'node:net';
+
+import type { Endpoint } from '../engine/events.ts';
+import type { ProbeFailure } from '../engine/ports.ts';
+import { addressText, isIpv4 } from './address.ts';
+
+/** A side of a conversation that ends by itself. Never throws. */
+export interface Conversation<Outcome> {
+  start(): Uint8Array;
+  /** What is to be sent in answer. */
+  feed(bytes: Uint8Array): Uint8Array;
+  readonly outcome: Outcome | undefined;
+}
+
+export interface ConnectionFailure {
+  readonly kind: 'failed';
+  readonly reason: ProbeFailure;
+  readonly detail: string;
+}
+
+export interface ConnectionOptions<Outcome> {
+  readonly server: Endpoint;
+  /** Milliseconds from now. */
+  readonly timeout: number;
+  readonly mark: SocketMark | undefined;
+  readonly conversation: Conversation<Outcome>;
+  /** Called exactly once. */
+  readonly done: (outcome: Outcome | ConnectionFailure) => void;
+}
+
+/** SO_MARK. */
+export interface SocketMark {
+  readonly value: number;
+  /** 0 or an errno. */
+  set(fd: number, mark: number): number;
+}
+
+/** Connects and talks until there is an outcome. The function that is returned gives up. */
+export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => void {
+  const { server, conversation, mark } = options;
+  const socket = new Socket();
+  let isOver = false;
+  let isConnected = false;
+  const end = (outcome: Outcome | ConnectionFailure) => {
+    if (isOver) return;
+    isOver = true;
+    clearTimeout(deadline);
+    socket.destroy();
+    options.done(outcome);
+  };
+  const fail = (reason: ProbeFailure, detail = '') => end({ kind: 'failed', reason, detail });
+  const deadline = setTimeout(() => fail('timeout', isConnected ? 'handshake' : 'connect'), options.timeout);
+  socket.on('connect', () => {
+    isConnected = true;
+    socket.write(conversation.start());
+  });
+  socket.on('data', (bytes) => {
+    const answer = conversation.feed(bytes);
+    if (conversation.outcome !== undefined) return end(conversation.outcome);
+    if (answer.length > 0) socket.write(answer);
+  });
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    fail(isConnected ? 'closed' : 'unreachable', error.code ?? error.message);
+  });
+  socket.on('close', () => fail('closed'));
+  socket.setNoDelay(true);
+  socket.connect({ host: addressText(server.address), port: server.port });
+  if (mark !== undefined && mark.value !== 0 && !isMarked(socket, server.address, mark)) fail('not-marked');
+  return () => fail('stopped');
+}
+
+/**
+ * Marks a socket before its first packet leaves. Node connects to an address in the next turn of the loop and makes the
+ * file descriptor only then; bound to no address in particular, it has one now.
+ */
+function isMarked(socket: Socket, address: Uint8Array, mark: SocketMark): boolean {
+  const handle = (socket as unknown as { _handle?: TcpHandle | null })._handle;
+  if (handle === undefined || handle === null) return false;
+  const errno = isIpv4(address) ? handle.bind('0.0.0.0', 0) : handle.bind6('::', 0, 0);
+  return errno === 0 && handle.fd >= 0 && mark.set(handle.fd, mark.value) === 0;
+}
+
+/** As much of Node's own TCP handle as is used. */
+interface TcpHandle {
+  readonly fd: number;
+  /** 0 or a negative errno. */
+  bind(address: string, port: number): number;
+  bind6(address: string, port: number, flags: number): number;
+}

@@ -1,0 +1,149 @@
+/**
+ * Ephemeral keys for key_share (RFC 8446 §4.2.8, §7.4; hybrids of draft-ietf-tls-ecdhe-mlkem): one's own share of a
+ * group and the secret that it makes with the server's. All of it is node:crypto; what the runtime has not, is not
+ * offered.
+ */
+import * as crypto from 'node:crypto';
+
+export interface OwnKeyShare {
+  /** NamedGroup. */
+  readonly group: number;
+  /** KeyShareEntry.key_exchange. */
+  readonly keyExchange: Uint8Array;
+  /** Undefined where the server's share is not one of this group. Never throws. */
+  agree(serverKeyExchange: Uint8Array): Uint8Array | undefined;
+}
+
+/** Undefined for a group that this runtime cannot do. */
+export function createKeyShare(group: number): OwnKeyShare | undefined {
+  const exchange = GROUPS.get(group)?.();
+  if (exchange === undefined) return undefined;
+  return {
+    group,
+    keyExchange: exchange.share,
+    agree(serverKeyExchange) {
+      try {
+        return exchange.agree(serverKeyExchange);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+export function canShare(group: number): boolean {
+  return GROUPS.has(group);
+}
+
+/** NamedGroup, "TLS Supported Groups". */
+export const GROUP = {
+  secp256r1: 0x0017,
+  secp384r1: 0x0018,
+  secp521r1: 0x0019,
+  x25519: 0x001d,
+  x448: 0x001e,
+  secp256r1Mlkem768: 0x11eb,
+  x25519Mlkem768: 0x11ec,
+  secp384r1Mlkem1024: 0x11ed,
+} as const;
+
+interface Exchange {
+  readonly share: Uint8Array;
+  /** Octets of the share that comes back; any other number is none. */
+  readonly answerLength: number;
+  /** Throws or is undefined for what is no share. */
+  agree(answer: Uint8Array): Uint8Array | undefined;
+}
+
+/** RFC 8446 §7.4.2: the x coordinate, with its leading zeros; OpenSSL refuses points that are not on the curve. */
+function ecdh(curve: string, pointLength: number): Exchange {
+  const ecdh = crypto.createECDH(curve);
+  const share = ecdh.generateKeys();
+  // RFC 8446 §4.2.8.2: uncompressed points only.
+  const isPoint = (answer: Uint8Array) => answer.length === pointLength && answer[0] === 4;
+  return {
+    share,
+    answerLength: pointLength,
+    agree: (answer) => (isPoint(answer) ? ecdh.computeSecret(answer) : undefined),
+  };
+}
+
+/** RFC 7748; OpenSSL refuses points that lead to the all-zero secret. */
+function montgomery(curve: 'x25519' | 'x448', length: number): Exchange {
+  const { publicKey, privateKey } = crypto.generateKeyPairSync(curve as 'x25519');
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  const prefix = spki.subarray(0, spki.length - length);
+  return {
+    share: spki.subarray(prefix.length),
+    answerLength: length,
+    agree(answer) {
+      if (answer.length !== length) return undefined;
+      const key = Buffer.concat([prefix, answer]);
+      return crypto.diffieHellman({
+        privateKey,
+        publicKey: crypto.createPublicKey({ key, format: 'der', type: 'spki' }),
+      });
+    },
+  };
+}
+
+/** FIPS 203; the share is the encapsulation key, the answer a ciphertext. */
+function mlkem(name: 'ml-kem-768' | 'ml-kem-1024', keyLength: number, ciphertextLength: number): Exchange {
+  const { publicKey, privateKey } = crypto.generateKeyPairSync(name as 'x25519');
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  return {
+    share: spki.subarray(spki.length - keyLength),
+    answerLength: ciphertextLength,
+    agree: (answer) => decapsulate!(privateKey, answer),
+  };
+}
+
+/** Both shares, answers and secrets stand in the same order, one behind the other. */
+function hybrid(first: Exchange, second: Exchange): Exchange {
+  const answerLength = first.answerLength + second.answerLength;
+  return {
+    share: Buffer.concat([first.share, second.share]),
+    answerLength,
+    agree(answer) {
+      if (answer.length !== answerLength) return undefined;
+      const one = first.agree(answer.subarray(0, first.answerLength));
+      const other = second.agree(answer.subarray(first.answerLength));
+      return one === undefined || other === undefined ? undefined : Buffer.concat([one, other]);
+    },
+  };
+}
+
+/** Node 24.7 and later, over OpenSSL 3.5; not in the types of Node 20. */
+const { decapsulate } = crypto as { decapsulate?: (key: crypto.KeyObject, ciphertext: Uint8Array) => Buffer };
+
+const p256 = () => ecdh('prime256v1', 65);
+const p384 = () => ecdh('secp384r1', 97);
+const x25519 = () => montgomery('x25519', 32);
+const mlkem768 = () => mlkem('ml-kem-768', 1184, 1088);
+const mlkem1024 = () => mlkem('ml-kem-1024', 1568, 1568);
+
+const CLASSICAL: readonly (readonly [number, () => Exchange])[] = [
+  [GROUP.secp256r1, p256],
+  [GROUP.secp384r1, p384],
+  [GROUP.secp521r1, () => ecdh('secp521r1', 133)],
+  [GROUP.x25519, x25519],
+  [GROUP.x448, () => montgomery('x448', 56)],
+];
+
+const HYBRID: readonly (readonly [number, () => Exchange])[] = [
+  [GROUP.secp256r1Mlkem768, () => hybrid(p256(), mlkem768())],
+  [GROUP.x25519Mlkem768, () => hybrid(mlkem768(), x25519())],
+  [GROUP.secp384r1Mlkem1024, () => hybrid(p384(), mlkem1024())],
+];
+
+const GROUPS: ReadonlyMap<number, () => Exchange> = new Map([...CLASSICAL, ...(hasMlkem() ? HYBRID : [])]);
+
+function hasMlkem(): boolean {
+  if (decapsulate === undefined) return false;
+  try {
+    crypto.generateKeyPairSync('ml-kem-768' as 'x25519');
+    return true;
+  } catch {
+    return false; // a Node that links an OpenSSL without it
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * A unix stream socket that clients write key log lines to, any number of connections, each a log of its own. Knows
+ * sockets, not secrets.
+ */
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** One log: its pieces, and its end. */
+export interface KeyLogSink {
+  feed(bytes: Uint8Array): void;
+  end(): void;
+}
+
+export interface KeyLogSocketOptions {
+  readonly path: string;
+  /** Who may connect, as chmod takes it. */
+  readonly mode?: number;
+  /** At a time; further ones are closed at once. */
+  readonly connections?: number;
+  readonly onConnection: () => KeyLogSink;
+}
+
+export class KeyLogSocket {
+  readonly #options: KeyLogSocketOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(options: KeyLogSocketOptions) {
+    this.#options = options;
+    this.#server = createServer((socket) => this.#onSocket(socket));
+    this.#server.maxConnections = options.connections ?? 256;
+  }
+
+  /** Rejects where the path is taken or may not be made. */
+  async start(): Promise<void> {
+    const { path, mode = 0o660 } = this.#options;
+    await removeStale(path);
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (cause: NodeJS.ErrnoException) =>
+        reject(new Error(`key log socket ${path}: cannot be made (${cause.code})`, { cause })),
+      );
+      this.#server.listen(path, resolve);
+    });
+    chmodSync(path, mode);
+  }
+
+  async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #onSocket(socket: Socket): void {
+    const sink = this.#options.onConnection();
+    this.#sockets.add(socket);
+    socket.on('data', (bytes) => sink.feed(bytes));
+    socket.on('error', () => {}); // 'close' follows
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      sink.end();
+    });
+  }
+}
+
+/** A socket that nobody listens on any more is in the way; anything else at that path is somebody's. */
+async function removeStale(path: string): Promise<void> {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (!stats.isSocket()) throw new Error(`key log socket ${path}: there is a file of that name: remove it`);
+  const isTaken = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+  if (isTaken) throw new Error(`key log socket ${path}: somebody listens there already`);
+  unlinkSync(path);
+}

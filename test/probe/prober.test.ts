@@ -1,0 +1,342 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+
+import type { ProbeAnswer, ProbeRequest } from '../../src/engine/ports.ts';
+import type { ConnectionOptions } from '../../src/probe/connection.ts';
+import type { HandshakeOutcome } from '../../src/probe/handshake.ts';
+import { MirrorProber, type MirrorProberOptions } from '../../src/probe/prober.ts';
+import { clientHelloMessage } from '../support/tls-bytes.ts';
+
+const limits = { handshakeBytes: 65_536, records: 256, certificates: 16 };
+const CHAIN = [Uint8Array.of(1, 2, 3)];
+const OTHER = [Uint8Array.of(4, 5, 6)];
+
+/** A connection that was begun and that a test ends. */
+type Begun = ConnectionOptions<HandshakeOutcome> & { isStopped: boolean };
+
+let now: number;
+let random: number;
+let begun: Begun[];
+
+beforeEach(() => {
+  now = 1_000_000;
+  random = 0.99;
+  begun = [];
+});
+
+function newProber(options: Partial<MirrorProberOptions> = {}): MirrorProber {
+  return new MirrorProber({
+    limits,
+    now: () => now,
+    random: () => random,
+    converse: (connection) => {
+      const each = { ...connection, isStopped: false } as unknown as Begun;
+      begun.push(each);
+      return () => {
+        each.isStopped = true;
+        each.done({ kind: 'failed', reason: 'stopped', detail: '' });
+      };
+    },
+    ...options,
+  });
+}
+
+interface Ask {
+  readonly name?: string;
+  readonly server?: readonly number[];
+  readonly client?: readonly number[];
+  readonly port?: number;
+  readonly starttls?: string;
+}
+
+function requestOf({
+  name = 'a.example',
+  server = [192, 0, 2, 1],
+  client = [10, 0, 0, 1],
+  port = 443,
+  starttls,
+}: Ask): ProbeRequest {
+  return {
+    server: { address: Uint8Array.from(server), port },
+    client: { address: Uint8Array.from(client), port: 40_000 },
+    clientHello: clientHelloMessage({ name, supportedVersions: [0x0304] }).subarray(4),
+    recordVersion: 0x0301,
+    starttls: starttls ?? null,
+  };
+}
+
+/** Asks; the answers gather in what is returned. */
+function ask(prober: MirrorProber, options: Ask = {}): ProbeAnswer[] {
+  const answers: ProbeAnswer[] = [];
+  prober.probe(requestOf(options), (answer) => answers.push(answer));
+  return answers;
+}
+
+const shown = (chain = CHAIN, proven = true): HandshakeOutcome => ({
+  kind: 'certificates',
+  chain,
+  isRawPublicKey: false,
+  version: 0x0304,
+  proven,
+});
+const timeout: HandshakeOutcome = { kind: 'failed', reason: 'timeout', detail: 'connect' };
+const seconds = (count: number) => void (now += count * 1000);
+
+describe('what a server shows', () => {
+  it('is answered, and for a minute from memory', () => {
+    const prober = newProber();
+    const first = ask(prober);
+    begun[0]!.done(shown());
+    expect(first).toEqual([{ ...shown(), alternatives: [], fromCache: false }]);
+    seconds(59);
+    expect(ask(prober)).toEqual([{ ...shown(), alternatives: [], fromCache: true }]);
+    seconds(1);
+    expect(ask(prober)).toEqual([]);
+    expect(begun).toHaveLength(2);
+  });
+
+  it('is asked once by all who ask at the same time', () => {
+    const prober = newProber();
+    const answers = [1, 2, 3].map((last) => ask(prober, { client: [10, 0, 0, last] }));
+    expect(begun).toHaveLength(1);
+    begun[0]!.done(shown());
+    for (const each of answers) expect(each).toEqual([{ ...shown(), alternatives: [], fromCache: false }]);
+    expect(prober.counts).toMatchObject({ asked: 3, joined: 2, connections: 1 });
+  });
+
+  it.each<[string, Ask]>([
+    ['name', { name: 'b.example' }],
+    ['address', { server: [192, 0, 2, 2] }],
+    ['port', { port: 8443 }],
+    ['protocol ahead of TLS', { starttls: 'smtp' }],
+  ])('is asked again for another %s', (_, other) => {
+    const prober = newProber();
+    ask(prober);
+    begun[0]!.done(shown());
+    expect(ask(prober, other)).toEqual([]);
+    expect(begun).toHaveLength(2);
+  });
+
+  it('is remembered where it fails, for half as long', () => {
+    const prober = newProber();
+    ask(prober);
+    begun[0]!.done(timeout);
+    seconds(29);
+    expect(ask(prober)).toEqual([{ ...timeout, fromCache: true }]);
+    seconds(1);
+    expect(ask(prober)).toEqual([]);
+  });
+
+  it('is forgotten on demand', () => {
+    const prober = newProber();
+    ask(prober);
+    begun[0]!.done(shown());
+    prober.forget();
+    expect(ask(prober)).toEqual([]);
+  });
+});
+
+describe('probes that disagree', () => {
+  function disagree(prober: MirrorProber, before: HandshakeOutcome, after: HandshakeOutcome): ProbeAnswer[] {
+    ask(prober);
+    begun.at(-1)!.done(before);
+    random = 0;
+    vi.useFakeTimers();
+    ask(prober); // from memory, with a probe behind it
+    vi.advanceTimersByTime(0);
+    vi.useRealTimers();
+    begun.at(-1)!.done(after);
+    random = 0.99;
+    return ask(prober);
+  }
+
+  it('are all told', () => {
+    const seen: ProbeRequest[] = [];
+    const prober = newProber({ onInconsistent: (request) => seen.push(request) });
+    const alternatives = [{ chain: CHAIN, isRawPublicKey: false, proven: true }];
+    expect(disagree(prober, shown(CHAIN), shown(OTHER))).toEqual([{ ...shown(OTHER), alternatives, fromCache: true }]);
+    expect(begun).toHaveLength(2);
+    expect(prober.counts.inconsistent).toBe(1);
+    expect(seen).toHaveLength(1);
+  });
+
+  it('disagree also by a proof', () => {
+    const prober = newProber();
+    const [answer] = disagree(prober, shown(CHAIN, true), shown(CHAIN, false));
+    expect(answer).toMatchObject({ proven: false, alternatives: [{ proven: true }] });
+  });
+
+  it('do not disagree by a failure: what was shown stands', () => {
+    const prober = newProber();
+    expect(disagree(prober, shown(), timeout)).toEqual([{ ...shown(), alternatives: [], fromCache: true }]);
+  });
+
+  it('are told for a minute each', () => {
+    const prober = newProber();
+    disagree(prober, shown(CHAIN), shown(OTHER));
+    seconds(60);
+    ask(prober);
+    begun.at(-1)!.done(shown(OTHER));
+    expect(ask(prober)).toEqual([{ ...shown(OTHER), alternatives: [], fromCache: true }]);
+  });
+
+  it('are looked for by a share of the answers from memory', () => {
+    vi.useFakeTimers();
+    const prober = newProber({ recheck: 0.25, random: Math.random, perDestination: 1e6, perClient: 1e6 });
+    ask(prober);
+    begun[0]!.done(shown());
+    let ended = 1;
+    for (let i = 0; i < 2000; i++) {
+      ask(prober);
+      vi.advanceTimersByTime(2000);
+      while (ended < begun.length) begun[ended++]!.done(shown());
+    }
+    vi.useRealTimers();
+    expect(prober.counts.connections).toBeGreaterThan(400);
+    expect(prober.counts.connections).toBeLessThan(600);
+  });
+});
+
+describe('limits', () => {
+  it('leave half of what they allow to those who wait', () => {
+    vi.useFakeTimers();
+    random = 0;
+    const prober = newProber();
+    ask(prober);
+    begun[0]!.done(shown());
+    for (let i = 0; i < 20; i++) {
+      ask(prober);
+      vi.advanceTimersByTime(0);
+      begun.at(-1)!.done(shown());
+    }
+    vi.useRealTimers();
+    expect(begun).toHaveLength(3);
+    for (let i = 0; i < 3; i++) expect(ask(prober, { name: `${i}.example` })).toEqual([]);
+    expect(ask(prober, { name: 'x.example' })).toMatchObject([{ reason: 'limited' }]);
+  });
+
+  const limited = (detail: string) => [{ kind: 'failed', reason: 'limited', detail, fromCache: false }];
+
+  it('of a destination: six a minute', () => {
+    const prober = newProber();
+    for (let i = 0; i < 6; i++) expect(ask(prober, { name: `${i}.example` })).toEqual([]);
+    expect(ask(prober, { name: 'x.example' })).toEqual(limited('192.0.2.1:443'));
+    expect(ask(prober, { name: 'x.example', port: 8443 })).toEqual([]);
+    seconds(60);
+    expect(ask(prober, { name: 'x.example' })).toEqual([]);
+    expect(prober.counts).toMatchObject({ limited: 1, connections: 8 });
+  });
+
+  it('of a client: sixty a minute', () => {
+    const prober = newProber({ atOnce: 1000 });
+    for (let i = 0; i < 60; i++) expect(ask(prober, { server: [192, 0, 2, i] })).toEqual([]);
+    expect(ask(prober, { server: [192, 0, 2, 100] })).toMatchObject([{ reason: 'limited' }]);
+    expect(ask(prober, { server: [192, 0, 2, 100], client: [10, 0, 0, 2] })).toEqual([]);
+  });
+
+  it('at once: others wait for a place, and longest for their own deadline', () => {
+    vi.useFakeTimers();
+    const prober = newProber({ atOnce: 2, perDestination: 100 });
+    const answers = [1, 2, 3, 4].map((i) => ask(prober, { server: [192, 0, 2, i] }));
+    expect(begun).toHaveLength(2);
+    begun[0]!.done(shown());
+    expect(begun).toHaveLength(3);
+    expect(begun[2]!.server.address[3]).toBe(3);
+    vi.advanceTimersByTime(3000);
+    expect(answers[3]).toEqual([{ kind: 'failed', reason: 'timeout', detail: 'waiting', fromCache: false }]);
+    begun[1]!.done(shown());
+    expect(begun).toHaveLength(3);
+    vi.useRealTimers();
+  });
+
+  it('of those that wait', () => {
+    const prober = newProber({ atOnce: 1, waiting: 2 });
+    for (let i = 0; i < 3; i++) expect(ask(prober, { server: [192, 0, 2, i] })).toEqual([]);
+    expect(ask(prober, { server: [192, 0, 2, 9] })).toEqual(limited('waiting'));
+    prober.close();
+  });
+
+  it('are not remembered as the server’s', () => {
+    const prober = newProber({ perDestination: 1 });
+    ask(prober, { name: 'b.example' });
+    expect(ask(prober)).toEqual(limited('192.0.2.1:443'));
+    seconds(60);
+    expect(ask(prober)).toEqual([]);
+  });
+
+  it('leave a connection what is left of the question’s time', () => {
+    const prober = newProber({ atOnce: 1 });
+    ask(prober, { server: [192, 0, 2, 1] });
+    ask(prober, { server: [192, 0, 2, 2] });
+    seconds(1);
+    begun[0]!.done(shown());
+    expect(begun.map(({ timeout: left }) => left)).toEqual([3000, 2000]);
+    prober.close();
+  });
+});
+
+describe('a group that cannot be done', () => {
+  it('is left out of a further connection, within the same time', () => {
+    const prober = newProber();
+    const answers = ask(prober);
+    seconds(1);
+    begun[0]!.done({ kind: 'unusable-group', group: 29 });
+    expect(answers).toEqual([]);
+    expect(begun.map(({ timeout: left }) => left)).toEqual([3000, 2000]);
+    const hello = Buffer.from(begun[1]!.conversation.start());
+    expect(hello.includes(Buffer.from('000a000400020017', 'hex'))).toBe(true);
+    begun[1]!.done(shown());
+    expect(answers).toMatchObject([{ kind: 'certificates' }]);
+  });
+});
+
+describe('what is not asked', () => {
+  it.each<[string, number[]]>([
+    ['loopback', [127, 0, 0, 1]],
+    ['link-local', [169, 254, 1, 1]],
+    ['this host', [0, 0, 0, 0]],
+    ['multicast', [224, 0, 0, 1]],
+    ['broadcast', [255, 255, 255, 255]],
+    ['loopback of IPv6', [...Array(15).fill(0), 1]],
+    ['this host in IPv6', Array(16).fill(0)],
+    ['link-local of IPv6', [0xfe, 0x80, ...Array(13).fill(0), 1]],
+    ['multicast of IPv6', [0xff, 0x02, ...Array(13).fill(0), 1]],
+    ['loopback in IPv6', [...Array(10).fill(0), 0xff, 0xff, 127, 0, 0, 1]],
+  ])('%s', (_, server) => {
+    expect(ask(newProber(), { server })).toMatchObject([{ kind: 'failed', reason: 'forbidden' }]);
+    expect(begun).toHaveLength(0);
+  });
+
+  it.each<[string, number[]]>([
+    ['a private address', [10, 1, 2, 3]],
+    ['a unique local one', [0xfd, ...Array(15).fill(1)]],
+    ['a global one', [0x20, 0x01, 0x0d, 0xb8, ...Array(12).fill(1)]],
+  ])('but %s is', (_, server) => {
+    expect(ask(newProber(), { server })).toEqual([]);
+    expect(begun).toHaveLength(1);
+  });
+
+  it('and loopback where it is allowed', () => {
+    ask(newProber({ allowLocal: true }), { server: [127, 0, 0, 1] });
+    expect(begun).toHaveLength(1);
+  });
+
+  it('a tunnel', () => {
+    expect(ask(newProber(), { starttls: 'socks' })).toMatchObject([{ reason: 'unsupported', detail: 'socks' }]);
+    expect(begun).toHaveLength(0);
+  });
+
+  it('a hello that cannot be read', () => {
+    const answers: ProbeAnswer[] = [];
+    newProber().probe({ ...requestOf({}), clientHello: Buffer.alloc(20) }, (answer) => answers.push(answer));
+    expect(answers).toMatchObject([{ reason: 'unsupported', detail: 'tls.client-hello.syntax' }]);
+  });
+});
+
+it('closed, it answers every question and takes no more', () => {
+  const prober = newProber({ atOnce: 1 });
+  const answers = [1, 2].map((i) => ask(prober, { server: [192, 0, 2, i] }));
+  prober.close();
+  for (const each of answers) expect(each).toMatchObject([{ kind: 'failed', reason: 'stopped' }]);
+  expect(begun.map(({ isStopped }) => isStopped)).toEqual([true]);
+  expect(ask(prober)).toMatchObject([{ reason: 'stopped' }]);
+});
