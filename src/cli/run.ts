@@ -13,9 +13,10 @@ import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
 import { Daemon } from '../runtime/daemon.ts';
 import { EveLog } from '../runtime/event-log.ts';
 import { describeFlowOffload, findFlowOffload } from '../runtime/offload.ts';
+import { canProbe, mirrorProbers } from '../runtime/probing.ts';
 import { spawnQueueThread } from '../runtime/queue-thread.ts';
 import { ServiceManager } from '../runtime/service-manager.ts';
-import { loadBinding } from '../source/binding.ts';
+import { CAP_NET_ADMIN, loadBinding } from '../source/binding.ts';
 import { examineChain } from '../x509/examine.ts';
 
 interface Flags {
@@ -69,6 +70,7 @@ async function run(flags: Flags): Promise<void> {
   const offload = policy.allowOffload ? [] : findFlowOffload();
   if (offload.length > 0) throw new Error(describeFlowOffload(offload));
 
+  const binding = loadBinding();
   const watch = flags.debug === undefined ? undefined : { filter: flags.debug, say };
   const log = await EveLog.open(flags.log, policy, watch);
   const daemon = new Daemon({
@@ -77,17 +79,19 @@ async function run(flags: Flags): Promise<void> {
     log,
     watch: watch !== undefined,
     examiner: { examine: (request, done) => done(examineChain(request)) },
+    createProber: mirrorProbers(binding),
     spawn: spawnQueueThread,
-    manager: new ServiceManager(process.env, loadBinding()),
+    manager: new ServiceManager(process.env, binding),
     say,
   });
   const stopped = untilStopSignal();
   await daemon.start();
+  if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) say(UNMARKED);
   process.on('SIGHUP', () => {
     log.reopen().catch((error: unknown) => say(`not reopened: ${messageOf(error)}; records go where they went`));
     const next = load(flags.config);
     if (next === undefined) say(`not reloaded: ${flags.config} is no valid configuration; the one in force stays`);
-    else if (daemon.reload(next)) log.adopt(next);
+    else void daemon.reload(next).then((isInForce) => isInForce && log.adopt(next));
   });
   try {
     await Promise.race([stopped, daemon.failure]);
@@ -124,3 +128,6 @@ function messageOf(error: unknown): string {
 function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
+
+const UNMARKED =
+  'probes cannot be marked (this needs CAP_NET_ADMIN), so none is sent: where a server would be asked, the question fails';

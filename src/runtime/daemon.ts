@@ -1,6 +1,6 @@
 /**
- * The control plane: one packet thread a queue, their events to the log, their questions to the examiner, and the
- * configuration to them. Fails closed: when a thread ends that was not told to, everything ends, and the kernel drops
+ * The control plane: one packet thread a queue, their events to the log, their questions to the examiner and the prober,
+ * and to them the configuration and what clients log of their secrets. Fails closed: when a thread ends that was not told to, everything ends, and the kernel drops
  * what is queued until somebody starts it again. Knows no packets, no files and no signals.
  *
  *   start -> running -> stop           every queue bound, then ready; every held packet answered, then unbound
@@ -8,11 +8,13 @@
  *               +-> failed
  */
 import type { FlowEvent } from '../engine/events.ts';
-import type { ChainExaminer } from '../engine/ports.ts';
-import type { Policy } from '../pins/policy.ts';
+import type { ChainExaminer, ProbeRequest } from '../engine/ports.ts';
+import type { KeylogPolicy, Policy } from '../pins/policy.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';
 import type { QueueCounts } from './counters.ts';
-import type { FromQueue } from './messages.ts';
+import { KeyLogIntake } from './key-log-intake.ts';
+import type { FromQueue, ToQueue } from './messages.ts';
+import { type CreateProber, Probing } from './probing.ts';
 import { Queue, type SpawnQueueThread } from './queue-thread.ts';
 import type { ServiceManager } from './service-manager.ts';
 
@@ -28,6 +30,7 @@ export interface DaemonOptions {
   readonly queues?: readonly [number, number] | undefined;
   readonly log: EventLog;
   readonly examiner: ChainExaminer;
+  readonly createProber: CreateProber;
   /** Whether handshake messages are to be told as they go by. */
   readonly watch?: boolean | undefined;
   readonly spawn: SpawnQueueThread;
@@ -44,7 +47,11 @@ export interface DaemonStatus {
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #queues: Queue[] = [];
+  readonly #probing: Probing;
+  #keylog: KeyLogIntake;
   #policy: Policy;
+  /** One after the other: opening a key log takes a while. */
+  #reloading: Promise<unknown> = Promise.resolve();
   #watchdog: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
   #fail!: (error: Error) => void;
@@ -54,6 +61,12 @@ export class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#policy = options.policy;
+    this.#probing = new Probing({
+      policy: options.policy,
+      create: options.createProber,
+      onInconsistent: (request) => this.#onInconsistent(request),
+    });
+    this.#keylog = this.#intake(options.policy.keylog);
     this.failure.catch(() => {}); // whoever wants to know asks
   }
 
@@ -61,15 +74,15 @@ export class Daemon {
     return this.#policy;
   }
 
-  /** Resolves when every queue is bound; rejects, with none bound, when one cannot be. */
+  /** Resolves when every queue is bound and the key log open; rejects, with nothing left of it, when one cannot be. */
   async start(): Promise<void> {
     const [first, last] = this.#options.queues ?? this.#policy.queues;
     const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-    const bound = numbers.map((queueNum) => this.#startQueue(queueNum));
+    const parts = [this.#keylog.start(), ...numbers.map((queueNum) => this.#startQueue(queueNum))];
     try {
-      await Promise.all(bound);
+      await Promise.all(parts);
     } catch (error) {
-      await Promise.allSettled(bound);
+      await Promise.allSettled(parts);
       await this.stop();
       throw error;
     }
@@ -80,16 +93,25 @@ export class Daemon {
     this.#watch();
   }
 
-  /** Puts a policy into force; false, with the reason said, when it needs a restart. */
-  reload(policy: Policy): boolean {
+  /** Puts a policy into force; false, with the reason said and nothing changed, where that cannot be. */
+  reload(policy: Policy): Promise<boolean> {
+    const reloaded = this.#reloading.then(() => this.#reload(policy));
+    this.#reloading = reloaded;
+    return reloaded;
+  }
+
+  async #reload(policy: Policy): Promise<boolean> {
+    if (this.#stopping !== undefined) return false;
     const changed = needsRestart(this.#policy, policy);
     if (changed.length > 0) {
       this.#options.say(`not reloaded: ${changed.join(', ')} changed, which takes a restart (and new rules)`);
       return false;
     }
+    if (!(await this.#reopenKeyLog(policy.keylog))) return false;
     this.#options.manager.reloading();
     this.#policy = policy;
-    for (const { thread } of this.#queues) thread.postMessage({ kind: 'policy', policy });
+    this.#probing.adopt(policy);
+    this.#broadcast({ kind: 'policy', policy });
     this.#options.say(`reloaded: configuration ${policy.hash}`);
     this.#ready();
     return true;
@@ -115,7 +137,10 @@ export class Daemon {
   async #stop(): Promise<void> {
     this.#options.manager.stopping();
     clearInterval(this.#watchdog);
+    await this.#reloading;
     await Promise.all(this.#queues.map(stopQueue));
+    this.#probing.close();
+    await this.#keylog.stop();
     await this.#options.log.close();
   }
 
@@ -160,7 +185,9 @@ export class Daemon {
           queue.thread.postMessage({ kind: 'facts', id: message.id, facts }),
         );
       case 'probe':
-        return queue.thread.postMessage({ kind: 'probed', id: message.id, answer: NOBODY_TO_ASK });
+        return this.#probing.probe(message.request, (answer) =>
+          queue.thread.postMessage({ kind: 'probed', id: message.id, answer }),
+        );
       case 'trouble':
         return say(message.message);
       case 'stopped':
@@ -171,6 +198,37 @@ export class Daemon {
       default:
         message satisfies never;
     }
+  }
+
+  #broadcast(message: ToQueue): void {
+    for (const { thread } of this.#queues) thread.postMessage(message);
+  }
+
+  #intake(keylog: KeylogPolicy): KeyLogIntake {
+    const { say } = this.#options;
+    return new KeyLogIntake(keylog, { onSecrets: (secrets) => this.#broadcast({ kind: 'secrets', secrets }), say });
+  }
+
+  /** False, with the reason said, where the new one cannot be had: the one that is open stays. */
+  async #reopenKeyLog(keylog: KeylogPolicy): Promise<boolean> {
+    if (JSON.stringify(keylog) === JSON.stringify(this.#policy.keylog)) return true;
+    const next = this.#intake(keylog);
+    try {
+      await next.start();
+    } catch (error) {
+      this.#options.say(`not reloaded: ${(error as Error).message}`);
+      return false;
+    }
+    const before = this.#keylog;
+    this.#keylog = next;
+    await before.stop();
+    return true;
+  }
+
+  #onInconsistent({ client, server }: ProbeRequest): void {
+    const detail = 'a probe was shown another chain than one before it';
+    const time = Date.now() * 1000;
+    this.#options.log.write([{ kind: 'anomaly', time, flowId: 0, client, server, code: 'probe.inconsistent', detail }]);
   }
 
   #ready(): void {
@@ -217,10 +275,10 @@ function needsRestart(before: Policy, after: Policy): string[] {
     ...(same((policy) => policy.failOpen) ? [] : ['failOpen']),
     ...(same((policy) => [policy.connmark, ownedConnmarkBits(policy)]) ? [] : ['connmark']),
     ...(same((policy) => policy.control) ? [] : ['control']),
+    ...(same((policy) => policy.probe.mark) ? [] : ['probe.mark']),
   ];
 }
 
-const NOBODY_TO_ASK = { kind: 'failed', reason: 'unsupported', detail: '', fromCache: false } as const;
 const STOP_PATIENCE_MS = 5000;
 /** Two heartbeats of a packet thread. */
 const LEAST_WATCHDOG_MS = 2000;

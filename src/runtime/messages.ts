@@ -2,6 +2,7 @@
 import type { FlowEvent } from '../engine/events.ts';
 import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../engine/ports.ts';
 import type { Policy } from '../pins/policy.ts';
+import type { HandshakeSecret } from '../source/key-log.ts';
 import type { ConnmarkRoute } from '../source/nfqueue.ts';
 
 /** A packet thread's workerData. */
@@ -20,8 +21,8 @@ export type ToQueue =
   | { readonly kind: 'facts'; readonly id: number; readonly facts: ChainFacts }
   /** The answer to `probe`. */
   | { readonly kind: 'probed'; readonly id: number; readonly answer: ProbeAnswer }
-  /** A SERVER_HANDSHAKE_TRAFFIC_SECRET that some client logged. */
-  | { readonly kind: 'secret'; readonly clientRandom: Uint8Array; readonly secret: Uint8Array }
+  /** What clients logged. */
+  | { readonly kind: 'secrets'; readonly secrets: readonly HandshakeSecret[] }
   /** So many events were handed to the log. */
   | { readonly kind: 'taken'; readonly count: number }
   | { readonly kind: 'stop' };

@@ -2,24 +2,37 @@
  * One queue's life in its thread: source and engine joined, the engine's clock wound, events and counters passed on.
  * Knows the wire to the main thread as a port, so that it runs without threads too.
  *
- *   batch -> engine -> verdicts, events, counters        message -> policy, facts, stop
+ *   batch -> engine -> verdicts, events, counters        message -> policy, answers, secrets, stop
  *   pulse, each second: what times out, the kernel's counters, a heartbeat
  *   while packets are held: the engine is asked every few milliseconds what is due
  */
 import type { Engine } from '../engine/engine.ts';
-import type { ChainExaminer, EventSink, PacketSink, PacketSource, VerdictSink } from '../engine/ports.ts';
+import type {
+  ChainExaminer,
+  EventSink,
+  KeylogSource,
+  PacketSink,
+  PacketSource,
+  Prober,
+  VerdictSink,
+} from '../engine/ports.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import type { Policy } from '../pins/policy.ts';
+import { KeyLogStore } from '../source/key-log-store.ts';
 import type { QueueCounters } from './counters.ts';
 import { EventOutbox } from './event-outbox.ts';
 import type { FromQueue, Port, ToQueue } from './messages.ts';
 import { RemoteExaminer } from './remote-examiner.ts';
+import { RemoteProber } from './remote-prober.ts';
 
 /** What the engine is given of this thread. */
 export interface EngineParts {
   readonly verdicts: VerdictSink;
   readonly events: EventSink;
   readonly examiner: ChainExaminer;
+  readonly prober: Prober;
+  /** Always there, so that any policy may come to use it. */
+  readonly keylog: KeylogSource;
 }
 
 /** As much of the engine as is used here. */
@@ -42,6 +55,8 @@ export class QueueLoop implements PacketSink {
   readonly #counters: QueueCounters;
   readonly #outbox: EventOutbox;
   readonly #examiner: RemoteExaminer;
+  readonly #prober: RemoteProber;
+  readonly #keylog = new KeyLogStore();
   readonly #engine: DrivenEngine;
   #policy: Policy;
   #pulse: NodeJS.Timeout | undefined;
@@ -55,7 +70,14 @@ export class QueueLoop implements PacketSink {
     this.#policy = policy;
     this.#outbox = new EventOutbox(port, () => this.#policy.limits.logBacklog);
     this.#examiner = new RemoteExaminer(port);
-    this.#engine = createEngine({ verdicts: source, events: this.#outbox, examiner: this.#examiner });
+    this.#prober = new RemoteProber(port);
+    this.#engine = createEngine({
+      verdicts: source,
+      events: this.#outbox,
+      examiner: this.#examiner,
+      prober: this.#prober,
+      keylog: this.#keylog,
+    });
   }
 
   /** Binds the queue. Throws what the source throws. */
@@ -83,8 +105,11 @@ export class QueueLoop implements PacketSink {
         this.#examiner.answer(message.id, message.facts);
         return this.#settle();
       case 'probed':
-      case 'secret':
-        return;
+        this.#prober.answer(message.id, message.answer);
+        return this.#settle();
+      case 'secrets':
+        for (const secret of message.secrets) this.#keylog.add(secret);
+        return this.#settle();
       case 'taken':
         return this.#outbox.taken(message.count);
       case 'stop':

@@ -1,28 +1,22 @@
 /**
  * The packet thread's end of path examination: the libraries that judge certificate paths live on the main thread.
- * Bounded by the flows that wait for an answer; one that never comes ends by the engine's own limits.
  */
 import type { ChainExaminer, ChainFacts, ExamineRequest } from '../engine/ports.ts';
 import type { FromQueue, Port } from './messages.ts';
+import { RemoteQuestions } from './remote-questions.ts';
 
 export class RemoteExaminer implements ChainExaminer {
-  readonly #port: Port<FromQueue>;
-  readonly #waiting = new Map<number, (facts: ChainFacts) => void>();
-  #nextId = 1;
+  readonly #questions: RemoteQuestions<ExamineRequest, ChainFacts>;
 
   constructor(port: Port<FromQueue>) {
-    this.#port = port;
+    this.#questions = new RemoteQuestions((id, request) => port.postMessage({ kind: 'examine', id, request }));
   }
 
   examine(request: ExamineRequest, done: (facts: ChainFacts) => void): void {
-    const id = this.#nextId++;
-    this.#waiting.set(id, done);
-    this.#port.postMessage({ kind: 'examine', id, request });
+    this.#questions.ask(request, done);
   }
 
   answer(id: number, facts: ChainFacts): void {
-    const done = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    done?.(facts);
+    this.#questions.answer(id, facts);
   }
 }

@@ -38,7 +38,7 @@ export class KeyLogFile {
       const code = (cause as NodeJS.ErrnoException).code;
       throw new Error(`key log ${this.#path}: its directory cannot be watched (${code}): make it first`, { cause });
     }
-    this.#watcher.on('error', (error) => this.#tell(error.message));
+    this.#watcher.on('error', (error) => this.#tell(`key log ${this.#path}: ${error.message}`));
     try {
       this.#at = this.#open()?.size ?? 0;
     } catch (cause) {
@@ -71,7 +71,8 @@ export class KeyLogFile {
       this.#trouble = '';
     } catch (error) {
       this.#close();
-      this.#tell((error as Error).message);
+      const { message } = error as Error;
+      this.#tell(message.startsWith('key log') ? message : `key log ${this.#path}: ${message}`);
     }
   }
 

@@ -5,11 +5,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** One log: its pieces, and its end. */
-export interface KeyLogSink {
-  feed(bytes: Uint8Array): void;
-  end(): void;
-}
+import type { KeyLogSink } from './key-log.ts';
 
 export interface KeyLogSocketOptions {
   readonly path: string;

@@ -10,6 +10,12 @@ export interface HandshakeSecret {
   readonly secret: Uint8Array;
 }
 
+/** One log: its pieces, and its end. */
+export interface KeyLogSink {
+  feed(bytes: Uint8Array): void;
+  end(): void;
+}
+
 /** Undefined for comments, for other labels and for what is no key log at all. */
 export function parseKeyLogLine(line: string): HandshakeSecret | undefined {
   const match = SECRET_LINE.exec(line);
@@ -28,7 +34,7 @@ export function parseKeyLog(log: Uint8Array): HandshakeSecret[] {
 }
 
 /** Reads a log that comes in pieces. A line that is longer than any secret's is passed over, so nothing grows. */
-export class KeyLogReader {
+export class KeyLogReader implements KeyLogSink {
   readonly #onSecret: (secret: HandshakeSecret) => void;
   #line = '';
 

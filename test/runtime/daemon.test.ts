@@ -1,12 +1,16 @@
 import { EventEmitter } from 'node:events';
+import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { FlowEvent } from '../../src/engine/events.ts';
-import type { ChainFacts, ExamineRequest } from '../../src/engine/ports.ts';
+import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../../src/engine/ports.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { QueueCounters } from '../../src/runtime/counters.ts';
 import { Daemon } from '../../src/runtime/daemon.ts';
 import type { FromQueue, QueueSetup, ToQueue } from '../../src/runtime/messages.ts';
+import type { ClosableProber } from '../../src/runtime/probing.ts';
 import type { QueueThread } from '../../src/runtime/queue-thread.ts';
 import { ServiceManager } from '../../src/runtime/service-manager.ts';
 import { policy } from '../support/policy.ts';
@@ -21,6 +25,43 @@ const FACTS: ChainFacts = {
   trusted: false,
 };
 const REQUEST: ExamineRequest = { chain: [], anchors: [], names: [], atMs: 0, trust: [] };
+
+const PROBE: ProbeRequest = {
+  client: { address: new Uint8Array([10, 0, 0, 1]), port: 40_000 },
+  server: { address: new Uint8Array([198, 51, 100, 7]), port: 443 },
+  clientHello: new Uint8Array(50),
+  recordVersion: 0x0301,
+  starttls: null,
+};
+const ANSWER: ProbeAnswer = { kind: 'failed', reason: 'unreachable', detail: 'ECONNREFUSED', fromCache: false };
+const SECRET = { clientRandom: new Uint8Array(32).fill(0xab), secret: new Uint8Array(32).fill(0xcd) };
+const SECRET_LINE = `SERVER_HANDSHAKE_TRAFFIC_SECRET ${'ab'.repeat(32)} ${'cd'.repeat(32)}\n`;
+
+/** Answers when it is told to. */
+class FakeProber implements ClosableProber {
+  readonly policy: Policy;
+  readonly onInconsistent: (request: ProbeRequest) => void;
+  readonly questions: [ProbeRequest, (answer: ProbeAnswer) => void][] = [];
+  forgotten = 0;
+  closed = 0;
+
+  constructor(policy: Policy, onInconsistent: (request: ProbeRequest) => void) {
+    this.policy = policy;
+    this.onInconsistent = onInconsistent;
+  }
+
+  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void {
+    this.questions.push([request, done]);
+  }
+
+  forget(): void {
+    this.forgotten++;
+  }
+
+  close(): void {
+    this.closed++;
+  }
+}
 
 /** A packet thread by hand. It stops when told to, unless it hangs. */
 class FakeThread extends EventEmitter implements QueueThread {
@@ -55,6 +96,7 @@ class FakeThread extends EventEmitter implements QueueThread {
 }
 
 let threads: FakeThread[];
+let probers: FakeProber[];
 let told: string[];
 let said: string[];
 let logged: FlowEvent[];
@@ -63,6 +105,7 @@ let closed: number;
 beforeEach(() => {
   vi.useFakeTimers();
   threads = [];
+  probers = [];
   told = [];
   said = [];
   logged = [];
@@ -78,6 +121,10 @@ function daemon(fields: Partial<Policy> = {}, environment: NodeJS.ProcessEnv = {
       close: async () => void closed++,
     },
     examiner: { examine: (_request, done) => done(FACTS) },
+    createProber: (settings, onInconsistent) => {
+      probers.push(new FakeProber(settings, onInconsistent));
+      return probers.at(-1)!;
+    },
     spawn: (setup) => {
       threads.push(new FakeThread(setup));
       return threads.at(-1)!;
@@ -137,6 +184,27 @@ describe('running', () => {
     expect(threads[1]!.received).toEqual([]);
   });
 
+  it('a probe is answered when its answer is there, to the thread that asked', async () => {
+    await started();
+    threads[1]!.say({ kind: 'probe', id: 9, request: PROBE });
+    expect(threads[1]!.received).toEqual([]);
+    const [request, done] = probers[0]!.questions[0]!;
+    expect(request).toEqual(PROBE);
+    done(ANSWER);
+    expect(threads[1]!.received).toEqual([{ kind: 'probed', id: 9, answer: ANSWER }]);
+    expect(threads[0]!.received).toEqual([]);
+  });
+
+  it('a server that shows probes different chains is an anomaly in the log', async () => {
+    await started();
+    vi.setSystemTime(1_700_000_000_000);
+    probers[0]!.onInconsistent(PROBE);
+    const { client, server } = PROBE;
+    expect(logged).toEqual([
+      expect.objectContaining({ kind: 'anomaly', code: 'probe.inconsistent', time: 1.7e15, client, server }),
+    ]);
+  });
+
   it('troubles are said', async () => {
     await started();
     threads[0]!.say({ kind: 'trouble', message: 'netlink receive: queue 0: ENOBUFS' });
@@ -189,10 +257,48 @@ describe('reloading', () => {
   it('gives the new policy to every thread', async () => {
     const running = await started();
     const next = policy({ queues: [0, 1], hash: 'sha256:01' });
-    expect(running.reload(next)).toBe(true);
+    expect(await running.reload(next)).toBe(true);
     for (const thread of threads) expect(thread.received).toEqual([{ kind: 'policy', policy: next }]);
     expect(told).toEqual(['READY=1', 'RELOADING=1', 'READY=1']);
     expect(running.status().config).toBe('sha256:01');
+  });
+
+  it('makes the prober forget what servers showed', async () => {
+    const running = await started();
+    await running.reload(policy({ queues: [0, 1] }));
+    expect(probers).toMatchObject([{ forgotten: 1, closed: 0 }]);
+  });
+
+  it('with other settings for probes makes another prober; the former answers what it was asked', async () => {
+    const running = await started();
+    threads[0]!.say({ kind: 'probe', id: 1, request: PROBE });
+    const next = policy({ queues: [0, 1], probe: { ...policy().probe, atOnce: 1 } });
+    await running.reload(next);
+    threads[0]!.say({ kind: 'probe', id: 2, request: PROBE });
+    expect(probers.map((prober) => [prober.policy.probe.atOnce, prober.questions.length])).toEqual([
+      [32, 1],
+      [1, 1],
+    ]);
+    await vi.advanceTimersByTimeAsync(policy().probe.timeout);
+    expect(probers.map(({ closed }) => closed)).toEqual([0, 0]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(probers.map(({ closed }) => closed)).toEqual([1, 0]);
+    await running.stop();
+    expect(probers.map(({ closed }) => closed)).toEqual([1, 1]);
+  });
+
+  it('one that comes while another is under way follows it', async () => {
+    const running = await started();
+    const later = running.reload(policy({ queues: [0, 1], hash: 'sha256:01' }));
+    const last = running.reload(policy({ queues: [0, 1], hash: 'sha256:02' }));
+    expect(await Promise.all([later, last])).toEqual([true, true]);
+    expect(running.status().config).toBe('sha256:02');
+  });
+
+  it('after the end changes nothing', async () => {
+    const running = await started();
+    await running.stop();
+    expect(await running.reload(policy({ queues: [0, 1], hash: 'sha256:01' }))).toBe(false);
   });
 
   it.each([
@@ -201,9 +307,10 @@ describe('reloading', () => {
     ['connmark', { connmark: { ...policy().connmark, mask: 0x70000000 } }],
     ['connmark', { onMismatch: { action: 'drop', connmark: { value: 1, mask: 1 } } }],
     ['control', { control: { socket: '/run/x', mode: 0o600 } }],
+    ['probe.mark', { probe: { ...policy().probe, mark: 1 } }],
   ] as const)('is refused where %s changed, which takes a restart', async (what, fields) => {
     const running = await started();
-    expect(running.reload(policy({ queues: [0, 1], hash: 'sha256:01', ...fields }))).toBe(false);
+    expect(await running.reload(policy({ queues: [0, 1], hash: 'sha256:01', ...fields }))).toBe(false);
     expect(said.at(-1)).toBe(`not reloaded: ${what} changed, which takes a restart (and new rules)`);
     expect(threads[0]!.received).toEqual([]);
     expect(running.status().config).toBe('sha256:00');
@@ -220,6 +327,12 @@ describe('stopping', () => {
     expect(told).toEqual(['READY=1', 'STOPPING=1']);
   });
 
+  it('closes the prober', async () => {
+    const running = await started();
+    await running.stop();
+    expect(probers).toMatchObject([{ closed: 1 }]);
+  });
+
   it('twice is once', async () => {
     const running = await started();
     await Promise.all([running.stop(), running.stop()]);
@@ -234,5 +347,69 @@ describe('stopping', () => {
     await stopped;
     expect(threads.map(({ terminated }) => terminated)).toEqual([false, true]);
     expect(closed).toBe(1);
+  });
+});
+
+describe('the key log', () => {
+  let directory: string;
+  let file: string;
+  let socket: string;
+
+  beforeEach(() => {
+    vi.useRealTimers();
+    directory = mkdtempSync(join(tmpdir(), 'tlspin-daemon-'));
+    file = join(directory, 'keys');
+    socket = join(directory, 'keys.sock');
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  const secretsOf = (thread: FakeThread): ToQueue[] => thread.received.filter(({ kind }) => kind === 'secrets');
+  const arrives = (count = 1) =>
+    expect
+      .poll(() => threads.map(secretsOf), { timeout: 5000 })
+      .toEqual(threads.map(() => Array.from({ length: count }, () => ({ kind: 'secrets', secrets: [SECRET] }))));
+
+  it('reaches every thread', async () => {
+    const running = await started({ keylog: { file, socket: null } });
+    writeFileSync(file, SECRET_LINE);
+    await arrives();
+    await running.stop();
+  });
+
+  it('that cannot be had fails the start, and leaves no queue bound', async () => {
+    const start = daemon({ keylog: { file: join(directory, 'nowhere', 'keys'), socket: null } }).start();
+    for (const thread of threads) thread.say({ kind: 'started', route: 'packet-mark' });
+    await expect(start).rejects.toThrow(`${join(directory, 'nowhere', 'keys')}: its directory cannot be watched`);
+    for (const thread of threads) expect(thread.received).toContainEqual({ kind: 'stop' });
+    expect(told).not.toContain('READY=1');
+  });
+
+  it('that is a socket is there while the daemon runs', async () => {
+    const running = await started({ keylog: { file: null, socket } });
+    await expect.poll(() => existsSync(socket)).toBe(true);
+    await running.stop();
+    expect(existsSync(socket)).toBe(false);
+  });
+
+  it('of a new configuration takes the place of the one before', async () => {
+    const running = await started({ keylog: { file: null, socket } });
+    const keylog = { file, socket: null };
+    expect(await running.reload(policy({ queues: [0, 1], keylog }))).toBe(true);
+    expect(existsSync(socket)).toBe(false);
+    appendFileSync(file, SECRET_LINE);
+    await arrives();
+    await running.stop();
+  });
+
+  it('of a new configuration that cannot be had leaves the one before, and all else', async () => {
+    const running = await started({ keylog: { file, socket: null } });
+    writeFileSync(socket, 'somebody’s');
+    const next = policy({ queues: [0, 1], hash: 'sha256:01', keylog: { file: null, socket } });
+    expect(await running.reload(next)).toBe(false);
+    expect(said.at(-1)).toBe(`not reloaded: key log socket ${socket}: there is a file of that name: remove it`);
+    expect(running.status().config).toBe('sha256:00');
+    appendFileSync(file, SECRET_LINE);
+    await arrives();
+    await running.stop();
   });
 });

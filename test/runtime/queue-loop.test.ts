@@ -2,7 +2,14 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { Counters } from '../../src/engine/counters.ts';
 import type { FlowEvent } from '../../src/engine/events.ts';
-import type { ChainFacts, ExamineRequest, PacketSink, PacketSource } from '../../src/engine/ports.ts';
+import type {
+  ChainFacts,
+  ExamineRequest,
+  PacketSink,
+  PacketSource,
+  ProbeAnswer,
+  ProbeRequest,
+} from '../../src/engine/ports.ts';
 import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../src/packet/batch.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { QueueCounters } from '../../src/runtime/counters.ts';
@@ -21,6 +28,19 @@ const FACTS: ChainFacts = {
 };
 const REQUEST: ExamineRequest = { chain: [], anchors: [], names: [], atMs: 0, trust: [] };
 
+const PROBE: ProbeRequest = {
+  client: { address: new Uint8Array([10, 0, 0, 1]), port: 40_000 },
+  server: { address: new Uint8Array([198, 51, 100, 7]), port: 443 },
+  clientHello: new Uint8Array(50),
+  recordVersion: 0x0301,
+  starttls: null,
+};
+const ANSWER: ProbeAnswer = { kind: 'failed', reason: 'unreachable', detail: 'ECONNREFUSED', fromCache: false };
+const secret = (octet: number) => ({
+  clientRandom: new Uint8Array(32).fill(octet),
+  secret: new Uint8Array(32).fill(1),
+});
+
 /** Accepts even packet ids, holds odd ones until `finish` or until a tick says that they are due. */
 class HoldingEngine implements DrivenEngine {
   readonly counters = new Counters();
@@ -28,11 +48,28 @@ class HoldingEngine implements DrivenEngine {
   readonly held: number[] = [];
   readonly policies: Policy[] = [];
   readonly facts: ChainFacts[] = [];
+  readonly answers: ProbeAnswer[] = [];
+  readonly secrets: (number | undefined)[] = [];
   ticks = 0;
   readonly #parts: EngineParts;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    parts.keylog.onSecret((clientRandom) => {
+      this.secrets.push(clientRandom[0]);
+      parts.events.emit(EVENT);
+    });
+  }
+
+  get keylog() {
+    return this.#parts.keylog;
+  }
+
+  ask(): void {
+    this.#parts.prober.probe(PROBE, (answer) => {
+      this.answers.push(answer);
+      this.#parts.events.emit(EVENT);
+    });
   }
 
   get heldPackets(): number {
@@ -139,6 +176,28 @@ it('an answer from the examiner reaches the question, once', async () => {
   await loop.onMessage({ kind: 'facts', id: 2, facts: FACTS });
   expect(engine.facts).toEqual([FACTS]);
   expect(posted).toEqual([{ kind: 'events', events: [EVENT] }]);
+});
+
+it('a question for the prober goes out, and its answer reaches it, once', async () => {
+  engine.ask();
+  engine.ask();
+  expect(posted).toEqual([
+    { kind: 'probe', id: 1, request: PROBE },
+    { kind: 'probe', id: 2, request: PROBE },
+  ]);
+  posted.length = 0;
+  await loop.onMessage({ kind: 'probed', id: 2, answer: ANSWER });
+  await loop.onMessage({ kind: 'probed', id: 2, answer: ANSWER });
+  await loop.onMessage({ kind: 'facts', id: 1, facts: FACTS });
+  expect(engine.answers).toEqual([ANSWER]);
+  expect(posted).toEqual([{ kind: 'events', events: [EVENT] }]);
+});
+
+it('secrets are told to the engine, and kept for it', async () => {
+  await loop.onMessage({ kind: 'secrets', secrets: [secret(1), secret(2)] });
+  expect(engine.secrets).toEqual([1, 2]);
+  expect(engine.keylog.secretFor(secret(2).clientRandom)).toEqual(secret(2).secret);
+  expect(posted).toEqual([{ kind: 'events', events: [EVENT, EVENT] }]);
 });
 
 it('the engine is asked often while packets are held, and each second otherwise', () => {
