@@ -45,6 +45,8 @@ export class HiddenEvidence {
   #probe: 'asked' | ProbeAnswer | undefined;
   #decryption: Decryption | undefined;
   #clientRandom: Uint8Array | undefined;
+  /** The encrypted records go by unread, and cannot be read any more. */
+  #isPast = false;
   #awaits: 'probe' | 'secret' | undefined;
   /** When the wait began that is on now, in microseconds. */
   #since = 0;
@@ -129,7 +131,8 @@ export class HiddenEvidence {
   /** Who reads the records behind a ServerHello; in a capture whatever was asked for, because a secret may show it. */
   encryptedFlight({ clientHello, retry, serverHello }: HelloMessages): Decryption | undefined {
     const { secrets, live, snapshot, now, settled } = this.#context;
-    if (secrets === undefined || (live && this.#awaits !== 'secret')) return undefined;
+    this.#isPast = secrets === undefined || (live && this.#awaits !== 'secret');
+    if (secrets === undefined || this.#isPast) return undefined;
     const decryption = new Decryption({
       hellos: {
         clientHello: clientHello.body,
@@ -170,9 +173,7 @@ export class HiddenEvidence {
   /** Whether the key log is asked first: a capture's is at hand, whatever a gateway would have asked. */
   #readsSecrets(cases: HiddenCertificates): boolean {
     const { live, secrets } = this.#context;
-    // Records that went by unread cannot be read any more.
-    const isPast = this.#by !== undefined && this.#decryption === undefined;
-    return secrets !== undefined && !isPast && (cases.wantsKeylog || (!live && cases.isOpen));
+    return secrets !== undefined && !this.#isPast && (cases.wantsKeylog || (!live && cases.isOpen));
   }
 
   /** Asks the server in the client's place, once. */
