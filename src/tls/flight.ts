@@ -5,10 +5,12 @@
  */
 import { type Fault, malformed, misbehaved, unsupported } from '../bytes/fault.ts';
 import { CONTENT, MAX_PLAINTEXT } from './constants.ts';
-import { HandshakeReader, type MessageConsumer } from './handshake.ts';
+import { HandshakeReader, type MessageConsumer, type MessageGate } from './handshake.ts';
 import { type RecordConsumer, RecordReader } from './record.ts';
 
 export interface FlightConsumer {
+  /** Ahead of a message's body. */
+  onMessageHeader?: MessageGate;
   onMessage: MessageConsumer;
   onAlert(level: number, description: number): Fault | undefined;
   onChangeCipherSpec(): Fault | undefined;
@@ -35,7 +37,11 @@ export class Flight implements RecordConsumer {
 
   constructor(limits: FlightLimits, consumer: FlightConsumer) {
     this.#reader = new RecordReader(this);
-    this.#handshake = new HandshakeReader(limits.handshakeBytes, (type, body) => consumer.onMessage(type, body));
+    this.#handshake = new HandshakeReader(
+      limits.handshakeBytes,
+      (type, body) => consumer.onMessage(type, body),
+      consumer.onMessageHeader,
+    );
     this.#consumer = consumer;
     this.#maxRecords = limits.records;
   }

@@ -8,8 +8,12 @@ import { type Fault, misbehaved } from '../bytes/fault.ts';
 /** `body` is valid only during the call. */
 export type MessageConsumer = (type: number, body: Uint8Array) => Fault | undefined;
 
+/** A message's header is there: a fault for one that may not come now, whatever its body is. */
+export type MessageGate = (type: number) => Fault | undefined;
+
 export class HandshakeReader {
   readonly #consume: MessageConsumer;
+  readonly #gate: MessageGate | undefined;
   readonly #maxLength: number;
   readonly #header = new Uint8Array(HEADER_LENGTH);
   #headerFilled = 0;
@@ -18,8 +22,9 @@ export class HandshakeReader {
   #bodyFilled = 0;
 
   /** `maxLength`: the limit `handshakeBytes`, in octets of one message. */
-  constructor(maxLength: number, consume: MessageConsumer) {
+  constructor(maxLength: number, consume: MessageConsumer, gate?: MessageGate) {
     this.#maxLength = maxLength;
+    this.#gate = gate;
     this.#consume = consume;
   }
 
@@ -36,6 +41,8 @@ export class HandshakeReader {
         if (this.#headerFilled < HEADER_LENGTH) continue;
         this.#length = (this.#header[1]! << 16) | (this.#header[2]! << 8) | this.#header[3]!;
         if (this.#length > this.#maxLength) return misbehaved(LIMIT_FAULT, at - HEADER_LENGTH);
+        const fault = this.#gate?.(this.#header[0]!);
+        if (fault !== undefined) return fault;
       }
       const missing = this.#length - this.#bodyFilled;
       const length = Math.min(missing, end - at);

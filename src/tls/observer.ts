@@ -210,6 +210,11 @@ export class Observer {
 
   #serverConsumer(): FlightConsumer {
     return {
+      // A body that is never whole would hide what comes behind it.
+      onMessageHeader: (type) =>
+        type === HANDSHAKE.helloRequest || EXPECTED[this.#serverState].has(type)
+          ? undefined
+          : misbehaved('tls.handshake.order', 0),
       onMessage: (type, body) => this.#onServerMessage(type, body),
       onAlert: (level, description) => this.#onAlert('server', level, description),
       onChangeCipherSpec: () => this.#onServerChangeCipherSpec(),
@@ -391,6 +396,21 @@ type ServerState =
   | 'awaitServerHelloDone'
   | 'awaitChangeCipherSpec'
   | 'protected';
+
+/** What the server may send next (RFC 5246 §7.3, RFC 8446 §4), besides HelloRequest. */
+const LAST_OF_FLIGHT = [HANDSHAKE.certificateRequest, HANDSHAKE.serverHelloDone];
+const BEHIND_CERTIFICATE = [HANDSHAKE.certificateStatus, HANDSHAKE.serverKeyExchange, ...LAST_OF_FLIGHT];
+const EXPECTED: Readonly<Record<ServerState, ReadonlySet<number>>> = {
+  awaitServerHello: new Set([HANDSHAKE.serverHello]),
+  awaitCertificate: new Set([
+    ...[HANDSHAKE.supplementalData, HANDSHAKE.certificate, HANDSHAKE.newSessionTicket],
+    ...BEHIND_CERTIFICATE,
+  ]),
+  awaitServerKeyExchange: new Set(BEHIND_CERTIFICATE),
+  awaitServerHelloDone: new Set(LAST_OF_FLIGHT),
+  awaitChangeCipherSpec: new Set([HANDSHAKE.newSessionTicket]),
+  protected: new Set(),
+};
 
 function then<T extends object>(parsed: T | Fault, use: (value: T) => Fault | undefined): Fault | undefined {
   return isFault(parsed) ? parsed : use(parsed);

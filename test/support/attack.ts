@@ -50,6 +50,7 @@ class Scene {
   #asked: { chain: readonly Uint8Array[]; answer: (facts: ChainFacts) => void }[] = [];
   #clientNext: number;
   #isSynAcked: boolean;
+  #isRestarted = false;
   /** Segments whose verdict is still to be looked at, and the octets of those that passed. */
   readonly #underWay = new Map<number, { offset: number; data: Uint8Array }>();
   readonly #values = new Map<number, number>();
@@ -101,6 +102,7 @@ class Scene {
         return this.#wire.reload(this.#fields);
       case 'restart':
         this.#asked = [];
+        this.#isRestarted = true;
         return this.#wire.restart(this.#fields);
       default:
         return each satisfies never;
@@ -179,8 +181,10 @@ class Scene {
     else if (what === 'hello') this.#sayHello(0, this.#hello.length);
     else if (what === 'head') this.#sayHello(0, 50);
     else if (what === 'tail') this.#sayHello(50, this.#hello.length);
-    else if (what === 'syn') wire.fromClient('', { flags: syn, seq: seqAdd(this.#clientFirst, -1) });
-    else if (wire.atClient.stream.includes(tls.serverHelloDone)) {
+    else if (what === 'syn') {
+      // Of a SYN that the network kept while the engine began anew nobody could tell that it is no new connection's.
+      if (!this.#isRestarted) wire.fromClient('', { flags: syn, seq: seqAdd(this.#clientFirst, -1) });
+    } else if (wire.atClient.stream.includes(tls.serverHelloDone)) {
       wire.fromClient(tls.clientFinish, { seq: this.#clientNext });
       this.#clientNext = seqAdd(this.#clientNext, tls.clientFinish.length);
     }

@@ -251,6 +251,10 @@ const faults: Record<string, [code: string, ...records: Uint8Array[]]> = {
     'tls.handshake.order',
     handshake(tls.serverHello(), tls.handshake(200, Buffer.alloc(3))),
   ],
+  'the header of such a message, whose body never comes': [
+    'tls.handshake.order',
+    handshake(Buffer.from([3, 3, 0, 0]), certificateMessage),
+  ],
   'EncryptedExtensions in clear': [
     'tls.handshake.order',
     handshake(tls.serverHello(), tls.handshake(8, Buffer.alloc(2))),
