@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pins: ['bytes', 'x509'],
   engine: ['bytes', 'packet', 'tcp', 'tls', 'starttls', 'x509', 'pins'],
   source: ['bytes', 'packet', 'engine (types)'],
-  probe: ['bytes', 'tls', 'x509', 'engine (types)'],
+  probe: ['bytes', 'tls', 'x509', 'pins/probe', 'pins (types)', 'engine (types)'],
   report: ['bytes', 'packet', 'tls', 'x509', 'pins (types)', 'engine (types)'],
   runtime: ['bytes', 'packet', 'tcp', 'tls', 'starttls', 'x509', 'pins', 'engine', 'source', 'probe', 'report'],
   cli: ['bytes', 'packet', 'tls', 'x509', 'pins', 'engine', 'source', 'probe', 'report', 'runtime'],

@@ -9,27 +9,24 @@ import type { ProbeAnswer, ProbedAlternative, ProbedCertificates, ProbeFailed } 
 /** What one probe found. */
 export type ProbeFinding = Omit<ProbedCertificates, 'alternatives' | 'fromCache'> | Omit<ProbeFailed, 'fromCache'>;
 
-export interface CacheOptions {
-  /** Milliseconds. */
+/** How long certificates and failures stand; milliseconds. */
+export interface Lifetimes {
   readonly ttl: number;
   readonly negativeTtl: number;
-  /** Questions that are remembered; the one that was not asked longest is forgotten first. */
-  readonly entries: number;
 }
 
 export class ProbeCache {
-  readonly #options: CacheOptions;
   readonly #entries: LRUCache<string, Entry>;
 
-  constructor(options: CacheOptions) {
-    this.#options = options;
-    this.#entries = new LRUCache({ max: options.entries });
+  /** `entries`: questions that are remembered; the one that was not asked longest is forgotten first. */
+  constructor(entries: number) {
+    this.#entries = new LRUCache({ max: entries });
   }
 
-  find(key: string, nowMs: number): ProbeAnswer | undefined {
+  find(key: string, nowMs: number, { ttl, negativeTtl }: Lifetimes): ProbeAnswer | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    const shown = entry.shown.filter(({ atMs }) => atMs > nowMs - this.#options.ttl);
+    const shown = entry.shown.filter(({ atMs }) => atMs > nowMs - ttl);
     const [latest, ...others] = shown;
     if (latest !== undefined) {
       const alternatives = others.map(({ finding }): ProbedAlternative => {
@@ -39,18 +36,18 @@ export class ProbeCache {
       return { ...latest.finding, alternatives, fromCache: true };
     }
     const { failed } = entry;
-    const isFresh = failed !== undefined && failed.atMs > nowMs - this.#options.negativeTtl;
+    const isFresh = failed !== undefined && failed.atMs > nowMs - negativeTtl;
     return isFresh ? { ...failed.finding, fromCache: true } : undefined;
   }
 
   /** True when it shows another chain than what is still remembered. */
-  add(key: string, finding: ProbeFinding, nowMs: number): boolean {
+  add(key: string, finding: ProbeFinding, nowMs: number, { ttl }: Lifetimes): boolean {
     const entry = this.#entries.get(key) ?? { shown: [], failed: undefined };
     if (finding.kind === 'failed') {
       this.#entries.set(key, { ...entry, failed: { finding, atMs: nowMs } });
       return false;
     }
-    const recent = entry.shown.filter(({ atMs }) => atMs > nowMs - this.#options.ttl);
+    const recent = entry.shown.filter(({ atMs }) => atMs > nowMs - ttl);
     const others = recent.filter((each) => !isSame(each.finding, finding));
     const shown = [{ finding, atMs: nowMs }, ...others].slice(0, MAX_ALTERNATIVES + 1);
     this.#entries.set(key, { shown, failed: undefined });

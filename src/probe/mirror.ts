@@ -36,6 +36,11 @@ export function mirrorOf(clientHello: Uint8Array): Mirror | Fault {
   return { hello, extensions, compressionMethods, digest: digestOf(hello, compressionMethods, extensions) };
 }
 
+/** Groups that the client lists and that a probe cannot do. */
+export function unusableGroups({ extensions }: Mirror): number[] {
+  return listedGroups(extensions, []).filter((group) => !isGrease(group) && !canShare(group));
+}
+
 /** One probe's hello: bodies of ClientHello messages, and the keys that go with them. */
 export class MirroredHello {
   readonly #mirror: Mirror;
@@ -184,8 +189,8 @@ function renewEch(body: Uint8Array | undefined): Uint8Array | undefined {
 }
 
 /**
- * Some clients shuffle their extensions for each connection, and GREASE is drawn anew: neither is anything to choose
- * a certificate by. Order within a list is.
+ * Browsers shuffle their extensions for each connection, draw their GREASE (RFC 8701) anew and choose the length of what
+ * looks like an encrypted hello: nothing of it is anything to choose a certificate by. Order within a list is.
  */
 function digestOf(hello: ClientHello, compressionMethods: Uint8Array, extensions: Extensions): string {
   const hash = createHash('sha256');
@@ -205,17 +210,32 @@ function digestOf(hello: ClientHello, compressionMethods: Uint8Array, extensions
 /** What of an extension's body a server may choose by. */
 function significant(type: number, body: Uint8Array): Uint8Array {
   switch (type) {
-    case EXTENSION.sessionTicket:
     case EXTENSION.encryptedClientHello:
       return EMPTY;
     case EXTENSION.supportedGroups:
     case EXTENSION.signatureAlgorithms:
+    case EXTENSION.signatureAlgorithmsCert:
+    case EXTENSION.delegatedCredential:
       return withoutGrease(u16List(new ByteReader(body).vector16()));
     case EXTENSION.supportedVersions:
       return withoutGrease(u16List(new ByteReader(body).vector8()));
+    case EXTENSION.alpn:
+      return Buffer.concat(protocolNames(body).filter(isNoGreaseName).map(vector8));
     default:
       return body;
   }
+}
+
+function protocolNames(body: Uint8Array): Uint8Array[] {
+  const list = new ByteReader(body).vector16();
+  const names: Uint8Array[] = [];
+  while (list.more()) names.push(list.vector8().rest());
+  return list.ok ? names : [];
+}
+
+/** RFC 8701 §3.1: reserved names are of two octets, as reserved numbers are. */
+function isNoGreaseName(name: Uint8Array): boolean {
+  return name.length !== 2 || !isGrease((name[0]! << 8) | name[1]!);
 }
 
 function u16List(list: ByteReader): number[] {
@@ -245,10 +265,13 @@ function vector16(body: Uint8Array): Uint8Array {
   return Buffer.concat([u16(body.length), body]);
 }
 
+/** What a connection begins with, or resumes, and nothing to choose a certificate by; with GREASE modes among them. */
 const OF_ONE_CONNECTION: ReadonlySet<number> = new Set([
   EXTENSION.keyShare,
   EXTENSION.padding,
+  EXTENSION.sessionTicket,
   EXTENSION.preSharedKey,
+  EXTENSION.pskKeyExchangeModes,
   EXTENSION.earlyData,
   EXTENSION.cookie,
 ]);

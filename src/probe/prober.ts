@@ -12,43 +12,32 @@ import { randomBytes } from 'node:crypto';
 
 import { isFault } from '../bytes/fault.ts';
 import type { ProbeAnswer, ProbeFailure, Prober, ProbeRequest } from '../engine/ports.ts';
+import { PROBE_DEFAULTS } from '../pins/probe.ts';
+import type { ProbePolicy } from '../pins/policy.ts';
 import type { ObserverLimits } from '../tls/observer.ts';
 import { addressText, isLocal } from './address.ts';
 import { ProbeCache, type ProbeFinding } from './cache.ts';
 import { converse, type SocketMark } from './connection.ts';
 import { type HandshakeOutcome, ProbeHandshake } from './handshake.ts';
-import { type Mirror, mirrorOf } from './mirror.ts';
+import { type Mirror, mirrorOf, unusableGroups } from './mirror.ts';
 import { RateLimit } from './rate-limit.ts';
 import { SingleFlight } from './single-flight.ts';
 import { dialogueOf, type Turn, Upgrade } from './upgrade.ts';
 
-export const PROBE_DEFAULTS = {
-  /** Milliseconds from the question to its answer. */
-  timeout: 3_000,
-  /** Connections at a time; further questions wait for one of them to end. */
-  atOnce: 32,
-  /** Questions that wait. Beyond: `limited`. */
-  waiting: 256,
-  /** Connections a minute to an address and port. Beyond: `limited`. */
-  perDestination: 6,
-  /** Connections a minute for a client's address. Beyond: `limited`. */
-  perClient: 60,
-  /** Milliseconds that certificates, and failures, are remembered. */
-  ttl: 60_000,
-  negativeTtl: 30_000,
-  /** Questions that are remembered. */
-  entries: 4_096,
-  /** Share of the answers from memory that are checked afterwards by a further probe. */
-  recheck: 0.1,
-  /** Also loopback and link-local addresses. */
-  allowLocal: false,
-} as const;
+/** What a configuration says, but for the mark, which comes with the way to set it. */
+export type ProbeSettings = Omit<ProbePolicy, 'mark'>;
 
-export type ProbeSettings = {
-  readonly [name in keyof typeof PROBE_DEFAULTS]: (typeof PROBE_DEFAULTS)[name] extends boolean ? boolean : number;
-};
+/** What none says. */
+export interface ProbeBounds {
+  /** Questions that wait for a connection. Beyond: `limited`. */
+  readonly waiting: number;
+  /** Questions without an answer yet, those that wait for the same one too. Beyond: `limited`. */
+  readonly unanswered: number;
+  /** Questions whose answers are remembered, and destinations and clients whose connections are counted. */
+  readonly entries: number;
+}
 
-export interface MirrorProberOptions extends Partial<ProbeSettings> {
+export interface MirrorProberOptions extends Partial<ProbeSettings & ProbeBounds> {
   /** What a server may send. */
   readonly limits: ObserverLimits;
   /** For every socket: by it the rules let a probe's packets by. */
@@ -72,9 +61,13 @@ export interface ProbeCounts {
   joined: number;
   /** Connections begun. */
   connections: number;
-  limited: number;
-  failed: number;
+  /** Further ones that checked an answer from memory, among `connections`. */
+  rechecks: number;
   inconsistent: number;
+  /** Probes without certificates, and questions that led to none; each once, however many waited or heard of it later. */
+  failed: number;
+  /** The same by their reasons. */
+  readonly failures: Record<ProbeFailure, number>;
 }
 
 export class MirrorProber implements Prober {
@@ -83,11 +76,12 @@ export class MirrorProber implements Prober {
     cached: 0,
     joined: 0,
     connections: 0,
-    limited: 0,
-    failed: 0,
+    rechecks: 0,
     inconsistent: 0,
+    failed: 0,
+    failures: { ...NO_FAILURES },
   };
-  readonly #options: MirrorProberOptions & ProbeSettings;
+  readonly #options: MirrorProberOptions & ProbeBounds;
   readonly #cache: ProbeCache;
   readonly #flights = new SingleFlight<ProbeAnswer>();
   readonly #destinations: RateLimit;
@@ -95,36 +89,61 @@ export class MirrorProber implements Prober {
   readonly #waiting: Question[] = [];
   readonly #underWay = new Set<Question>();
   readonly #rechecks = new Set<NodeJS.Timeout>();
+  #settings: ProbeSettings;
+  #limits: ObserverLimits;
+  #mark: SocketMark | undefined;
+  #unanswered = 0;
   #isClosed = false;
 
   constructor(options: MirrorProberOptions) {
-    this.#options = { ...PROBE_DEFAULTS, ...options };
-    this.#cache = new ProbeCache(this.#options);
-    this.#destinations = new RateLimit(this.#options.perDestination, this.#options.entries);
-    this.#clients = new RateLimit(this.#options.perClient, this.#options.entries);
+    this.#options = { ...BOUNDS, ...options };
+    this.#settings = { ...PROBE_DEFAULTS, ...options };
+    this.#limits = options.limits;
+    this.#mark = options.mark;
+    const { entries } = this.#options;
+    this.#cache = new ProbeCache(entries);
+    this.#destinations = new RateLimit(entries);
+    this.#clients = new RateLimit(entries);
+  }
+
+  /**
+   * Another configuration: holds for every question that comes, and for those that wait for a connection. What is under
+   * way ends as it began; what is remembered and counted is kept, and judged by the new numbers.
+   */
+  configure(policy: ProbePolicy, limits: ObserverLimits): void {
+    this.#settings = policy;
+    this.#limits = limits;
+    if (this.#mark !== undefined) this.#mark = { ...this.#mark, value: policy.mark };
+    this.#next();
   }
 
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void {
     this.counts.asked++;
     const refuse = (reason: ProbeFailure, detail = '') => {
-      this.counts.failed++;
+      this.#countFailure(reason);
       done({ kind: 'failed', reason, detail, fromCache: false });
     };
     if (this.#isClosed) return refuse('stopped');
-    if (!this.#options.allowLocal && isLocal(request.server.address)) return refuse('forbidden', 'local address');
+    if (!this.#settings.allowLocal && isLocal(request.server.address)) return refuse('forbidden', 'local address');
     const mirror = mirrorOf(request.clientHello);
     if (isFault(mirror)) return refuse('unsupported', mirror.code);
     if (turnsOf(request, mirror) === undefined) return refuse('unsupported', request.starttls ?? '');
     const destination = `${addressText(request.server.address)}:${request.server.port}`;
     const key = `${destination} ${request.starttls ?? ''} ${mirror.digest}`;
-    const known = this.#cache.find(key, this.#now());
+    const known = this.#cache.find(key, this.#now(), this.#settings);
     if (known !== undefined) {
       this.counts.cached++;
       done(known);
       if (known.kind === 'certificates') this.#maybeRecheck(request, mirror, destination, key);
       return;
     }
-    if (!this.#flights.join(key, done)) {
+    if (this.#unanswered >= this.#options.unanswered) return refuse('limited', 'unanswered');
+    this.#unanswered++;
+    const isFirst = this.#flights.join(key, (answer) => {
+      this.#unanswered--;
+      done(answer);
+    });
+    if (!isFirst) {
       this.counts.joined++;
       return;
     }
@@ -141,17 +160,22 @@ export class MirrorProber implements Prober {
     this.#isClosed = true;
     for (const timer of this.#rechecks) clearTimeout(timer);
     this.#rechecks.clear();
-    for (const question of [...this.#waiting.splice(0), ...this.#underWay]) question.giveUp();
+    for (const question of [...this.#waiting.splice(0), ...this.#underWay]) {
+      clearTimeout(question.late);
+      question.giveUp();
+    }
   }
 
   /** A man in the middle who lets the first connection through is not to know which of the others is watched. */
   #maybeRecheck(request: ProbeRequest, mirror: Mirror, destination: string, key: string): void {
-    if (this.#random() >= this.#options.recheck || this.#rechecks.size >= this.#options.waiting) return;
+    if (this.#random() >= this.#settings.recheck || this.#rechecks.size >= this.#options.waiting) return;
     const again = () => {
       this.#rechecks.delete(timer);
       // What is left of the limits is for those who wait.
-      if (!this.#isAllowed(request, destination, RECHECK_SHARE) || this.#underWay.size >= this.#options.atOnce) return;
-      if (this.#flights.join(key, () => {})) this.#ask({ request, mirror, destination, key });
+      if (!this.#isAllowed(request, destination, RECHECK_SHARE) || !this.#hasPlace()) return;
+      if (!this.#flights.join(key, () => {})) return;
+      this.counts.rechecks++;
+      this.#ask({ request, mirror, destination, key });
     };
     const timer = setTimeout(again, this.#random() * MAX_RECHECK_DELAY_MS);
     timer.unref();
@@ -163,35 +187,41 @@ export class MirrorProber implements Prober {
     const now = this.#now();
     const isAllowed = this.#isAllowed(request, destination);
     if (!isAllowed || this.#waiting.length >= this.#options.waiting) {
-      this.counts.limited++;
       return this.#settle(key, { kind: 'failed', reason: 'limited', detail: isAllowed ? 'waiting' : destination });
     }
     this.#destinations.count(destination, now);
     this.#clients.count(addressText(request.client.address), now);
+    const { timeout } = this.#settings;
     const question: Question = {
       request,
       mirror,
       destination,
       key,
-      deadline: now + this.#options.timeout,
+      deadline: now + timeout,
       giveUp: () => this.#settle(key, { kind: 'failed', reason: 'stopped', detail: '' }),
     };
-    if (this.#underWay.size < this.#options.atOnce) return this.#connect(question);
-    this.#waiting.push(question);
-    const late = setTimeout(() => this.#onLate(question), this.#options.timeout);
+    if (this.#hasPlace()) return this.#connect(question);
+    const late = setTimeout(() => this.#onLate(question), timeout);
     late.unref();
+    question.late = late;
+    this.#waiting.push(question);
   }
 
   #isAllowed({ client }: ProbeRequest, destination: string, share = 1): boolean {
     const now = this.#now();
-    const address = addressText(client.address);
-    return this.#destinations.allows(destination, now, share) && this.#clients.allows(address, now, share);
+    const { perDestination, perClient } = this.#settings;
+    return (
+      this.#destinations.allows(destination, perDestination * share, now) &&
+      this.#clients.allows(addressText(client.address), perClient * share, now)
+    );
+  }
+
+  #hasPlace(): boolean {
+    return this.#underWay.size < this.#settings.atOnce;
   }
 
   #onLate(question: Question): void {
-    const index = this.#waiting.indexOf(question);
-    if (index < 0) return;
-    this.#waiting.splice(index, 1);
+    this.#waiting.splice(this.#waiting.indexOf(question), 1);
     this.#settle(question.key, { kind: 'failed', reason: 'timeout', detail: 'waiting' });
   }
 
@@ -200,30 +230,44 @@ export class MirrorProber implements Prober {
     this.#underWay.add(question);
     this.counts.connections++;
     const { recordVersion } = request;
-    const handshake = new ProbeHandshake({ mirror, recordVersion, withoutGroups, limits: this.#options.limits });
+    const handshake = new ProbeHandshake({ mirror, recordVersion, withoutGroups, limits: this.#limits });
     question.giveUp = (this.#options.converse ?? converse)<HandshakeOutcome>({
       server: request.server,
       timeout: Math.max(1, deadline - this.#now()),
-      mark: this.#options.mark,
+      mark: this.#mark,
       conversation: new Upgrade(turnsOf(request, mirror) ?? [], handshake),
       done: (outcome) => {
         this.#underWay.delete(question);
-        if (outcome.kind === 'unusable-group') return this.#connect(question, [...withoutGroups, outcome.group]);
+        if (outcome.kind === 'unusable-group') return this.#onUnusableGroup(question, outcome.group, withoutGroups);
         this.#onFinding(question, outcome);
         this.#next();
       },
     });
   }
 
+  /** Once more, and without whatever else the server could ask for in vain: it is to choose no number of connections. */
+  #onUnusableGroup(question: Question, group: number, withoutGroups: readonly number[]): void {
+    if (withoutGroups.length === 0) {
+      this.#destinations.count(question.destination, this.#now());
+      return this.#connect(question, [group, ...unusableGroups(question.mirror)]);
+    }
+    this.#onFinding(question, { kind: 'failed', reason: 'unsupported', detail: 'group' });
+    this.#next();
+  }
+
   #next(): void {
-    const question = this.#waiting.shift();
-    if (question !== undefined) this.#connect(question);
+    while (this.#hasPlace()) {
+      const question = this.#waiting.shift();
+      if (question === undefined) return;
+      clearTimeout(question.late);
+      this.#connect(question);
+    }
   }
 
   #onFinding({ request, key }: Question, finding: ProbeFinding): void {
     const now = this.#now();
     const isRemembered = finding.kind === 'certificates' || !NOT_OF_THE_SERVER.has(finding.reason);
-    if (isRemembered && this.#cache.add(key, finding, now)) {
+    if (isRemembered && this.#cache.add(key, finding, now, this.#settings)) {
       this.counts.inconsistent++;
       this.#options.onInconsistent?.(request);
     }
@@ -231,11 +275,16 @@ export class MirrorProber implements Prober {
   }
 
   #settle(key: string, finding: ProbeFinding): void {
-    if (finding.kind === 'failed') this.counts.failed++;
-    const known = finding.kind === 'certificates' ? this.#cache.find(key, this.#now()) : undefined;
+    if (finding.kind === 'failed') this.#countFailure(finding.reason);
+    const known = finding.kind === 'certificates' ? this.#cache.find(key, this.#now(), this.#settings) : undefined;
     const alternatives = known?.kind === 'certificates' ? known.alternatives : [];
     const answer = finding.kind === 'certificates' ? { ...finding, alternatives } : finding;
     this.#flights.settle(key, { ...answer, fromCache: false });
+  }
+
+  #countFailure(reason: ProbeFailure): void {
+    this.counts.failed++;
+    this.counts.failures[reason]++;
   }
 
   #now(): number {
@@ -260,6 +309,8 @@ interface Question {
   /** Milliseconds. */
   readonly deadline: number;
   giveUp: () => void;
+  /** Set while it waits for a connection. */
+  late?: NodeJS.Timeout;
 }
 
 function unpredictable(): number {
@@ -268,5 +319,19 @@ function unpredictable(): number {
 
 /** Failures that say nothing of the server. */
 const NOT_OF_THE_SERVER: ReadonlySet<ProbeFailure> = new Set(['not-marked', 'stopped']);
+const NO_FAILURES: Readonly<Record<ProbeFailure, number>> = {
+  unreachable: 0,
+  closed: 0,
+  timeout: 0,
+  alert: 0,
+  protocol: 0,
+  unsupported: 0,
+  'no-certificate': 0,
+  limited: 0,
+  forbidden: 0,
+  'not-marked': 0,
+  stopped: 0,
+};
+const BOUNDS: ProbeBounds = { waiting: 256, unanswered: 16_384, entries: 4_096 };
 const MAX_RECHECK_DELAY_MS = 2_000;
 const RECHECK_SHARE = 0.5;

@@ -2,19 +2,17 @@
 import { LRUCache } from 'lru-cache';
 
 export class RateLimit {
-  readonly #perMinute: number;
-  /** Milliseconds of the latest events, oldest first; at most `perMinute` of them. */
+  /** Milliseconds of the latest events, oldest first; no more than were allowed in a minute. */
   readonly #times: LRUCache<string, number[]>;
 
   /** `keys`: how many are remembered; the one that was quiet longest is forgotten first. */
-  constructor(perMinute: number, keys: number) {
-    this.#perMinute = perMinute;
+  constructor(keys: number) {
     this.#times = new LRUCache({ max: keys });
   }
 
-  /** Whether one more may happen now; of what can wait, only while less than `share` of the limit is used. */
-  allows(key: string, nowMs: number, share = 1): boolean {
-    return this.#recent(key, nowMs).length < this.#perMinute * share;
+  /** Whether fewer than `perMinute` happened in the minute before now. */
+  allows(key: string, perMinute: number, nowMs: number): boolean {
+    return this.#recent(key, nowMs).length < perMinute;
   }
 
   count(key: string, nowMs: number): void {

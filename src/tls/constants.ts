@@ -48,6 +48,7 @@ export const EXTENSION = {
   supportedVersions: 43,
   cookie: 44,
   pskKeyExchangeModes: 45,
+  signatureAlgorithmsCert: 50,
   keyShare: 51,
   encryptedClientHello: 0xfe0d,
 } as const;

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import type { ProbeAnswer } from '../../src/engine/ports.ts';
+import { type Mirror, mirrorOf } from '../../src/probe/mirror.ts';
 import { MirrorProber, type MirrorProberOptions } from '../../src/probe/prober.ts';
 import { CertificateShop, type Identity } from '../../src/runtime/demo/certificates.ts';
 import { Child } from '../../src/runtime/demo/child.ts';
@@ -186,6 +187,50 @@ describe('other servers', () => {
     const port = ports++;
     await start(program, [`127.0.0.1:${port}`, ec.cert, ec.key], /listening/);
     expect(seen(await probe(port))).toEqual({ version: 0x0304, proven: true, leaf: 'ec' });
+  }, 120_000);
+});
+
+describe('a client that connects again asks the same', () => {
+  const digestOf = (clientHello: Uint8Array) => (mirrorOf(clientHello) as Mirror).digest;
+
+  it.each<[string, string, (port: number) => string[]]>([
+    ['OpenSSL', 'openssl', (at) => ['s_client', '-servername', NAME, '-connect', `127.0.0.1:${at}`]],
+    ['curl', 'curl', (at) => ['-sk', '--connect-to', `::127.0.0.1:${at}`, `https://${NAME}/`]],
+  ])('%s', async (_, program, args) => {
+    const [first, again] = [await helloOf(program, args), await helloOf(program, args)];
+    expect(first).not.toEqual(again);
+    expect(digestOf(first)).toBe(digestOf(again));
+  });
+
+  it('Node', async () => {
+    expect(digestOf(await clientHelloOf({ servername: NAME }))).toBe(digestOf(hello));
+  });
+
+  it.each(['-tls1_3', '-tls1_2'])('OpenSSL with a session of %s', async (version) => {
+    const port = await openssl(...identityOf(ec));
+    const session = join(directory, `session${version}`);
+    const args = ['s_client', version, '-servername', NAME];
+    const get = { input: 'GET / HTTP/1.0\r\n\r\n' };
+    spawnSync('openssl', [...args, '-ign_eof', '-sess_out', session, '-connect', `127.0.0.1:${port}`], get);
+    const first = await helloOf('openssl', (at) => [...args, '-connect', `127.0.0.1:${at}`]);
+    const again = await helloOf('openssl', (at) => [...args, '-sess_in', session, '-connect', `127.0.0.1:${at}`]);
+    const resumes = (mirrorOf(again) as Mirror).hello;
+    expect(resumes.offersPsk || (resumes.sessionTicket?.length ?? 0) > 0).toBe(true);
+    expect(digestOf(first)).toBe(digestOf(again));
+  });
+
+  it('Go', async () => {
+    const source = join(directory, 'client.go');
+    writeFileSync(
+      source,
+      `package main
+import ("crypto/tls"; "os")
+func main() { tls.Dial("tcp", "127.0.0.1:" + os.Args[1], &tls.Config{ServerName: "${NAME}", NextProtos: []string{"h2"}}) }`,
+    );
+    const program = join(directory, 'client');
+    execFileSync('go', ['build', '-o', program, source], { stdio: 'pipe' });
+    const [first, again] = [await helloOf(program, (at) => [`${at}`]), await helloOf(program, (at) => [`${at}`])];
+    expect(digestOf(first)).toBe(digestOf(again));
   }, 120_000);
 });
 

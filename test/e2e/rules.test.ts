@@ -1,5 +1,6 @@
 /** What the printed rules do in a real kernel, whatever the engine is: a stub holds the queue. */
 import { mkdirSync, symlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -7,11 +8,13 @@ import { renderRemoval, renderRules } from '../../src/runtime/rules.ts';
 import type { RulesOptions } from '../../src/runtime/rules.ts';
 import { Lab } from '../support/lab/lab.ts';
 import { MARK, QueueStub } from '../support/lab/queue-stub.ts';
-import { match, pinset, policy } from '../support/policy.ts';
+import { match, pinset, PINNED as SITUATIONS, policy } from '../support/policy.ts';
 
 const PINNED = policy({ pinsets: [pinset(0, { match: match({ hosts: ['www.bank.example'] }) })] });
 const onMatch = { action: 'accept', connmark: { value: 0x12, mask: 0xff } } as const;
+const PROBING = policy({ pinsets: [{ ...PINNED.pinsets[0]!, situations: { ...SITUATIONS, tls13: 'probe' } }] });
 const MARKING = policy({ pinsets: [{ ...PINNED.pinsets[0]!, onMatch }] });
+const BINDING = fileURLToPath(new URL('../../build/Release/node_nfqueue.node', import.meta.url));
 const FORWARD: RulesOptions = { hook: 'forward', format: 'iptables', quic: true, queueBypass: false };
 const LOCAL: RulesOptions = { ...FORWARD, hook: 'local' };
 const HOOK_NUMBER = { input: 1, forward: 2, output: 3 };
@@ -40,6 +43,18 @@ async function fetch(from: string, address: string, port = 443): Promise<number>
   return Number(client.output);
 }
 
+/** As `fetch`, by a socket with a mark, from a port; it ends with a reset. */
+async function fetchMarked(from: string, address: string, mark: number, port = 0): Promise<number> {
+  const bind = address.includes(':') ? `bind6('::', ${port}, 0)` : `bind('0.0.0.0', ${port})`;
+  const script = `let n = -1; const end = () => { console.log(n); s.resetAndDestroy(); process.exit() };
+    const s = new (require('node:net').Socket)(); s.connect(443, '${address}', () => { n = 0; s.write('GET') });
+    const errno = s._handle.${bind} || require('${BINDING}').setMark(s._handle.fd, ${mark}); if (errno) throw errno;
+    s.on('data', (d) => (n += d.length)).on('end', end).on('error', end); setTimeout(end, 2000)`;
+  const client = lab.start(from, [process.execPath, '-e', script]);
+  await client.ended;
+  return Number(client.output);
+}
+
 /** What a UDP client hears of port 443 within a second: the answer, or an error code, or nothing. */
 async function ask(from: string, address: string): Promise<string> {
   const type = address.includes(':') ? 'udp6' : 'udp4';
@@ -55,7 +70,8 @@ async function answerUdp(host: string): Promise<void> {
   await lab.start(host, [process.execPath, '-e', script]).says(/listening/);
 }
 
-const apply = (host: string, options: RulesOptions): string => lab.shell(host, renderRules(PINNED, options));
+const apply = (host: string, options: RulesOptions, policy = PINNED): string =>
+  lab.shell(host, renderRules(policy, options));
 
 /** The rules as they are in the kernel, without counters. */
 const rulesOf = (host: string, programs = ['iptables-save', 'ip6tables-save']): string =>
@@ -359,6 +375,109 @@ describe('own flows', () => {
     await serve('server');
     expect(await fetch('client', lab.address('server'))).toBe(1_000);
     expect(stub.packets).toEqual([]);
+  });
+});
+
+describe('probes', () => {
+  const { mark } = PROBING.probe;
+  /** No reset and no FIN leaves: conntrack keeps the entry. */
+  const neverEnds = () =>
+    lab.shell('client', 'iptables -t raw -A OUTPUT -p tcp --dport 443 ! --tcp-flags RST,FIN NONE -j DROP');
+
+  it.each([
+    ['packet-mark', 4],
+    ['packet-mark', 6],
+    ['verdict', 4],
+    ['verdict', 6],
+  ] as const)('are never queued, neither way, and others beside them are (route %s, IPv%d)', async (route, version) => {
+    const stub = await QueueStub.start(lab, 'client', { syn: MARK.pending, data: MARK.accept });
+    apply('client', { ...LOCAL, route }, PROBING);
+    await serve('server', 443, 100_000);
+    const address = lab.address('server', version);
+    expect(await fetchMarked('client', address, mark)).toBe(100_000);
+    expect(stub.packets).toEqual([]);
+    expect(connmarks('client')).toEqual([mark]);
+    expect(await fetchMarked('client', address, 0)).toBe(100_000);
+    expect(stub.packets.map(({ flags }) => flags & 0x12).slice(0, 3)).toEqual([0x02, 0x12, 0x10]);
+    if (route === 'packet-mark') expect(connmarks('client').sort()).toEqual([mark, MARK.accept].sort());
+  });
+
+  it('go by without an engine', async () => {
+    apply('client', LOCAL, PROBING);
+    await serve('server');
+    expect(await fetchMarked('client', lab.address('server'), mark)).toBe(1_000);
+    expect(await fetchMarked('client', lab.address('server'), 0)).toBe(-1);
+  });
+
+  it('leave nothing to whoever uses their addresses and ports next', async () => {
+    const stub = await QueueStub.start(lab, 'client', { syn: MARK.pending });
+    apply('client', LOCAL, PROBING);
+    neverEnds();
+    await serve('server');
+    await fetchMarked('client', lab.address('server'), mark, 40_000);
+    expect(stub.packets).toEqual([]);
+    expect(connmarks('client')).toEqual([mark]);
+    await fetchMarked('client', lab.address('server'), 0, 40_000);
+    expect(stub.packets[0]).toMatchObject({ flags: 0x02, sourcePort: 40_000 });
+    expect(connmarks('client')).toEqual([MARK.pending]);
+  });
+
+  it('inherit nothing of whoever used theirs before', async () => {
+    const stub = await QueueStub.start(lab, 'client', { syn: MARK.pending, data: MARK.deny });
+    apply('client', LOCAL, PROBING);
+    await serve('server');
+    await fetchMarked('client', lab.address('server'), 0, 40_000);
+    expect(connmarks('client')).toEqual([MARK.deny]);
+    const before = stub.packets.length;
+    expect(await fetchMarked('client', lab.address('server'), mark, 40_000)).toBe(1_000);
+    expect(stub.packets).toHaveLength(before);
+  });
+
+  it('are not taken for those who mark a packet in the middle of a connection', async () => {
+    const stub = await QueueStub.start(lab, 'client', { syn: MARK.pending });
+    lab.shell('client', `iptables -t mangle -A OUTPUT -p tcp ! --syn -j MARK --set-xmark ${mark}/${mark}`);
+    apply('client', LOCAL, PROBING);
+    await serve('server', 443, 100_000);
+    expect(await fetch('client', lab.address('server'))).toBe(100_000);
+    expect(stub.packets.length).toBeGreaterThan(8);
+    expect(connmarks('client')).toEqual([MARK.pending]);
+  });
+
+  it.each([4, 6] as const)(
+    'are never forwarded: there their mark is anybody’s and lets nothing by (IPv%d)',
+    async (version) => {
+      const stub = await QueueStub.start(lab, 'gateway', { syn: MARK.pending });
+      const program = version === 4 ? 'iptables' : 'ip6tables';
+      lab.shell('gateway', `${program} -t mangle -A PREROUTING -p tcp -j MARK --set-xmark ${mark}/${mark}`);
+      lab.shell('gateway', `${program} -t mangle -A PREROUTING -p tcp -j CONNMARK --set-xmark ${mark}/${mark}`);
+      apply('gateway', FORWARD, PROBING);
+      apply('gateway', LOCAL, PROBING);
+      await serve('server', 443, 100_000);
+      expect(await fetch('client', lab.address('server', version))).toBe(100_000);
+      expect(stub.packets.map(({ flags }) => flags & 0x12).slice(0, 3)).toEqual([0x02, 0x12, 0x10]);
+      expect(stub.packets.length).toBeGreaterThan(8);
+    },
+  );
+
+  it('go by in nft as well', async () => {
+    // This kernel may lack nft's queue statement: what would be queued is counted.
+    const text = renderRules(PROBING, { ...LOCAL, format: 'nft' }).replace(/queue num \S+/g, 'counter accept');
+    lab.run('client', 'nft', '-f', lab.write('rules.nft', text));
+    const queued = () =>
+      [...lab.run('client', 'nft', 'list', 'ruleset').matchAll(/counter packets (\d+) bytes \d+ accept/g)]
+        .map(([, packets]) => Number(packets))
+        .reduce((sum, packets) => sum + packets, 0);
+    await serve('server', 443, 100_000);
+    expect(await fetchMarked('client', lab.address('server'), mark, 40_000)).toBe(100_000);
+    expect(await fetchMarked('client', lab.address('server', 6), mark)).toBe(100_000);
+    expect(queued()).toBe(0);
+    neverEnds();
+    await fetchMarked('client', lab.address('server'), mark, 40_001);
+    expect(queued()).toBe(0);
+    await fetchMarked('client', lab.address('server'), 0, 40_001);
+    expect(queued()).toBeGreaterThan(0);
+    // The connection of port 40001 is a probe's no more.
+    expect(connmarks('client').sort()).toEqual([0, mark, mark]);
   });
 });
 

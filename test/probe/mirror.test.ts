@@ -16,7 +16,7 @@ const share = (group: number, length: number) => Buffer.concat([u16(group), vect
 const types = (hello: Uint8Array) => mirror(hello).hello.extensionTypes;
 
 const ECH_HEAD = Buffer.from('0000010001f5', 'hex');
-const ech = () => Buffer.concat([ECH_HEAD, vector16(randomBytes(32)), vector16(randomBytes(208))]);
+const ech = (length = 208) => Buffer.concat([ECH_HEAD, vector16(randomBytes(32)), vector16(randomBytes(length))]);
 
 interface BrowserOptions {
   readonly grease?: number;
@@ -24,6 +24,8 @@ interface BrowserOptions {
   readonly name?: string;
   readonly groups?: readonly number[];
   readonly shares?: readonly Buffer[];
+  /** Octets of what looks like an encrypted hello. */
+  readonly echLength?: number;
 }
 
 /** What a browser sends: GREASE wherever it goes, ECH, shuffled extensions, a session to resume. */
@@ -33,6 +35,7 @@ function browserHello({
   name = 'www.example.com',
   groups,
   shares,
+  echLength,
 }: BrowserOptions = {}): Buffer {
   const list = groups ?? [0x11ec, 29, 23, 24];
   const extensions = [
@@ -40,15 +43,17 @@ function browserHello({
     extension(0, vector16(Buffer.concat([Buffer.from([0]), vector16(Buffer.from(name))]))),
     extension(10, vector16(Buffer.concat([grease, ...list].map(u16)))),
     extension(13, vector16(Buffer.concat([grease, 0x0403, 0x0804].map(u16)))),
-    extension(16, vector16(Buffer.concat(['h2', 'http/1.1'].map((each) => vector8(Buffer.from(each)))))),
+    extension(16, vector16(Buffer.concat([u16(grease), 'h2', 'http/1.1'].map((each) => vector8(Buffer.from(each)))))),
     extension(35, randomBytes(120)),
     extension(43, vector8(Buffer.concat([grease, 0x0304, 0x0303].map(u16)))),
-    extension(45, Buffer.from([1, 1])),
+    extension(45, vector8(Buffer.from([0x0b + 0x1f * (grease >> 12), 1]))),
     extension(51, vector16(Buffer.concat(shares ?? [share(grease, 1), share(0x11ec, 1216), share(29, 32)]))),
     extension(42, Buffer.alloc(0)),
     extension(44, vector16(randomBytes(9))),
     extension(27, vector8(u16(2))),
-    extension(0xfe0d, ech()),
+    extension(0xfe0d, ech(echLength)),
+    extension(50, vector16(Buffer.concat([grease, 0x0403].map(u16)))),
+    extension(34, vector16(Buffer.concat([0x0403, grease].map(u16)))),
     extension(grease ^ 0x1010, Buffer.from([0])),
     extension(21, Buffer.alloc(60)),
   ];
@@ -160,13 +165,29 @@ describe('the digest', () => {
   const digest = (options: BrowserOptions = {}) => mirror(browserHello(options)).digest;
 
   it('is the same for each connection of one client: random, session, keys, GREASE and order aside', () => {
-    const shuffle = fc.shuffledSubarray([...Array(15).keys()], { minLength: 15 });
-    const grease = fc.nat(15).map((nibble) => ((nibble << 4) | 10) * 0x0101);
+    const shuffle = fc.shuffledSubarray([...Array(17).keys()], { minLength: 17 });
+    const grease = fc.nat(7).map((nibble) => ((nibble << 4) | 10) * 0x0101);
+    // BoringSSL's are of 144, 176, 208 or 240 octets.
+    const echLength = fc.nat(3).map((step) => 144 + 32 * step);
     fc.assert(
-      fc.property(shuffle, grease, (order, value) => {
-        expect(digest({ order, grease: value })).toBe(digest());
+      fc.property(shuffle, grease, echLength, (order, value, length) => {
+        const hello = browserHello({ order, grease: value, echLength: length });
+        expect(mirror(hello).digest).toBe(digest());
+        // The probe itself says it in the order of the client whose question it is.
+        const left = mirror(hello).hello.extensionTypes.filter((type) => ![41, 42, 44].includes(type));
+        expect(types(mirrored(hello))).toEqual(left);
       }),
     );
+  });
+
+  it('is the same for hellos in any order, and not for hellos of any extension', () => {
+    const order = [...Array(17).keys()].reverse();
+    expect(digest({ order })).toBe(digest());
+    // Names, groups, algorithms, protocols, versions, compression: a server may look at each.
+    const inDigest = [1, 2, 3, 4, 6, 11, 12, 13, 14];
+    const others = [...Array(17).keys()].filter((at) => !inDigest.includes(at));
+    for (const at of inDigest) expect(digest({ order: order.filter((each) => each !== at) })).not.toBe(digest());
+    for (const at of others) expect(digest({ order: order.filter((each) => each !== at) })).toBe(digest());
   });
 
   it('does not depend on what resumes a session', async () => {
@@ -223,5 +244,5 @@ describe('shares of a group', () => {
 });
 
 it('types of a hello are all told', () => {
-  expect(types(browserHello())).toHaveLength(16);
+  expect(types(browserHello())).toHaveLength(18);
 });

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ProbeAnswer, ProbeRequest } from '../../src/engine/ports.ts';
+import type { ProbePolicy } from '../../src/pins/policy.ts';
+import { PROBE_DEFAULTS } from '../../src/pins/probe.ts';
 import type { ConnectionOptions } from '../../src/probe/connection.ts';
 import type { HandshakeOutcome } from '../../src/probe/handshake.ts';
 import { MirrorProber, type MirrorProberOptions } from '../../src/probe/prober.ts';
@@ -200,7 +202,7 @@ describe('limits', () => {
   it('leave half of what they allow to those who wait', () => {
     vi.useFakeTimers();
     random = 0;
-    const prober = newProber();
+    const prober = newProber({ perDestination: 6 });
     ask(prober);
     begun[0]!.done(shown());
     for (let i = 0; i < 20; i++) {
@@ -216,14 +218,14 @@ describe('limits', () => {
 
   const limited = (detail: string) => [{ kind: 'failed', reason: 'limited', detail, fromCache: false }];
 
-  it('of a destination: six a minute', () => {
-    const prober = newProber();
-    for (let i = 0; i < 6; i++) expect(ask(prober, { name: `${i}.example` })).toEqual([]);
+  it('of a destination: sixty a minute', () => {
+    const prober = newProber({ atOnce: 1000, perClient: 1000 });
+    for (let i = 0; i < 60; i++) expect(ask(prober, { name: `${i}.example` })).toEqual([]);
     expect(ask(prober, { name: 'x.example' })).toEqual(limited('192.0.2.1:443'));
     expect(ask(prober, { name: 'x.example', port: 8443 })).toEqual([]);
     seconds(60);
     expect(ask(prober, { name: 'x.example' })).toEqual([]);
-    expect(prober.counts).toMatchObject({ limited: 1, connections: 8 });
+    expect(prober.counts).toMatchObject({ failed: 1, failures: { limited: 1 }, connections: 62 });
   });
 
   it('of a client: sixty a minute', () => {
@@ -246,6 +248,37 @@ describe('limits', () => {
     begun[1]!.done(shown());
     expect(begun).toHaveLength(3);
     vi.useRealTimers();
+  });
+
+  it('of those that wait for one answer', () => {
+    const prober = newProber({ unanswered: 3 });
+    const answers = [1, 2, 3].map(() => ask(prober));
+    expect(ask(prober)).toEqual(limited('unanswered'));
+    expect(ask(prober, { name: 'b.example' })).toEqual(limited('unanswered'));
+    begun[0]!.done(shown());
+    for (const each of answers) expect(each).toMatchObject([{ kind: 'certificates' }]);
+    expect(ask(prober, { name: 'b.example' })).toEqual([]);
+  });
+
+  it('hold in a storm: so many connections, so many that wait, and an answer for everybody in time', () => {
+    vi.useFakeTimers();
+    const prober = newProber();
+    const answers = [...Array(1000).keys()].map((i) =>
+      ask(prober, { server: [192, 0, i >> 8, i & 0xff], client: [10, 0, i >> 8, i & 0xff] }),
+    );
+    expect(begun).toHaveLength(32);
+    expect(answers.filter((each) => each.length > 0)).toHaveLength(1000 - 32 - 256);
+    vi.advanceTimersByTime(3000);
+    for (const each of begun) each.done(timeout);
+    vi.useRealTimers();
+    expect(answers.every((each) => each.length === 1)).toBe(true);
+    expect(begun).toHaveLength(32);
+    expect(prober.counts).toMatchObject({
+      asked: 1000,
+      connections: 32,
+      failed: 1000,
+      failures: { limited: 1000 - 32 - 256, timeout: 256 + 32, stopped: 0 },
+    });
   });
 
   it('of those that wait', () => {
@@ -286,6 +319,79 @@ describe('a group that cannot be done', () => {
     expect(hello.includes(Buffer.from('000a000400020017', 'hex'))).toBe(true);
     begun[1]!.done(shown());
     expect(answers).toMatchObject([{ kind: 'certificates' }]);
+  });
+
+  it('is left out with all the others, so that no server makes more than one further connection', () => {
+    const prober = newProber();
+    const answers = ask(prober);
+    begun[0]!.done({ kind: 'unusable-group', group: 29 });
+    begun[1]!.done({ kind: 'unusable-group', group: 23 });
+    expect(begun).toHaveLength(2);
+    expect(answers).toMatchObject([{ kind: 'failed', reason: 'unsupported', detail: 'group' }]);
+  });
+});
+
+describe('another configuration', () => {
+  const configure = (prober: MirrorProber, policy: Partial<ProbePolicy>) =>
+    prober.configure({ ...PROBE_DEFAULTS, ...policy }, limits);
+
+  it('leaves what is under way, and what is remembered', () => {
+    const prober = newProber();
+    const waiting = ask(prober);
+    ask(prober, { name: 'b.example' });
+    begun[1]!.done(shown());
+    configure(prober, { timeout: 100 });
+    expect(begun.map(({ isStopped }) => isStopped)).toEqual([false, false]);
+    begun[0]!.done(shown());
+    expect(waiting).toMatchObject([{ kind: 'certificates' }]);
+    expect(ask(prober, { name: 'b.example' })).toMatchObject([{ fromCache: true }]);
+    ask(prober, { name: 'c.example' });
+    expect(begun[2]!.timeout).toBe(100);
+  });
+
+  it('makes room for those that wait', () => {
+    const prober = newProber({ atOnce: 1 });
+    for (const last of [1, 2, 3, 4]) ask(prober, { server: [192, 0, 2, last] });
+    expect(begun).toHaveLength(1);
+    configure(prober, { atOnce: 3 });
+    expect(begun).toHaveLength(3);
+    configure(prober, { atOnce: 1 });
+    begun[0]!.done(shown());
+    begun[1]!.done(shown());
+    expect(begun).toHaveLength(3);
+    begun[2]!.done(shown());
+    expect(begun).toHaveLength(4);
+  });
+
+  it('judges what was counted and remembered by its own numbers', () => {
+    const prober = newProber();
+    ask(prober);
+    begun[0]!.done(shown());
+    configure(prober, { perDestination: 1, ttl: 5_000 });
+    expect(ask(prober, { name: 'b.example' })).toMatchObject([{ reason: 'limited' }]);
+    configure(prober, { perDestination: 2, ttl: 5_000 });
+    expect(ask(prober, { name: 'b.example' })).toEqual([]);
+    seconds(5);
+    expect(ask(prober)).not.toMatchObject([{ fromCache: true }]);
+  });
+
+  it('marks further connections as it says', () => {
+    const mark = { value: 1, set: () => 0 };
+    const prober = newProber({ mark });
+    ask(prober);
+    configure(prober, { mark: 8 });
+    ask(prober, { name: 'b.example' });
+    expect(begun.map((each) => each.mark?.value)).toEqual([1, 8]);
+    expect(begun[1]!.mark!.set).toBe(mark.set);
+    configure(prober, { allowLocal: true });
+    expect(ask(prober, { server: [127, 0, 0, 1] })).toEqual([]);
+  });
+
+  it('of a prober without marks makes none', () => {
+    const prober = newProber();
+    configure(prober, { mark: 8 });
+    ask(prober);
+    expect(begun[0]!.mark).toBeUndefined();
   });
 });
 

@@ -149,6 +149,74 @@ describe('the iptables script', () => {
   });
 });
 
+describe('probes', () => {
+  const asking = situations({ tls13: 'probe' });
+  const probing = (fields: Partial<Policy> = {}) => policy({ pinsets: [pinset({ situations: asking })], ...fields });
+
+  it('go by in both directions, ahead of the queue; who begins a connection says whose it is', () => {
+    const script = renderRules(probing(), LOCAL);
+    const [out, into] = [chain(script, 'tlspin-flow-out'), chain(script, 'tlspin-flow-in')];
+    expect(out.slice(2, 7)).toEqual([
+      '-m conntrack --ctstate UNTRACKED -j DROP',
+      '-p tcp -m tcp --tcp-flags SYN SYN -j CONNMARK --set-xmark 0x0/0x10000000',
+      '-p tcp -m tcp --tcp-flags SYN,ACK SYN -m mark --mark 0x10000000/0x10000000 -j CONNMARK --set-xmark 0x10000000/0x10000000',
+      '-m connmark --mark 0x10000000/0x10000000 -j RETURN',
+      '-j CONNMARK --restore-mark --nfmask 0x60000000 --ctmask 0x60000000',
+    ]);
+    expect(into.slice(2, 5)).toEqual([
+      '-m conntrack --ctstate UNTRACKED -j DROP',
+      '-p tcp -m tcp ! --tcp-flags SYN,ACK SYN -m connmark --mark 0x10000000/0x10000000 -j RETURN',
+      '-j CONNMARK --restore-mark --nfmask 0x60000000 --ctmask 0x60000000',
+    ]);
+    expect(chain(script, 'tlspin-flow-out', 'ip6tables')).toEqual(out);
+    expect(chain(script, 'tlspin-flow-in', 'ip6tables')).toEqual(into);
+  });
+
+  it('have the mark of the configuration', () => {
+    const script = renderRules(probing({ probe: { ...policy().probe, mark: 0x8 } }), LOCAL);
+    expect(script).toContain('-m connmark --mark 0x8/0x8 -j RETURN');
+    expect(script).not.toContain('0x10000000');
+  });
+
+  // Whoever marked a packet that is forwarded, it was no probe's socket.
+  it.each(['iptables', 'nft'] as const)('are never forwarded: no mark lets a forwarded packet by (%s)', (format) => {
+    expect(renderRules(probing(), { ...FORWARD, format })).not.toContain('0x10000000');
+  });
+
+  it.each<[string, Partial<Policy>, boolean]>([
+    [
+      'a session that nobody knows leads to one',
+      { pinsets: [pinset({ situations: situations({ resumed: 'bound-else-probe' }) })] },
+      true,
+    ],
+    [
+      'a key log may leave one to be made',
+      { pinsets: [pinset({ situations: situations({ tls13: 'keylog-else-probe' }) })] },
+      true,
+    ],
+    ['a flow that might be pinned leads to one', { pinned: situations({ tls13: 'probe-else-accept' }) }, true],
+    ['unpinned flows lead to one', { pinsets: [], unpinned: asking }, true],
+    ['nothing leads to one', {}, false],
+    ['nothing is pinned', { pinsets: [], pinned: asking }, false],
+    ['only deny lists are in that situation', { pinsets: [pinset({ pins: [], situations: asking })] }, false],
+  ])('have rules only where there are probes: %s', (_, fields, has) => {
+    for (const format of ['iptables', 'nft'] as const) {
+      expect(renderRules(policy(fields), { ...LOCAL, format }).includes('0x10000000')).toBe(has);
+    }
+  });
+
+  it('go by in nft as well', () => {
+    const text = renderRules(probing(), { ...LOCAL, format: 'nft' });
+    const flows = (hook: string) => text.slice(text.indexOf(`chain flows_${hook} `)).split('}')[0]!;
+    expect(flows('output')).toMatch(
+      /untracked drop\n *tcp flags & syn == syn ct mark set ct mark & 0xefffffff\n *tcp flags & \(syn \| ack\) == syn meta mark & 0x10000000 == 0x10000000 ct mark set ct mark \| 0x10000000\n *ct mark & 0x10000000 == 0x10000000 return\n/,
+    );
+    expect(flows('input')).toMatch(
+      /untracked drop\n *tcp flags & \(syn \| ack\) != syn ct mark & 0x10000000 == 0x10000000 return\n/,
+    );
+  });
+});
+
 describe('QUIC', () => {
   const quicOf = (fields: Parameters<typeof policy>[0], family?: 'ip6tables') =>
     chain(renderRules(policy(fields), FORWARD), 'tlspin-quic', family);

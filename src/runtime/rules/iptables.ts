@@ -164,7 +164,7 @@ function rulesOf(part: Part, plan: RulesPlan, family: Family): string[] {
   const inner = part.inner ?? part.chain;
   switch (part.role) {
     case 'queue':
-      return [...byPort(part, plan), ...queueRules(plan).map((rule) => `-A ${inner} ${rule}`)];
+      return [...byPort(part, plan), ...queueRules(plan, part).map((rule) => `-A ${inner} ${rule}`)];
     case 'save':
       return plan.packetMark ? [...byPort(part, plan), ...saveRules(plan).map((rule) => `-A ${inner} ${rule}`)] : [];
     case 'quic':
@@ -185,17 +185,32 @@ function byPort(part: Part, plan: RulesPlan): string[] {
  * INVALID and UNTRACKED packets have no connection and so no mark. SYN and SYN/ACK come to the engine whatever the mark:
  * conntrack keeps an entry and its mark when a connection's addresses and ports are used again.
  */
-function queueRules(plan: RulesPlan): string[] {
-  const { connmark } = plan;
+function queueRules(plan: RulesPlan, { builtin }: Part): string[] {
+  const { connmark, probe } = plan;
   return [
     '-m conntrack --ctstate INVALID -j DROP',
     '-m conntrack --ctstate UNTRACKED -m limit --limit 6/min -j LOG --log-prefix "tlspin: untracked: "',
     '-m conntrack --ctstate UNTRACKED -j DROP',
+    ...(probe === null ? [] : probeRules(hex(probe), builtin === 'OUTPUT')),
     ...(plan.packetMark ? [`-j CONNMARK --restore-mark ${bits(plan)}`] : []),
     `-p tcp -m tcp --tcp-flags SYN SYN ${queue(plan)}`,
     `-m connmark --mark ${hex(connmark.deny)}/${hex(connmark.mask)} -j DROP`,
     `-m connmark --mark ${hex(connmark.accept)}/${hex(connmark.mask)} -j RETURN`,
     queue(plan),
+  ];
+}
+
+/**
+ * The connections of probes go by. Each SYN that leaves says anew whose connection it begins, so nobody inherits a
+ * probe's by using its addresses and ports again; and a SYN that comes in is no answer.
+ */
+function probeRules(mark: string, isOutgoing: boolean): string[] {
+  const bit = `${mark}/${mark}`;
+  if (!isOutgoing) return [`-p tcp -m tcp ! --tcp-flags SYN,ACK SYN -m connmark --mark ${bit} -j RETURN`];
+  return [
+    `-p tcp -m tcp --tcp-flags SYN SYN -j CONNMARK --set-xmark 0x0/${mark}`,
+    `-p tcp -m tcp --tcp-flags SYN,ACK SYN -m mark --mark ${bit} -j CONNMARK --set-xmark ${bit}`,
+    `-m connmark --mark ${bit} -j RETURN`,
   ];
 }
 

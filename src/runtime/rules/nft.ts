@@ -16,10 +16,10 @@ export function renderNft(plan: RulesPlan): string {
     '# net.netfilter.nf_conntrack_tcp_be_liberal must be 0.',
     ...dropTable(hook),
     `table inet ${TABLE[hook]} {`,
-    ...block('flows', [...queueRules(plan)]),
     ...(plan.packetMark ? block('marks', saveRules(plan)) : []),
     ...HOOKS[hook].flatMap((base) => [
-      ...block(`queue_${base.hook}`, [header(base, PRIORITY.queue), ...byPort(plan, base.match, 'flows')]),
+      ...block(`flows_${base.hook}`, queueRules(plan, base)),
+      ...block(`queue_${base.hook}`, [header(base, PRIORITY.queue), ...byPort(plan, base.match, `flows_${base.hook}`)]),
       ...(plan.packetMark
         ? block(`save_${base.hook}`, [header(base, PRIORITY.save), ...byPort(plan, base.match, 'marks')])
         : []),
@@ -79,17 +79,29 @@ function byPort(plan: RulesPlan, match: string, target: string): string[] {
 }
 
 /** As the iptables script does it, in the same order. */
-function queueRules(plan: RulesPlan): string[] {
+function queueRules(plan: RulesPlan, base: Base): string[] {
   const { mask, deny, accept } = plan.connmark;
   return [
     'ct state invalid drop',
     'ct state untracked limit rate 6/minute log prefix "tlspin: untracked: "',
     'ct state untracked drop',
+    ...(plan.probe === null ? [] : probeRules(plan.probe, base)),
     ...(plan.packetMark ? copies(plan, 'ct mark', 'meta mark', [0, ...decided(plan)]) : []),
     `tcp flags & syn == syn ${queue(plan)}`,
     `ct mark & ${hex(mask)} == ${hex(deny)} drop`,
     `ct mark & ${hex(mask)} == ${hex(accept)} return`,
     queue(plan),
+  ];
+}
+
+function probeRules(mark: number, { hook }: Base): string[] {
+  const bit = hex(mark);
+  const isProbe = `ct mark & ${bit} == ${bit}`;
+  if (hook === 'input') return [`tcp flags & (syn | ack) != syn ${isProbe} return`];
+  return [
+    `tcp flags & syn == syn ct mark set ct mark & ${hex(~mark >>> 0)}`,
+    `tcp flags & (syn | ack) == syn meta mark & ${bit} == ${bit} ct mark set ct mark | ${bit}`,
+    `${isProbe} return`,
   ];
 }
 

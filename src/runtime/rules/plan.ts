@@ -6,6 +6,7 @@
 import ipaddr from 'ipaddr.js';
 
 import type { AddressRange, CompiledPinset, ConnmarkLayout, Policy } from '../../pins/policy.ts';
+import { asksServers } from '../../pins/probe.ts';
 import { ownedConnmarkBits } from '../connmark-mask.ts';
 
 export type Hook = 'forward' | 'local';
@@ -36,6 +37,8 @@ export interface RulesPlan {
   readonly owned: number;
   /** Restore the engine's bits into the packet mark ahead of the queue and save them behind it. */
   readonly packetMark: boolean;
+  /** The bit of a probe's packets and connection; null where no server is asked, or none of its packets come by. */
+  readonly probe: number | null;
   readonly quic: Readonly<Record<Family, readonly QuicRule[]>>;
 }
 
@@ -46,7 +49,12 @@ interface PlanOptions {
   readonly route?: Route;
 }
 
-/** `auto` gets the packet-mark rules: they also serve an engine that writes the connmark with its verdicts. */
+/**
+ * `auto` gets the packet-mark rules: they also serve an engine that writes the connmark with its verdicts.
+ *
+ * Probes leave this host by OUTPUT and are answered by INPUT. A forwarded packet has no socket here that it could have
+ * its mark from, so whoever gave it the mark of probes was somebody else: in FORWARD nothing goes by it.
+ */
 export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
   const route = options.route ?? policy.connmark.route;
   return {
@@ -58,6 +66,7 @@ export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
     connmark: policy.connmark,
     owned: ownedConnmarkBits(policy),
     packetMark: route !== 'verdict',
+    probe: options.hook === 'local' && asksServers(policy) ? policy.probe.mark : null,
     quic: options.quic ? { ipv4: quicRules(policy, 'ipv4'), ipv6: quicRules(policy, 'ipv6') } : { ipv4: [], ipv6: [] },
   };
 }
