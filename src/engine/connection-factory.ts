@@ -12,6 +12,7 @@ import { Inspection } from './inspection.ts';
 import { Judge } from './judge.ts';
 import type { PacketContext } from './packet-context.ts';
 import type { EngineOptions } from './ports.ts';
+import { SecretBoard } from './secret-board.ts';
 import { SessionMemory } from './sessions.ts';
 
 export interface FactoryParts {
@@ -26,10 +27,13 @@ export interface FactoryParts {
 export class ConnectionFactory {
   readonly #parts: FactoryParts;
   readonly #sessions = new SessionMemory(SESSIONS);
+  readonly #secrets: SecretBoard | undefined;
   #nextId = 1;
 
   constructor(parts: FactoryParts) {
     this.#parts = parts;
+    const { keylog } = parts.options;
+    this.#secrets = keylog && new SecretBoard(keylog);
   }
 
   /** `key` is that of `p`; it is copied. */
@@ -57,7 +61,7 @@ export class ConnectionFactory {
   /** `settled` is called when an answer from outside comes after it was asked for. */
   judge(subject: FlowSubject, settled: () => void = () => undefined): Judge {
     const { options, snapshot, now, count } = this.#parts;
-    const { examiner, proves, events } = options;
+    const { examiner, prober, proves, events, live } = options;
     return new Judge({
       get snapshot() {
         return snapshot();
@@ -65,6 +69,9 @@ export class ConnectionFactory {
       subject,
       sessions: this.#sessions,
       examiner,
+      prober,
+      secrets: this.#secrets,
+      live,
       proves,
       now,
       settled,

@@ -38,6 +38,8 @@ export interface ConnectionHost extends GateHost {
   drop(packetId: number, connmark?: MarkChange): void;
   replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void;
   onHeld(connection: Connection): void;
+  /** An answer from outside is awaited, and it has a deadline. */
+  onWaits(connection: Connection): void;
   /** The ruling is there. Called once. */
   onDecided(connection: Connection): void;
 }
@@ -69,6 +71,8 @@ export class Connection {
   readonly #host: ConnectionHost;
   #inspected: Inspected | undefined;
   #held: HeldPackets | undefined;
+  /** The client's first flight, where it carries early data. */
+  #heldOfClient: HeldPackets | undefined;
   #timestamps: TimestampCheck | undefined;
   #inIfindex = 0;
   #client: HalfStream | undefined;
@@ -104,11 +108,11 @@ export class Connection {
 
   /** Packets that wait, and how long any have waited so far, in microseconds. */
   get heldCount(): number {
-    return this.#held?.count ?? 0;
+    return (this.#held?.count ?? 0) + (this.#heldOfClient?.count ?? 0);
   }
 
   get heldMicros(): number {
-    return this.#held?.totalMicros ?? 0;
+    return Math.max(this.#held?.totalMicros ?? 0, this.#heldOfClient?.totalMicros ?? 0);
   }
 
   get isOpen(): boolean {
@@ -181,23 +185,22 @@ export class Connection {
   /** An answer from outside has come for the judge. */
   onSettled(now: number): void {
     if (this.phase !== 'inspecting' || this.#isAbandoned) return;
-    if (this.judge.ruling !== undefined) this.#applyRuling(now);
-    else this.#gate!.onAnswer(now);
+    if (this.judge.ruling !== undefined) return this.#applyRuling(now);
+    if (!this.judge.holdsClient) this.#releaseClient(now);
+    this.#gate!.onAnswer(now);
   }
 
   /** When `onTime` wants to be called, in microseconds. */
   deadline(): number {
-    return this.#gate?.deadline() ?? Infinity;
+    if (this.phase !== 'inspecting') return Infinity;
+    return this.judge.waiting ? this.judge.deadline : this.#gate!.deadline();
   }
 
   onTime(now: number): void {
     if (now < this.deadline()) return;
-    if (this.judge.waiting) {
-      this.#host.count('holdTime');
-      this.judge.settleBy('overload', 'overload', 'hold-time');
-      return this.#applyRuling(now);
-    }
-    this.#gate!.onTime(now);
+    if (!this.judge.waiting) return this.#gate!.onTime(now);
+    this.judge.onDeadline();
+    this.onSettled(now);
   }
 
   /** The handshake took too long. */
@@ -211,6 +214,7 @@ export class Connection {
   abandon(now: number): void {
     this.#isAbandoned = true;
     for (const packet of this.#held?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
+    for (const packet of this.#heldOfClient?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
     this.#client?.release();
     this.#server?.release();
   }
@@ -275,9 +279,40 @@ export class Connection {
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time);
     if (this.#is('denying')) return this.#denyTowardsServer(p);
     if (this.#is('denied')) return this.#host.drop(p.packetId, this.#denyMark());
+    if (tcp.dataLength > 0 && this.judge.holdsClient) return this.#holdClient(p);
     this.#gate!.onClientPacket();
     this.#forwarded = Math.max(this.#forwarded, client.next);
     this.#acceptFromClient(p);
+  }
+
+  /** Early data would reach the server ahead of the decision. */
+  #holdClient(p: PacketContext): void {
+    const { limits } = this.#host;
+    const start = this.#client!.offsetOf(p.tcp.seq);
+    const end = start + p.tcp.dataLength;
+    const held = (this.#heldOfClient ??= new HeldPackets());
+    // The copy that waits stands for it.
+    if (held.covers(start, end)) return this.#host.drop(p.packetId);
+    if (held.count >= limits.heldPackets || !this.#host.mayHold()) {
+      this.#host.count('heldPackets');
+      return this.#host.drop(p.packetId);
+    }
+    held.add({ packetId: p.packetId, headers: copyHeaders(p.ip, p.tcp), isGso: p.isGso, start, end }, p.time);
+    this.#host.onHeld(this);
+  }
+
+  #takeClient(now: number): HeldPacket[] {
+    const packets = this.#heldOfClient?.takeAll(now) ?? [];
+    if (packets.length > 0) this.#host.onReleased(packets.length);
+    return packets;
+  }
+
+  #releaseClient(now: number): void {
+    const packets = this.#takeClient(now);
+    if (packets.length === 0) return;
+    this.#gate!.onClientPacket();
+    this.#forwarded = this.#client!.next;
+    for (const packet of packets) this.#host.accept(packet.packetId);
   }
 
   /** The accept mark goes with a packet of the client's that acknowledges everything that the decision rests on. */
@@ -316,6 +351,7 @@ export class Connection {
     if (this.#is('denying') || this.#is('denied')) return;
     if (this.#is('accepting')) return this.#host.accept(p.packetId);
     this.#gate!.onServerPacket(p, offset, outcome);
+    if (this.judge.waiting) this.#host.onWaits(this);
   }
 
   /** `p` is the server's packet that brought the decision, if one did: it is answered here only by a denial. */
@@ -324,6 +360,7 @@ export class Connection {
       this.phase = 'accepting';
       this.#decisionPoint = this.#server?.next ?? 0;
       this.#session?.begin(this.#decisionPoint);
+      this.#releaseClient(now);
       this.#gate?.release(now);
       return this.#host.onDecided(this);
     }
@@ -335,8 +372,9 @@ export class Connection {
     const ruling = this.judge.ruling!;
     const gate = this.#gate;
     const held = gate?.takeHeld(now) ?? [];
+    const heldOfClient = this.#takeClient(now);
     if (ruling.action === 'drop' || gate === undefined) {
-      for (const packet of held) this.#host.drop(packet.packetId);
+      for (const packet of [...held, ...heldOfClient]) this.#host.drop(packet.packetId);
       if (p !== undefined) this.#host.drop(p.packetId, this.#denyMark());
       return this.#settle('denied');
     }
@@ -353,7 +391,8 @@ export class Connection {
       if (this.#denial.owed) this.#denyTowardsClient(packet.packetId, vehicleOfHeld(packet));
       else this.#host.drop(packet.packetId);
     }
-    if (p === undefined) return;
+    for (const packet of heldOfClient) this.#answerClient(packet.packetId, vehicleOfHeld(packet));
+    if (p === undefined || !this.#is('denying')) return;
     if (this.#denial.owed) this.#denyTowardsClient(p.packetId, vehicleOf(p));
     else this.#host.drop(p.packetId);
   }
@@ -380,9 +419,14 @@ export class Connection {
 
   #denyTowardsServer(p: PacketContext): void {
     if (p.tcp.has(TCP_FLAG.ack)) this.#server!.acknowledge(p.tcp.ack);
-    const { payload, done } = this.#denial!.onPacketToServer(vehicleOf(p));
-    if (payload === null) return this.#host.drop(p.packetId);
-    this.#host.replace(p.packetId, payload, done ? this.#denyMark() : undefined);
+    this.#answerClient(p.packetId, vehicleOf(p));
+  }
+
+  #answerClient(packetId: number, vehicle: Vehicle): void {
+    if (this.#denial === undefined) return this.#host.drop(packetId, this.#denyMark());
+    const { payload, done } = this.#denial.onPacketToServer(vehicle);
+    if (payload === null) return this.#host.drop(packetId);
+    this.#host.replace(packetId, payload, done ? this.#denyMark() : undefined);
     if (done) this.#settle('denied');
   }
 
@@ -401,7 +445,8 @@ export class Connection {
       return this.#read(p, this.#client!, this.inspection.feedClient);
     }
     const { session } = this.judge;
-    if (tcp.dataLength === 0 || (this.inspection.done && !session.isAwaited)) return;
+    const isRead = this.inspection.done && !session.isAwaited && !this.judge.decrypts;
+    if (tcp.dataLength === 0 || isRead) return;
     if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');
     }

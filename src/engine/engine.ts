@@ -64,6 +64,11 @@ export class Engine implements PacketSink {
     return this.#held;
   }
 
+  /** Whether anything waits that has a deadline: `tick` wants to be called soon. */
+  get waits(): boolean {
+    return this.#holding.size > 0;
+  }
+
   get flows(): number {
     return this.#table.count;
   }
@@ -78,7 +83,7 @@ export class Engine implements PacketSink {
     const now = this.#options.clock.now();
     for (const connection of this.#holding) {
       connection.onTime(now);
-      if (connection.heldCount === 0) this.#holding.delete(connection);
+      if (connection.deadline() === Infinity) this.#holding.delete(connection);
     }
     if (now >= this.#nextExpiry) this.#expire(now);
     this.#options.verdicts.flush();
@@ -359,6 +364,7 @@ export class Engine implements PacketSink {
         this.counters.held++;
         this.#holding.add(connection);
       },
+      onWaits: (connection) => void this.#holding.add(connection),
       onReleased: (count) => {
         this.#held -= count;
       },

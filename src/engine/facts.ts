@@ -2,7 +2,7 @@
 import { copyOf } from '../bytes/copy.ts';
 import type { ClientHello } from '../tls/client-hello.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
-import type { TlsSummary } from './events.ts';
+import type { Evidence, TlsSummary } from './events.ts';
 
 export class FlowFacts {
   starttls: string | null = null;
@@ -28,9 +28,15 @@ export class FlowFacts {
     this.#serverHello = hello;
   }
 
-  onCertificate(certificates: readonly Uint8Array[]): void {
-    if (this.#certificates.length === 0) this.#certificates = certificates.map((der) => copyOf(der));
+  /** What goes by on the wire counts more than what a probe was shown. */
+  onCertificate(certificates: readonly Uint8Array[], evidence: Evidence = 'observed'): void {
+    if (this.#certificates.length > 0 && this.evidence !== 'probed') return;
+    this.#certificates = certificates.map((der) => copyOf(der));
+    this.evidence = evidence;
   }
+
+  /** Where the certificates come from. */
+  evidence: Evidence = 'none';
 
   get hasCertificates(): boolean {
     return this.#certificates.length > 0;

@@ -26,7 +26,7 @@ export function verdictEvent(
     reason: decided.reason,
     pinset: decided.pinset,
     mode: decided.mode,
-    evidence: decided.evidence === 'none' && facts.hasCertificates ? 'observed' : decided.evidence,
+    evidence: decided.evidence === 'none' ? facts.evidence : decided.evidence,
     matched: decided.matched,
     connmark: connmark ?? null,
     heldMicros: connection.heldMicros,

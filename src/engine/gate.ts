@@ -5,9 +5,11 @@
  *
  *   holding ahead   the first flight waits as a whole, so that an alert can take its place; a short while only, since
  *                   a small window would stall
- *   waiting         only what completes the question waits, until the answer from outside is there
+ *   waiting         only what completes the question waits, until the answer from outside is there; where the answer is
+ *                   a secret that the client logs, what comes ahead of the encrypted octets goes, cut off a packet
  */
-import { copyHeaders } from '../packet/rewrite.ts';
+import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
+import { TCP_FLAG } from '../packet/tcp.ts';
 import type { Limits } from '../pins/limits.ts';
 import { type HalfStream, SEGMENT, type SegmentOutcome } from '../tcp/half-stream.ts';
 import type { HeldPacket, HeldPackets } from './held.ts';
@@ -19,6 +21,7 @@ export interface GateHost {
   readonly limits: Limits;
   accept(packetId: number): void;
   drop(packetId: number): void;
+  replace(packetId: number, payload: Uint8Array): void;
   /** False when the queue holds as many packets as it may. */
   mayHold(): boolean;
   onReleased(count: number): void;
@@ -92,6 +95,7 @@ export class Gate {
     const isWaiting = this.#judge.waiting && end > this.#delivered;
     if (isWaiting || (this.#holdsAhead && !this.#judge.awaitsClient)) {
       const isRepeated = outcome === SEGMENT.duplicate && this.#held.covers(offset, end);
+      if (isWaiting && this.#opensSeal(p, offset)) return this.#deliverUnsealed(p, offset);
       // The copy that waits stands for it.
       if (isRepeated && isWaiting) return this.#host.drop(p.packetId);
       if (!isRepeated) return this.#hold(p, offset, end);
@@ -102,17 +106,36 @@ export class Gate {
     this.#host.accept(p.packetId);
   }
 
+  /** Where the stream goes on that only a secret opens; the client has to have what comes ahead to log the secret. */
+  get #sealedFrom(): number {
+    const { sealedFrom } = this.#judge;
+    return sealedFrom === undefined ? -1 : this.#server.next - (this.#inspection.serverOctets - sealedFrom);
+  }
+
+  /** A super-packet cannot be shortened; what the server sends again is none. */
+  #opensSeal(p: PacketContext, offset: number): boolean {
+    return !p.isGso && offset <= this.#delivered && this.#delivered < this.#sealedFrom;
+  }
+
+  /** The rest of the packet is lost; the server sends it again. */
+  #deliverUnsealed(p: PacketContext, offset: number): void {
+    const { bytes, seq, ack, dataStart } = p.tcp;
+    this.#delivered = this.#sealedFrom;
+    this.#boundaryAtDelivered = false;
+    const payload = bytes.subarray(dataStart, dataStart + this.#delivered - offset);
+    const flags = TCP_FLAG.psh | TCP_FLAG.ack;
+    const headers = copyHeaders(p.ip, p.tcp);
+    this.#host.replace(p.packetId, rewriteSegment(headers, { seq, ack, flags, payload, keepOptions: true }));
+  }
+
   /** An answer from outside has come, and no ruling with it. */
   onAnswer(now: number): void {
     if (!this.#judge.waiting && !this.#holdsAhead) this.release(now);
   }
 
-  /** When `onTime` wants to be called, in microseconds. */
+  /** When `onTime` wants to be called while nothing from outside is awaited, in microseconds. */
   deadline(): number {
-    const { heldAheadTime, holdTime } = this.#host.limits;
-    if (this.#held.count === 0) return Infinity;
-    if (this.#holdsAhead && !this.#judge.waiting) return this.#lastOctet + heldAheadTime * 1000;
-    return this.#held.since + holdTime * 1000;
+    return this.#held.count === 0 ? Infinity : this.#lastOctet + this.#host.limits.heldAheadTime * 1000;
   }
 
   /** The first flight has waited long enough. */

@@ -38,6 +38,11 @@ export class Inspection {
     return this.#observer !== undefined && this.#observer.serverAtBoundary && !this.#starts.server.isPartial;
   }
 
+  /** Octets of the server's that were read as TLS. */
+  get serverOctets(): number {
+    return this.#observer?.serverOctets ?? 0;
+  }
+
   /** Version for an alert record. */
   get recordVersion(): number {
     return this.#observer?.recordVersion ?? VERSION.tls12;

@@ -6,7 +6,7 @@
 import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { LimitName } from '../pins/limits.ts';
-import type { Checks, CompiledPinset, Situations } from '../pins/policy.ts';
+import type { Checks, Situations } from '../pins/policy.ts';
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
@@ -16,10 +16,14 @@ import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
 import { type PresentedCertificate, presentCertificate, presentRawPublicKey } from '../x509/presented.ts';
 import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
+import { Decryption, type DecryptionListener } from './decryption.ts';
 import type { Evidence, HandshakeEvent, Reason } from './events.ts';
+import { Examination } from './examination.ts';
 import { FlowFacts } from './facts.ts';
+import { HiddenCertificates } from './hidden.ts';
 import { limitOf } from './limits.ts';
-import type { ChainExaminer, ChainFacts, ProofVerifier } from './ports.ts';
+import type { ChainExaminer, ProbeAnswer, ProbedCertificates, Prober, ProofVerifier } from './ports.ts';
+import type { SecretBoard } from './secret-board.ts';
 import { ACCEPT, denies, type Finding, rule, type Ruling, withReported } from './ruling.ts';
 import { SessionBinding } from './session-binding.ts';
 import type { SessionMemory } from './sessions.ts';
@@ -38,6 +42,12 @@ export interface JudgeContext {
   readonly subject: FlowSubject;
   readonly sessions: SessionMemory;
   readonly examiner: ChainExaminer;
+  /** Undefined where nobody can be asked. */
+  readonly prober: Prober | undefined;
+  /** Undefined where there is no key log. */
+  readonly secrets: SecretBoard | undefined;
+  /** False for captures, where a secret is at hand or never will be. */
+  readonly live: boolean;
   /** Microseconds since the epoch. */
   now(): number;
   readonly proves: ProofVerifier;
@@ -56,16 +66,28 @@ export class Judge implements HandshakeListener {
   #selection: Selection | undefined;
   #ruling: Ruling | undefined;
   #hello: ClientHello | undefined;
+  #helloRecordVersion = 0;
+  /** The HelloRetryRequest, and the second ClientHello that it asked for. */
+  #retryRequest: ServerHello | undefined;
+  #secondHello: ClientHello | undefined;
   #serverHello: ServerHello | undefined;
   #keyExchange: KeyExchange = 'unknown';
   /** As presented, the leaf first. */
   #chain: readonly PresentedCertificate[] = [];
-  #judgement: ChainJudgement | undefined;
-  #answers: (ChainFacts | undefined)[] = [];
+  #evidence: Evidence = 'observed';
+  #examination: Examination | undefined;
   readonly #reported: Finding[] = [];
   #watched: Omit<WatchedMessage, 'sni' | 'leaf'> | undefined;
   #isFlightWhole = false;
   #proof: 'awaited' | 'verified' | 'failed' | undefined;
+  /** There where the certificate does not go by in clear, and why it does not. */
+  #hidden: HiddenCertificates | undefined;
+  #hiddenBy: 'tls13' | 'resumed' | 'earlyData' | undefined;
+  #probe: 'asked' | ProbeAnswer | undefined;
+  #decryption: Decryption | undefined;
+  #awaits: 'probe' | 'secret' | undefined;
+  /** When the wait began that is on now, in microseconds. */
+  #waitingSince = 0;
 
   constructor(context: JudgeContext) {
     this.#context = context;
@@ -77,7 +99,41 @@ export class Judge implements HandshakeListener {
 
   /** True while an answer from outside is awaited that may still deny: the octets that completed the question wait. */
   get waiting(): boolean {
-    return this.#ruling === undefined && this.#answers.some((answer) => answer === undefined);
+    if (this.#ruling !== undefined) return false;
+    const isSealed = this.#awaits === 'secret' && this.#decryption!.isSealed;
+    return isSealed || this.#awaits === 'probe' || (this.#examination?.waiting ?? false);
+  }
+
+  /** When waiting has to end, in microseconds. */
+  get deadline(): number {
+    if (!this.waiting) return Infinity;
+    const { keylogWait, holdTime } = this.#context.snapshot.policy.limits;
+    return this.#waitingSince + (this.#awaits === 'secret' ? keylogWait : holdTime) * 1000;
+  }
+
+  /** What was awaited has not come in time. */
+  onDeadline(): void {
+    if (this.#awaits === 'secret') return this.#onNoSecret('keylog-missing', null);
+    this.#context.count('holdTime');
+    this.#settle('overload', 'overload', 'hold-time');
+  }
+
+  /** True while nothing of the client's may reach the server: it carries early data. */
+  get holdsClient(): boolean {
+    return this.#hiddenBy === 'earlyData' && this.waiting;
+  }
+
+  /**
+   * Where, in the server's TLS stream, that begins which waits for its secret: what comes before it goes, because the
+   * client logs the secret only once it has the ServerHello.
+   */
+  get sealedFrom(): number | undefined {
+    return this.#awaits === 'secret' ? this.#decryption!.sealedFrom : undefined;
+  }
+
+  /** True while encrypted records are being read. */
+  get decrypts(): boolean {
+    return this.#decryption?.isOpen ?? false;
   }
 
   /** Whether a denial that the client should be able to read may still come. */
@@ -91,8 +147,11 @@ export class Judge implements HandshakeListener {
     );
   }
 
-  /** After a HelloRetryRequest the server waits for the client, so nothing of its may wait here. */
-  awaitsClient = false;
+  /** The server waits for the client, so nothing of its may wait here: for a second hello, or for a key to be logged. */
+  get awaitsClient(): boolean {
+    const lacksSecret = this.#awaits === 'secret' && this.#decryption!.lacksSecret && !this.#decryption!.isSealed;
+    return this.#ruling === undefined && (lacksSecret || (this.#serverHello?.isHelloRetryRequest ?? false));
+  }
 
   onMessage(from: Side, messageType: number, length: number): void {
     this.#watched = { from, messageType, length };
@@ -100,11 +159,15 @@ export class Judge implements HandshakeListener {
     if (messageType !== HANDSHAKE.clientHello && messageType !== HANDSHAKE.certificate) this.#show();
   }
 
-  onClientHello(hello: ClientHello): void {
+  onClientHello(hello: ClientHello, recordVersion: number): void {
     this.facts.onClientHello(hello);
-    this.awaitsClient = false;
-    if (this.#hello !== undefined) return;
+    if (this.#hello !== undefined) {
+      this.#secondHello = hello;
+      this.#serverHello = undefined;
+      return;
+    }
     this.#hello = hello;
+    this.#helloRecordVersion = recordVersion;
     this.#show();
     if (!hello.isServerNameValid) return this.#settle('parseError', 'parse-error', 'tls.client-hello.server-name');
     const { snapshot, subject } = this.#context;
@@ -114,35 +177,66 @@ export class Judge implements HandshakeListener {
     const { require, deny, rules } = this.#selection;
     if (require.length + deny.length + rules.length === 0) return this.#settleUnpinned();
     if (hello.offersEch) this.#settleIfDecided((situations) => situations.ech, 'ech');
-    if (hello.offersEarlyData && offersTls13(hello)) {
-      // Early data would reach the server ahead of any decision; where 1.3 is denied in the end, it is denied now.
-      const of = ({ earlyData, tls13 }: Situations) =>
-        earlyData === 'hold' ? (tls13 === 'deny' ? 'deny' : 'hold') : earlyData;
-      this.#settleIfDecided(of, 'no-certificate');
-    }
+    if (this.#ruling !== undefined || !offersTls13(hello)) return;
+    const hidden = this.#hiddenInTls13();
+    if (hello.offersEarlyData) this.#onEarlyData(hidden);
+    // It has its answer about when the server has.
+    else if (hidden.wantsProbe && !this.#readsSecrets(hidden)) this.#ask();
   }
 
   onServerHello(hello: ServerHello, keyExchange: KeyExchange): void {
     this.facts.onServerHello(hello);
-    this.awaitsClient = hello.isHelloRetryRequest;
-    if (hello.isHelloRetryRequest) return;
     this.#serverHello = hello;
+    if (hello.isHelloRetryRequest) this.#retryRequest = hello;
+    if (hello.isHelloRetryRequest) return;
     this.#keyExchange = keyExchange;
     if (this.#ruling !== undefined) return;
     this.#settleDenials((situations) => hello.version < situations.checks.minVersion, 'min-version');
     if (!hello.isTls13 && !KNOWN_VERSIONS.has(hello.version)) {
       this.#settle('parseError', 'parse-error', 'tls.server-hello.version');
     }
-    if (hello.isTls13) {
-      this.#settleIfDecided(({ tls13 }) => (tls13 === 'accept' ? 'accept' : 'deny'), 'no-certificate');
-    } else if (keyExchange === 'anonymous') this.#settle('anonymous', 'anonymous');
+    if (hello.isTls13) this.#onHidden('tls13', this.#hiddenInTls13());
+    else if (this.#hiddenBy !== undefined) this.#forgetHidden();
+    if (keyExchange === 'anonymous') this.#settle('anonymous', 'anonymous');
     else if (keyExchange === 'psk') this.#settle('psk', 'anonymous');
+  }
+
+  /** Records that follow a ServerHello of TLS 1.3 are read where a secret may open them. */
+  encryptedFlight(): Decryption | undefined {
+    const { secrets, live, snapshot, now } = this.#context;
+    const isWanted = this.#awaits === 'secret' || !live;
+    if (secrets === undefined || this.#hello === undefined || !isWanted) return undefined;
+    const { body, random, offersRawPublicKey } = this.#hello;
+    const [retryRequest, second] = [this.#retryRequest, this.#secondHello];
+    const decryption = new Decryption({
+      hellos: {
+        clientHello: body,
+        serverHello: this.#serverHello!.body,
+        retry: retryRequest && second && { helloRetryRequest: retryRequest.body, clientHello: second.body },
+      },
+      cipherSuite: this.#serverHello!.cipherSuite,
+      offersRawPublicKey,
+      limits: snapshot.policy.limits,
+      now: () => now() / 1000,
+      listener: this.#decryptionListener(),
+    });
+    this.#decryption = decryption;
+    let inTime = true;
+    secrets.ask(random, (secret) => {
+      decryption.onSecret(secret);
+      if (!inTime) this.#context.settled();
+    });
+    inTime = false;
+    if (live || !decryption.lacksSecret) return decryption;
+    this.#decryption = undefined;
+    if (this.#awaits === 'secret') this.#onNoSecret('keylog-missing', null);
+    return undefined;
   }
 
   onCertificate(certificates: readonly Uint8Array[]): void {
     this.facts.onCertificate(certificates);
     this.#show(copyOf(certificates[0]!));
-    if (this.#ruling === undefined) this.#judge(certificates.map(presentCertificate));
+    if (this.#ruling === undefined) this.#judgeOne(certificates.map(presentCertificate), 'observed');
   }
 
   onRawPublicKey(spki: Uint8Array): void {
@@ -151,7 +245,7 @@ export class Judge implements HandshakeListener {
       (situations) => (situations.rawPublicKey === 'pin' ? 'hold' : situations.rawPublicKey),
       'raw-public-key',
     );
-    if (this.#ruling === undefined) this.#judge([presentRawPublicKey(spki)]);
+    if (this.#ruling === undefined) this.#judgeOne([presentRawPublicKey(spki)], 'observed');
   }
 
   onServerKeyExchange(exchange: ServerKeyExchange): void {
@@ -225,7 +319,20 @@ export class Judge implements HandshakeListener {
     if (this.#ruling !== undefined || this.#selection === undefined) return;
     const { snapshot, subject } = this.#context;
     this.#selection = snapshot.select(subject, effectiveName(this.#hello?.serverName ?? null));
-    if (this.#chain.length > 0) this.#judge(this.#chain);
+    const by = this.#hiddenBy;
+    if (by === undefined) return this.#chain.length > 0 ? this.#judgeOne(this.#chain, this.#evidence) : undefined;
+    const decrypted = this.#evidence === 'decrypted' ? this.#chain : [];
+    this.#forgetHidden();
+    if (decrypted.length > 0) {
+      this.#hidden = this.#hiddenInTls13();
+      this.#hiddenBy = by;
+      this.#awaits = 'secret';
+      if (this.#hidden.settled.some(denies)) return this.#rule(this.#hidden.settled, null, 'none');
+      return this.#judgeOne(decrypted, 'decrypted');
+    }
+    if (by === 'resumed') this.#onHidden('resumed', this.#hiddenInResumption());
+    else if (by === 'tls13') this.#onHidden('tls13', this.#hiddenInTls13());
+    else this.#onEarlyData(this.#hiddenInTls13());
   }
 
   /** The engine's own causes: TCP conflicts, deadlines, limits, bytes that are not TLS. */
@@ -249,54 +356,216 @@ export class Judge implements HandshakeListener {
     }
   }
 
-  #judge(chain: readonly PresentedCertificate[]): void {
-    const { snapshot, examiner } = this.#context;
-    const selection = this.#selection ?? NOTHING_SELECTED;
-    const serverName = effectiveName(this.#hello?.serverName ?? null);
-    const judgement = new ChainJudgement(snapshot, selection, chain, serverName, this.#context.now() / 1000);
-    this.#chain = chain;
-    this.#judgement = judgement;
-    if (judgement.final !== undefined) return this.#rule([judgement.final]);
-    if (this.#wantsProof()) this.#proof ??= 'awaited';
-    const answers = judgement.failsAnyway ? [] : judgement.questions.map((): ChainFacts | undefined => undefined);
-    this.#answers = answers;
-    if (answers.length === 0) return this.#conclude();
-    let inTime = true;
-    for (const [index, question] of judgement.questions.entries()) {
-      examiner.examine(question, (facts) => {
-        answers[index] = facts;
-        // Another configuration has asked again meanwhile.
-        if (this.#answers !== answers || this.waiting) return;
-        this.#conclude();
-        if (!inTime) this.#context.settled();
-      });
+  #hiddenInTls13(): HiddenCertificates {
+    const cases = this.#holders.map((holder) => {
+      const wanted = holder.situations.tls13;
+      return { holder, wanted, reason: 'no-certificate', onAccept: ACCEPT } as const;
+    });
+    return new HiddenCertificates(cases);
+  }
+
+  /** Sessions that were given out in flows whose pins matched stand for their certificates. */
+  #hiddenInResumption(): HiddenCertificates {
+    const { sessions, subject, now } = this.#context;
+    const ticket = this.#hello?.sessionTicket ?? EMPTY;
+    // What a client offers besides a ticket is an id of its own making (RFC 5077 §3.4).
+    const credential = ticket.length > 0 ? ticket : (this.#hello?.sessionId ?? EMPTY);
+    const cases = this.#holders.map((holder) => {
+      const { pinset, situations } = holder;
+      const names = pinset === null ? [] : [pinset.name];
+      const isBound = sessions.isBound(subject.server.address, credential, names, now());
+      const wanted = situations.resumed;
+      return {
+        holder,
+        wanted: wanted === 'bound' || wanted === 'bound-else-probe' ? boundTo(wanted, isBound) : wanted,
+        reason: isBound ? 'resumed-bound' : 'resumed-unbound',
+        onAccept: pinset?.onMatch ?? ACCEPT,
+      } as const;
+    });
+    return new HiddenCertificates(cases);
+  }
+
+  /** Whether evidence of a key log comes first: a capture's is at hand, whatever a gateway would have asked. */
+  #readsSecrets(hidden: HiddenCertificates): boolean {
+    const { live, secrets } = this.#context;
+    const isTooLate = this.#serverHello !== undefined && this.#awaits === undefined && this.#evidence === 'probed';
+    return secrets !== undefined && !isTooLate && (hidden.wantsKeylog || (!live && hidden.isOpen));
+  }
+
+  /** Early data would reach the server ahead of any decision; what cannot be decided ahead of it is denied now. */
+  #onEarlyData(hidden: HiddenCertificates): void {
+    const of = ({ earlyData, tls13 }: Situations) =>
+      earlyData === 'hold' ? (tls13 === 'deny' || tls13 === 'keylog' ? 'deny' : 'hold') : earlyData;
+    this.#settleIfDecided(of, 'no-certificate');
+    const { live } = this.#context;
+    const isHeld = this.#holders.some(({ situations }) => situations.earlyData === 'hold');
+    if (this.#ruling !== undefined || !live || !isHeld || !hidden.isOpen) return;
+    this.#hidden = hidden.withoutKeylog('keylog-missing');
+    this.#hiddenBy = 'earlyData';
+    this.#awaitProbe();
+  }
+
+  /** No certificate goes by: the evidence comes from elsewhere, or a situation decides. */
+  #onHidden(by: 'tls13' | 'resumed', hidden: HiddenCertificates): void {
+    const wasJudged = this.#hiddenBy === 'earlyData' && this.#examination !== undefined;
+    this.#hiddenBy = by;
+    this.#isFlightWhole = true;
+    if (wasJudged) return this.#conclude();
+    const { settled } = hidden;
+    if (!hidden.isOpen || settled.some(denies)) {
+      const isBound = settled.some(({ reason }) => reason === 'resumed-bound');
+      return this.#rule(settled, null, isBound ? 'resumed' : 'none');
     }
+    this.#hidden = hidden;
+    if (by === 'tls13' && this.#readsSecrets(hidden)) this.#awaits = 'secret';
+    else if (hidden.wantsKeylog) this.#onNoSecret('keylog-missing', null);
+    else this.#awaitProbe();
+  }
+
+  #forgetHidden(): void {
+    this.#hidden = undefined;
+    this.#hiddenBy = undefined;
+    this.#examination = undefined;
+    this.#awaits = undefined;
+    this.#proof = undefined;
+    this.#isFlightWhole = false;
+    this.#chain = [];
+  }
+
+  /** Asks the server in the client's place, once. */
+  #ask(): void {
+    const { prober, subject } = this.#context;
+    if (this.#probe !== undefined || this.#hello === undefined || prober === undefined) return;
+    this.#probe = 'asked';
+    let inTime = true;
+    const request = {
+      ...subject,
+      clientHello: this.#hello.body,
+      recordVersion: this.#helloRecordVersion,
+      starttls: this.facts.starttls,
+    };
+    prober.probe(request, (answer) => {
+      this.#probe = answer;
+      if (this.#awaits !== 'probe' || this.#ruling !== undefined) return;
+      this.#onProbed(answer);
+      if (!inTime && !this.waiting) this.#context.settled();
+    });
     inTime = false;
   }
 
+  #awaitProbe(): void {
+    this.#awaits = 'probe';
+    this.#waitingSince = this.#context.now();
+    this.#ask();
+    if (this.#probe === undefined) this.#onUnprobed('no-certificate', null);
+    else if (this.#probe !== 'asked' && this.#awaits === 'probe') this.#onProbed(this.#probe);
+  }
+
+  #onProbed(answer: ProbeAnswer): void {
+    if (answer.kind === 'failed') {
+      return this.#onUnprobed('probe-failed', `probe.${answer.reason}${answer.detail && `: ${answer.detail}`}`);
+    }
+    this.#awaits = undefined;
+    this.#proof = answer.proven ? 'verified' : 'failed';
+    this.facts.onCertificate(answer.chain, 'probed');
+    this.#judge([answer, ...answer.alternatives].map(presentedBy), 'probed');
+  }
+
+  #onUnprobed(reason: Reason, fault: string | null): void {
+    this.#awaits = undefined;
+    const hidden = this.#hidden!;
+    const findings = [...hidden.failed(reason), ...hidden.settled];
+    // What the server will choose may show a certificate after all.
+    if (this.#hiddenBy !== 'earlyData' || findings.some(denies)) this.#rule(findings, null, 'none', fault);
+  }
+
+  #onNoSecret(reason: Reason, fault: string | null): void {
+    this.#awaits = undefined;
+    this.#hidden = this.#hidden!.withoutKeylog(reason);
+    const { settled, isOpen } = this.#hidden;
+    if (!isOpen || settled.some(denies)) return this.#rule(settled, null, 'none', fault);
+    this.facts.fault ??= fault;
+    this.#awaitProbe();
+  }
+
+  #decryptionListener(): DecryptionListener {
+    const isAwaited = () => this.#ruling === undefined && this.#awaits === 'secret';
+    return {
+      onSealed: () => {
+        this.#waitingSince = this.#context.now();
+      },
+      onHiddenCertificate: (chain, isRawPublicKey) => {
+        if (!isRawPublicKey) this.facts.onCertificate(chain, 'decrypted');
+        if (!isAwaited()) return;
+        this.#isFlightWhole = false;
+        this.#judgeOne(presentedBy({ chain, isRawPublicKey }), 'decrypted');
+      },
+      onHiddenProof: (proven) => {
+        if (!isAwaited()) return;
+        this.#proof = proven ? 'verified' : 'failed';
+        this.#isFlightWhole = true;
+        this.#conclude();
+      },
+      onHiddenFailure: (code) => {
+        if (isAwaited()) this.#onNoSecret(code === 'psk' ? 'resumed-unbound' : 'keylog-missing', code);
+      },
+    };
+  }
+
+  #judgeOne(chain: readonly PresentedCertificate[], evidence: Evidence): void {
+    if (evidence !== 'probed' && this.#wantsProof()) this.#proof ??= 'awaited';
+    this.#judge([chain], evidence);
+  }
+
+  /** Several chains: what probes were shown, the latest first. */
+  #judge(chains: readonly (readonly PresentedCertificate[])[], evidence: Evidence): void {
+    const { snapshot, examiner, now } = this.#context;
+    const selected = this.#selection ?? NOTHING_SELECTED;
+    const selection = this.#hidden?.narrow(selected) ?? selected;
+    const serverName = effectiveName(this.#hello?.serverName ?? null);
+    const judgements = chains.map((chain) => new ChainJudgement(snapshot, selection, chain, serverName, now() / 1000));
+    const examination = new Examination(judgements, evidence === 'probed');
+    this.#chain = chains[0]!;
+    this.#evidence = evidence;
+    this.#examination = examination;
+    if (examination.final !== undefined) return this.#rule([examination.final]);
+    this.#waitingSince = now();
+    examination.ask(examiner, () => {
+      // Another configuration has asked again meanwhile.
+      if (this.#examination !== examination || examination.waiting) return;
+      this.#conclude();
+      this.#context.settled();
+    });
+    this.#conclude();
+  }
+
   /**
-   * Every answer is there: a mismatch is decided now; a match that wants a proof waits for ServerKeyExchange, and every
-   * match for the end of the flight, because a careless client might take a second Certificate behind the first.
+   * Every answer is there: a mismatch is decided now; a match that wants a proof waits for the server's signature, and
+   * every match for the end of the flight, because a careless client might take a second Certificate behind the first.
    */
   #conclude(): void {
-    const judgement = this.#judgement;
-    if (this.#ruling !== undefined || judgement === undefined || this.waiting) return;
-    const findings = judgement.findings(this.#answers as ChainFacts[]);
-    const failed = findings.some(denies);
-    if (!failed && (this.#proof === 'awaited' || !this.#isFlightWhole)) return;
-    const proven = findings.map((finding) => this.#withProof(finding));
-    if (proven.length === 0) return this.#settleUnpinned(judgement.ruleMark);
-    this.#rule(proven, judgement.ruleMark);
+    const examination = this.#examination;
+    if (this.#ruling !== undefined || examination === undefined || examination.waiting) return;
+    const judged = examination.findings().map((finding) => this.#withProof(finding));
+    const proven = [...judged, ...(this.#hidden?.settled ?? [])];
+    if (!proven.some(denies) && (this.#proof === 'awaited' || !this.#isFlightWhole)) return;
+    if (this.#proof === 'failed') this.#reportFailedProof(judged);
+    if (proven.length === 0) return this.#settleUnpinned(examination.ruleMark);
+    this.#rule(proven, examination.ruleMark);
   }
 
   #withProof(finding: Finding): Finding {
     const { pinset } = finding;
     if (pinset === null || finding.verdict !== pinset.onMatch || this.#proof !== 'failed') return finding;
-    if (pinset.situations.checks.proofOfPossession === 'report') {
-      this.#context.anomaly('tls.proof.failed', `pinset ${pinset.name}`);
-    }
     if (pinset.situations.checks.proofOfPossession !== 'require') return finding;
     return { ...finding, reason: 'no-proof', verdict: pinset.onMismatch };
+  }
+
+  #reportFailedProof(findings: readonly Finding[]): void {
+    for (const { pinset } of findings) {
+      if (pinset?.situations.checks.proofOfPossession !== 'report') continue;
+      this.#context.anomaly('tls.proof.failed', `pinset ${pinset.name}`);
+    }
   }
 
   /** With a key exchange that does not sign, the client can only go on with the key's holder: nothing to prove. */
@@ -313,19 +582,7 @@ export class Judge implements HandshakeListener {
     this.facts.sessionResumed = echoed || ticket.length > 0;
     if (this.#ruling !== undefined) return;
     if (!this.facts.sessionResumed) return this.#settleNoCertificate();
-    const { sessions, subject, now } = this.#context;
-    // What a client offers besides a ticket is an id of its own making (RFC 5077 §3.4).
-    const credential = ticket.length > 0 ? ticket : hello!.sessionId;
-    const isBound = (pinset: CompiledPinset | null): boolean =>
-      sessions.isBound(subject.server.address, credential, pinset === null ? [] : [pinset.name], now());
-    const findings = this.#holders.map(({ pinset, mode, situations, onMismatch }): Finding => {
-      const bound = isBound(pinset);
-      const denied = situations.resumed === 'deny' || (situations.resumed === 'bound' && !bound);
-      const reason = bound ? 'resumed-bound' : 'resumed-unbound';
-      return { pinset, mode, reason, verdict: denied ? onMismatch : (pinset?.onMatch ?? ACCEPT), matched: null };
-    });
-    const bound = findings.some(({ reason }) => reason === 'resumed-bound');
-    this.#rule(findings, null, bound ? 'resumed' : 'none');
+    this.#onHidden('resumed', this.#hiddenInResumption());
   }
 
   /** Whether what the server hands out may later stand for the evidence of this flow. */
@@ -336,7 +593,7 @@ export class Judge implements HandshakeListener {
       ruling.action === 'accept' &&
       ruling.mode === 'enforce' &&
       ruling.pinset !== null &&
-      (ruling.evidence === 'resumed' || BINDING_REASONS.has(ruling.reason)) &&
+      (ruling.evidence === 'resumed' || (ruling.evidence === 'observed' && BINDING_REASONS.has(ruling.reason))) &&
       this.#proof !== 'failed'
     );
   }
@@ -397,9 +654,10 @@ export class Judge implements HandshakeListener {
     fault: string | null = null,
   ): void {
     if (this.#ruling !== undefined) return;
-    const seen = evidence ?? (this.#chain.length === 0 ? 'none' : 'observed');
+    const seen = evidence ?? (this.#chain.length === 0 ? 'none' : this.#evidence);
     const ruling = rule(withReported(findings, this.#reported), seen, fault);
     this.#ruling = { ...ruling, connmark: mergeMarks(mark, ruling.connmark) };
+    if (this.#context.live && this.#decryption !== undefined) this.#context.secrets!.forget(this.#hello!.random);
     if (!this.#binds()) return this.session.giveUp();
     const { sessionId, answersSessionTicket } = this.#serverHello!;
     this.session.begin(sessionId, answersSessionTicket, this.facts.sessionResumed);
@@ -411,6 +669,15 @@ export type WatchedMessage = Pick<HandshakeEvent, 'from' | 'messageType' | 'leng
 /** RFC 6066 §3: an address literal is no name. */
 function effectiveName(serverName: string | null): string | null {
   return serverName === null || /^[\d.]+$/.test(serverName) ? null : serverName;
+}
+
+function boundTo(wanted: 'bound' | 'bound-else-probe', isBound: boolean) {
+  if (isBound) return 'accept';
+  return wanted === 'bound' ? 'deny' : 'probe';
+}
+
+function presentedBy({ chain, isRawPublicKey }: Pick<ProbedCertificates, 'chain' | 'isRawPublicKey'>) {
+  return isRawPublicKey ? [presentRawPublicKey(chain[0]!)] : chain.map(presentCertificate);
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

@@ -32,11 +32,17 @@ export function compileConnmark(source: ConnmarkSource | undefined, path: Path, 
   return { ...layout, route: source?.route ?? 'auto' };
 }
 
+/** What no verdict may write. */
+export interface TakenBits {
+  readonly engine: number;
+  readonly probe: number;
+}
+
 export function compileVerdict(
   source: VerdictSource | undefined,
   fallback: CompiledVerdict,
   path: Path,
-  layout: ConnmarkLayout,
+  taken: TakenBits,
   report: Reporter,
 ): CompiledVerdict {
   if (source === undefined) return fallback;
@@ -49,8 +55,13 @@ export function compileVerdict(
     report.error(at, `"${source.connmark}" is not a value and a mask such as "0x12/0xff"`);
     return { action, connmark: null };
   }
-  if ((mask & layout.mask) !== 0) {
-    report.error(at, `the mask ${hex(mask)} overlaps the engine's own bits ${hex(layout.mask)}: choose others`);
+  if ((mask & taken.engine) !== 0) {
+    report.error(at, `the mask ${hex(mask)} overlaps the engine's own bits ${hex(taken.engine)}: choose others`);
+  } else if ((mask & taken.probe) !== 0) {
+    report.error(
+      at,
+      `the mask ${hex(mask)} holds the mark of probes ${hex(taken.probe)}: choose another, or "probe.mark"`,
+    );
   } else if ((value & ~mask) !== 0) {
     report.error(at, `the value ${hex(value)} has bits outside its mask ${hex(mask)}`);
   } else if (mask === 0) {
@@ -59,13 +70,13 @@ export function compileVerdict(
   return { action, connmark: { value, mask } };
 }
 
-function parseBits(text: string): number | undefined {
+export function parseBits(text: string): number | undefined {
   const bits = text.trim();
   if (!/^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(bits)) return undefined;
   const value = Number(bits);
   return value <= 0xffff_ffff ? value : undefined;
 }
 
-function hex(value: number): string {
+export function hex(value: number): string {
   return `0x${(value >>> 0).toString(16)}`;
 }

@@ -3,9 +3,11 @@
  * reported where it is; nothing stops at the first error, and a policy with errors is not used.
  */
 import { compileConnmark, compileVerdict } from './compile-connmark.ts';
+import type { TakenBits } from './compile-connmark.ts';
 import { compileMatch, compileNames, compilePorts } from './compile-match.ts';
 import { compileDates, compilePins, unknownList } from './compile-pins.ts';
 import type { PinContext } from './compile-pins.ts';
+import { compileKeylog, compileProbe, reportMissingKeylog } from './compile-probe.ts';
 import { compileSituations, situationDefaults } from './compile-situations.ts';
 import type { ReferredFiles } from './files.ts';
 import { parseKey } from './key-string.ts';
@@ -13,8 +15,7 @@ import { LIMIT_DEFAULTS } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { compileList } from './lists.ts';
 import type { Path, Reporter } from './message.ts';
-import type { CompiledPinset, CompiledRule, CompiledVerdict, ConnmarkLayout, Policy, Situations } from './policy.ts';
-import { PROBE_DEFAULTS } from './probe.ts';
+import type { CompiledPinset, CompiledRule, CompiledVerdict, Policy, Situations } from './policy.ts';
 import type { Configuration, PinsetSource, RuleSource } from './schema.ts';
 import { elements } from './schema-issues.ts';
 import { ambiguities } from './specificity.ts';
@@ -32,11 +33,16 @@ export function compile(
       compileList(id, list, ['lists', id], files, nowMs, report),
     ]),
   );
+  const limits = compileLimits(source);
   const connmark = compileConnmark(source.connmark, ['connmark'], report);
+  const probe = compileProbe(source.probe, limits, connmark, report);
+  const keylog = compileKeylog(source.keylog, limits, files, report);
+  reportMissingKeylog(source, report);
   const pinned = compileSituations(source.pinned, situationDefaults('pinned'), ['pinned'], files, report);
   const unpinned = compileSituations(source.unpinned, situationDefaults('unpinned'), ['unpinned'], files, report);
-  const onMismatch = compileVerdict(source.onMismatch, TLS_ALERT, ['onMismatch'], connmark, report);
-  const defaults: Defaults = { lists, files, report, connmark, pinned, onMismatch };
+  const taken = { engine: connmark.mask, probe: probe.mark };
+  const onMismatch = compileVerdict(source.onMismatch, TLS_ALERT, ['onMismatch'], taken, report);
+  const defaults: Defaults = { lists, files, report, taken, pinned, onMismatch };
 
   const pinsets = [...elements(source.pinsets)].map(([index, pinset]) => compilePinset(pinset, index, defaults));
   const rules = [...elements(source.rules)].flatMap(([index, rule]) => compileRule(rule, index, defaults));
@@ -51,9 +57,9 @@ export function compile(
     unpinned,
     onMismatch,
     connmark,
-    limits: compileLimits(source),
-    probe: PROBE_DEFAULTS,
-    keylog: { file: null, socket: null },
+    limits,
+    probe,
+    keylog,
     ports: queuedPorts(source, pinsets, rules, report),
     log: { unpinned: source.log?.unpinned ?? false, certificates: source.log?.certificates ?? 'pins' },
     control: { socket: source.control?.socket ?? null, mode: fileMode(source, report) },
@@ -64,16 +70,16 @@ export function compile(
 }
 
 interface Defaults extends PinContext {
-  readonly connmark: ConnmarkLayout;
+  readonly taken: TakenBits;
   readonly pinned: Situations;
   readonly onMismatch: CompiledVerdict;
 }
 
 function compilePinset(source: PinsetSource, index: number, defaults: Defaults): CompiledPinset {
-  const { report, files, connmark } = defaults;
+  const { report, files, taken } = defaults;
   const path: Path = ['pinsets', index];
   const verdict = (key: 'onMatch' | 'onMismatch' | 'onDeny', fallback: CompiledVerdict) =>
-    compileVerdict(source[key], fallback, [...path, key], connmark, report);
+    compileVerdict(source[key], fallback, [...path, key], taken, report);
   const errorsBefore = report.errorCount;
   const pins = compilePins(source.pins, 'pins', [...path, 'pins'], defaults);
   // It would silently become a deny list, and its hosts would be unpinned.
@@ -99,10 +105,10 @@ function compilePinset(source: PinsetSource, index: number, defaults: Defaults):
 }
 
 function compileRule(source: RuleSource, index: number, defaults: Defaults): CompiledRule[] {
-  const { report, connmark } = defaults;
+  const { report, taken } = defaults;
   const path: Path = ['rules', index];
   const match = compileMatch(source.match, [...path, 'match'], report);
-  const verdict = compileVerdict(source.verdict, TLS_ALERT, [...path, 'verdict'], connmark, report);
+  const verdict = compileVerdict(source.verdict, TLS_ALERT, [...path, 'verdict'], taken, report);
   const test = compileTest(source, path, defaults);
   return test === undefined ? [] : [{ index, match, test, verdict }];
 }

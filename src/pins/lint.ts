@@ -4,7 +4,8 @@
  */
 import type { Path, Reporter } from './message.ts';
 import { isUsable } from './pin-index.ts';
-import type { CompiledPin, CompiledPinset, Policy } from './policy.ts';
+import type { CompiledPin, CompiledPinset, HiddenCertificate, Policy } from './policy.ts';
+import { readsKeylog } from './probe.ts';
 
 export function lint(policy: Omit<Policy, 'hash'>, nowMs: number, report: Reporter): void {
   for (const pinset of policy.pinsets) lintPinset(pinset, nowMs, report);
@@ -15,6 +16,10 @@ export function lint(policy: Omit<Policy, 'hash'>, nowMs: number, report: Report
         `changes of the list "${list.id}" are lost at a restart: give it a file`,
       );
     }
+  }
+  const hasKeylog = policy.keylog.file !== null || policy.keylog.socket !== null;
+  if (hasKeylog && !readsKeylog(policy)) {
+    report.warning(['keylog'], 'nothing uses the key log: it takes "tls13": "keylog" or "keylog-else-probe" somewhere');
   }
   noteBlindSpots(policy, report);
 }
@@ -83,18 +88,16 @@ function noteBlindSpots(policy: Omit<Policy, 'hash'>, report: Reporter): void {
       'a pinset bound to hosts does not see clients that give no server name, or hide it (ECH): bind one to the addresses too where that matters',
     );
   }
-  const blind = requiring.find((pinset) => pinset.situations.tls13 === 'deny');
-  if (blind !== undefined) {
-    report.note(
-      ['pinsets', blind.index],
-      'TLS 1.3 hides the certificate: flows of pinned servers that negotiate it are denied; "tls13": "accept" lets them pass unchecked',
-    );
+  for (const { values, text } of TLS13_NOTES) {
+    const concerned = requiring.find(({ situations }) => values.includes(situations.tls13));
+    if (concerned !== undefined) report.note(['pinsets', concerned.index], text);
   }
   const denying = policy.pinsets.find((pinset) => pinset.deny.length > 0 && pinset.pins.length === 0);
-  if (denying !== undefined && policy.unpinned.tls13 === 'accept') {
-    report.note(['pinsets', denying.index], 'a deny list sees nothing of TLS 1.3, which "unpinned" lets pass');
-  } else if (policy.rules.length > 0 && policy.unpinned.tls13 === 'accept') {
-    report.note(['rules', policy.rules[0]!.index], 'rules see nothing of TLS 1.3, which "unpinned" lets pass');
+  if (policy.unpinned.tls13 !== 'accept') return;
+  if (denying !== undefined) {
+    report.note(['pinsets', denying.index], `a deny list ${UNPINNED_TLS13}`);
+  } else if (policy.rules.length > 0) {
+    report.note(['rules', policy.rules[0]!.index], `rules ${UNPINNED_TLS13.replace('sees', 'see')}`);
   }
 }
 
@@ -107,6 +110,24 @@ function when(what: string, expires: number, nowMs: number): string {
 function shorten(text: string): string {
   return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
 }
+
+/** What each source of evidence is worth. */
+const TLS13_NOTES: readonly { readonly values: readonly HiddenCertificate[]; readonly text: string }[] = [
+  {
+    values: ['probe', 'probe-else-accept', 'keylog-else-probe'],
+    text: 'TLS 1.3 hides the certificate, so the server is asked for it in the client\'s place: that holds against everyone who answers all connections alike, and not against a man in the middle who can tell the probe from the client; "keylog" sees the certificate of the connection itself, and "deny" leaves TLS 1.2',
+  },
+  {
+    values: ['probe-else-accept'],
+    text: '"probe-else-accept" lets TLS 1.3 pass unchecked where the probe gets no answer: whoever can keep it from being answered is not found out',
+  },
+  {
+    values: ['deny'],
+    text: 'TLS 1.3 hides the certificate: flows of pinned servers that negotiate it are denied; "tls13": "probe" asks the server for it in the client\'s place',
+  },
+];
+const UNPINNED_TLS13 =
+  'sees nothing of TLS 1.3, which "unpinned" lets pass: "unpinned": { "tls13": "probe" } asks the servers';
 
 const DAY = 86_400_000;
 const SOON = 30 * DAY;

@@ -1,5 +1,8 @@
-/** How servers are asked in their clients' place, where a configuration does not say otherwise. */
-import type { ProbePolicy } from './policy.ts';
+/**
+ * Evidence that does not come over the wire of the flow itself: which situations ask for it, and how servers are asked
+ * in their clients' place where a configuration does not say otherwise.
+ */
+import type { HiddenCertificate, Policy, ProbePolicy, Situations } from './policy.ts';
 
 export const PROBE_DEFAULTS: ProbePolicy = {
   timeout: 3_000,
@@ -12,3 +15,25 @@ export const PROBE_DEFAULTS: ProbePolicy = {
   allowLocal: false,
   mark: 0x1000_0000,
 };
+
+/** Whether any flow may lead to a probe. */
+export function asksServers(policy: Pick<Policy, 'pinsets' | 'pinned' | 'unpinned'>): boolean {
+  return situationsOf(policy).some(({ tls13, resumed }) => PROBING.has(tls13) || resumed === 'bound-else-probe');
+}
+
+/** Whether any flow may wait for a secret. */
+export function readsKeylog(policy: Pick<Policy, 'pinsets' | 'pinned' | 'unpinned'>): boolean {
+  return situationsOf(policy).some(({ tls13 }) => isKeylogged(tls13));
+}
+
+export function isKeylogged(tls13: string | undefined): boolean {
+  return tls13 === 'keylog' || tls13 === 'keylog-else-probe';
+}
+
+/** Those that apply to some flow: a pinset without pins selects none. */
+function situationsOf({ pinsets, pinned, unpinned }: Pick<Policy, 'pinsets' | 'pinned' | 'unpinned'>): Situations[] {
+  const requiring = pinsets.filter(({ pins }) => pins.length > 0).map(({ situations }) => situations);
+  return requiring.length === 0 ? [unpinned] : [...requiring, pinned, unpinned];
+}
+
+const PROBING: ReadonlySet<HiddenCertificate> = new Set(['probe', 'probe-else-accept', 'keylog-else-probe']);

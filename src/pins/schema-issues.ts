@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { nearest } from './message.ts';
 import type { Path } from './message.ts';
-import { configurationJsonSchema, configurationSchema, SECTIONS_NOT_AVAILABLE } from './schema.ts';
+import { configurationJsonSchema, configurationSchema } from './schema.ts';
 import type { Configuration } from './schema.ts';
 
 export interface ShapeError {
@@ -88,8 +88,6 @@ function explainUnion(branches: Issue[][], path: Path, value: unknown, document:
 }
 
 function unknownKey(path: Path, key: string): string {
-  const section = path.length === 0 ? SECTIONS_NOT_AVAILABLE[key] : undefined;
-  if (section !== undefined) return section;
   const known = keysAt(path);
   const near = nearest(key, known);
   return `unknown key "${key}"${near === undefined ? `: ${list(known)} are known here` : `: did you mean "${near}"?`}`;

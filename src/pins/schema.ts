@@ -6,30 +6,15 @@
 import { z } from 'zod';
 import { LIMIT_DEFAULTS } from './limits.ts';
 import type { LimitName } from './limits.ts';
+import { PROBE_DEFAULTS } from './probe.ts';
 
 /** Values that the design has and this version has not, with what to write instead. Each text follows the value. */
 export const NOT_AVAILABLE: Readonly<Record<string, string>> = {
-  probe: PROBER('accept or deny'),
-  'probe-else-accept': PROBER('accept or deny'),
-  'bound-else-probe': PROBER('bound, accept or deny'),
-  keylog: KEYLOG('accept or deny'),
-  'keylog-else-probe': KEYLOG('accept or deny'),
   learn: 'is not available in this version: use "report-only" and write the pins that it logs',
 };
 
-/** Sections likewise. */
-export const SECTIONS_NOT_AVAILABLE: Readonly<Record<string, string>> = {
-  probe: 'the section "probe" needs the prober, which this version does not have: leave it out',
-  keylog: 'the section "keylog" needs key logs, which this version cannot read: leave it out',
-};
-
-function PROBER(instead: string): string {
-  return `needs the prober, which this version does not have: use ${instead}`;
-}
-
-function KEYLOG(instead: string): string {
-  return `needs key logs, which this version cannot read: use ${instead}`;
-}
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
 
 const text = () => z.string();
 
@@ -136,11 +121,16 @@ const checks = (defaults: { name: string; validity: string; proofOfPossession: s
 
 /** One entry a situation: values, meaning, and what holds for pinned and for unpinned flows. */
 const SITUATIONS = {
-  tls13: [['accept', 'deny'], 'The certificate is invisible: TLS 1.3.', 'deny', 'accept'],
+  tls13: [
+    ['probe', 'probe-else-accept', 'keylog', 'keylog-else-probe', 'accept', 'deny'],
+    "The certificate is invisible: TLS 1.3. probe: the server is asked for it in the client's place; keylog: it is decrypted with the secret that the client logs. Without an answer or a secret: deny, or what follows -else-.",
+    'probe',
+    'accept',
+  ],
   resumed: [
-    ['bound', 'accept', 'deny'],
-    'A session is resumed without a certificate. bound: only one that was given out in a flow whose pins matched.',
-    'bound',
+    ['bound', 'bound-else-probe', 'accept', 'deny'],
+    "A session is resumed without a certificate. bound: only one that was given out in a flow whose pins matched. bound-else-probe: of others the server is asked in the client's place.",
+    'bound-else-probe',
     'accept',
   ],
   earlyData: [
@@ -318,6 +308,57 @@ const connmark = z
   })
   .describe("The engine's own bits of the connection mark.");
 
+const count = (defaultValue: number, least: number, most: number) =>
+  z.int().min(least).max(most).optional().meta({ default: defaultValue });
+
+const probe = z
+  .strictObject({
+    timeout: count(PROBE_DEFAULTS.timeout, 1, MINUTE_MS).describe(
+      'Milliseconds from the question to its answer; at the most limits.holdTime, which is the default where it is less.',
+    ),
+    atOnce: count(PROBE_DEFAULTS.atOnce, 1, 1_024).describe('Connections at a time; further questions wait.'),
+    perDestination: count(PROBE_DEFAULTS.perDestination, 1, 6_000).describe(
+      'Connections a minute to an address and port; beyond, the probe has failed.',
+    ),
+    perClient: count(PROBE_DEFAULTS.perClient, 1, 6_000).describe(
+      "Connections a minute for a client's address; beyond, the probe has failed.",
+    ),
+    ttl: count(PROBE_DEFAULTS.ttl, 0, DAY_MS).describe("Milliseconds that a server's certificates are remembered."),
+    negativeTtl: count(PROBE_DEFAULTS.negativeTtl, 0, DAY_MS).describe(
+      'Milliseconds that it is remembered that a server shows none.',
+    ),
+    recheck: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .describe('Share of the answers from memory that a further probe checks afterwards.')
+      .meta({ default: PROBE_DEFAULTS.recheck }),
+    allowLocal: z
+      .boolean()
+      .optional()
+      .describe('Whether loopback and link-local addresses are probed as well.')
+      .meta({ default: PROBE_DEFAULTS.allowLocal }),
+    mark: bits
+      .optional()
+      .describe(
+        "The one bit of packet marks and connection marks by which the rules let a probe's own packets by; not one that `connmark` or a verdict uses.",
+      )
+      .meta({ default: '0x10000000' }),
+  })
+  .describe("How servers are asked in their clients' place.");
+
+const keylog = z
+  .strictObject({
+    file: text()
+      .optional()
+      .describe('File that clients write, and that is followed; relative to the configuration file.'),
+    socket: text()
+      .optional()
+      .describe('Unix stream socket that clients write lines to; relative to the configuration file.'),
+  })
+  .describe('Where clients log their secrets in the format of SSLKEYLOGFILE (RFC 9850): file or socket.');
+
 export const configurationSchema = z
   .strictObject({
     $schema: text().optional(),
@@ -342,6 +383,8 @@ export const configurationSchema = z
       .describe('Ports that `tlspin rules` sends to the queue besides those that pinsets and rules name.')
       .meta({ default: [443] }),
     limits: limits.optional(),
+    probe: probe.optional(),
+    keylog: keylog.optional(),
     log: z
       .strictObject({
         unpinned: z
@@ -388,6 +431,8 @@ export type ListSource = z.infer<typeof list>;
 export type RuleSource = z.infer<typeof rule>;
 export type PortSource = z.infer<typeof port>;
 export type ConnmarkSource = z.infer<typeof connmark>;
+export type ProbeSource = z.infer<typeof probe>;
+export type KeylogSource = z.infer<typeof keylog>;
 export type SituationsSource = { [name in SituationName]?: string | undefined } & { checks?: ChecksSource | undefined };
 export type ChecksSource = z.infer<ReturnType<typeof checks>>;
 

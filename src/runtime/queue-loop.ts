@@ -38,7 +38,7 @@ export interface EngineParts {
 /** As much of the engine as is used here. */
 export type DrivenEngine = Pick<
   Engine,
-  'onBatch' | 'tick' | 'replacePolicy' | 'finish' | 'heldPackets' | 'flows' | 'counters'
+  'onBatch' | 'tick' | 'replacePolicy' | 'finish' | 'heldPackets' | 'waits' | 'flows' | 'counters'
 >;
 
 export interface QueueLoopOptions {
@@ -149,7 +149,7 @@ export class QueueLoop implements PacketSink {
     this.#outbox.flush();
     this.#counters.publishEngine(this.#engine);
     this.#counters.publishEventsDropped(this.#outbox.dropped);
-    if (this.#engine.heldPackets > 0 && !this.#stopped) this.#due ??= setTimeout(() => this.#onDue(), HELD_TICK_MS);
+    if (this.#engine.waits && !this.#stopped) this.#due ??= setTimeout(() => this.#onDue(), HELD_TICK_MS);
   }
 }
 

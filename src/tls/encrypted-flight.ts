@@ -80,6 +80,12 @@ export class EncryptedFlight implements RecordConsumer {
     this.#handshake = new HandshakeReader(limits.handshakeBytes, (type, body) => this.#onMessage(type, body));
   }
 
+  /** There as soon as the server's Certificate is; nobody knows yet whether it is the server's. */
+  get certificate(): { readonly certificates: readonly Uint8Array[]; readonly isRawPublicKey: boolean } | undefined {
+    const { certificates } = this.#certificate ?? {};
+    return certificates && { certificates, isRawPublicKey: this.#sendsRawPublicKey };
+  }
+
   /** There once the flight showed all that it has to show. */
   get authentication(): ServerAuthentication | undefined {
     return this.#authentication;

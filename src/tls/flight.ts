@@ -31,6 +31,7 @@ export class Flight implements RecordConsumer {
   #records = 0;
   #alertLevel = -1;
   #isProtected = false;
+  #protectedReader: RecordConsumer | undefined;
 
   constructor(limits: FlightLimits, consumer: FlightConsumer) {
     this.#reader = new RecordReader(this);
@@ -59,14 +60,20 @@ export class Flight implements RecordConsumer {
     this.#reader.feed(bytes, start, end);
   }
 
-  /** From the next record on, contents are encrypted and are not looked at. */
-  protect(): void {
+  /** From the next record on, contents are encrypted: nothing here looks at them, but `reader` may. */
+  protect(reader?: RecordConsumer): void {
     this.#isProtected = true;
+    this.#protectedReader = reader;
+  }
+
+  /** Octets read so far. */
+  get octets(): number {
+    return this.#reader.octets;
   }
 
   onRecordStart(contentType: number, version: number, length: number, at: number): Fault | undefined {
     this.recordVersion = version;
-    if (this.#isProtected) return undefined;
+    if (this.#isProtected) return this.#protectedReader?.onRecordStart(contentType, version, length, at);
     if (++this.#records > this.#maxRecords) return misbehaved(TOO_MANY_RECORDS, at);
     if (length > MAX_PLAINTEXT && contentType !== CONTENT.applicationData) return malformed('tls.record.overflow', at);
     if (this.#handshake.inMessage && contentType !== CONTENT.handshake) return misbehaved('tls.record.interleaved', at);
@@ -78,7 +85,7 @@ export class Flight implements RecordConsumer {
   onPayload(contentType: number, bytes: Uint8Array, start: number, end: number, last: boolean): Fault | undefined {
     if (this.#isProtected) {
       if (last) this.#consumer.onProtectedRecord(contentType);
-      return undefined;
+      return this.#protectedReader?.onPayload(contentType, bytes, start, end, last);
     }
     if (contentType === CONTENT.handshake) return this.#handshake.feed(bytes, start, end);
     if (contentType === CONTENT.alert) return this.#alert(bytes, start, end);

@@ -15,6 +15,7 @@ import { type KeyExchange, keyExchangeOf } from './cipher-suites.ts';
 import { type ClientHello, parseClientHello } from './client-hello.ts';
 import { HANDSHAKE, VERSION } from './constants.ts';
 import { Flight, type FlightConsumer, type FlightLimits } from './flight.ts';
+import type { RecordConsumer } from './record.ts';
 import { isUnsolicited, parseServerHello, type ServerHello } from './server-hello.ts';
 import { parseServerKeyExchange, type ServerKeyExchange } from './server-key-exchange.ts';
 import { beginsSsl2, parseSsl2ClientHello, parseSsl2ServerHello, SSL2, Ssl2RecordReader } from './ssl2.ts';
@@ -24,8 +25,11 @@ export interface HandshakeListener {
   /** Every handshake message in clear, ahead of what is said of its contents; `length` without its header. */
   onMessage?(from: Side, type: number, length: number): void;
   /** The second one answers a HelloRetryRequest. */
-  onClientHello(hello: ClientHello): void;
+  /** `recordVersion`: of the record that it began in. */
+  onClientHello(hello: ClientHello, recordVersion: number): void;
   onServerHello(hello: ServerHello, keyExchange: KeyExchange): void;
+  /** Who reads the records that follow a ServerHello of TLS 1.3; nobody, unless secrets are at hand. */
+  encryptedFlight?(): RecordConsumer | undefined;
   onCertificate(certificates: readonly Uint8Array[]): void;
   onRawPublicKey(spki: Uint8Array): void;
   onServerKeyExchange(exchange: ServerKeyExchange): void;
@@ -83,6 +87,11 @@ export class Observer {
   /** True where the client would read an alert record that is sent to it now. */
   get serverAtBoundary(): boolean {
     return this.#serverState !== 'protected' && this.#server.fault === undefined && this.#server.atRecordBoundary;
+  }
+
+  /** Octets of the server's that were read as TLS. */
+  get serverOctets(): number {
+    return this.#server.octets;
   }
 
   /** True when neither direction will show anything more. */
@@ -195,7 +204,7 @@ export class Observer {
     }
     this.#clientHello = hello;
     this.#clientState = 'awaitClientFlight';
-    this.#listener.onClientHello(hello);
+    this.#listener.onClientHello(hello, this.#client.recordVersion);
     return undefined;
   }
 
@@ -251,7 +260,7 @@ export class Observer {
       this.#listener.onServerHello(hello, this.#keyExchange);
       if (hello.isHelloRetryRequest) return undefined;
       this.#serverState = hello.isTls13 ? 'protected' : 'awaitCertificate';
-      if (hello.isTls13) this.#server.protect();
+      if (hello.isTls13) this.#server.protect(this.#listener.encryptedFlight?.());
       return undefined;
     });
   }

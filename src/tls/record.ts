@@ -35,6 +35,11 @@ export class RecordReader {
     return this.#fault;
   }
 
+  /** Octets read so far. */
+  get octets(): number {
+    return this.#at;
+  }
+
   /** True between records: whatever is sent next begins one. */
   get atBoundary(): boolean {
     return !this.#inPayload && this.#headerFilled === 0;

@@ -82,7 +82,14 @@ describe('tlspin check', () => {
     expect(schema.required).toEqual(['version']);
     expect(schema.additionalProperties).toBe(false);
     const tls13 = schema.properties.pinsets.items.properties.tls13;
-    expect(tls13).toMatchObject({ enum: ['accept', 'deny'], default: 'deny', description: expect.any(String) });
+    expect(tls13).toMatchObject({
+      enum: ['probe', 'probe-else-accept', 'keylog', 'keylog-else-probe', 'accept', 'deny'],
+      default: 'probe',
+      description: expect.any(String),
+    });
+    const { probe } = schema.properties;
+    expect(probe.properties.perDestination).toMatchObject({ minimum: 1, maximum: 6_000, default: 60 });
+    for (const property of Object.values(probe.properties)) expect(property).toHaveProperty('description');
     expect(schema.properties.unpinned.properties.tls13.default).toBe('accept');
     expect(schema.properties.limits.properties.flows).toMatchObject({ type: 'integer', minimum: 1, default: 65_536 });
   });

@@ -26,19 +26,19 @@ describe('places', () => {
       '  "pinsets": [',
       '    { "name": "bank", "pinz": [],',
       '      "match": { "hosts": ["10.0.0.1"] },',
-      '      "pins": ["nonsense"], "tls13": "probe" },',
+      '      "pins": ["nonsense"], "tls13": "keylog" },',
       '    { "pins": [7] } ],',
-      '  "rules": [{ "fpl": "none", "verdict": "drop" }], "keylog": {} }',
+      '  "rules": [{ "fpl": "none", "verdict": "drop" }], "probe": { "mark": 3 } }',
     ].join('\n');
     expect(load(text).errors).toEqual([
       '3:23 unknown key "pinz": did you mean "pins"?',
       '4:28 "10.0.0.1" is an address: write it in "addresses"',
       expect.stringMatching(/^5:16 "nonsense" is not a pin/),
-      '5:38 "tls13": "probe" needs the prober, which this version does not have: use accept or deny',
+      expect.stringMatching(/^5:38 "keylog" needs to know where clients log their secrets: add "keylog"/),
       '6:5 "name" is missing',
       '6:16 "pins"[0] must be a string or an object, not a number',
       '7:22 there is no list "none": name it in "lists"',
-      '7:52 the section "keylog" needs key logs, which this version cannot read: leave it out',
+      '7:71 "3" is not a mark of one bit such as "0x10000000"',
     ]);
   });
 
@@ -177,23 +177,78 @@ describe('refusals', () => {
     expect(errors.join('\n')).toContain(text);
   });
 
-  it.each([
-    ['tls13', 'probe', 'use accept or deny'],
-    ['tls13', 'probe-else-accept', 'use accept or deny'],
-    ['tls13', 'keylog', 'use accept or deny'],
-    ['tls13', 'keylog-else-probe', 'use accept or deny'],
-    ['resumed', 'bound-else-probe', 'use bound, accept or deny'],
-    ['mode', 'learn', 'use "report-only"'],
-  ])('what this version does not have: %s %s', (key, value, cure) => {
-    expect(load(one({ [key]: value })).errors).toEqual([expect.stringContaining(cure)]);
-    if (key === 'mode') return;
-    for (const section of ['pinned', 'unpinned']) {
-      expect(load({ version: 1, [section]: { [key]: value } }).errors).toEqual([expect.stringContaining(cure)]);
-    }
+  it('what this version does not have: mode learn', () => {
+    expect(load(one({ mode: 'learn' })).errors).toEqual([expect.stringContaining('use "report-only"')]);
+  });
+});
+
+describe('evidence from elsewhere', () => {
+  const keylog = { file: 'keys.log' };
+  const connmark = { mask: '0x70000000', pending: '0x70000000' };
+  const marking = { verdict: 'accept', connmark: '0x10000000/0x30000001' };
+  const engine = '"connmark"';
+
+  it.each<[string, object, string]>([
+    ['no time for an answer', { probe: { timeout: 0 } }, '"timeout" must be 1 or more'],
+    ['a time that nobody waits', { probe: { timeout: 3_001 } }, '1:33 a flow is held for 3000 ms at the most'],
+    ['the same after less', { probe: { timeout: 501 }, limits: { holdTime: 500 } }, 'a flow is held for 500 ms'],
+    ['no place', { probe: { atOnce: 0 } }, '"atOnce" must be 1 or more'],
+    ['no probe to a server', { probe: { perDestination: 0 } }, '"perDestination" must be 1 or more'],
+    ['a thousand probes a second', { probe: { perClient: 60_000 } }, '"perClient" must be 6000 or less'],
+    ['more than a day in memory', { probe: { ttl: 86_400_001 } }, '"ttl" must be 86400000 or less'],
+    ['a share above the whole', { probe: { recheck: 1.5 } }, '"recheck" must be 1 or less'],
+    ['a mark of no bit', { probe: { mark: 0 } }, '"0" is not a mark of one bit'],
+    ['a mark of two bits', { probe: { mark: '0x11' } }, '"0x11" is not a mark of one bit'],
+    ['a mark that is no number', { probe: { mark: 'red' } }, '"red" is not a mark of one bit'],
+    ['the mark of decisions', { probe: { mark: '0x20000000' } }, `the engine's own bits 0x60000000 (${engine}) hold`],
+    ['decisions with the usual mark of probes', { connmark }, "1:33 the engine's own bits 0x70000000"],
+    ['a verdict that writes it', one({ onMatch: marking }), 'the mask 0x30000001 overlaps the engine'],
+    ['a slip in a key', { probe: { timout: 1 } }, 'did you mean "timeout"?'],
+    ['a key log without a place', { keylog: {} }, 'either "file" or "socket"'],
+    ['a key log with two', { keylog: { ...keylog, socket: 'keys.sock' } }, 'either "file" or "socket"'],
+    ['a wait for secrets behind the deadline', { keylog, limits: { holdTime: 100 } }, 'a flow is held for 100 ms'],
+    ['a situation without its key log', one({ tls13: 'keylog' }), '"keylog" needs to know where clients log'],
+    ['the same in "pinned"', { pinned: { tls13: 'keylog-else-probe' } }, '"keylog-else-probe" needs to know where'],
+    ['the same in "unpinned"', { unpinned: { tls13: 'keylog' } }, '"keylog" needs to know where'],
+  ])('refused: %s', (_what, document, text) => {
+    const { policy, errors } = load({ version: 1, ...document });
+    expect(policy).toBeNull();
+    expect(errors).toEqual([expect.stringContaining(text)]);
   });
 
-  it.each(['probe', 'keylog'])('the section %s', (section) => {
-    expect(load({ version: 1, [section]: {} }).errors).toEqual([expect.stringContaining('leave it out')]);
+  it.each([
+    ['of a pinset', (verdict: object) => one({ onMismatch: verdict })],
+    ['of the file', (verdict: object) => ({ version: 1, onMismatch: verdict })],
+    ['of a rule', (verdict: object) => ({ version: 1, lists: { a: { entries: [] } }, rules: [{ fpl: 'a', verdict }] })],
+  ])('refused: a verdict %s that writes the mark of probes', (_what, documentWith) => {
+    const document = documentWith({ verdict: 'drop', connmark: '0/0x10000000' });
+    const place = JSON.stringify(document).indexOf('"0/0x10000000"') + 1;
+    expect(load(document).errors).toEqual([
+      `1:${place} the mask 0x10000000 holds the mark of probes 0x10000000: choose another, or "probe.mark"`,
+    ]);
+    expect(load({ ...document, probe: { mark: '0x8' } }).errors).toEqual([]);
+  });
+
+  it('a key log that no situation uses is warned of', () => {
+    const unused = [expect.stringContaining('nothing uses the key log')];
+    const hosts = { match: { hosts: ['a.example'] } };
+    expect(load(one(hosts, { keylog })).warnings).toEqual(unused);
+    // No flow is in the situation of pinned ones where nothing is pinned.
+    expect(load({ version: 1, keylog, pinned: { tls13: 'keylog' } }).warnings).toEqual(unused);
+    expect(load({ version: 1, keylog, unpinned: { tls13: 'keylog' } }).warnings).toEqual([]);
+    expect(load(one({ ...hosts, tls13: 'keylog-else-probe' }, { keylog })).warnings).toEqual([]);
+  });
+
+  it.each([
+    ['probe', ['who can tell the probe from the client']],
+    ['keylog-else-probe', ['who can tell the probe from the client']],
+    ['probe-else-accept', ['who can tell the probe from the client', 'pass unchecked where the probe gets no answer']],
+    ['deny', ['"tls13": "probe" asks the server']],
+    ['keylog', []],
+    ['accept', []],
+  ])('what "tls13": "%s" is worth is said', (tls13, texts) => {
+    const { notes } = load(one({ match: { addresses: ['192.0.2.1'] }, names: ['a.example'], tls13 }, { keylog }));
+    expect(notes).toEqual(texts.map((text) => expect.stringContaining(text)));
   });
 });
 
@@ -336,6 +391,7 @@ describe('warnings and notes', () => {
       expect.stringContaining('TLS 1.3 hides the certificate'),
       expect.stringContaining('a deny list sees nothing of TLS 1.3'),
     ]);
+    expect(notes[2]).toContain('"unpinned": { "tls13": "probe" }');
   });
 
   it('a pinset that only reports needs no backup', () => {

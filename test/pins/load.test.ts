@@ -5,8 +5,9 @@ import { loadPolicy } from '../../src/pins/load.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
 import { certificate, fixturePath } from '../support/certificates.ts';
 import { load, memoryFiles, PIN_A, PIN_B, policyOf } from '../support/configuration.ts';
-import { PINNED, UNPINNED } from '../support/policy.ts';
+import { PINNED as WITHOUT_EVIDENCE, UNPINNED } from '../support/policy.ts';
 
+const PINNED = { ...WITHOUT_EVIDENCE, tls13: 'probe', resumed: 'bound-else-probe' };
 const one = (pinset: object, rest: object = {}) => ({
   version: 1,
   pinsets: [{ name: 'bank', pins: [PIN_A, PIN_B], ...pinset }],
@@ -34,6 +35,18 @@ describe('the smallest useful file', () => {
       failOpen: false,
       allowOffload: false,
     });
+    expect(policy.probe).toEqual({
+      timeout: 3_000,
+      atOnce: 32,
+      perDestination: 60,
+      perClient: 60,
+      ttl: 60_000,
+      negativeTtl: 30_000,
+      recheck: 0.1,
+      allowLocal: false,
+      mark: 0x10000000,
+    });
+    expect(policy.keylog).toEqual({ file: null, socket: null });
     expect(policy.limits.flows).toBe(65_536);
   });
 
@@ -67,7 +80,7 @@ describe('a full file', () => {
   {
     "$schema": "tlspin.schema.json", "version": 1, /* a comment */
     "pinned": { "tls13": "accept", "checks": { "validity": "on" } },
-    "unpinned": { "parseError": "deny" },
+    "unpinned": { "parseError": "deny", "tls13": "keylog-else-probe" },
     "onMismatch": "reset",
     "connmark": { "mask": "0xf0000000", "accept": "0x10000000", "deny": "0x20000000", "pending": "0x30000000", "route": "packet-mark" },
     "ports": [993, "8443-8449"],
@@ -99,7 +112,9 @@ describe('a full file', () => {
       { "fpl": 0, "verdict": { "verdict": "reset" } },
       { "pubkey": "!${presentCertificate(certificate('leaf-p256')).key}", "verdict": { "verdict": "accept", "connmark": "1/1" } },
     ],
-    "limits": { "certificates": 8 },
+    "limits": { "certificates": 8, "holdTime": 2500, "keylogWait": 500 },
+    "probe": { "atOnce": 8, "perDestination": 6, "perClient": 7, "ttl": 0, "negativeTtl": 1, "recheck": 1, "allowLocal": true, "mark": "0x08000000" },
+    "keylog": { "socket": "keys.sock" },
     "log": { "unpinned": true, "certificates": "full" },
     "control": { "socket": "/run/tlspin.sock", "mode": "0660" },
     "queues": "0:3", "failOpen": true, "allowOffload": true,
@@ -169,13 +184,29 @@ describe('a full file', () => {
       tls13: 'accept',
       checks: { ...PINNED.checks, validity: 'on' },
     });
-    expect(policy.unpinned).toEqual({ ...UNPINNED, parseError: 'deny' });
+    expect(policy.unpinned).toEqual({ ...UNPINNED, parseError: 'deny', tls13: 'keylog-else-probe' });
   });
 
   it('gives a pinset the onMismatch of the file, and a deny pin the onMismatch of its pinset', () => {
     expect(denyList!.onMismatch.action).toBe('reset');
     expect(denyList!.onDeny.action).toBe('reset');
     expect(policy.onMismatch.action).toBe('reset');
+  });
+
+  it('says how servers are asked, for no longer than a flow is held, and where secrets are logged', () => {
+    expect(policy.probe).toEqual({
+      timeout: 2_500,
+      atOnce: 8,
+      perDestination: 6,
+      perClient: 7,
+      ttl: 0,
+      negativeTtl: 1,
+      recheck: 1,
+      allowLocal: true,
+      mark: 0x08000000,
+    });
+    expect(policy.keylog).toEqual({ file: null, socket: '/etc/tlspin/keys.sock' });
+    expect(policy.limits).toMatchObject({ holdTime: 2_500, keylogWait: 500 });
   });
 
   it('has rules and lists', () => {

@@ -76,6 +76,10 @@ class HoldingEngine implements DrivenEngine {
     return this.held.length;
   }
 
+  get waits(): boolean {
+    return this.held.length > 0;
+  }
+
   onBatch({ words, count }: PacketBatch): void {
     for (let i = 0; i < count; i++) {
       const id = words[i * FIELD.ROW + FIELD.packetId]!;

@@ -1,0 +1,83 @@
+/**
+ * Chains that stand for one server, judged together: each is asked about outside (paths, names, dates), and when every
+ * answer is there, one finding a pinset comes of it. What the wire or a key log shows is one chain; probes may have been
+ * shown several. Knows no handshake.
+ */
+import type { ChainJudgement } from './chain-judgement.ts';
+import type { ChainExaminer, ChainFacts } from './ports.ts';
+import { denies, type Finding } from './ruling.ts';
+
+export class Examination {
+  readonly #cases: readonly ExaminedChain[];
+  readonly #isProbed: boolean;
+
+  /** `isProbed`: the chains are what probes were shown, the latest first. */
+  constructor(judgements: readonly ChainJudgement[], isProbed: boolean) {
+    this.#cases = judgements.map((judgement) => ({
+      judgement,
+      answers: isDecided(judgement) ? [] : judgement.questions.map((): ChainFacts | undefined => undefined),
+    }));
+    this.#isProbed = isProbed;
+  }
+
+  /** True while answers are awaited. */
+  get waiting(): boolean {
+    return this.#cases.some(({ answers }) => answers.some((answer) => answer === undefined));
+  }
+
+  /** A deny pin or a rule that ends the matter, whatever is answered. */
+  get final(): Finding | undefined {
+    return this.#cases.find(({ judgement }) => judgement.final !== undefined)?.judgement.final;
+  }
+
+  /** Bits that accepting rules want written. */
+  get ruleMark() {
+    return this.#cases[0]!.judgement.ruleMark;
+  }
+
+  /** Asks everything; `answered` is called with each answer that comes after this has returned. */
+  ask(examiner: ChainExaminer, answered: () => void): void {
+    let inTime = true;
+    for (const { judgement, answers } of this.#cases) {
+      if (answers.length === 0) continue;
+      for (const [index, question] of judgement.questions.entries()) {
+        examiner.examine(question, (facts) => {
+          answers[index] = facts;
+          if (!inTime) answered();
+        });
+      }
+    }
+    inTime = false;
+  }
+
+  /** One finding a pinset, once every answer is there. */
+  findings(): Finding[] {
+    const [latest, ...earlier] = this.#cases.map(({ judgement, answers }) =>
+      judgement.findings(answers as ChainFacts[]).map((finding) => (this.#isProbed ? asProbed(finding) : finding)),
+    );
+    return latest!.map((finding, index) => {
+      const isSame = earlier.every((findings) => isAccepting(findings[index]!) === isAccepting(finding));
+      if (isSame || finding.pinset === null) return finding;
+      return { ...finding, reason: 'probe-inconsistent', verdict: finding.pinset.onMismatch, matched: null };
+    });
+  }
+}
+
+interface ExaminedChain {
+  readonly judgement: ChainJudgement;
+  readonly answers: (ChainFacts | undefined)[];
+}
+
+function isDecided(judgement: ChainJudgement): boolean {
+  return judgement.final !== undefined || judgement.failsAnyway;
+}
+
+function isAccepting(finding: Finding): boolean {
+  return !denies({ ...finding, mode: 'enforce' });
+}
+
+/** What a match is worth depends on who was shown the certificate, so the reason says it. */
+function asProbed(finding: Finding): Finding {
+  if (finding.reason === 'pin-match') return { ...finding, reason: 'probe-match' };
+  return finding.reason === 'pin-mismatch' ? { ...finding, reason: 'probe-mismatch' } : finding;
+}

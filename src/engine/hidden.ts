@@ -1,0 +1,86 @@
+/**
+ * Where no certificate goes by in clear (TLS 1.3, a resumption that nothing is known of): what each holder of the flow
+ * wants done, and what that comes to before there is evidence, and when none can be had. Where evidence comes from is
+ * for prober and key log.
+ */
+import type { CompiledVerdict, HiddenCertificate } from '../pins/policy.ts';
+import type { Selection } from '../pins/snapshot.ts';
+import type { Reason } from './events.ts';
+import { ACCEPT, type Finding } from './ruling.ts';
+import type { Holder } from './situation.ts';
+
+export interface HiddenCase {
+  readonly holder: Holder;
+  readonly wanted: HiddenCertificate;
+  /** Of a decision that rests on no certificate. */
+  readonly reason: Reason;
+  /** What is done where `wanted` is to accept. */
+  readonly onAccept: CompiledVerdict;
+}
+
+export class HiddenCertificates {
+  readonly #cases: readonly HiddenCase[];
+
+  constructor(cases: readonly HiddenCase[]) {
+    this.#cases = cases;
+  }
+
+  /** What is decided whatever any evidence shows. */
+  get settled(): Finding[] {
+    return this.#cases.flatMap(({ holder, wanted, reason, onAccept }) => {
+      if (wanted === 'accept') return [findingOf(holder, onAccept, reason)];
+      return wanted === 'deny' ? [findingOf(holder, holder.onMismatch, reason)] : [];
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#open.length > 0;
+  }
+
+  get wantsProbe(): boolean {
+    return this.#open.some(({ wanted }) => wanted === 'probe' || wanted === 'probe-else-accept');
+  }
+
+  /** Whether a key log is asked first. */
+  get wantsKeylog(): boolean {
+    return this.#open.some(({ wanted }) => wanted === 'keylog' || wanted === 'keylog-else-probe');
+  }
+
+  /** Whether a probe may follow when the key log says nothing. */
+  get mayProbe(): boolean {
+    return this.#open.some(({ wanted }) => wanted !== 'keylog');
+  }
+
+  /** As much of `selection` as evidence is judged by. */
+  narrow(selection: Selection): Selection {
+    const settled = new Set(
+      this.#cases.filter((each) => !this.#open.includes(each)).map(({ holder }) => holder.pinset),
+    );
+    return { ...selection, require: selection.require.filter((pinset) => !settled.has(pinset)) };
+  }
+
+  /** The key log has nothing: these cannot be decided by a probe. */
+  withoutKeylog(reason: Reason): HiddenCertificates {
+    return new HiddenCertificates(
+      this.#cases.map((each) => {
+        if (each.wanted === 'keylog') return { ...each, wanted: 'deny', reason };
+        return each.wanted === 'keylog-else-probe' ? { ...each, wanted: 'probe' } : each;
+      }),
+    );
+  }
+
+  /** No evidence can be had. */
+  failed(reason: Reason): Finding[] {
+    return this.#open.map(({ holder, wanted }) =>
+      findingOf(holder, wanted === 'probe-else-accept' ? ACCEPT : holder.onMismatch, reason),
+    );
+  }
+
+  get #open(): HiddenCase[] {
+    return this.#cases.filter(({ wanted }) => wanted !== 'accept' && wanted !== 'deny');
+  }
+}
+
+function findingOf({ pinset, mode }: Holder, verdict: CompiledVerdict, reason: Reason): Finding {
+  return { pinset, mode, reason, verdict, matched: null };
+}
