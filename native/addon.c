@@ -216,6 +216,7 @@ static napi_value queue_constructor(napi_env env, napi_callback_info info)
 		.max_length = named_uint32(env, options, "maxLength"),
 		.receive_buffer = named_uint32(env, options, "receiveBuffer"),
 		.fail_open = named_bool(env, options, "failOpen"),
+		.gso = named_bool(env, options, "gso"),
 		.conntrack = named_bool(env, options, "conntrack"),
 		.slab = named_array(env, options, "slab", napi_uint8_array, &slab_length),
 		.rows = named_array(env, options, "rows", napi_uint32_array, &row_words),

@@ -136,7 +136,8 @@ static int configure(struct nfqueue *queue, const char **operation)
 		return error;
 
 	*operation = "set flags";
-	uint32_t flags = NFQA_CFG_F_GSO | (options->fail_open ? NFQA_CFG_F_FAIL_OPEN : 0u);
+	uint32_t flags = (options->gso ? NFQA_CFG_F_GSO : 0u) |
+			 (options->fail_open ? NFQA_CFG_F_FAIL_OPEN : 0u);
 	error = ask(queue, nfqnl_encode_flags(to, SEND_BUFFER, num, ++queue->sequence, true, flags,
 					      NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
 	if (error != 0)

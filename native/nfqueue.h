@@ -50,6 +50,7 @@ struct nfqueue_options {
 	uint32_t max_length; /* packets that the kernel keeps before it loses some */
 	uint32_t receive_buffer; /* octets */
 	bool fail_open;
+	bool gso; /* packets that segmentation offload merged come whole */
 	bool conntrack; /* ask for NFQA_CT; whether it is granted is in nfqueue.conntrack */
 	uint8_t *slab; /* slots * NFQUEUE_SLOT octets */
 	uint32_t *rows; /* slots * ROW_WORDS words */

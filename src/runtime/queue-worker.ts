@@ -22,6 +22,8 @@ const source = new NfqueueSource({
   connmarkMask: ownedConnmarkBits(policy),
   route: policy.connmark.route,
   failOpen: policy.failOpen,
+  // What waits for a logged secret is cut off its packet.
+  gso: policy.keylog.file === null && policy.keylog.socket === null,
 });
 const loop = new QueueLoop({
   source,

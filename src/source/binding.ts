@@ -12,6 +12,8 @@ export interface NativeQueueOptions {
   /** Octets. */
   readonly receiveBuffer: number;
   readonly failOpen: boolean;
+  /** NFQA_CFG_F_GSO. */
+  readonly gso: boolean;
   /** Ask for NFQA_CT. */
   readonly conntrack: boolean;
   /** `SLOT` octets a message. Must never be detached while the queue is open. */

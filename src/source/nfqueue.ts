@@ -24,6 +24,8 @@ export interface NfqueueOptions {
   readonly route?: 'auto' | ConnmarkRoute;
   /** NFQA_CFG_F_FAIL_OPEN: packets that find the queue full pass unseen instead of being dropped. */
   readonly failOpen?: boolean;
+  /** NFQA_CFG_F_GSO: packets that segmentation offload merged come whole, and cannot be shortened. */
+  readonly gso?: boolean;
   /** Packets that may wait for their verdict. */
   readonly maxLength?: number;
   /** Octets of the socket's receive buffer. */
@@ -145,13 +147,14 @@ export class NfqueueSource implements PacketSource {
   }
 
   #open(sink: PacketSink): NativeQueue {
-    const { queueNum, maxLength, receiveBuffer, failOpen, route } = this.#options;
+    const { queueNum, maxLength, receiveBuffer, failOpen, gso, route } = this.#options;
     try {
       return new this.#binding.Queue({
         queueNum,
         maxLength,
         receiveBuffer,
         failOpen,
+        gso,
         conntrack: route !== 'packet-mark',
         slab: this.#batch.slab,
         rows: this.#batch.words,
@@ -275,6 +278,7 @@ export class NfqueueSource implements PacketSource {
 const DEFAULTS = {
   route: 'auto',
   failOpen: false,
+  gso: true,
   maxLength: 8192,
   receiveBuffer: 16 * 1024 * 1024,
   slots: 64,
