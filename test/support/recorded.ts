@@ -25,6 +25,8 @@ export interface Recording {
   readonly resumed: boolean;
   /** For a later connection that resumes this one. */
   readonly session: Buffer | undefined;
+  /** What the client logs. */
+  readonly keyLog: Buffer;
 }
 
 const identities = new Map<string, Identity>();
@@ -88,6 +90,8 @@ export async function record(
     minVersion: 'TLSv1',
     ...client,
   });
+  const keyLog: Buffer[] = [];
+  socket.on('keylog', (line) => keyLog.push(line));
   let session: Buffer | undefined;
   socket.on('session', (data: Buffer) => {
     session = data;
@@ -102,6 +106,7 @@ export async function record(
     cipher: socket.getCipher().standardName,
     resumed: socket.isSessionReused(),
     session,
+    keyLog: Buffer.concat(keyLog),
     fed: [...fed],
   };
   socket.destroy();
