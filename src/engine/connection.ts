@@ -213,6 +213,7 @@ export class Connection {
   /** Answers everything that waits, and forgets the streams. What is settled later has no connection any more. */
   abandon(now: number): void {
     this.#isAbandoned = true;
+    this.#inspected?.judge.close();
     for (const packet of this.#held?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
     for (const packet of this.#heldOfClient?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
     this.#client?.release();
@@ -445,7 +446,7 @@ export class Connection {
       return this.#read(p, this.#client!, this.inspection.feedClient);
     }
     const { session } = this.judge;
-    const isRead = this.inspection.done && !session.isAwaited && !this.judge.decrypts;
+    const isRead = this.inspection.done && !session.isAwaited && !this.judge.isReading;
     if (tcp.dataLength === 0 || isRead) return;
     if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');

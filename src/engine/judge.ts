@@ -12,17 +12,18 @@ import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
 import { HANDSHAKE, VERSION } from '../tls/constants.ts';
 import type { HandshakeListener, Side } from '../tls/observer.ts';
+import type { RecordConsumer } from '../tls/record.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
 import { type PresentedCertificate, presentCertificate, presentRawPublicKey } from '../x509/presented.ts';
 import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
-import { Decryption, type DecryptionListener } from './decryption.ts';
 import type { Evidence, HandshakeEvent, Reason } from './events.ts';
 import { Examination } from './examination.ts';
 import { FlowFacts } from './facts.ts';
-import { HiddenCertificates } from './hidden.ts';
+import { type HiddenCertificates, hiddenInResumption, hiddenInTls13 } from './hidden-certificates.ts';
+import { type EvidenceHost, type HiddenBy, HiddenEvidence } from './hidden-evidence.ts';
 import { limitOf } from './limits.ts';
-import type { ChainExaminer, ProbeAnswer, ProbedCertificates, Prober, ProofVerifier } from './ports.ts';
+import type { ChainExaminer, ProbedAlternative, Prober, ProofVerifier } from './ports.ts';
 import type { SecretBoard } from './secret-board.ts';
 import { ACCEPT, denies, type Finding, rule, type Ruling, withReported } from './ruling.ts';
 import { SessionBinding } from './session-binding.ts';
@@ -66,31 +67,26 @@ export class Judge implements HandshakeListener {
   #selection: Selection | undefined;
   #ruling: Ruling | undefined;
   #hello: ClientHello | undefined;
-  #helloRecordVersion = 0;
   /** The HelloRetryRequest, and the second ClientHello that it asked for. */
   #retryRequest: ServerHello | undefined;
   #secondHello: ClientHello | undefined;
   #serverHello: ServerHello | undefined;
   #keyExchange: KeyExchange = 'unknown';
-  /** As presented, the leaf first. */
-  #chain: readonly PresentedCertificate[] = [];
+  /** As presented, the leaf first; of probes what each was shown, the latest first. */
+  #chains: readonly (readonly PresentedCertificate[])[] = [];
   #evidence: Evidence = 'observed';
   #examination: Examination | undefined;
   readonly #reported: Finding[] = [];
   #watched: Omit<WatchedMessage, 'sni' | 'leaf'> | undefined;
   #isFlightWhole = false;
   #proof: 'awaited' | 'verified' | 'failed' | undefined;
-  /** There where the certificate does not go by in clear, and why it does not. */
-  #hidden: HiddenCertificates | undefined;
-  #hiddenBy: 'tls13' | 'resumed' | 'earlyData' | undefined;
-  #probe: 'asked' | ProbeAnswer | undefined;
-  #decryption: Decryption | undefined;
-  #awaits: 'probe' | 'secret' | undefined;
-  /** When the wait began that is on now, in microseconds. */
-  #waitingSince = 0;
+  readonly #hidden: HiddenEvidence;
+  /** When chains were asked about, in microseconds. */
+  #examinedAt = 0;
 
   constructor(context: JudgeContext) {
     this.#context = context;
+    this.#hidden = new HiddenEvidence(context, this.#evidenceHost());
   }
 
   get ruling(): Ruling | undefined {
@@ -99,28 +95,25 @@ export class Judge implements HandshakeListener {
 
   /** True while an answer from outside is awaited that may still deny: the octets that completed the question wait. */
   get waiting(): boolean {
-    if (this.#ruling !== undefined) return false;
-    const isSealed = this.#awaits === 'secret' && this.#decryption!.isSealed;
-    return isSealed || this.#awaits === 'probe' || (this.#examination?.waiting ?? false);
+    return this.#ruling === undefined && (this.#hidden.waiting || (this.#examination?.waiting ?? false));
   }
 
   /** When waiting has to end, in microseconds. */
   get deadline(): number {
-    if (!this.waiting) return Infinity;
-    const { keylogWait, holdTime } = this.#context.snapshot.policy.limits;
-    return this.#waitingSince + (this.#awaits === 'secret' ? keylogWait : holdTime) * 1000;
+    const { holdTime } = this.#context.snapshot.policy.limits;
+    return this.#hidden.waiting ? this.#hidden.deadline! : this.#examinedAt + holdTime * 1000;
   }
 
   /** What was awaited has not come in time. */
   onDeadline(): void {
-    if (this.#awaits === 'secret') return this.#onNoSecret('keylog-missing', null);
+    if (this.#hidden.awaitsSecret && this.#hidden.waiting) return this.#hidden.onNoSecretInTime();
     this.#context.count('holdTime');
     this.#settle('overload', 'overload', 'hold-time');
   }
 
   /** True while nothing of the client's may reach the server: it carries early data. */
   get holdsClient(): boolean {
-    return this.#hiddenBy === 'earlyData' && this.waiting;
+    return this.#hidden.by === 'earlyData' && this.waiting;
   }
 
   /**
@@ -128,12 +121,12 @@ export class Judge implements HandshakeListener {
    * client logs the secret only once it has the ServerHello.
    */
   get sealedFrom(): number | undefined {
-    return this.#awaits === 'secret' ? this.#decryption!.sealedFrom : undefined;
+    return this.#hidden.sealedFrom;
   }
 
   /** True while encrypted records are being read. */
-  get decrypts(): boolean {
-    return this.#decryption?.isOpen ?? false;
+  get isReading(): boolean {
+    return this.#hidden.isReading;
   }
 
   /** Whether a denial that the client should be able to read may still come. */
@@ -149,8 +142,8 @@ export class Judge implements HandshakeListener {
 
   /** The server waits for the client, so nothing of its may wait here: for a second hello, or for a key to be logged. */
   get awaitsClient(): boolean {
-    const lacksSecret = this.#awaits === 'secret' && this.#decryption!.lacksSecret && !this.#decryption!.isSealed;
-    return this.#ruling === undefined && (lacksSecret || (this.#serverHello?.isHelloRetryRequest ?? false));
+    const isAskedAgain = this.#serverHello?.isHelloRetryRequest ?? false;
+    return this.#ruling === undefined && (isAskedAgain || this.#hidden.awaitsClient);
   }
 
   onMessage(from: Side, messageType: number, length: number): void {
@@ -167,7 +160,6 @@ export class Judge implements HandshakeListener {
       return;
     }
     this.#hello = hello;
-    this.#helloRecordVersion = recordVersion;
     this.#show();
     if (!hello.isServerNameValid) return this.#settle('parseError', 'parse-error', 'tls.client-hello.server-name');
     const { snapshot, subject } = this.#context;
@@ -178,10 +170,11 @@ export class Judge implements HandshakeListener {
     if (require.length + deny.length + rules.length === 0) return this.#settleUnpinned();
     if (hello.offersEch) this.#settleIfDecided((situations) => situations.ech, 'ech');
     if (this.#ruling !== undefined || !offersTls13(hello)) return;
-    const hidden = this.#hiddenInTls13();
-    if (hello.offersEarlyData) this.#onEarlyData(hidden);
-    // It has its answer about when the server has.
-    else if (hidden.wantsProbe && !this.#readsSecrets(hidden)) this.#ask();
+    this.#hidden.onClientHello(
+      { clientHello: hello.body, recordVersion, starttls: this.facts.starttls },
+      hiddenInTls13(this.#holders),
+    );
+    if (hello.offersEarlyData) this.#onEarlyData();
   }
 
   onServerHello(hello: ServerHello, keyExchange: KeyExchange): void {
@@ -195,62 +188,34 @@ export class Judge implements HandshakeListener {
     if (!hello.isTls13 && !KNOWN_VERSIONS.has(hello.version)) {
       this.#settle('parseError', 'parse-error', 'tls.server-hello.version');
     }
-    if (hello.isTls13) this.#onHidden('tls13', this.#hiddenInTls13());
-    else if (this.#hiddenBy !== undefined) this.#forgetHidden();
+    if (hello.isTls13) this.#onHidden('tls13', hiddenInTls13(this.#holders));
+    else if (this.#hidden.by !== undefined) this.#forgetHidden();
     if (keyExchange === 'anonymous') this.#settle('anonymous', 'anonymous');
     else if (keyExchange === 'psk') this.#settle('psk', 'anonymous');
   }
 
   /** Records that follow a ServerHello of TLS 1.3 are read where a secret may open them. */
-  encryptedFlight(): Decryption | undefined {
-    const { secrets, live, snapshot, now } = this.#context;
-    const isWanted = this.#awaits === 'secret' || !live;
-    if (secrets === undefined || this.#hello === undefined || !isWanted) return undefined;
-    const { body, random, offersRawPublicKey } = this.#hello;
-    const [retryRequest, second] = [this.#retryRequest, this.#secondHello];
-    const decryption = new Decryption({
-      hellos: {
-        clientHello: body,
-        serverHello: this.#serverHello!.body,
-        retry: retryRequest && second && { helloRetryRequest: retryRequest.body, clientHello: second.body },
-      },
-      cipherSuite: this.#serverHello!.cipherSuite,
-      offersRawPublicKey,
-      limits: snapshot.policy.limits,
-      now: () => now() / 1000,
-      listener: this.#decryptionListener(),
-    });
-    this.#decryption = decryption;
-    let inTime = true;
-    secrets.ask(random, (secret) => {
-      decryption.onSecret(secret);
-      if (!inTime) this.#context.settled();
-    });
-    inTime = false;
-    if (live || !decryption.lacksSecret) return decryption;
-    this.#decryption = undefined;
-    if (this.#awaits === 'secret') this.#onNoSecret('keylog-missing', null);
-    return undefined;
+  encryptedFlight(): RecordConsumer | undefined {
+    if (this.#hello === undefined) return undefined;
+    const [request, second] = [this.#retryRequest, this.#secondHello];
+    const retry = request && second && { request, clientHello: second };
+    return this.#hidden.encryptedFlight({ clientHello: this.#hello, retry, serverHello: this.#serverHello! });
   }
 
   onCertificate(certificates: readonly Uint8Array[]): void {
     this.facts.onCertificate(certificates);
     this.#show(copyOf(certificates[0]!));
-    if (this.#ruling === undefined) this.#judgeOne(certificates.map(presentCertificate), 'observed');
+    if (this.#ruling === undefined) this.#judge([certificates.map(presentCertificate)], 'observed');
   }
 
   onRawPublicKey(spki: Uint8Array): void {
-    if (this.#ruling !== undefined) return;
-    this.#settleIfDecided(
-      (situations) => (situations.rawPublicKey === 'pin' ? 'hold' : situations.rawPublicKey),
-      'raw-public-key',
-    );
-    if (this.#ruling === undefined) this.#judgeOne([presentRawPublicKey(spki)], 'observed');
+    this.#settleRawPublicKey();
+    if (this.#ruling === undefined) this.#judge([[presentRawPublicKey(spki)]], 'observed');
   }
 
   onServerKeyExchange(exchange: ServerKeyExchange): void {
     if (this.#proof !== 'awaited') return;
-    const spki = this.#chain[0]?.spki;
+    const spki = this.#chains[0]?.[0]?.spki;
     const clientRandom = this.#hello?.random ?? EMPTY;
     const proven =
       spki !== null &&
@@ -309,6 +274,11 @@ export class Judge implements HandshakeListener {
     this.#settle('parseError', limit === undefined ? 'parse-error' : 'limit', `${from}: ${fault.code}`);
   }
 
+  /** The connection is gone: nobody waits for anything. */
+  close(): void {
+    this.#hidden.close();
+  }
+
   /** For captures: what was taken for no TLS at all turns to TLS later on. */
   restart(): void {
     if (this.#ruling?.reason === 'not-tls') this.#ruling = undefined;
@@ -319,20 +289,13 @@ export class Judge implements HandshakeListener {
     if (this.#ruling !== undefined || this.#selection === undefined) return;
     const { snapshot, subject } = this.#context;
     this.#selection = snapshot.select(subject, effectiveName(this.#hello?.serverName ?? null));
-    const by = this.#hiddenBy;
-    if (by === undefined) return this.#chain.length > 0 ? this.#judgeOne(this.#chain, this.#evidence) : undefined;
-    const decrypted = this.#evidence === 'decrypted' ? this.#chain : [];
+    const { by } = this.#hidden;
+    if (by === undefined) return this.#chains.length > 0 ? this.#judge(this.#chains, 'observed') : undefined;
+    if (this.#evidence === 'decrypted') return this.#rejudgeDecrypted(by);
     this.#forgetHidden();
-    if (decrypted.length > 0) {
-      this.#hidden = this.#hiddenInTls13();
-      this.#hiddenBy = by;
-      this.#awaits = 'secret';
-      if (this.#hidden.settled.some(denies)) return this.#rule(this.#hidden.settled, null, 'none');
-      return this.#judgeOne(decrypted, 'decrypted');
-    }
-    if (by === 'resumed') this.#onHidden('resumed', this.#hiddenInResumption());
-    else if (by === 'tls13') this.#onHidden('tls13', this.#hiddenInTls13());
-    else this.#onEarlyData(this.#hiddenInTls13());
+    if (by === 'earlyData') this.#onEarlyData();
+    else if (by === 'tls13') this.#onHidden('tls13', hiddenInTls13(this.#holders));
+    else this.#onHidden('resumed', this.#hiddenInResumption());
   }
 
   /** The engine's own causes: TCP conflicts, deadlines, limits, bytes that are not TLS. */
@@ -356,180 +319,101 @@ export class Judge implements HandshakeListener {
     }
   }
 
-  #hiddenInTls13(): HiddenCertificates {
-    const cases = this.#holders.map((holder) => {
-      const wanted = holder.situations.tls13;
-      return { holder, wanted, reason: 'no-certificate', onAccept: ACCEPT } as const;
-    });
-    return new HiddenCertificates(cases);
-  }
-
-  /** Sessions that were given out in flows whose pins matched stand for their certificates. */
   #hiddenInResumption(): HiddenCertificates {
     const { sessions, subject, now } = this.#context;
     const ticket = this.#hello?.sessionTicket ?? EMPTY;
     // What a client offers besides a ticket is an id of its own making (RFC 5077 §3.4).
     const credential = ticket.length > 0 ? ticket : (this.#hello?.sessionId ?? EMPTY);
-    const cases = this.#holders.map((holder) => {
-      const { pinset, situations } = holder;
-      const names = pinset === null ? [] : [pinset.name];
-      const isBound = sessions.isBound(subject.server.address, credential, names, now());
-      const wanted = situations.resumed;
-      return {
-        holder,
-        wanted: wanted === 'bound' || wanted === 'bound-else-probe' ? boundTo(wanted, isBound) : wanted,
-        reason: isBound ? 'resumed-bound' : 'resumed-unbound',
-        onAccept: pinset?.onMatch ?? ACCEPT,
-      } as const;
-    });
-    return new HiddenCertificates(cases);
-  }
-
-  /** Whether evidence of a key log comes first: a capture's is at hand, whatever a gateway would have asked. */
-  #readsSecrets(hidden: HiddenCertificates): boolean {
-    const { live, secrets } = this.#context;
-    const isTooLate = this.#serverHello !== undefined && this.#awaits === undefined && this.#evidence === 'probed';
-    return secrets !== undefined && !isTooLate && (hidden.wantsKeylog || (!live && hidden.isOpen));
+    return hiddenInResumption(this.#holders, (pinset) =>
+      sessions.isBound(subject.server.address, credential, pinset === null ? [] : [pinset.name], now()),
+    );
   }
 
   /** Early data would reach the server ahead of any decision; what cannot be decided ahead of it is denied now. */
-  #onEarlyData(hidden: HiddenCertificates): void {
+  #onEarlyData(): void {
     const of = ({ earlyData, tls13 }: Situations) =>
       earlyData === 'hold' ? (tls13 === 'deny' || tls13 === 'keylog' ? 'deny' : 'hold') : earlyData;
     this.#settleIfDecided(of, 'no-certificate');
-    const { live } = this.#context;
-    const isHeld = this.#holders.some(({ situations }) => situations.earlyData === 'hold');
-    if (this.#ruling !== undefined || !live || !isHeld || !hidden.isOpen) return;
-    this.#hidden = hidden.withoutKeylog('keylog-missing');
-    this.#hiddenBy = 'earlyData';
-    this.#awaitProbe();
+    const holders = this.#holders;
+    const isHeld = this.#context.live && holders.some(({ situations }) => situations.earlyData === 'hold');
+    const cases = hiddenInTls13(holders).withoutKeylog('keylog-missing');
+    if (this.#ruling === undefined && isHeld && cases.isOpen) this.#hidden.begin('earlyData', cases);
   }
 
   /** No certificate goes by: the evidence comes from elsewhere, or a situation decides. */
-  #onHidden(by: 'tls13' | 'resumed', hidden: HiddenCertificates): void {
-    const wasJudged = this.#hiddenBy === 'earlyData' && this.#examination !== undefined;
-    this.#hiddenBy = by;
+  #onHidden(by: 'tls13' | 'resumed', cases: HiddenCertificates): void {
     this.#isFlightWhole = true;
-    if (wasJudged) return this.#conclude();
-    const { settled } = hidden;
-    if (!hidden.isOpen || settled.some(denies)) {
-      const isBound = settled.some(({ reason }) => reason === 'resumed-bound');
-      return this.#rule(settled, null, isBound ? 'resumed' : 'none');
+    if (this.#hidden.by === 'earlyData' && this.#examination !== undefined) {
+      this.#hidden.proceed(by);
+      return this.#conclude();
     }
-    this.#hidden = hidden;
-    if (by === 'tls13' && this.#readsSecrets(hidden)) this.#awaits = 'secret';
-    else if (hidden.wantsKeylog) this.#onNoSecret('keylog-missing', null);
-    else this.#awaitProbe();
+    const { settled } = cases;
+    if (cases.isOpen && !settled.some(denies)) return this.#hidden.begin(by, cases);
+    const isBound = settled.some(({ reason }) => reason === 'resumed-bound');
+    this.#rule(settled, null, isBound ? 'resumed' : 'none');
   }
 
   #forgetHidden(): void {
-    this.#hidden = undefined;
-    this.#hiddenBy = undefined;
+    this.#hidden.reset();
     this.#examination = undefined;
-    this.#awaits = undefined;
     this.#proof = undefined;
     this.#isFlightWhole = false;
-    this.#chain = [];
+    this.#chains = [];
   }
 
-  /** Asks the server in the client's place, once. */
-  #ask(): void {
-    const { prober, subject } = this.#context;
-    if (this.#probe !== undefined || this.#hello === undefined || prober === undefined) return;
-    this.#probe = 'asked';
-    let inTime = true;
-    const request = {
-      ...subject,
-      clientHello: this.#hello.body,
-      recordVersion: this.#helloRecordVersion,
-      starttls: this.facts.starttls,
-    };
-    prober.probe(request, (answer) => {
-      this.#probe = answer;
-      if (this.#awaits !== 'probe' || this.#ruling !== undefined) return;
-      this.#onProbed(answer);
-      if (!inTime && !this.waiting) this.#context.settled();
-    });
-    inTime = false;
+  #rejudgeDecrypted(by: HiddenBy): void {
+    const cases = hiddenInTls13(this.#holders);
+    this.#hidden.proceed(by, cases);
+    if (cases.settled.some(denies)) this.#rule(cases.settled, null, 'none');
+    else this.#judge(this.#chains, 'decrypted');
   }
 
-  #awaitProbe(): void {
-    this.#awaits = 'probe';
-    this.#waitingSince = this.#context.now();
-    this.#ask();
-    if (this.#probe === undefined) this.#onUnprobed('no-certificate', null);
-    else if (this.#probe !== 'asked' && this.#awaits === 'probe') this.#onProbed(this.#probe);
-  }
-
-  #onProbed(answer: ProbeAnswer): void {
-    if (answer.kind === 'failed') {
-      return this.#onUnprobed('probe-failed', `probe.${answer.reason}${answer.detail && `: ${answer.detail}`}`);
-    }
-    this.#awaits = undefined;
-    this.#proof = answer.proven ? 'verified' : 'failed';
-    this.facts.onCertificate(answer.chain, 'probed');
-    this.#judge([answer, ...answer.alternatives].map(presentedBy), 'probed');
-  }
-
-  #onUnprobed(reason: Reason, fault: string | null): void {
-    this.#awaits = undefined;
-    const hidden = this.#hidden!;
-    const findings = [...hidden.failed(reason), ...hidden.settled];
-    // What the server will choose may show a certificate after all.
-    if (this.#hiddenBy !== 'earlyData' || findings.some(denies)) this.#rule(findings, null, 'none', fault);
-  }
-
-  #onNoSecret(reason: Reason, fault: string | null): void {
-    this.#awaits = undefined;
-    this.#hidden = this.#hidden!.withoutKeylog(reason);
-    const { settled, isOpen } = this.#hidden;
-    if (!isOpen || settled.some(denies)) return this.#rule(settled, null, 'none', fault);
-    this.facts.fault ??= fault;
-    this.#awaitProbe();
-  }
-
-  #decryptionListener(): DecryptionListener {
-    const isAwaited = () => this.#ruling === undefined && this.#awaits === 'secret';
+  #evidenceHost(): EvidenceHost {
+    const judge = this as { readonly ruling: Ruling | undefined };
     return {
-      onSealed: () => {
-        this.#waitingSince = this.#context.now();
+      get isRuled() {
+        return judge.ruling !== undefined;
       },
-      onHiddenCertificate: (chain, isRawPublicKey) => {
-        if (!isRawPublicKey) this.facts.onCertificate(chain, 'decrypted');
-        if (!isAwaited()) return;
-        this.#isFlightWhole = false;
-        this.#judgeOne(presentedBy({ chain, isRawPublicKey }), 'decrypted');
+      onShown: (shown, evidence) => {
+        const [{ chain, isRawPublicKey }] = shown as [(typeof shown)[0]];
+        if (!isRawPublicKey) this.facts.onCertificate(chain, evidence);
+        if (shown.some((each) => each.isRawPublicKey)) this.#settleRawPublicKey();
+        if (this.#ruling !== undefined) return;
+        // Behind a Certificate that is decrypted comes its proof.
+        this.#isFlightWhole = evidence === 'probed' && this.#hidden.by !== 'earlyData';
+        this.#judge(shown.map(presentedBy), evidence);
       },
-      onHiddenProof: (proven) => {
-        if (!isAwaited()) return;
+      onProof: (proven) => {
         this.#proof = proven ? 'verified' : 'failed';
-        this.#isFlightWhole = true;
+        if (this.#evidence === 'decrypted') this.#isFlightWhole = true;
         this.#conclude();
       },
-      onHiddenFailure: (code) => {
-        if (isAwaited()) this.#onNoSecret(code === 'psk' ? 'resumed-unbound' : 'keylog-missing', code);
-      },
+      onNothing: (findings, fault) => this.#rule(findings, null, 'none', fault),
     };
   }
 
-  #judgeOne(chain: readonly PresentedCertificate[], evidence: Evidence): void {
-    if (evidence !== 'probed' && this.#wantsProof()) this.#proof ??= 'awaited';
-    this.#judge([chain], evidence);
+  #settleRawPublicKey(): void {
+    if (this.#ruling !== undefined) return;
+    this.#settleIfDecided(
+      (situations) => (situations.rawPublicKey === 'pin' ? 'hold' : situations.rawPublicKey),
+      'raw-public-key',
+    );
   }
 
   /** Several chains: what probes were shown, the latest first. */
   #judge(chains: readonly (readonly PresentedCertificate[])[], evidence: Evidence): void {
     const { snapshot, examiner, now } = this.#context;
     const selected = this.#selection ?? NOTHING_SELECTED;
-    const selection = this.#hidden?.narrow(selected) ?? selected;
+    const selection = this.#hidden.cases?.narrow(selected) ?? selected;
     const serverName = effectiveName(this.#hello?.serverName ?? null);
     const judgements = chains.map((chain) => new ChainJudgement(snapshot, selection, chain, serverName, now() / 1000));
     const examination = new Examination(judgements, evidence === 'probed');
-    this.#chain = chains[0]!;
+    this.#chains = chains;
     this.#evidence = evidence;
     this.#examination = examination;
     if (examination.final !== undefined) return this.#rule([examination.final]);
-    this.#waitingSince = now();
+    if (evidence !== 'probed' && this.#wantsProof()) this.#proof ??= 'awaited';
+    this.#examinedAt = now();
     examination.ask(examiner, () => {
       // Another configuration has asked again meanwhile.
       if (this.#examination !== examination || examination.waiting) return;
@@ -547,7 +431,7 @@ export class Judge implements HandshakeListener {
     const examination = this.#examination;
     if (this.#ruling !== undefined || examination === undefined || examination.waiting) return;
     const judged = examination.findings().map((finding) => this.#withProof(finding));
-    const proven = [...judged, ...(this.#hidden?.settled ?? [])];
+    const proven = [...judged, ...(this.#hidden.cases?.settled ?? [])];
     if (!proven.some(denies) && (this.#proof === 'awaited' || !this.#isFlightWhole)) return;
     if (this.#proof === 'failed') this.#reportFailedProof(judged);
     if (proven.length === 0) return this.#settleUnpinned(examination.ruleMark);
@@ -654,10 +538,10 @@ export class Judge implements HandshakeListener {
     fault: string | null = null,
   ): void {
     if (this.#ruling !== undefined) return;
-    const seen = evidence ?? (this.#chain.length === 0 ? 'none' : this.#evidence);
+    const seen = evidence ?? (this.#chains.length === 0 ? 'none' : this.#evidence);
     const ruling = rule(withReported(findings, this.#reported), seen, fault);
     this.#ruling = { ...ruling, connmark: mergeMarks(mark, ruling.connmark) };
-    if (this.#context.live && this.#decryption !== undefined) this.#context.secrets!.forget(this.#hello!.random);
+    this.#hidden.close();
     if (!this.#binds()) return this.session.giveUp();
     const { sessionId, answersSessionTicket } = this.#serverHello!;
     this.session.begin(sessionId, answersSessionTicket, this.facts.sessionResumed);
@@ -671,12 +555,7 @@ function effectiveName(serverName: string | null): string | null {
   return serverName === null || /^[\d.]+$/.test(serverName) ? null : serverName;
 }
 
-function boundTo(wanted: 'bound' | 'bound-else-probe', isBound: boolean) {
-  if (isBound) return 'accept';
-  return wanted === 'bound' ? 'deny' : 'probe';
-}
-
-function presentedBy({ chain, isRawPublicKey }: Pick<ProbedCertificates, 'chain' | 'isRawPublicKey'>) {
+function presentedBy({ chain, isRawPublicKey }: Omit<ProbedAlternative, 'proven'>) {
   return isRawPublicKey ? [presentRawPublicKey(chain[0]!)] : chain.map(presentCertificate);
 }
 

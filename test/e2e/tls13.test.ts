@@ -1,7 +1,7 @@
 /** TLS 1.3, where nobody on the wire sees the certificate: a probe or a key log shows it, or nothing passes. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
+import { makeBank, NAME } from '../support/lab/bank.ts';
 import type { Bank } from '../support/lab/bank.ts';
 import { connmarks, Engine } from '../support/lab/engine.ts';
 import { Lab } from '../support/lab/lab.ts';

@@ -25,7 +25,7 @@ export interface Recording {
   readonly resumed: boolean;
   /** For a later connection that resumes this one. */
   readonly session: Buffer | undefined;
-  /** What the client logs. */
+  /** What the client logs of its secrets. */
   readonly keyLog: Buffer;
 }
 
@@ -90,8 +90,8 @@ export async function record(
     minVersion: 'TLSv1',
     ...client,
   });
-  const keyLog: Buffer[] = [];
-  socket.on('keylog', (line) => keyLog.push(line));
+  const secrets: Buffer[] = [];
+  socket.on('keylog', (line: Buffer) => secrets.push(line));
   let session: Buffer | undefined;
   socket.on('session', (data: Buffer) => {
     session = data;
@@ -106,7 +106,7 @@ export async function record(
     cipher: socket.getCipher().standardName,
     resumed: socket.isSessionReused(),
     session,
-    keyLog: Buffer.concat(keyLog),
+    keyLog: Buffer.concat(secrets),
     fed: [...fed],
   };
   socket.destroy();

@@ -3,7 +3,7 @@
  * wants done, and what that comes to before there is evidence, and when none can be had. Where evidence comes from is
  * for prober and key log.
  */
-import type { CompiledVerdict, HiddenCertificate } from '../pins/policy.ts';
+import type { CompiledPinset, CompiledVerdict, HiddenCertificate, Situations } from '../pins/policy.ts';
 import type { Selection } from '../pins/snapshot.ts';
 import type { Reason } from './events.ts';
 import { ACCEPT, type Finding } from './ruling.ts';
@@ -83,4 +83,40 @@ export class HiddenCertificates {
 
 function findingOf({ pinset, mode }: Holder, verdict: CompiledVerdict, reason: Reason): Finding {
   return { pinset, mode, reason, verdict, matched: null };
+}
+
+/** TLS 1.3: every holder says where its evidence comes from. */
+export function hiddenInTls13(holders: readonly Holder[]): HiddenCertificates {
+  const cases = holders.map((holder): HiddenCase => {
+    return { holder, wanted: holder.situations.tls13, reason: 'no-certificate', onAccept: ACCEPT };
+  });
+  return new HiddenCertificates(cases);
+}
+
+/** Sessions that were given out in flows whose pins matched stand for their certificates. */
+export function hiddenInResumption(
+  holders: readonly Holder[],
+  isBound: (pinset: CompiledPinset | null) => boolean,
+): HiddenCertificates {
+  const cases = holders.map((holder): HiddenCase => {
+    const { pinset, situations } = holder;
+    const bound = isBound(pinset);
+    const reason = bound ? 'resumed-bound' : 'resumed-unbound';
+    return { holder, wanted: wantedOf(situations.resumed, bound), reason, onAccept: pinset?.onMatch ?? ACCEPT };
+  });
+  return new HiddenCertificates(cases);
+}
+
+function wantedOf(resumed: Situations['resumed'], bound: boolean): HiddenCertificate {
+  switch (resumed) {
+    case 'accept':
+    case 'deny':
+      return resumed;
+    case 'bound':
+      return bound ? 'accept' : 'deny';
+    case 'bound-else-probe':
+      return bound ? 'accept' : 'probe';
+    default:
+      return resumed satisfies never;
+  }
 }
