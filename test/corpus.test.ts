@@ -2,14 +2,16 @@
  * Real captures whose TLS flows are known, where they are on the machine: every flow must be seen as independent decoders
  * see it. Rows in which the octets say otherwise than the decoder that made the row are listed, with what they say.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const SCORE = `${ROOT}../shared/corpus/score.py`;
+const CORPUS = `${ROOT}../shared/corpus/`;
+const SCORE = `${CORPUS}score.py`;
+const KEY_LOGGED = `${CORPUS}expected-keylog.ndjson`;
 
 /** Capture and client port -> why the row is not what the octets say. */
 const OTHERWISE: Readonly<Record<string, string>> = {
@@ -36,6 +38,59 @@ test.skipIf(!existsSync(SCORE))(
   },
   240_000,
 );
+
+interface KeyLoggedFlow {
+  readonly file: string;
+  /** A key log beside the captures, or `embedded-dsb`. */
+  readonly secrets: string;
+  readonly kind: string;
+  readonly client: readonly [address: string, port: number];
+  readonly server: readonly [address: string, port: number];
+  readonly version: string | null;
+  readonly certificates: readonly { readonly sha256: string }[];
+}
+
+const keyLogged = existsSync(KEY_LOGGED) ? flowsWithSecrets() : [];
+
+if (keyLogged.length === 0) test.skip('the captures with secrets are not on this machine');
+
+test.for(keyLogged)('$file, $client: what the secrets show ($secrets)', (flow, { skip }) => {
+  const { file, secrets, client, server, version, certificates } = flow;
+  if (!existsSync(`${CORPUS}captures/${file}`)) return skip('the capture is not on this machine');
+  const keyLog = secrets === 'embedded-dsb' ? [] : ['--keylog', CORPUS + secrets];
+  const record = inspect([...keyLog, `${CORPUS}captures/${file}`]).find(
+    (each) => each.src_port === client[1] && each.dest_port === server[1] && each.src_ip === client[0],
+  );
+  // That the drafts protect records in another way nobody tells the decryption yet.
+  if (version === 'TLSv1.3-draft20') return expect(record?.verdict.evidence).toBe('none');
+  expect(record?.tls?.certificates?.map(({ sha256 }) => sha256) ?? []).toEqual(
+    certificates.map(({ sha256 }) => sha256),
+  );
+  const isHidden = version?.startsWith('TLSv1.3') ?? false;
+  expect(record?.verdict.evidence).toBe(certificates.length === 0 ? 'none' : isHidden ? 'decrypted' : 'observed');
+});
+
+function flowsWithSecrets(): KeyLoggedFlow[] {
+  const lines = readFileSync(KEY_LOGGED, 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as KeyLoggedFlow).filter(({ kind }) => kind === 'tls');
+}
+
+interface EveRecord {
+  readonly src_ip: string;
+  readonly src_port: number;
+  readonly dest_port: number;
+  readonly verdict: { readonly evidence: string };
+  readonly tls?: { readonly certificates?: readonly { readonly sha256: string }[] };
+}
+
+function inspect(args: readonly string[]): EveRecord[] {
+  const { stdout } = spawnSync(process.execPath, ['dist/cli/main.js', 'inspect', ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line) as EveRecord);
+}
 
 /** What the program prints, whose exit status only says whether every row fits. */
 function score(args: readonly string[]): string {

@@ -12,12 +12,13 @@ import type { Policy } from '../pins/policy.ts';
 import { CertificateEntries } from '../report/certificate-entry.ts';
 import { toEve } from '../report/eve.ts';
 import { inspectCapture } from '../runtime/offline.ts';
+import { readKeyLogs, type Secrets } from '../source/capture-secrets.ts';
 import { describeCertificate } from '../x509/certificate.ts';
 import { presentCertificate } from '../x509/presented.ts';
 
 interface Flags {
   readonly config?: string;
-  readonly keylog?: string;
+  readonly keylog: readonly string[];
   readonly checksums?: true;
 }
 
@@ -34,22 +35,30 @@ export function registerInspect(program: Command): void {
       '-c, --config <file>',
       'the configuration by which to decide; without one every flow is reported as unpinned',
     )
-    .option('--keylog <file>', 'secrets with which to decrypt TLS 1.3 handshakes')
+    .option('--keylog <file>', 'secrets with which to decrypt TLS 1.3 handshakes; can be given again', collect, [])
     .option('--checksums', 'verify TCP checksums, which captures of sending hosts often have unfinished')
     .action(async (captures: string[], flags: Flags, command: Command) => {
-      if (flags.keylog !== undefined) {
-        command.error('error: --keylog cannot be used yet: TLS 1.3 handshakes are not decrypted', { exitCode: 2 });
+      let secrets: Secrets;
+      try {
+        secrets = readKeyLogs(flags.keylog);
+      } catch (error) {
+        return command.error(`error: ${(error as Error).message}`, { exitCode: 1 });
       }
       const policy = policyOf(flags.config);
       if (policy === undefined) {
         command.error(`error: ${flags.config} is no valid configuration: nothing was inspected`, { exitCode: 1 });
       } else {
-        process.exitCode = await inspect(captures, policy, flags.checksums === true);
+        process.exitCode = await inspect(captures, policy, { secrets, checksums: flags.checksums === true });
       }
     });
 }
 
-async function inspect(captures: readonly string[], policy: Policy, checksums: boolean): Promise<0 | 1> {
+interface Reading {
+  readonly secrets: Secrets;
+  readonly checksums: boolean;
+}
+
+async function inspect(captures: readonly string[], policy: Policy, reading: Reading): Promise<0 | 1> {
   const readers = { present: presentCertificate, describe: describeCertificate };
   const certificates = new CertificateEntries(readers, policy.log.certificates);
   const output = new LineOutput();
@@ -60,7 +69,7 @@ async function inspect(captures: readonly string[], policy: Policy, checksums: b
       await inspectCapture({
         path,
         policy,
-        checksums,
+        ...reading,
         onEvent: (event) => output.write(JSON.stringify(toEve(event, { certificates, pcapFilename: path }))),
         onProgress: progress.reporterFor(path),
       });
@@ -74,6 +83,10 @@ async function inspect(captures: readonly string[], policy: Policy, checksums: b
   progress.clear();
   output.flush();
   return status;
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
 }
 
 /** Says everything that there is to say about the file; undefined when it is not valid. */

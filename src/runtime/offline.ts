@@ -8,6 +8,7 @@ import type { PacketSink } from '../engine/ports.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import { LIMIT_DEFAULTS } from '../pins/limits.ts';
 import type { Policy } from '../pins/policy.ts';
+import { CaptureSecrets, readSecretsBlocks, type Secrets } from '../source/capture-secrets.ts';
 import { CaptureSource } from '../source/capture-source.ts';
 import { examineChain } from '../x509/examine.ts';
 import { verifyServerKeyExchange } from '../x509/proof.ts';
@@ -18,6 +19,8 @@ export interface CaptureOptions {
   readonly policy: Policy;
   /** Have TCP checksums verified. */
   readonly checksums: boolean;
+  /** Of key logs, beside those that the capture itself has. */
+  readonly secrets?: Secrets | undefined;
   readonly onEvent: (event: LoggedEvent) => void;
   /** Octets of the file that were read so far. */
   readonly onProgress?: ((octets: number) => void) | undefined;
@@ -25,7 +28,8 @@ export interface CaptureOptions {
 
 /** Inspects one capture. Rejects where it cannot be read further, after the events of everything before. */
 export async function inspectCapture(options: CaptureOptions): Promise<void> {
-  const source = new CaptureSource(options);
+  const keylog = new CaptureSecrets(options.secrets);
+  const source = new CaptureSource({ ...options, keyLog: keylog.reader() });
   const engine = new Engine({
     policy: offlinePolicy(options.policy),
     verdicts: source,
@@ -33,8 +37,10 @@ export async function inspectCapture(options: CaptureOptions): Promise<void> {
     clock: source.clock,
     examiner: { examine: (request, done) => done(examineChain(request)) },
     proves: verifyServerKeyExchange,
+    keylog,
     live: false,
   });
+  await readSecretsBlocks(options.path, keylog);
   try {
     await source.start(new Ticking(engine, () => source.clock.now()));
   } finally {

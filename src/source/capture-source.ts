@@ -13,6 +13,7 @@ import { readCapture } from './capture-stream.ts';
 import type { ReadOptions } from './capture-stream.ts';
 import { Defragmenter } from './defragment.ts';
 import { findIp } from './link.ts';
+import type { KeyLogSink } from './key-log.ts';
 import { PcapReader } from './pcap.ts';
 import { PcapngReader } from './pcapng.ts';
 import { IpOutline, innerIp } from './tunnel.ts';
@@ -23,6 +24,8 @@ export interface CaptureSourceOptions {
   /** Have TCP checksums verified: off for captures of sending hosts, whose devices fill them in later. */
   readonly checksums?: boolean | undefined;
   readonly onProgress?: ReadOptions['onProgress'];
+  /** Takes the capture's own secrets, where it has any. */
+  readonly keyLog?: KeyLogSink | undefined;
 }
 
 export class CaptureSource implements PacketSource, RecordSink {
@@ -146,7 +149,7 @@ export class CaptureSource implements PacketSource, RecordSink {
 
   #write(chunk: Buffer): void {
     if (this.#reader === undefined) {
-      if (PcapngReader.recognises(chunk)) this.#reader = new PcapngReader(this);
+      if (PcapngReader.recognises(chunk)) this.#reader = new PcapngReader(this, this.#options.keyLog);
       else if (PcapReader.recognises(chunk)) this.#reader = new PcapReader(this);
       else throw new CaptureError(`not a pcap or pcapng capture: it begins with ${describeHead(chunk)}`, 0);
     }

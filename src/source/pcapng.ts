@@ -1,27 +1,34 @@
 /**
  * The pcapng format (draft-ietf-opsawg-pcapng): sections in either byte order, interfaces with their own link type and
- * clock, enhanced, simple and (obsolete) packet blocks. Every other block is skipped by its length, without being kept.
+ * clock, enhanced, simple and (obsolete) packet blocks. Decryption Secrets Blocks with a key log are passed on as they
+ * come. Every other block is skipped by its length, without being kept.
  *
  *   | block type 4 | total length 4 | body, padded to 4 | total length 4 |
  */
 import { CaptureError, MAX_FRAME_LENGTH } from './capture-record.ts';
 import type { CaptureReader, RecordSink } from './capture-record.ts';
+import type { KeyLogSink } from './key-log.ts';
 
 export class PcapngReader implements CaptureReader {
   readonly #sink: RecordSink;
+  readonly #keyLog: KeyLogSink | undefined;
   #pending: Buffer = EMPTY;
   /** Offset in the file of the next octet that has not been dealt with. */
   #at = 0;
   /** Octets of a block's body that are still to be skipped. */
   #skip = 0;
+  /** Of these, octets of a key log that are still to come. */
+  #keyLogLeft = 0;
   #bigEndian = false;
   #started = false;
   #interfaces: Interface[] = [];
   #seconds = 0;
   #micros = 0;
 
-  constructor(sink: RecordSink) {
+  /** `keyLog` is told where each block's log ends; none of its octets may be kept. */
+  constructor(sink: RecordSink, keyLog?: KeyLogSink) {
     this.#sink = sink;
+    this.#keyLog = keyLog;
   }
 
   /** True when `head`, at least 4 octets, begins a section header. */
@@ -33,6 +40,7 @@ export class PcapngReader implements CaptureReader {
     let bytes = chunk;
     if (this.#skip > 0) {
       const skipped = Math.min(this.#skip, bytes.length);
+      this.#passKeyLog(bytes.subarray(0, skipped));
       this.#skip -= skipped;
       this.#at += skipped;
       bytes = bytes.subarray(skipped);
@@ -69,6 +77,7 @@ export class PcapngReader implements CaptureReader {
     // Some writers forgot to count the padding of the body: lengths are rounded up, as other readers do.
     const length = (this.#u32(bytes, at + 4) + 3) & ~3;
     if (length < 12) throw new CaptureError(`damaged: a block claims ${length >>> 0} octets`, this.#at);
+    if (type === BLOCK.decryptionSecrets && this.#keyLog !== undefined) return this.#secrets(bytes, at, length >>> 0);
     if (!KEPT_BLOCKS.has(type)) return this.#skipBlock(bytes, at, length);
     if (length > MAX_BLOCK_LENGTH) {
       throw new CaptureError(`damaged: a block claims ${length} octets (at most ${MAX_BLOCK_LENGTH})`, this.#at);
@@ -91,6 +100,34 @@ export class PcapngReader implements CaptureReader {
     const present = Math.min(unsigned, bytes.length - at);
     this.#skip = unsigned - present;
     return present;
+  }
+
+  /** | block header 8 | secrets type 4 | secrets length 4 | secrets, padded | options |, of any length. */
+  #secrets(bytes: Buffer, at: number, length: number): number {
+    if (length < 20) throw new CaptureError('damaged: a secrets block is too short', this.#at);
+    if (bytes.length - at < 16) return 0;
+    if (this.#u32(bytes, at + 8) === TLS_KEY_LOG) {
+      const secretsLength = this.#u32(bytes, at + 12);
+      if (secretsLength > length - 20) {
+        throw new CaptureError(
+          `damaged: a secrets block of ${length} octets claims ${secretsLength} of secrets`,
+          this.#at,
+        );
+      }
+      this.#keyLogLeft = secretsLength;
+    }
+    const present = this.#skipBlock(bytes, at, length);
+    this.#passKeyLog(bytes.subarray(at + 16, at + present));
+    return present;
+  }
+
+  /** The next octets of a secrets block. */
+  #passKeyLog(bytes: Buffer): void {
+    if (this.#keyLogLeft === 0) return;
+    const length = Math.min(this.#keyLogLeft, bytes.length);
+    this.#keyLogLeft -= length;
+    this.#keyLog?.feed(bytes.subarray(0, length));
+    if (this.#keyLogLeft === 0) this.#keyLog?.end();
   }
 
   #beginSection(bytes: Buffer, at: number): void {
@@ -210,12 +247,17 @@ const BLOCK = {
   packet: 0x00000002,
   simplePacket: 0x00000003,
   enhancedPacket: 0x00000006,
+  decryptionSecrets: 0x0000000a,
   sectionHeader: 0x0a0d0d0a,
 } as const;
 const OPTION = { end: 0, tsresol: 9, tsoffset: 14 } as const;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const BYTE_ORDER_MAGIC_SWAPPED = 0x4d3c2b1a;
-const KEPT_BLOCKS: ReadonlySet<number> = new Set(Object.values(BLOCK));
+/** Secrets type (section 4.7). */
+const TLS_KEY_LOG = 0x544c534b;
+const KEPT_BLOCKS: ReadonlySet<number> = new Set(
+  Object.values(BLOCK).filter((type) => type !== BLOCK.decryptionSecrets),
+);
 /** A frame with generous options and comments. */
 const MAX_BLOCK_LENGTH = MAX_FRAME_LENGTH + 65_536 * 4;
 const EMPTY: Buffer = Buffer.alloc(0);

@@ -43,6 +43,8 @@ export type ServerAuthentication =
 
 export interface EncryptedFlightOptions {
   readonly suite: Tls13Suite;
+  /** Negotiated; drafts from 20 on can be read as well. */
+  readonly version?: number;
   /** SERVER_HANDSHAKE_TRAFFIC_SECRET. */
   readonly serverSecret: Uint8Array;
   /** Up to ServerHello; goes on here. */
@@ -71,12 +73,12 @@ export class EncryptedFlight implements RecordConsumer {
   #authentication: ServerAuthentication | undefined;
   #alert: number | undefined;
 
-  constructor({ suite, serverSecret, transcript, offersRawPublicKey, limits }: EncryptedFlightOptions) {
+  constructor({ suite, version, serverSecret, transcript, offersRawPublicKey, limits }: EncryptedFlightOptions) {
     this.#limits = limits;
     this.#offersRawPublicKey = offersRawPublicKey;
     this.#transcript = transcript;
     this.#tagLength = suite.tagLength;
-    this.#protection = new RecordProtection(suite, serverSecret);
+    this.#protection = new RecordProtection(suite, serverSecret, version);
     this.#handshake = new HandshakeReader(limits.handshakeBytes, (type, body) => this.#onMessage(type, body));
   }
 

@@ -4,6 +4,7 @@
  */
 import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } from 'node:crypto';
 
+import { VERSION } from './constants.ts';
 import { type Tls13Suite, type TrafficKeys, trafficKeys } from './key-schedule.ts';
 
 /** TLSInnerPlaintext without its padding. */
@@ -15,11 +16,14 @@ export interface InnerPlaintext {
 export class RecordProtection {
   readonly #suite: Tls13Suite;
   readonly #keys: TrafficKeys;
+  readonly #authenticatesHeader: boolean;
   #sequence = 0;
 
-  constructor(suite: Tls13Suite, trafficSecret: Uint8Array) {
+  /** `version`: negotiated. */
+  constructor(suite: Tls13Suite, trafficSecret: Uint8Array, version: number = VERSION.tls13) {
     this.#suite = suite;
     this.#keys = trafficKeys(suite, trafficSecret);
+    this.#authenticatesHeader = version === VERSION.tls13 || (version & 0xff) >= FIRST_DRAFT_WITH_HEADER;
   }
 
   /**
@@ -34,7 +38,7 @@ export class RecordProtection {
     // The names of CCM and GCM are typed apart; their use is the same.
     const decipher = createDecipheriv(aead as 'aes-128-gcm', this.#keys.key, this.#nonce(), options) as DecipherGCM;
     decipher.setAuthTag(encryptedRecord.subarray(length));
-    decipher.setAAD(header, { plaintextLength: length });
+    decipher.setAAD(this.#additionalData(header), { plaintextLength: length });
     try {
       const plaintext = decipher.update(encryptedRecord.subarray(0, length));
       decipher.final();
@@ -52,11 +56,15 @@ export class RecordProtection {
     const header = Uint8Array.of(23, 3, 3, recordLength >> 8, recordLength & 0xff);
     const options = { authTagLength: tagLength };
     const cipher = createCipheriv(aead as 'aes-128-gcm', this.#keys.key, this.#nonce(), options) as CipherGCM;
-    cipher.setAAD(header, { plaintextLength: length });
+    cipher.setAAD(this.#additionalData(header), { plaintextLength: length });
     const plaintext = Buffer.concat([content, Uint8Array.of(contentType), new Uint8Array(padding)]);
     const encrypted = cipher.update(plaintext);
     cipher.final();
     return new Uint8Array(Buffer.concat([header, encrypted, cipher.getAuthTag()]));
+  }
+
+  #additionalData(header: Uint8Array): Uint8Array {
+    return this.#authenticatesHeader ? header : header.subarray(0, 0);
   }
 
   /** RFC 8446 §5.3: the sequence number, padded on the left, over the IV. */
@@ -74,3 +82,6 @@ function withoutPadding(plaintext: Uint8Array): InnerPlaintext {
   if (end === 0) return { contentType: 0, content: plaintext.subarray(0, 0) };
   return { contentType: plaintext[end - 1]!, content: plaintext.subarray(0, end - 1) };
 }
+
+/** The drafts before it left it out; captures of them are about. */
+const FIRST_DRAFT_WITH_HEADER = 25;

@@ -133,8 +133,18 @@ test('a configuration that is not valid is said to be so, and nothing is inspect
   expect(err).toContain('is no valid configuration: nothing was inspected');
 });
 
-test('a key log is refused as long as nothing is decrypted', async () => {
-  const { status, err } = await run('--keylog', 'x', `${FLOWS}tls13.pcap`);
-  expect(status).toBe(2);
-  expect(err).toBe('error: --keylog cannot be used yet: TLS 1.3 handshakes are not decrypted\n');
+test('a key log that cannot be read is said to be so, and nothing is inspected', async () => {
+  const absent = join(folder, 'absent.keys');
+  expect(await run('--keylog', absent, `${FLOWS}tls13.pcap`)).toEqual({
+    status: 1,
+    records: [],
+    err: `error: key log ${absent}: cannot be read: ENOENT\n`,
+  });
+});
+
+test('secrets of other versions change nothing', async () => {
+  const keys = join(folder, 'tls12.keys');
+  writeFileSync(keys, `CLIENT_RANDOM ${'ab'.repeat(32)} ${'cd'.repeat(48)}\n`);
+  const without = await run(`${FLOWS}tls12.pcap`);
+  expect(await run('--keylog', keys, '--keylog', keys, `${FLOWS}tls12.pcap`)).toEqual(without);
 });

@@ -2,9 +2,11 @@ import { describe, expect, test } from 'vitest';
 
 import { CaptureError } from '../../src/source/capture-record.ts';
 import type { RecordSink } from '../../src/source/capture-record.ts';
+import type { KeyLogSink } from '../../src/source/key-log.ts';
 import { PcapngReader } from '../../src/source/pcapng.ts';
 import {
   block,
+  decryptionSecrets,
   enhancedPacket,
   interfaceBlock,
   pcapngOption,
@@ -29,6 +31,31 @@ function read(bytes: Buffer, chunk = bytes.length): Records {
   for (let at = 0; at < bytes.length; at += chunk) reader.write(bytes.subarray(at, at + chunk));
   reader.end();
   return records;
+}
+
+/** What was passed on of each secrets block, in one piece. */
+class KeyLogs implements KeyLogSink {
+  readonly ended: string[] = [];
+  pending = '';
+
+  feed(bytes: Uint8Array): void {
+    this.pending += Buffer.from(bytes).toString('latin1');
+  }
+
+  end(): void {
+    this.ended.push(this.pending);
+    this.pending = '';
+  }
+}
+
+function readKeyLogs(bytes: Buffer, chunk = bytes.length): { readonly frames: string[]; readonly logs: string[] } {
+  const records = new Records();
+  const logs = new KeyLogs();
+  const reader = new PcapngReader(records, logs);
+  for (let at = 0; at < bytes.length; at += chunk) reader.write(bytes.subarray(at, at + chunk));
+  reader.end();
+  expect(logs.pending).toBe('');
+  return { frames: records.seen.map(([octets]) => octets), logs: logs.ended };
 }
 
 function readDamaged(bytes: Buffer): { records: Records; error: CaptureError } {
@@ -190,5 +217,55 @@ describe('damage is an error that names the byte, after everything before it', (
     const bad = sectionHeader();
     bad[8] = 0;
     expect(readDamaged(bad).error.message).toMatch(/no byte-order magic at byte 0/);
+  });
+});
+
+describe('secrets', () => {
+  const TLS = 0x544c534b;
+  const log = 'SERVER_HANDSHAKE_TRAFFIC_SECRET 00';
+  const packet = enhancedPacket(0, MICROS, frame('x'));
+
+  test.each([false, true])('of every section and wherever they are, big endian %s', (big) => {
+    const section = (text: string) => [
+      sectionHeader(big),
+      interfaceBlock(1, big),
+      enhancedPacket(0, MICROS, frame('x'), big),
+      decryptionSecrets(TLS, Buffer.from(text), big),
+      enhancedPacket(0, MICROS, frame('y'), big),
+    ];
+    const bytes = Buffer.concat([
+      ...section(log),
+      ...section(`${log}1`),
+      decryptionSecrets(TLS, Buffer.from('z'), big),
+    ]);
+    const expected = { frames: ['x', 'y', 'x', 'y'], logs: [log, `${log}1`, 'z'] };
+    for (const chunk of [1, 2, 3, 7, 64, bytes.length]) expect(readKeyLogs(bytes, chunk)).toEqual(expected);
+  });
+
+  test('are their own octets, without padding and options', () => {
+    const comment = pcapngOption(1, Buffer.from('comment'));
+    const body = Buffer.concat([u32(TLS, false), u32(5, false), Buffer.from('abcde\0\0\0'), comment]);
+    expect(readKeyLogs(Buffer.concat([sectionHeader(), block(10, body)]))).toEqual({ frames: [], logs: ['abcde'] });
+  });
+
+  test('of other protocols are passed over', () => {
+    const wireGuard = decryptionSecrets(0x57474b4c, Buffer.from('LOCAL_STATIC_PRIVATE_KEY = …'));
+    const bytes = Buffer.concat([sectionHeader(), interfaceBlock(1), wireGuard, packet]);
+    expect(readKeyLogs(bytes)).toEqual({ frames: ['x'], logs: [] });
+  });
+
+  test('may be more than what any other block may hold', () => {
+    const secrets = decryptionSecrets(TLS, Buffer.alloc(2_000_000, 'a'));
+    const { frames, logs } = readKeyLogs(Buffer.concat([sectionHeader(), interfaceBlock(1), secrets, packet]), 65_536);
+    expect([frames, logs.map(({ length }) => length)]).toEqual([['x'], [2_000_000]]);
+  });
+
+  test('that claim more than their block are damage', () => {
+    const body = Buffer.concat([u32(TLS, false), u32(9, false), Buffer.alloc(8)]);
+    const bytes = Buffer.concat([sectionHeader(), block(10, body)]);
+    expect(() => readKeyLogs(bytes)).toThrow('damaged: a secrets block of 28 octets claims 9 of secrets at byte 28');
+    expect(() => readKeyLogs(Buffer.concat([sectionHeader(), block(10, Buffer.alloc(4))]))).toThrow(
+      'damaged: a secrets block is too short at byte 28',
+    );
   });
 });

@@ -89,6 +89,11 @@ export function enhancedPacket(on: number, time: bigint, frame: Frame, bigEndian
   return block(6, Buffer.concat(body), bigEndian);
 }
 
+/** A Decryption Secrets Block. */
+export function decryptionSecrets(secretsType: number, secrets: Buffer, bigEndian = false): Buffer {
+  return block(10, Buffer.concat([u32(secretsType, bigEndian), u32(secrets.length, bigEndian), secrets]), bigEndian);
+}
+
 /** An IPv4 packet with a right header checksum left out: captures are not asked for it. */
 export function ipv4(protocol: number, payload: Buffer, fields: { id?: number; fragment?: number } = {}): Buffer {
   const header = Buffer.from('4500000000000000400000000a0000010a000002', 'hex');

@@ -79,6 +79,17 @@ describe('record protection', () => {
       }
     });
 
+    it.each([
+      ['is authenticated from draft 25 on', 0x7f19, false],
+      ['is not in the drafts before', 0x7f18, true],
+      ['nor in those that Facebook had', 0xfb17, true],
+    ])('a record’s header %s', (_, version, opens) => {
+      const record = new RecordProtection(some, secret, version).seal(22, content);
+      expect(open(new RecordProtection(some, secret, version), record)).toEqual({ contentType: 22, content });
+      record[1] = 1;
+      expect(open(new RecordProtection(some, secret, version), record) !== undefined).toBe(opens);
+    });
+
     it('opens nothing that is shorter than its tag and a content type', () => {
       for (let length = 0; length <= some.tagLength; length++) {
         expect(new RecordProtection(some, secret).open(Buffer.alloc(5), Buffer.alloc(length))).toBeUndefined();

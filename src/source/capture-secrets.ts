@@ -1,0 +1,104 @@
+/**
+ * The secrets with which a capture's handshakes can be read: of key log files, and of the capture's own Decryption
+ * Secrets Blocks, which may come after the packets that need them. Kept to the end, since a capture has its own time,
+ * and since nothing is gained by forgetting what a file says. Bounded by the files.
+ */
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+
+import type { KeylogSource } from '../engine/ports.ts';
+import type { CaptureReader, RecordSink } from './capture-record.ts';
+import { readCapture } from './capture-stream.ts';
+import { type HandshakeSecret, KeyLogReader, type KeyLogSink } from './key-log.ts';
+import { PcapngReader } from './pcapng.ts';
+
+/** By client random, as latin1. */
+export type Secrets = ReadonlyMap<string, Uint8Array>;
+
+export class CaptureSecrets implements KeylogSource {
+  readonly #given: Secrets;
+  readonly #own = new Map<string, Uint8Array>();
+  readonly #listeners: ((clientRandom: Uint8Array, secret: Uint8Array) => void)[] = [];
+
+  /** `given`, of key logs: it counts before what the capture itself says. */
+  constructor(given: Secrets = NONE) {
+    this.#given = given;
+  }
+
+  /** Takes what one reading of the capture finds in its Decryption Secrets Blocks. */
+  reader(): KeyLogSink {
+    return new KeyLogReader((secret) => this.#add(secret));
+  }
+
+  secretFor(clientRandom: Uint8Array): Uint8Array | undefined {
+    const key = keyOf(clientRandom);
+    return this.#given.get(key) ?? this.#own.get(key);
+  }
+
+  onSecret(listener: (clientRandom: Uint8Array, secret: Uint8Array) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Another connection of the capture may have the same random. */
+  forget(): void {}
+
+  /** What is known already is not told again, as when a capture is read a second time. */
+  #add({ clientRandom, secret }: HandshakeSecret): void {
+    if (this.secretFor(clientRandom) !== undefined) return;
+    this.#own.set(keyOf(clientRandom), secret);
+    for (const listener of this.#listeners) listener(clientRandom, secret);
+  }
+}
+
+/** Reads key log files. Throws an error that names the file that cannot be read. */
+export function readKeyLogs(paths: readonly string[]): Secrets {
+  const secrets = new Map<string, Uint8Array>();
+  for (const path of paths) {
+    readKeyLog(path, ({ clientRandom, secret }) => secrets.set(keyOf(clientRandom), secret));
+  }
+  return secrets;
+}
+
+/**
+ * Reads a capture for its Decryption Secrets Blocks alone. What cannot be read twice, such as a pipe, is left alone;
+ * damage ends the reading and is not told, since it will be met again.
+ */
+export async function readSecretsBlocks(path: string, secrets: CaptureSecrets): Promise<void> {
+  if (path === '-' || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return;
+  const abort = new AbortController();
+  const keyLog = secrets.reader();
+  let reader: CaptureReader | undefined;
+  const write = (chunk: Buffer): void => {
+    if (abort.signal.aborted) return;
+    if (reader === undefined && !PcapngReader.recognises(chunk)) return abort.abort();
+    reader ??= new PcapngReader(NO_RECORDS, keyLog);
+    reader.write(chunk);
+  };
+  await readCapture(path, { write }, { signal: abort.signal }).catch(() => {});
+}
+
+function readKeyLog(path: string, onSecret: (secret: HandshakeSecret) => void): void {
+  const reader = new KeyLogReader(onSecret);
+  const buffer = Buffer.alloc(CHUNK);
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    for (;;) {
+      const length = readSync(fd, buffer, 0, CHUNK, null);
+      if (length === 0) break;
+      reader.feed(buffer.subarray(0, length));
+    }
+    reader.end();
+  } catch (cause) {
+    throw new Error(`key log ${path}: cannot be read: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function keyOf(clientRandom: Uint8Array): string {
+  return Buffer.from(clientRandom.buffer, clientRandom.byteOffset, clientRandom.length).toString('latin1');
+}
+
+const NONE: Secrets = new Map();
+const NO_RECORDS: RecordSink = { onRecord: () => {}, onChunkEnd: () => {} };
+const CHUNK = 65_536;
