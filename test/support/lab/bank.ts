@@ -25,14 +25,14 @@ export interface Bank {
   remove(): void;
 }
 
-/** Made once a test file: keys take their time. */
-export function makeBank(): Bank {
+/** Made once a test file: keys take their time. `names`: what both certificates are for. */
+export function makeBank(names: readonly string[] = [NAME]): Bank {
   const directory = mkdtempSync(join(tmpdir(), 'tlspin-bank-'));
   const shop = new CertificateShop(directory);
   const honest = shop.authority('honest', { key: 'rsa' });
   const careless = shop.authority('careless', { key: 'rsa' });
-  const genuine = shop.leaf('genuine', { issuer: honest, names: [NAME], key: 'rsa' });
-  const forged = shop.leaf('forged', { issuer: careless, names: [NAME], key: 'rsa' });
+  const genuine = shop.leaf('genuine', { issuer: honest, names, key: 'rsa' });
+  const forged = shop.leaf('forged', { issuer: careless, names, key: 'rsa' });
   const pin = spkiPin(genuine.cert);
   return {
     shop,

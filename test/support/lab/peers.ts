@@ -1,8 +1,9 @@
-/** Ordinary servers and clients for the lab: Node, openssl, curl. Each client says what it got in the same words. */
+/** Ordinary servers and clients for the lab: Node, openssl, curl, Go. Each client says what it got in the same words. */
 import { fileURLToPath } from 'node:url';
 
 import type { Identity } from '../../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../../src/runtime/demo/child.ts';
+import { goProgram } from './go.ts';
 import type { Lab } from './lab.ts';
 
 export interface TlsServerOptions {
@@ -32,6 +33,10 @@ export interface Request {
   readonly ca: string;
   /** Milliseconds until it gives up. */
   readonly timeout?: number;
+  /** File that it logs its secrets to. */
+  readonly keylog?: string;
+  /** Further arguments of a program that takes some. */
+  readonly args?: readonly string[];
   readonly [option: string]: unknown;
 }
 
@@ -51,7 +56,15 @@ export interface NodeOutcome extends Outcome {
 /** Node's client; several requests one after the other offer the last session. */
 export async function requestWithNode(lab: Lab, host: string, request: Request): Promise<NodeOutcome[]> {
   const argument = JSON.stringify({ port: 443, ...request });
-  const child = lab.start(host, [process.execPath, peer('tls-client.mjs'), argument]);
+  return outcomesOf(lab.start(host, [process.execPath, peer('tls-client.mjs'), argument]));
+}
+
+/** Go's client; several requests offer the last session too. */
+export async function requestWithGo(lab: Lab, host: string, request: Request): Promise<NodeOutcome[]> {
+  return outcomesOf(lab.start(host, [goProgram('tls-client'), JSON.stringify({ port: 443, ...request })]));
+}
+
+async function outcomesOf(child: Child): Promise<NodeOutcome[]> {
   await child.ended;
   const lines = child.output.split('\n').filter((line) => line !== '');
   if (lines.length === 0) throw new Error(`the client said nothing: ${child.errors}`);
@@ -59,21 +72,26 @@ export async function requestWithNode(lab: Lab, host: string, request: Request):
 }
 
 export async function requestWithCurl(lab: Lab, host: string, request: Request): Promise<Outcome> {
-  const { port = 443, servername = 'localhost', timeout = 10_000 } = request;
+  const { port = 443, servername = 'localhost', timeout = 10_000, keylog, args = [] } = request;
   const address = request.host.includes(':') ? `[${request.host}]` : request.host;
   const began = performance.now();
-  const child = lab.start(host, [
-    'curl',
-    ...['--silent', '--show-error', '--output', '-', '--cacert', request.ca, '--max-time', `${timeout / 1000}`],
-    ...['--connect-to', `${servername}:${port}:${address}:${port}`, `https://${servername}:${port}/`],
-  ]);
+  const child = lab.start(
+    host,
+    [
+      'curl',
+      ...['--silent', '--show-error', '--output', '-', '--cacert', request.ca, '--max-time', `${timeout / 1000}`],
+      ...['--connect-to', `${servername}:${port}:${address}:${port}`, `https://${servername}:${port}/`],
+      ...args,
+    ],
+    keylog === undefined ? {} : { env: { SSLKEYLOGFILE: keylog } },
+  );
   const { code } = await child.ended;
   const millis = Math.round(performance.now() - began);
   return { error: code === 0 ? null : child.errors.trim(), bytes: child.output.length, millis };
 }
 
 export async function requestWithOpenssl(lab: Lab, host: string, request: Request): Promise<Outcome> {
-  const { port = 443, servername, timeout = 10_000 } = request;
+  const { port = 443, servername, timeout = 10_000, keylog, args = [] } = request;
   const address = request.host.includes(':') ? `[${request.host}]` : request.host;
   const began = performance.now();
   const child = lab.start(
@@ -82,6 +100,8 @@ export async function requestWithOpenssl(lab: Lab, host: string, request: Reques
       ...['timeout', `${timeout / 1000}`, 'openssl', 's_client', '-connect', `${address}:${port}`],
       ...['-CAfile', request.ca, '-verify_return_error', '-quiet'],
       ...(servername === undefined ? ['-noservername'] : ['-servername', servername]),
+      ...(keylog === undefined ? [] : ['-keylogfile', keylog]),
+      ...args,
     ],
     { input: 'GET / HTTP/1.0\r\n\r\n' },
   );

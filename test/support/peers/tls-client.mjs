@@ -1,13 +1,20 @@
 /**
- * One HTTPS request by Node's own TLS. Argument: JSON {host, port, servername, ca, timeout, requests, …options of
- * tls.connect}. Prints one JSON line a request: what came, or which error; a session is offered again from one request to the next.
+ * HTTPS requests by Node's own TLS. Argument: JSON {host, port, servername, ca, timeout, requests, keylog (a file),
+ * keylogSocket, pause (ms between requests), cert and key (files), …options of tls.connect}. Prints one JSON line a
+ * request: what came, or which error; a session is offered again from one request to the next.
  */
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { connect as connectPlain } from 'node:net';
 import { connect } from 'node:tls';
 
-const { ca, timeout = 10_000, requests = 1, ...options } = JSON.parse(process.argv[2]);
+const given = JSON.parse(process.argv[2]);
+const { ca, timeout = 10_000, requests = 1, keylog, keylogSocket, pause = 0, cert, key, ...options } = given;
+const log = keylogSocket === undefined ? undefined : connectPlain(keylogSocket).unref();
 let session;
-for (let n = 0; n < requests; n++) process.stdout.write(`${JSON.stringify(await request())}\n`);
+for (let n = 0; n < requests; n++) {
+  if (n > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+  process.stdout.write(`${JSON.stringify(await request())}\n`);
+}
 
 function request() {
   const began = performance.now();
@@ -21,13 +28,21 @@ function request() {
       const millis = Math.round(performance.now() - began);
       resolve({ error: error?.code ?? error?.message ?? null, bytes, protocol, resumed, millis });
     };
-    const socket = connect({ ...options, ...(session && { session }), ...(ca && { ca: readFileSync(ca) }) }, () => {
+    const files = {
+      ...(ca && { ca: readFileSync(ca) }),
+      ...(cert && { cert: readFileSync(cert), key: readFileSync(key) }),
+    };
+    const socket = connect({ ...options, ...(session && { session }), ...files }, () => {
       protocol = socket.getProtocol();
       resumed = socket.isSessionReused();
       socket.write('GET / HTTP/1.0\r\n\r\n');
     });
     const timer = setTimeout(() => finish({ code: 'TIMEOUT' }), timeout);
     socket.on('session', (ticket) => (session = ticket));
+    socket.on('keylog', (line) => {
+      if (keylog !== undefined) appendFileSync(keylog, line);
+      log?.write(line);
+    });
     socket.on('data', (chunk) => (bytes += chunk.length));
     socket.on('error', finish);
     socket.on('close', () => finish());

@@ -1,4 +1,5 @@
-// A TLS server of Go's standard library. Arguments: address, certificate file, key file. Says "listening" once it does.
+// A TLS server of Go's standard library that answers each request with a word. Arguments: address, certificate file, key
+// file. Says "listening" once it does.
 package main
 
 import (
@@ -26,6 +27,10 @@ func main() {
 			defer connection.Close()
 			if err := connection.(*tls.Conn).Handshake(); err != nil {
 				fmt.Println("handshake:", err)
+				return
+			}
+			if n, _ := connection.Read(make([]byte, 4096)); n > 0 {
+				fmt.Fprint(connection, "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello")
 			}
 		}()
 	}
