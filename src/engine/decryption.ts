@@ -83,7 +83,7 @@ export class Decryption implements RecordConsumer {
 
   /** Finds no fault: what a key log cannot read is for others to decide. */
   onRecordStart(contentType: number, version: number, length: number, at: number): undefined {
-    if (contentType === CONTENT.applicationData) this.sealedFrom ??= at;
+    if (isSecret(contentType)) this.sealedFrom ??= at;
     if (this.#flight !== undefined) this.#begin(contentType, version, length, at);
     else if (!this.#isDone) this.#gather({ contentType, version, length, at });
   }
@@ -102,7 +102,7 @@ export class Decryption implements RecordConsumer {
     const record = this.#gathered.at(-1)!;
     record.payload.append(bytes, start, end);
     record.isWhole = last;
-    if (!last || contentType !== CONTENT.applicationData || this.isSealed) return;
+    if (!last || !isSecret(contentType) || this.isSealed) return;
     this.isSealed = true;
     this.#options.listener.onSealed();
   }
@@ -136,6 +136,11 @@ export class Decryption implements RecordConsumer {
     this.#gathered.length = 0;
     this.#options.listener.onHiddenFailure(code);
   }
+}
+
+/** Behind a ServerHello a client reads alerts and ChangeCipherSpec in clear; anything else may be a certificate to it. */
+function isSecret(contentType: number): boolean {
+  return contentType !== CONTENT.changeCipherSpec && contentType !== CONTENT.alert;
 }
 
 interface GatheredRecord {
