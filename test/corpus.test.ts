@@ -17,7 +17,7 @@ const KEY_LOGGED = `${CORPUS}expected-keylog.ndjson`;
 const OTHERWISE: Readonly<Record<string, string>> = {
   // Frame 904: supported_versions of the ServerHello is empty; 0x002c is the type of the next extension.
   'arkime/tests/pcap/arkime_synthetic.pcap 49621': 'version: want 0x002c, have TLS 1.2',
-  // The row was made without the secrets that the capture has in it; with them other rows have the same.
+  // Frame 4: the row was made without the secrets that the capture itself has (frame 1 on), which show the certificates.
   'ja4/pcap/chrome-cloudflare-quic-with-secrets.pcapng 57098':
     "sha256: want [], have ['31bd22783c4dba6fc20c976f3aa8d69344c0f38bd03f02c64602279d832995eb', " +
     "'3abbe63daf756c5016b6b85f52015fd8e8acbe277c5087b127a60563a841ed8a']",

@@ -22,15 +22,19 @@ export function selfSignedDsa(directory: string, name: string, host: string): Id
   return selfSigned(directory, name, host, [`dsa:${parameters}`]);
 }
 
-/** `openssl s_server`, which answers a request with a page about the connection; `chain`: what it sends besides the leaf. */
+/**
+ * `openssl s_server`, which answers a request with a page about the connection, or (`page` is false) shows what it gets;
+ * `chain`: what it sends besides the leaf.
+ */
 export async function startOpensslServer(
   lab: Lab,
   host: string,
-  options: { identity: Identity; chain?: string; args?: readonly string[] },
+  options: { identity: Identity; chain?: string; port?: number; page?: boolean; args?: readonly string[] },
 ): Promise<Child> {
-  const { identity, chain, args = [] } = options;
+  const { identity, chain, port = 443, page = true, args = [] } = options;
   const child = lab.start(host, [
-    ...['openssl', 's_server', '-accept', '443', '-cert', identity.cert, '-key', identity.key, '-www'],
+    ...['openssl', 's_server', '-accept', `${port}`, '-cert', identity.cert, '-key', identity.key],
+    ...(page ? ['-www'] : []),
     ...(chain === undefined ? [] : ['-cert_chain', chain]),
     ...args,
   ]);
@@ -52,10 +56,10 @@ export interface ClientRun {
 export async function runOpensslClient(
   lab: Lab,
   host: string,
-  options: { address: string; servername: string; args?: readonly string[] },
+  options: { address: string; port?: number; servername: string; args?: readonly string[] },
 ): Promise<ClientRun> {
-  const { address, servername, args = [] } = options;
-  const target = address.includes(':') ? `[${address}]:443` : `${address}:443`;
+  const { address, port = 443, servername, args = [] } = options;
+  const target = `${address.includes(':') ? `[${address}]` : address}:${port}`;
   const child = lab.start(
     host,
     ['timeout', '10', 'openssl', 's_client', '-connect', target, '-servername', servername, '-ign_eof', ...args],
@@ -74,13 +78,18 @@ export async function runOpensslClient(
   };
 }
 
-/** nginx with one host; `identity.cert` may be a chain. */
-export async function startNginx(lab: Lab, host: string, identity: Identity): Promise<void> {
+/** nginx with one host; `identity.cert` may be a chain. TLS 1.2 unless told. */
+export async function startNginx(
+  lab: Lab,
+  host: string,
+  identity: Identity,
+  { port = 443, protocols = 'TLSv1.2' }: { port?: number; protocols?: string } = {},
+): Promise<void> {
   const config = lab.write(
     'nginx.conf',
     `daemon off; worker_processes 1; pid ${lab.path('nginx.pid')}; error_log stderr notice; events {}
      http { access_log off;
-       server { listen 443 ssl; ssl_protocols TLSv1.2; ssl_certificate ${identity.cert}; ssl_certificate_key ${identity.key};
+       server { listen ${port} ssl; listen [::]:${port} ssl; ssl_protocols ${protocols}; ssl_certificate ${identity.cert}; ssl_certificate_key ${identity.key};
          location / { return 200 "hello"; } } }`,
   );
   const child = lab.start(host, ['nginx', '-p', lab.directory, '-c', config]);
