@@ -33,7 +33,11 @@ export class KeyLogSocket {
     await removeStale(path);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause: NodeJS.ErrnoException) =>
-        reject(new Error(`key log socket ${path}: cannot be made (${cause.code})`, { cause })),
+        reject(
+          new Error(`key log socket ${path}: cannot be made (${cause.code})${cause.code === 'EACCES' ? CURE : ''}`, {
+            cause,
+          }),
+        ),
       );
       this.#server.listen(path, resolve);
     });
@@ -71,3 +75,6 @@ async function removeStale(path: string): Promise<void> {
   if (isTaken) throw new Error(`key log socket ${path}: somebody listens there already`);
   unlinkSync(path);
 }
+
+/** Node says EACCES of a directory that is not there, too. */
+const CURE = ': its directory has to be there, and this user to be allowed to write to it';

@@ -228,6 +228,10 @@ describe('a place', () => {
     await first.stop();
     await second.start();
     await second.stop();
+    const absent = join(directory, 'nowhere', 'keys');
+    await expect(new KeyLogSocket({ path: absent, onConnection: reader }).start()).rejects.toThrow(
+      `key log socket ${absent}: cannot be made (EACCES): its directory has to be there`,
+    );
     writeFileSync(path, 'mine');
     await expect(new KeyLogSocket({ path, onConnection: reader }).start()).rejects.toThrow(/remove it/);
     expect(readFileSync(path, 'utf8')).toBe('mine');
