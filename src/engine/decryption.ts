@@ -19,6 +19,8 @@ import { verifyIdentity } from '../x509/certificate-verify.ts';
 
 export interface DecryptionOptions {
   readonly hellos: Hellos;
+  /** Negotiated. */
+  readonly version: number;
   readonly cipherSuite: number;
   readonly offersRawPublicKey: boolean;
   readonly limits: EncryptedFlightOptions['limits'];
@@ -70,9 +72,10 @@ export class Decryption implements RecordConsumer {
     if (this.#isDone || this.#flight !== undefined) return;
     if (this.#suite === undefined) return this.#fail('tls.cipher-suite');
     if (serverSecret.length !== this.#suite.hashLength) return this.#fail('keylog.length');
-    const { hellos, limits, offersRawPublicKey } = this.#options;
+    const { version, hellos, limits, offersRawPublicKey } = this.#options;
     const transcript = Transcript.ofHellos(this.#suite.hash, hellos);
-    this.#flight = new EncryptedFlight({ suite: this.#suite, serverSecret, transcript, offersRawPublicKey, limits });
+    const suite = this.#suite;
+    this.#flight = new EncryptedFlight({ suite, version, serverSecret, transcript, offersRawPublicKey, limits });
     this.isSealed = false;
     for (const { contentType, version, length, at, payload, isWhole } of this.#gathered.splice(0)) {
       const octets = payload.take();

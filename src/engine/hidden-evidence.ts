@@ -139,6 +139,7 @@ export class HiddenEvidence {
         serverHello: serverHello.body,
         retry: retry && { helloRetryRequest: retry.request.body, clientHello: retry.clientHello.body },
       },
+      version: serverHello.version,
       cipherSuite: serverHello.cipherSuite,
       offersRawPublicKey: clientHello.offersRawPublicKey,
       limits: snapshot.policy.limits,
