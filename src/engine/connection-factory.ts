@@ -6,8 +6,8 @@ import { copyOf } from '../bytes/copy.ts';
 import type { LimitName } from '../pins/limits.ts';
 import type { FlowSubject, PinsetSnapshot } from '../pins/snapshot.ts';
 import type { FlowKey } from '../tcp/flow-key.ts';
-import { FlowTable } from '../tcp/flow-table.ts';
 import { Connection, type ConnectionHost, type Inspected } from './connection.ts';
+import { HalfOpen } from './half-open.ts';
 import { Inspection } from './inspection.ts';
 import { Judge } from './judge.ts';
 import type { PacketContext } from './packet-context.ts';
@@ -36,16 +36,20 @@ export class ConnectionFactory {
     this.#secrets = keylog && new SecretBoard(keylog);
   }
 
-  /** `key` is that of `p`; it is copied. */
-  connection(p: PacketContext, key: FlowKey, fromClient = true): Connection {
-    return new Connection(this.#parts.host, {
+  /** `key` is that of `p`. */
+  halfOpen(p: PacketContext, key: FlowKey, fromClient = true): HalfOpen {
+    return new HalfOpen({
       id: this.#nextId++,
-      key: FlowTable.keep(key),
+      key: key.kept,
       clientForward: key.forward === fromClient,
-      subject: subjectOf(p, fromClient),
-      now: p.time,
       frame: p.frame,
+      time: p.time,
     });
+  }
+
+  /** `p` is the first packet of the connection with more to it than an acknowledgment. */
+  connection(begun: HalfOpen, p: PacketContext, fromClient: boolean): Connection {
+    return new Connection(this.#parts.host, begun, subjectOf(p, fromClient), p.time);
   }
 
   /** The judge and the inspection of a connection, once it is open. */

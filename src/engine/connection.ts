@@ -10,7 +10,6 @@ import { copyOf } from '../bytes/copy.ts';
 import { copyHeaders } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowSubject } from '../pins/snapshot.ts';
-import type { KeptKey } from '../tcp/flow-table.ts';
 import { HalfStream, SEGMENT, type StreamConsumer } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
 import { TimestampCheck } from '../tcp/timestamps.ts';
@@ -20,7 +19,8 @@ import { Gate, type GateHost } from './gate.ts';
 import { type HeldPacket, HeldPackets } from './held.ts';
 import type { Inspection } from './inspection.ts';
 import type { Judge } from './judge.ts';
-import { type Opened, Opening } from './opening.ts';
+import type { HalfOpen } from './half-open.ts';
+import type { Opened, Opening } from './opening.ts';
 import type { PacketContext } from './packet-context.ts';
 import { beginsClientHello } from './pick-up.ts';
 import type { MarkChange } from './ports.ts';
@@ -42,6 +42,8 @@ export interface ConnectionHost extends GateHost {
   onWaits(connection: Connection): void;
   /** The ruling is there. Called once. */
   onDecided(connection: Connection): void;
+  /** The mark is written, or is with the next packet: the kernel sees to the rest. Called once, after `onDecided`. */
+  onSettled(connection: Connection, isAccepted: boolean, mark: MarkChange): void;
 }
 
 export interface Inspected {
@@ -52,8 +54,10 @@ export interface Inspected {
 export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
 
 export class Connection {
+  readonly kind = 'connection';
   readonly id: number;
-  readonly key: KeptKey;
+  /** FlowKey.kept. */
+  readonly key: string;
   /** Value of `FlowKey.forward` for packets that the client sends. */
   readonly clientForward: boolean;
   readonly subject: FlowSubject;
@@ -65,8 +69,8 @@ export class Connection {
   decidedAt = 0;
   phase: Phase = 'opening';
   /** A newer SYN of the same endpoints, which counts only once the server answers it. */
-  successor: Connection | undefined;
-  readonly opening = new Opening();
+  successor: HalfOpen | undefined;
+  readonly opening: Opening;
   closedSides = 0;
   readonly #host: ConnectionHost;
   #inspected: Inspected | undefined;
@@ -85,17 +89,17 @@ export class Connection {
   #decisionPoint = Infinity;
   #isAbandoned = false;
 
-  constructor(
-    host: ConnectionHost,
-    identity: { id: number; key: KeptKey; clientForward: boolean; subject: FlowSubject; now: number; frame: number },
-  ) {
+  constructor(host: ConnectionHost, begun: HalfOpen, subject: FlowSubject, now: number) {
     this.#host = host;
-    this.id = identity.id;
-    this.key = identity.key;
-    this.clientForward = identity.clientForward;
-    this.subject = identity.subject;
-    this.lastSeen = identity.now;
-    this.frame = identity.frame;
+    this.id = begun.id;
+    this.key = begun.key;
+    this.clientForward = begun.clientForward;
+    this.opening = begun.opening;
+    this.successor = begun.successor;
+    this.frame = begun.frame;
+    this.subject = subject;
+    this.lastSeen = now;
+    if (this.opening.selected !== undefined) this.#start(this.opening.selected);
   }
 
   get judge(): Judge {
@@ -483,9 +487,16 @@ export class Connection {
 
   #settle(phase: 'accepted' | 'denied'): void {
     this.phase = phase;
-    this.#client!.release();
-    this.#server!.release();
+    this.#client?.release();
+    this.#server?.release();
     this.#denial = undefined;
+    const { connmark } = this.judge.ruling!;
+    const { marks } = this.#host;
+    this.#host.onSettled(
+      this,
+      phase === 'accepted',
+      phase === 'accepted' ? marks.accept(connmark) : marks.deny(connmark),
+    );
   }
 
   #denyMark(): MarkChange {

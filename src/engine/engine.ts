@@ -1,7 +1,7 @@
 /**
- * Packets in, verdicts out: parses headers, refuses what no receiver would take, finds the connection, and gives every
- * packet exactly one verdict or has it held. Owns the table of connections, its bounds and its clocks. What a connection
- * does with its segments is connection.ts; what is decided is judge.ts.
+ * Packets in, verdicts out: parses headers, refuses what no receiver would take, finds the flow, and gives every packet
+ * exactly one verdict or has it held. Which flows there are is flows.ts; what a connection does with its segments is
+ * connection.ts; what is decided is judge.ts.
  */
 import { randomBytes } from 'node:crypto';
 import { copyOf } from '../bytes/copy.ts';
@@ -15,12 +15,13 @@ import type { LimitName, Limits } from '../pins/limits.ts';
 import type { Policy } from '../pins/policy.ts';
 import { PinsetSnapshot } from '../pins/snapshot.ts';
 import { FlowKey } from '../tcp/flow-key.ts';
-import { FlowTable } from '../tcp/flow-table.ts';
 import { PagePool } from '../tcp/page-pool.ts';
 import { ConnectionFactory, subjectOf } from './connection-factory.ts';
 import type { Connection, ConnectionHost } from './connection.ts';
 import { Counters } from './counters.ts';
+import { Flows } from './flows.ts';
 import { strangerEvent, verdictEvent } from './flow-record.ts';
+import { type Flow, type HalfOpen, Settled } from './half-open.ts';
 import { Marks } from './marks.ts';
 import { PacketContext } from './packet-context.ts';
 import { startsMidStream } from './pick-up.ts';
@@ -31,18 +32,13 @@ export class Engine implements PacketSink {
   readonly counters = new Counters();
   readonly #options: EngineOptions;
   readonly #packet = new PacketContext();
-  readonly #key = new FlowKey(randomBytes(4).readInt32LE());
+  readonly #key: FlowKey;
   readonly #pool = new PagePool();
-  readonly #table: FlowTable<Connection>;
-  /** By age, for what ends by time: before the ClientHello, during the handshake, and after the decision. */
-  readonly #opening = new Set<Connection>();
-  readonly #inspecting = new Set<Connection>();
-  readonly #decided = new Set<Connection>();
+  readonly #flows: Flows;
   readonly #holding = new Set<Connection>();
   #snapshot: PinsetSnapshot;
   #marks: Marks;
   #held = 0;
-  #nextExpiry = 0;
   readonly #strangers = new Set<number>();
   readonly #factory: ConnectionFactory;
 
@@ -50,7 +46,15 @@ export class Engine implements PacketSink {
     this.#options = options;
     this.#snapshot = new PinsetSnapshot(options.policy);
     this.#marks = new Marks(options.policy.connmark);
-    this.#table = new FlowTable(options.policy.limits.flows);
+    const seed = randomBytes(4).readInt32LE();
+    this.#key = new FlowKey(seed);
+    this.#flows = new Flows({
+      capacity: options.policy.limits.flows,
+      seed,
+      handshakeTimeout: () => (options.live ? this.#limits.handshakeTimeout * 1000 : Infinity),
+      onHandshakeTimeout: (connection, now) => connection.onHandshakeTimeout(now),
+      onForgotten: (connection, wasDecided, now) => this.#onForgotten(connection, wasDecided, now),
+    });
     this.#factory = new ConnectionFactory({
       options,
       host: this.#makeHost(),
@@ -70,7 +74,7 @@ export class Engine implements PacketSink {
   }
 
   get flows(): number {
-    return this.#table.count;
+    return this.#flows.count;
   }
 
   onBatch(batch: PacketBatch): void {
@@ -85,11 +89,11 @@ export class Engine implements PacketSink {
       connection.onTime(now);
       if (connection.deadline() === Infinity) this.#holding.delete(connection);
     }
-    if (now >= this.#nextExpiry) this.#expire(now);
+    this.#flows.expire(now);
     this.#options.verdicts.flush();
     let next = Infinity;
     for (const connection of this.#holding) next = Math.min(next, connection.deadline() - now);
-    return this.#table.count > 0 ? Math.max(0, Math.min(next, SECOND)) : next;
+    return this.#flows.count > 0 ? Math.max(0, Math.min(next, SECOND)) : next;
   }
 
   /** Undecided connections are judged by the new policy from now on; decided ones keep their decision. */
@@ -97,24 +101,22 @@ export class Engine implements PacketSink {
     this.#snapshot = new PinsetSnapshot(policy);
     this.#marks = new Marks(policy.connmark);
     this.#factory.forgetSessions();
-    for (const connections of [this.#opening, this.#inspecting]) {
-      for (const connection of [...connections]) {
-        if (!connection.isOpen) continue;
-        connection.judge.reselect();
-        connection.onSettled(this.#options.clock.now());
+    for (const connection of [...this.#flows.connections()]) {
+      if (!connection.isOpen) continue;
+      if (this.#flows.isDecided(connection)) {
+        // What it still hands out was judged by the old one.
+        connection.judge.session.giveUp();
+        continue;
       }
+      connection.judge.reselect();
+      connection.onSettled(this.#options.clock.now());
     }
-    // What they still hand out was judged by the old one.
-    for (const connection of this.#decided) if (connection.isOpen) connection.judge.session.giveUp();
     this.#options.verdicts.flush();
   }
 
   /** Answers every held packet and reports every connection that is still open. */
   finish(): void {
-    const now = this.#options.clock.now();
-    for (const connections of [this.#opening, this.#inspecting, this.#decided]) {
-      for (const connection of [...connections]) this.#forget(connection, now);
-    }
+    this.#flows.forgetAll(this.#options.clock.now());
     this.#options.verdicts.flush();
   }
 
@@ -129,40 +131,65 @@ export class Engine implements PacketSink {
     if (p.isChecksumReady && !tcpChecksumFits(ip)) return this.#refuse('packet.checksum', p.packetId);
     if (p.ctid === 0) this.#key.setEndpoints(ip, tcp);
     else this.#key.setConntrack(p.ctid, p.isConntrackReply);
-    const connection = this.#table.find(this.#key);
-    if (tcp.has(TCP_FLAG.syn)) return this.#onSyn(p, connection);
+    const flow = this.#flows.find(this.#key);
+    if (tcp.has(TCP_FLAG.syn)) return this.#onSyn(p, flow);
     if (this.#options.live && isUnacceptable(tcp)) return this.#refuse('packet.segment', p.packetId);
-    if (connection === undefined) return this.#onUnknown(p);
-    if (this.#key.forward === connection.clientForward) connection.onClientPacket(p);
+    if (flow === undefined) return this.#onUnknown(p);
+    const fromClient = this.#key.forward === flow.clientForward;
+    if (flow.kind === 'settled') return this.#onSettledPacket(p, flow, fromClient);
+    const connection = flow.kind === 'connection' ? flow : this.#onHalfOpenPacket(p, flow, fromClient);
+    if (connection === undefined) return;
+    if (fromClient) connection.onClientPacket(p);
     else connection.onServerPacket(p);
     this.#refresh(connection, p);
   }
 
-  #onSyn(p: PacketContext, connection: Connection | undefined): void {
+  /** The connection that it begins, or undefined when the packet is answered and there is nothing to begin yet. */
+  #onHalfOpenPacket(p: PacketContext, flow: HalfOpen, fromClient: boolean): Connection | undefined {
+    const passes = this.#options.live ? flow.onBare(p, fromClient) : undefined;
+    if (passes !== undefined) {
+      if (passes) this.#accept(p.packetId);
+      else this.#drop(p.packetId);
+      return undefined;
+    }
+    const connection = this.#factory.connection(flow, p, fromClient);
+    this.#flows.begin(connection);
+    return connection;
+  }
+
+  #onSettledPacket(p: PacketContext, flow: Settled, fromClient: boolean): void {
+    const passes = flow.onPacket(p, fromClient);
+    // The mark goes with the packets from whom it was first written with.
+    const mark = fromClient || !flow.isAccepted ? flow.mark : undefined;
+    if (passes) this.#accept(p.packetId, mark);
+    else this.#drop(p.packetId, flow.isAccepted ? undefined : mark);
+  }
+
+  #onSyn(p: PacketContext, flow: Flow | undefined): void {
     const { tcp } = p;
     // RFC 9293 §3.10.7: no sender sets SYN with FIN or RST; and with URG an octet to come is out of the stream.
     if (tcp.has(TCP_FLAG.fin | TCP_FLAG.rst | TCP_FLAG.urg)) return this.#refuse('packet.flags', p.packetId);
-    if (tcp.has(TCP_FLAG.ack)) return this.#onSynAck(p, connection);
-    if (connection === undefined) return this.#onNewSyn(p);
-    if (this.#key.forward !== connection.clientForward) {
+    if (tcp.has(TCP_FLAG.ack)) return this.#onSynAck(p, flow);
+    if (flow === undefined) return this.#onNewSyn(p);
+    if (this.#key.forward !== flow.clientForward) {
       // A simultaneous open: who is the client would be whoever says so.
-      if (this.#options.live) return this.#refuse('tcp.simultaneous-open', p.packetId);
-      this.#forget(connection, p.time);
+      if (this.#options.live || flow.kind === 'settled') return this.#refuse('tcp.simultaneous-open', p.packetId);
+      this.#flows.forget(flow, p.time);
       return this.#onNewSyn(p);
     }
-    if (!this.#options.live && connection.isOpen && !connection.opening.knowsSyn(tcp.seq)) {
+    const known = flow.kind === 'settled' ? flow : flow.opening;
+    const isOwn = flow.kind === 'settled' ? flow.synSeq === tcp.seq : flow.opening.knowsSyn(tcp.seq);
+    if (!this.#options.live && flow.kind === 'connection' && flow.isOpen && !isOwn) {
       // Of a capture of one direction no SYN/ACK will tell that the connection is new.
-      this.#forget(connection, p.time);
+      this.#flows.forget(flow, p.time);
       return this.#onNewSyn(p);
     }
     // Only the way that led to the client so far leads to it: its address anybody can write.
-    if (!connection.opening.comesFrom(p.inIfindex)) return this.#refuse('tcp.syn.interface', p.packetId);
-    let target = connection;
-    if (connection.isOpen) {
-      // Resent, or late: it is this connection's own.
-      if (connection.opening.knowsSyn(tcp.seq)) return this.#accept(p.packetId);
-      target = connection.successor ??= this.#factory.connection(p, this.#key);
-    }
+    if (known.inIfindex !== p.inIfindex) return this.#refuse('tcp.syn.interface', p.packetId);
+    const isBegun = flow.kind === 'settled' || flow.isOpen;
+    // Resent, or late: it is this connection's own.
+    if (isBegun && isOwn) return this.#accept(p.packetId);
+    const target = isBegun ? (flow.successor ??= this.#factory.halfOpen(p, this.#key)) : flow;
     const taken = target.opening.onSyn({ seq: tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
     if (!taken) return this.#refuse('tcp.syn.too-many', p.packetId);
     this.#accept(p.packetId);
@@ -174,34 +201,35 @@ export class Engine implements PacketSink {
     if (this.#options.live && this.#isServerPort(srcPort) && !this.#isServerPort(dstPort)) {
       return this.#refuse('tcp.simultaneous-open', p.packetId);
     }
-    if (this.#table.full && !this.#makeRoom(p.time)) return this.#overload(p);
-    const connection = this.#factory.connection(p, this.#key);
-    connection.opening.onSyn({ seq: p.tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
-    this.#table.set(this.#key, connection);
-    this.#opening.add(connection);
+    if (!this.#makeRoom(p.time)) return this.#overload(p);
+    const flow = this.#factory.halfOpen(p, this.#key);
+    flow.opening.onSyn({ seq: p.tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
+    this.#flows.begin(flow);
     // A mark that an earlier connection left stays until the server answers: anybody can forge a SYN.
     const isUnmarked = !p.hasConnmark || this.#marks.stateOf(p.connmark) === 'none';
     this.#accept(p.packetId, isUnmarked ? this.#marks.pending : undefined);
   }
 
-  #onSynAck(p: PacketContext, connection: Connection | undefined): void {
+  #onSynAck(p: PacketContext, flow: Flow | undefined): void {
     const { tcp } = p;
     // A client may keep data that comes with it, ahead of anything that it can be compared with.
     if (this.#options.live && tcp.dataLength > 0) return this.#refuse('tcp.syn-ack.data', p.packetId);
     // Forgotten between SYN and SYN/ACK; what mark is there is an earlier connection's. The client repeats its SYN.
-    if (connection === undefined && this.#options.live) return this.#refuse('tcp.syn-ack', p.packetId);
-    if (connection === undefined) return this.#onUnknown(p);
-    if (this.#key.forward === connection.clientForward) return this.#refuse('tcp.simultaneous-open', p.packetId);
-    const { successor } = connection;
+    if (flow === undefined && this.#options.live) return this.#refuse('tcp.syn-ack', p.packetId);
+    if (flow === undefined) return this.#onUnknown(p);
+    if (this.#key.forward === flow.clientForward) return this.#refuse('tcp.simultaneous-open', p.packetId);
+    const { successor } = flow;
     if (successor?.opening.onSynAck(tcp.seq, tcp.ack)) {
-      this.#forget(connection, p.time);
-      this.#table.set(this.#key, successor);
-      this.#opening.add(successor);
+      if (flow.kind !== 'settled') this.#flows.forget(flow, p.time);
+      this.#flows.begin(successor);
       return this.#accept(p.packetId, this.#marks.pending);
     }
-    if (!connection.opening.onSynAck(tcp.seq, tcp.ack)) return this.#refuse('tcp.syn-ack', p.packetId);
+    // The client has it already; it answers another copy as it answers any old segment.
+    if (flow.kind === 'settled' || !flow.opening.onSynAck(tcp.seq, tcp.ack)) {
+      return this.#refuse('tcp.syn-ack', p.packetId);
+    }
     const state = this.#marks.stateOf(p.connmark);
-    const isStale = !connection.isOpen && p.hasConnmark && state !== 'pending';
+    const isStale = !flow.isOpen && p.hasConnmark && state !== 'pending';
     this.#accept(p.packetId, isStale ? this.#marks.pending : undefined);
   }
 
@@ -253,13 +281,13 @@ export class Engine implements PacketSink {
 
   #pickUp(p: PacketContext): void {
     const start = startsMidStream(p.tcp);
-    const isPickedUp = start !== undefined && (!this.#table.full || this.#makeRoom(p.time));
+    const isPickedUp = start !== undefined && this.#makeRoom(p.time);
     if (!isPickedUp) return this.#accept(p.packetId);
-    const connection = this.#factory.connection(p, this.#key, start.fromClient);
+    const { fromClient } = start;
+    const connection = this.#factory.connection(this.#factory.halfOpen(p, this.#key, fromClient), p, fromClient);
     connection.openAt(start.clientFirst, start.serverFirst);
-    this.#table.set(this.#key, connection);
-    this.#opening.add(connection);
-    if (start.fromClient) connection.onClientPacket(p);
+    this.#flows.begin(connection);
+    if (fromClient) connection.onClientPacket(p);
     else connection.onServerPacket(p);
   }
 
@@ -272,23 +300,15 @@ export class Engine implements PacketSink {
   #refresh(connection: Connection, p: PacketContext): void {
     if (p.tcp.has(TCP_FLAG.rst)) connection.closedSides = 2;
     else if (p.tcp.has(TCP_FLAG.fin)) connection.closedSides++;
-    if (this.#opening.delete(connection)) {
-      if (connection.isOpen && (connection.inspection.begun || connection.phase !== 'inspecting')) {
-        connection.begunAt = p.time;
-        if (!this.#decided.has(connection)) this.#inspecting.add(connection);
-      } else {
-        this.#opening.add(connection);
-      }
-    }
+    const hasBegun = connection.isOpen && (connection.inspection.begun || connection.phase !== 'inspecting');
+    if (hasBegun) this.#flows.onBegun(connection, p.time);
   }
 
   /** Gives up the oldest connection that has not begun a handshake, else the oldest that is decided. */
   #makeRoom(now: number): boolean {
-    const [oldest] = this.#opening.size > 0 ? this.#opening : this.#decided;
-    if (oldest === undefined) return false;
-    this.counters.limits.flows++;
-    this.#forget(oldest, now);
-    return true;
+    const outcome = this.#flows.makeRoom(now);
+    if (outcome === 'made') this.counters.limits.flows++;
+    return outcome !== 'full';
   }
 
   #overload(p: PacketContext): void {
@@ -299,33 +319,12 @@ export class Engine implements PacketSink {
     else this.#drop(p.packetId);
   }
 
-  /** Walks over every connection, so not more often than once a second. */
-  #expire(now: number): void {
-    this.#nextExpiry = now + SECOND;
-    const { handshakeTimeout } = this.#limits;
-    for (const connection of this.#inspecting) {
-      if (this.#options.live && now - connection.begunAt >= handshakeTimeout * 1000) {
-        connection.onHandshakeTimeout(now);
-      }
-      if (isStale(connection, now)) this.#forget(connection, now);
-    }
-    for (const connections of [this.#opening, this.#decided]) {
-      for (const connection of connections) {
-        if (isStale(connection, now)) this.#forget(connection, now);
-      }
-    }
-  }
-
-  #forget(connection: Connection, now: number): void {
+  #onForgotten(connection: Connection, wasDecided: boolean, now: number): void {
     this.#holding.delete(connection);
-    const isDecided = this.#decided.delete(connection);
-    this.#opening.delete(connection);
-    this.#inspecting.delete(connection);
-    this.#table.delete(connection.key);
     this.#held -= connection.heldCount;
     connection.abandon(now);
     // One that never opened has nothing to tell.
-    if (isDecided || !connection.isOpen) return;
+    if (wasDecided || !connection.isOpen) return;
     this.#report(connection, this.#options.live ? now : connection.decidedAt || connection.lastSeen);
   }
 
@@ -369,10 +368,11 @@ export class Engine implements PacketSink {
         this.#held -= count;
       },
       onDecided: (connection) => {
-        this.#opening.delete(connection);
-        this.#inspecting.delete(connection);
-        this.#decided.add(connection);
+        this.#flows.onDecided(connection);
         this.#report(connection, this.#options.clock.now());
+      },
+      onSettled: (connection, isAccepted, mark) => {
+        this.#flows.onSettled(connection, new Settled(connection, isAccepted, mark));
       },
       count: (limit) => this.#count(limit),
     };
@@ -419,21 +419,6 @@ function isOfNoPinset({ action, pinset, would, others }: Ruling): boolean {
   return action === 'accept' && pinset === null && would === null && others.length === 0;
 }
 
-function isOver(connection: Connection): boolean {
-  return connection.closedSides >= 2 || connection.phase === 'accepted' || connection.phase === 'denied';
-}
-
-function isStale(connection: Connection, now: number): boolean {
-  const limit = isOver(connection) ? DECIDED_TIMEOUT : connection.isOpen ? IDLE_TIMEOUT : OPENING_TIMEOUT;
-  return now - connection.lastSeen >= limit;
-}
-
 const SECOND = 1e6;
-/** Long enough for packets that were queued before the mark was written. */
-const DECIDED_TIMEOUT = 30 * SECOND;
-/** A SYN is repeated for about a minute. */
-const OPENING_TIMEOUT = 75 * SECOND;
-/** A client may connect ahead of need; longer than that, its next packet is answered with a reset. */
-const IDLE_TIMEOUT = 300 * SECOND;
 const NOTHING = new Uint8Array(0);
 const MAX_STRANGERS = 4096;

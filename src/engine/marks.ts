@@ -7,10 +7,15 @@ export type MarkState = 'none' | 'pending' | 'accept' | 'deny';
 export class Marks {
   readonly #layout: ConnmarkLayout;
   readonly pending: MarkChange;
+  readonly #accept: MarkChange;
+  readonly #deny: MarkChange;
 
   constructor(layout: ConnmarkLayout) {
+    const { mask } = layout;
     this.#layout = layout;
-    this.pending = { value: layout.pending, mask: layout.mask };
+    this.pending = { value: layout.pending, mask };
+    this.#accept = { value: layout.accept, mask };
+    this.#deny = { value: layout.deny, mask };
   }
 
   /** What an earlier verdict left on the connection. */
@@ -23,15 +28,15 @@ export class Marks {
   }
 
   accept(also: MarkChange | null): MarkChange {
-    return this.#with(this.#layout.accept, also);
+    return joined(this.#accept, also);
   }
 
   deny(also: MarkChange | null): MarkChange {
-    return this.#with(this.#layout.deny, also);
+    return joined(this.#deny, also);
   }
+}
 
-  #with(value: number, also: MarkChange | null): MarkChange {
-    const { mask } = this.#layout;
-    return also === null ? { value, mask } : { value: (value | also.value) >>> 0, mask: (mask | also.mask) >>> 0 };
-  }
+/** Most often nothing is added, and the same object will do for all. */
+function joined(own: MarkChange, also: MarkChange | null): MarkChange {
+  return also === null ? own : { value: (own.value | also.value) >>> 0, mask: (own.mask | also.mask) >>> 0 };
 }

@@ -28,68 +28,128 @@ export interface Opened {
   readonly earlyOctets: Uint8Array;
 }
 
+/** The first of each kind is kept in numbers of its own, small ones: there may be very many connections of one SYN. */
 export class Opening {
-  readonly #syns: SynCandidate[] = [];
-  readonly #synAcks: SynAckCandidate[] = [];
+  #synSeq = 0;
+  #inIfindex = 0;
+  #synData = EMPTY;
+  #synCount = 0;
+  #moreSyns: SynCandidate[] | undefined;
+  #synAckSeq = 0;
+  #synAckAck = 0;
+  #synAckCount = 0;
+  #moreSynAcks: SynAckCandidate[] | undefined;
+  /** Which SYN and which SYN/ACK the client has selected. */
+  #selected = NOTHING_SELECTED;
 
-  /** Whether SYNs came by this interface: the first one tells for all, a copy that an observer of it sends comes later. */
-  comesFrom(inIfindex: number): boolean {
-    return this.#syns[0]?.inIfindex === inIfindex;
+  /** Of the first SYN, which tells for all: a copy that an observer of it sends comes later. */
+  get inIfindex(): number {
+    return this.#inIfindex;
+  }
+
+  /** Of the first SYN. */
+  get synSeq(): number {
+    return this.#synSeq >>> 0;
+  }
+
+  get isSelected(): boolean {
+    return this.#selected !== NOTHING_SELECTED;
+  }
+
+  /** What the client has selected. */
+  get selected(): Opened | undefined {
+    if (!this.isSelected) return undefined;
+    const syn = this.#syn(Math.floor(this.#selected / MAX_CANDIDATES));
+    return openedBy(syn, this.#synAck(this.#selected % MAX_CANDIDATES));
   }
 
   /** False when there are too many: the segment is not to be forwarded. */
   onSyn(candidate: SynCandidate): boolean {
-    if (this.#syns.some((known) => known.seq === candidate.seq)) return true;
-    if (this.#syns.length >= MAX_CANDIDATES) return false;
-    this.#syns.push(candidate);
+    if (this.knowsSyn(candidate.seq)) return true;
+    if (this.#synCount >= MAX_CANDIDATES) return false;
+    if (this.#synCount++ > 0) {
+      (this.#moreSyns ??= []).push(candidate);
+      return true;
+    }
+    this.#synSeq = candidate.seq | 0;
+    this.#inIfindex = candidate.inIfindex;
+    this.#synData = candidate.data;
     return true;
   }
 
   /** False when it acknowledges no SYN that was seen. */
   onSynAck(seq: number, ack: number): boolean {
-    if (this.#synFor(ack) === undefined) return false;
-    if (this.#synAcks.some((known) => known.seq === seq && known.ack === ack)) return true;
-    if (this.#synAcks.length >= MAX_CANDIDATES) return false;
-    this.#synAcks.push({ seq, ack });
+    if (this.#synFor(ack) < 0) return false;
+    for (let i = 0; i < this.#synAckCount; i++) {
+      const known = this.#synAck(i);
+      if (known.seq === seq && known.ack === ack) return true;
+    }
+    if (this.#synAckCount >= MAX_CANDIDATES) return false;
+    if (this.#synAckCount++ > 0) {
+      (this.#moreSynAcks ??= []).push({ seq, ack });
+      return true;
+    }
+    this.#synAckSeq = seq | 0;
+    this.#synAckAck = ack | 0;
     return true;
   }
 
   knowsSyn(seq: number): boolean {
-    return this.#syns.some((known) => known.seq === seq);
+    for (let i = 0; i < this.#synCount; i++) if (this.#syn(i).seq === seq) return true;
+    return false;
   }
 
   /** The client's segment with SEG.SEQ `seq` and SEG.ACK `ack` selects; undefined when it fits no pair. */
   select(seq: number, ack: number, inIfindex: number | undefined): Opened | undefined {
-    for (const synAck of this.#synAcks) {
-      const syn = this.#synFor(synAck.ack)!;
+    for (let i = 0; i < this.#synAckCount; i++) {
+      const synAck = this.#synAck(i);
+      const which = this.#synFor(synAck.ack);
+      const syn = this.#syn(which);
       if (inIfindex !== undefined && syn.inIfindex !== inIfindex) continue;
-      if (seqAdd(synAck.seq, 1) === ack && (seq === synAck.ack || seq === seqAdd(syn.seq, 1))) {
-        return this.#opened(syn, synAck);
-      }
+      if (seqAdd(synAck.seq, 1) !== ack || (seq !== synAck.ack && seq !== seqAdd(syn.seq, 1))) continue;
+      this.#selected = which * MAX_CANDIDATES + i;
+      return openedBy(syn, synAck);
     }
     return undefined;
   }
 
   /** For captures: the pair that the last SYN/ACK makes, where the client's acknowledgment was not captured. */
   get latest(): Opened | undefined {
-    const synAck = this.#synAcks.at(-1);
-    return synAck === undefined ? undefined : this.#opened(this.#synFor(synAck.ack)!, synAck);
+    if (this.#synAckCount === 0) return undefined;
+    const synAck = this.#synAck(this.#synAckCount - 1);
+    return openedBy(this.#syn(this.#synFor(synAck.ack)), synAck);
   }
 
-  #opened(syn: SynCandidate, synAck: SynAckCandidate): Opened {
-    return {
-      inIfindex: syn.inIfindex,
-      clientFirst: seqAdd(syn.seq, 1),
-      serverFirst: seqAdd(synAck.seq, 1),
-      earlyOctets: synAck.ack === seqAdd(syn.seq, 1) ? EMPTY : syn.data,
-    };
+  #syn(index: number): SynCandidate {
+    if (index > 0) return this.#moreSyns![index - 1]!;
+    return { seq: this.synSeq, inIfindex: this.#inIfindex, data: this.#synData };
   }
 
-  #synFor(ack: number): SynCandidate | undefined {
-    return this.#syns.find(({ seq, data }) => ack === seqAdd(seq, 1) || ack === seqAdd(seq, 1 + data.length));
+  #synAck(index: number): SynAckCandidate {
+    if (index > 0) return this.#moreSynAcks![index - 1]!;
+    return { seq: this.#synAckSeq >>> 0, ack: this.#synAckAck >>> 0 };
   }
+
+  /** Index of the SYN that it acknowledges, or -1. */
+  #synFor(ack: number): number {
+    for (let i = 0; i < this.#synCount; i++) {
+      const { seq, data } = this.#syn(i);
+      if (ack === seqAdd(seq, 1) || ack === seqAdd(seq, 1 + data.length)) return i;
+    }
+    return -1;
+  }
+}
+
+function openedBy(syn: SynCandidate, synAck: SynAckCandidate): Opened {
+  return {
+    inIfindex: syn.inIfindex,
+    clientFirst: seqAdd(syn.seq, 1),
+    serverFirst: seqAdd(synAck.seq, 1),
+    earlyOctets: synAck.ack === seqAdd(syn.seq, 1) ? EMPTY : syn.data,
+  };
 }
 
 /** More proposals than retransmission with a new number ever makes. */
 const MAX_CANDIDATES = 4;
-const EMPTY = new Uint8Array(0);
+const NOTHING_SELECTED = -1;
+const EMPTY: Uint8Array = new Uint8Array(0);

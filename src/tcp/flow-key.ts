@@ -10,6 +10,7 @@ export const KEY_WORDS = 9;
 
 export class FlowKey {
   readonly words = new Uint32Array(KEY_WORDS);
+  readonly #octets = Buffer.from(this.words.buffer);
   hash = 0;
   /** True when the sender's endpoint is the first of the key. */
   forward = false;
@@ -40,6 +41,18 @@ export class FlowKey {
     this.words[4] = CONNTRACK_TAG;
     this.forward = !isReply;
     this.#mix();
+  }
+
+  /** A copy that is small to keep. */
+  get kept(): string {
+    return this.#octets.toString('latin1');
+  }
+
+  /** Names the flow of a kept copy. */
+  restore(kept: string): this {
+    this.#octets.write(kept, 'latin1');
+    this.#mix();
+    return this;
   }
 
   #address(word: number, bytes: Uint8Array, at: number, length: number): void {

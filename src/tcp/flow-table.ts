@@ -47,13 +47,22 @@ export class FlowTable<T> {
     return true;
   }
 
-  /** A copy of what `delete` needs later. */
-  static keep(key: FlowKey): KeptKey {
-    return { words: key.words.slice(), hash: key.hash };
+  delete(key: Pick<FlowKey, 'words' | 'hash'>): void {
+    this.#empty(this.#slot(key.words, key.hash));
   }
 
-  delete(key: KeptKey): void {
-    let hole = this.#slot(key.words, key.hash);
+  /** Deletes what `isOver`; looks at every slot. */
+  sweep(isOver: (value: T) => boolean): void {
+    for (let slot = 0; slot <= this.#mask; slot++) {
+      // Deletion moves what comes later into this slot.
+      for (let value = this.#values[slot]; value !== undefined && isOver(value); value = this.#values[slot]) {
+        this.#empty(slot);
+      }
+    }
+  }
+
+  #empty(slot: number): void {
+    let hole = slot;
     if (this.#values[hole] === undefined) return;
     this.#count--;
     for (let at = (hole + 1) & this.#mask; this.#values[at] !== undefined; at = (at + 1) & this.#mask) {
@@ -81,9 +90,4 @@ export class FlowTable<T> {
     for (let i = 0; i < KEY_WORDS; i++) if (this.#keys[base + i] !== words[i]) return false;
     return true;
   }
-}
-
-export interface KeptKey {
-  readonly words: Uint32Array;
-  readonly hash: number;
 }

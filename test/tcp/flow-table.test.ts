@@ -41,23 +41,29 @@ describe('the table', () => {
     expect([table.count, table.find(key(2))]).toEqual([2, 22]);
   });
 
-  it('keeps a key that the caller goes on to change', () => {
+  it('keeps its own copy of a key', () => {
     const table = new FlowTable<string>(4);
     const reused = key(1);
     table.set(reused, 'one');
-    const kept = FlowTable.keep(reused);
     reused.words[0] = 2;
     reused.hash = 2;
     expect(table.find(key(1))).toBe('one');
-    table.delete(kept);
-    expect(table.find(key(1))).toBeUndefined();
-    expect(table.count).toBe(0);
+    table.delete(key(1));
+    expect([table.find(key(1)), table.count]).toEqual([undefined, 0]);
+  });
+
+  it('is swept of what is over, wherever it stands', () => {
+    const table = new FlowTable<number>(8);
+    for (const id of [1, 2, 3, 4, 5, 6]) table.set(key(id, 14), id);
+    table.sweep((id) => id % 2 === 1);
+    expect([1, 2, 3, 4, 5, 6].map((id) => table.find(key(id, 14)))).toEqual([undefined, 2, undefined, 4, undefined, 6]);
+    expect(table.count).toBe(3);
   });
 
   it('forgets a key that it does not hold without harm', () => {
     const table = new FlowTable<string>(4);
     table.set(key(1), 'one');
-    table.delete(FlowTable.keep(key(17, 1)));
+    table.delete(key(17, 1));
     expect([table.count, table.find(key(1))]).toEqual([1, 'one']);
   });
 
@@ -66,7 +72,7 @@ describe('the table', () => {
     // Sixteen slots: these all want the last one.
     for (const id of [1, 2, 3, 4]) table.set(key(id, 15), id);
     table.set(key(5, 0), 5);
-    table.delete(FlowTable.keep(key(1, 15)));
+    table.delete(key(1, 15));
     expect([2, 3, 4].map((id) => table.find(key(id, 15)))).toEqual([2, 3, 4]);
     expect(table.find(key(5, 0))).toBe(5);
   });
@@ -92,7 +98,7 @@ it('agrees with a map through any insertions, replacements and deletions of coll
           expect(table.set(k, value)).toBe(fits);
           if (fits) model.set(id, value);
         } else if (kind === 'delete') {
-          table.delete(FlowTable.keep(k));
+          table.delete(k);
           model.delete(id);
         }
         expect(table.count).toBe(model.size);
