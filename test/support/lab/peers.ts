@@ -111,6 +111,18 @@ export async function requestWithOpenssl(lab: Lab, host: string, request: Reques
   return { error: code === 0 ? null : (error ?? `exit ${code}`), bytes: child.output.length, millis };
 }
 
+/** Node's client, as many as there are `clients`, at the same time; their outcomes in the same order. */
+export async function storm(
+  lab: Lab,
+  host: string,
+  request: { host: string; port: number; servername: string; clients: readonly object[]; timeout?: number },
+): Promise<Outcome[]> {
+  const child = lab.start(host, [process.execPath, peer('tls-storm.mjs'), JSON.stringify(request)]);
+  await child.ended;
+  if (child.output === '') throw new Error(`the clients said nothing: ${child.errors}`);
+  return JSON.parse(child.output) as Outcome[];
+}
+
 export interface TcpOutcome {
   /** `fin`, `silence`, `timeout` or the socket's error code. */
   readonly end: string;
