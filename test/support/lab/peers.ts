@@ -51,6 +51,8 @@ export interface Outcome {
 export interface NodeOutcome extends Outcome {
   readonly protocol: string | null;
   readonly resumed: boolean;
+  /** Octets that came over the wire, where they are to be counted. */
+  readonly octets?: number;
 }
 
 /** Node's client; several requests one after the other offer the last session. */
