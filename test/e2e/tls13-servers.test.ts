@@ -29,6 +29,7 @@ import {
 import type { Outcome, Request } from '../support/lab/peers.ts';
 import { startRelayed } from '../support/lab/relayed.ts';
 import { Scene } from '../support/lab/scene.ts';
+import { startTwice } from '../support/lab/twice.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
 import { ScriptedServer, withExtension } from '../support/scripted-server.ts';
 import type { Script } from '../support/scripted-server.ts';
@@ -55,6 +56,7 @@ const PORT = {
   scripted: 4460,
   gnutls: 4450,
   retried: 4452,
+  single: 4454,
 };
 const DENIED = /alert|ALERT|bad certificate/;
 
@@ -74,7 +76,7 @@ beforeAll(async () => {
     ];
     lab.withoutOffload('client');
     const pins = [bank.pin, spkiPin(ec.cert)];
-    return { pinsets: [pinset({ pins })], ports: ['4430-4499'], probe: { recheck: 0, perClient: 600 } };
+    return { pinsets: [pinset({ pins })], ports: ['4430-4499'], probe: { recheck: 0, perClient: 600, timeout: 2_000 } };
   });
   const pair = (port: number, options: Partial<Face>, [one, other] = [bank.genuineChain, bank.forgedChain]) => ({
     [port]: [{ ...one!, ...options }],
@@ -209,9 +211,25 @@ describe('other programs', () => {
     ],
   ])('openssl, %s', async (_, port, args) => {
     const chain = bank.genuineChain.cert;
-    await startOpensslServer(lab, 'server', { identity: bank.genuine, chain, port, args });
-    await startOpensslServer(lab, 'server', { identity: bank.forged, port: port + 1, args });
+    await startTwice(lab, 'server', port, (at) =>
+      startOpensslServer(lab, 'server', { identity: bank.genuine, chain, port: at, args }),
+    );
+    await startTwice(lab, 'server', port + 1, (at) =>
+      startOpensslServer(lab, 'server', { identity: bank.forged, port: at, args }),
+    );
     await expectBoth(node, port);
+  });
+});
+
+describe('a server that serves one connection at a time', () => {
+  it('has no ear for the probe while its client waits: what it is nobody can say in time', async () => {
+    await startOpensslServer(lab, 'server', { identity: bank.genuine, port: PORT.single });
+    expect((await node(PORT.single)).error).toMatch(DENIED);
+    expect((await scene.verdict()).verdict).toMatchObject({
+      action: 'tls-alert',
+      reason: 'probe-failed',
+      fault: 'probe.timeout: handshake',
+    });
   });
 });
 
@@ -312,14 +330,15 @@ describe('GnuTLS', () => {
   const hasGnutls = spawnSync('gnutls-serv', ['--version']).status === 0;
 
   it.skipIf(!hasGnutls)('with a raw public key (where gnutls-bin is installed)', async () => {
-    const request = async (identity: Identity, port: number): Promise<Outcome> => {
+    const serve = async (identity: Identity, port: number): Promise<void> => {
       const key = createPublicKey(readFileSync(identity.cert)).export({ type: 'spki', format: 'pem' }) as string;
-      await lab
-        .start('server', [
-          ...['gnutls-serv', '--port', `${port}`, '--http', '--priority', 'NORMAL:+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK'],
-          ...['--rawpkkeyfile', identity.key, '--rawpkfile', lab.write(`raw-${port}.pem`, key)],
-        ])
-        .says(/IPv6.*done/);
+      const files = ['--rawpkkeyfile', identity.key, '--rawpkfile', lab.write(`raw-${port}.pem`, key)];
+      const priority = 'NORMAL:+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK';
+      const command = ['gnutls-serv', '--port', `${port}`, '--http', '--priority', priority, ...files];
+      await lab.start('server', command).says(/IPv6.*done/);
+    };
+    const request = async (identity: Identity, port: number): Promise<Outcome> => {
+      await startTwice(lab, 'server', port, (at) => serve(identity, at));
       const priority = 'NORMAL:-CTYPE-ALL:+CTYPE-CLI-X509:+CTYPE-SRV-RAWPK';
       const began = performance.now();
       const client = lab.start(

@@ -13,6 +13,8 @@ export const NAME = 'www.bank.example';
 
 export interface Bank {
   readonly shop: CertificateShop;
+  /** Of the genuine one; clients trust it. */
+  readonly issuer: Identity;
   readonly genuine: Identity;
   readonly forged: Identity;
   /** PEM bundle of both authorities. */
@@ -36,6 +38,7 @@ export function makeBank(names: readonly string[] = [NAME]): Bank {
   const pin = spkiPin(genuine.cert);
   return {
     shop,
+    issuer: honest,
     genuine,
     forged,
     ca: shop.chain('trusted', honest.cert, careless.cert),

@@ -20,9 +20,15 @@ export interface VerdictRecord {
     readonly evidence: string;
     readonly matched: string | null;
     readonly would?: string;
+    readonly fault?: string;
     readonly held_us: number;
   };
   readonly tls?: { readonly sni?: string; readonly version?: string; readonly fingerprint?: string };
+}
+
+export interface AnomalyRecord {
+  readonly event_type: 'anomaly';
+  readonly anomaly: { readonly event: string; readonly detail: string };
 }
 
 export interface EngineOptions {
@@ -79,18 +85,22 @@ export class Engine {
   }
 
   get verdicts(): VerdictRecord[] {
+    return this.#records.filter((record): record is VerdictRecord => record.event_type === 'verdict');
+  }
+
+  get anomalies(): AnomalyRecord[] {
+    return this.#records.filter((record): record is AnomalyRecord => record.event_type === 'anomaly');
+  }
+
+  get #records(): (VerdictRecord | AnomalyRecord)[] {
     let text: string;
     try {
       text = readFileSync(this.#log, 'utf8');
     } catch {
       return [];
     }
-    return text
-      .slice(0, text.lastIndexOf('\n') + 1)
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as VerdictRecord)
-      .filter((record) => record.event_type === 'verdict');
+    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as VerdictRecord | AnomalyRecord);
   }
 
   /** The first `count` verdict records, when there are that many. */

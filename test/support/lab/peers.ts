@@ -51,6 +51,8 @@ export interface Outcome {
 export interface NodeOutcome extends Outcome {
   readonly protocol: string | null;
   readonly resumed: boolean;
+  /** Octets that came over the wire, where they are to be counted. */
+  readonly octets?: number;
 }
 
 /** Node's client; several requests one after the other offer the last session. */
@@ -109,6 +111,18 @@ export async function requestWithOpenssl(lab: Lab, host: string, request: Reques
   const millis = Math.round(performance.now() - began);
   const error = code === 124 ? 'TIMEOUT' : child.errors.split('\n').find((line) => /error|alert|reset/i.test(line));
   return { error: code === 0 ? null : (error ?? `exit ${code}`), bytes: child.output.length, millis };
+}
+
+/** Node's client, as many as there are `clients`, at the same time; their outcomes in the same order. */
+export async function storm(
+  lab: Lab,
+  host: string,
+  request: { host: string; port: number; servername: string; clients: readonly object[]; timeout?: number },
+): Promise<Outcome[]> {
+  const child = lab.start(host, [process.execPath, peer('tls-storm.mjs'), JSON.stringify(request)]);
+  await child.ended;
+  if (child.output === '') throw new Error(`the clients said nothing: ${child.errors}`);
+  return JSON.parse(child.output) as Outcome[];
 }
 
 export interface TcpOutcome {

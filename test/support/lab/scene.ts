@@ -38,17 +38,30 @@ export class Scene {
     this.#logged = this.engine.verdicts.length;
   }
 
-  /** The first record of this experiment. */
-  async verdict(): Promise<VerdictRecord> {
-    return this.engine.next(this.#logged);
+  /** The first record of this experiment; of one server's port, where others may still have something to say. */
+  async verdict(port?: number): Promise<VerdictRecord> {
+    return (await this.verdicts(1, port))[0]!;
   }
 
-  /** The first `count` of them. */
-  async verdicts(count: number): Promise<VerdictRecord[]> {
-    return (await this.engine.logged(this.#logged + count)).slice(this.#logged);
+  /** All of them, when there are so many. */
+  async verdicts(count: number, port?: number): Promise<VerdictRecord[]> {
+    const seen = (): VerdictRecord[] =>
+      this.engine.verdicts.slice(this.#logged).filter((record) => port === undefined || record.dest_port === port);
+    const deadline = Date.now() + PATIENCE;
+    while (seen().length < count) {
+      if (Date.now() > deadline) {
+        const said = seen().map(({ verdict }) => `${verdict.action}/${verdict.reason}`);
+        throw new Error(`verdicts instead of ${count}: ${said.join(', ')}; stderr: ${this.engine.child.errors}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    return seen();
   }
 
   close(): Promise<void> {
     return this.lab.close();
   }
 }
+
+/** Milliseconds. */
+const PATIENCE = 8_000;
