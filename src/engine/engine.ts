@@ -11,6 +11,7 @@ import { tcpChecksumFits } from '../packet/checksum.ts';
 import { IP } from '../packet/ip.ts';
 import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { PROTOCOL_TCP, TCP_FLAG } from '../packet/tcp.ts';
+import { PROTOCOL_UDP } from '../packet/udp.ts';
 import type { LimitName, Limits } from '../pins/limits.ts';
 import type { Policy } from '../pins/policy.ts';
 import { PinsetSnapshot } from '../pins/snapshot.ts';
@@ -20,6 +21,7 @@ import { PagePool } from '../tcp/page-pool.ts';
 import { ConnectionFactory, subjectOf } from './connection-factory.ts';
 import type { Connection, ConnectionHost } from './connection.ts';
 import { Counters } from './counters.ts';
+import { DatagramEngine, type DatagramHost } from './datagram-engine.ts';
 import { strangerEvent, verdictEvent } from './flow-record.ts';
 import { Marks } from './marks.ts';
 import { PacketContext } from './packet-context.ts';
@@ -43,8 +45,11 @@ export class Engine implements PacketSink {
   #marks: Marks;
   #held = 0;
   #nextExpiry = 0;
+  /** Apart from the numbers of connections. */
+  #nextDatagramFlow = DATAGRAM_FLOWS;
   readonly #strangers = new Set<number>();
   readonly #factory: ConnectionFactory;
+  readonly #datagrams: DatagramEngine;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -58,6 +63,7 @@ export class Engine implements PacketSink {
       now: () => this.#now(),
       count: (limit) => this.#count(limit),
     });
+    this.#datagrams = new DatagramEngine(options, this.#makeDatagramHost());
   }
 
   get heldPackets(): number {
@@ -65,7 +71,7 @@ export class Engine implements PacketSink {
   }
 
   get flows(): number {
-    return this.#table.count;
+    return this.#table.count + this.#datagrams.flows;
   }
 
   onBatch(batch: PacketBatch): void {
@@ -81,8 +87,8 @@ export class Engine implements PacketSink {
       if (connection.heldCount === 0) this.#holding.delete(connection);
     }
     if (now >= this.#nextExpiry) this.#expire(now);
+    let next = this.#datagrams.tick(now);
     this.#options.verdicts.flush();
-    let next = Infinity;
     for (const connection of this.#holding) next = Math.min(next, connection.deadline() - now);
     return this.#table.count > 0 ? Math.max(0, Math.min(next, SECOND)) : next;
   }
@@ -110,6 +116,7 @@ export class Engine implements PacketSink {
     for (const connections of [this.#opening, this.#inspecting, this.#decided]) {
       for (const connection of [...connections]) this.#forget(connection, now);
     }
+    this.#datagrams.finish();
     this.#options.verdicts.flush();
   }
 
@@ -118,6 +125,7 @@ export class Engine implements PacketSink {
     const outcome = p.read(batch, index);
     this.counters.received++;
     if (outcome !== IP.ok || p.isTruncated) return this.#refuse('packet.ip', p.packetId);
+    if (p.ip.protocol === PROTOCOL_UDP) return this.#datagrams.onPacket(p);
     if (p.ip.protocol !== PROTOCOL_TCP) return this.#accept(p.packetId);
     const { ip, tcp } = p;
     if (!tcp.parse(ip)) return this.#refuse('packet.tcp', p.packetId);
@@ -372,6 +380,37 @@ export class Engine implements PacketSink {
     };
   }
 
+  #makeDatagramHost(): DatagramHost {
+    // eslint-disable-next-line @typescript-eslint/no-this-alias
+    const engine = this;
+    return {
+      get snapshot() {
+        return engine.#snapshot;
+      },
+      get marks() {
+        return engine.#marks;
+      },
+      get limits() {
+        return engine.#limits;
+      },
+      accept: (packetId, connmark) => this.#accept(packetId, connmark),
+      drop: (packetId, connmark) => this.#drop(packetId, connmark),
+      replace: (packetId, payload, connmark) => this.#replace(packetId, payload, connmark),
+      refuse: (code, packetId) => this.#refuse(code, packetId),
+      count: (limit) => this.#count(limit),
+      mayHold: () => this.#held < this.#limits.heldPacketsQueue,
+      onHeld: () => {
+        this.#held++;
+        this.counters.held++;
+      },
+      onReleased: (count) => {
+        this.#held -= count;
+      },
+      nextFlowId: () => this.#nextDatagramFlow++,
+      isServerPort: (port) => this.#isServerPort(port),
+    };
+  }
+
   #count(limit: LimitName): void {
     this.counters.limits[limit]++;
   }
@@ -431,3 +470,4 @@ const OPENING_TIMEOUT = 75 * SECOND;
 const IDLE_TIMEOUT = 300 * SECOND;
 const NOTHING = new Uint8Array(0);
 const MAX_STRANGERS = 4096;
+const DATAGRAM_FLOWS = 2 ** 40;

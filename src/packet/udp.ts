@@ -21,7 +21,7 @@ export class UdpView {
     const at = ip.transport;
     if (ip.end - at < UDP_HEADER_LENGTH) return false;
     // 0: a packet that the device will split still has no length, as one that is too long for one (RFC 2675 §4).
-    const length = ((b[at + 4]! << 8) | b[at + 5]!) || ip.end - at;
+    const length = (b[at + 4]! << 8) | b[at + 5]! || ip.end - at;
     if (length < UDP_HEADER_LENGTH || at + length > ip.end) return false;
     this.bytes = b;
     this.start = at;

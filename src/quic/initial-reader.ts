@@ -93,6 +93,14 @@ export class InitialReader<C extends InitialConsumer> {
   }
 }
 
+/** Whether the datagram begins with an Initial packet by which a client begins a connection. */
+export function beginsConnection(bytes: Uint8Array, start: number, end: number): boolean {
+  const header = readLongHeader(bytes, start, end);
+  if (header?.type !== 'initial') return false;
+  const keys = initialKeys(quicVersion(header.version)!, header.dcid, 'client');
+  return new InitialProtection(keys).open(bytes, header) !== undefined;
+}
+
 class OpenAttempt<C extends InitialConsumer> implements Attempt<C> {
   readonly version: number;
   readonly consumer: C;

@@ -23,7 +23,10 @@ export interface LongPacketTypes {
 
 export function quicVersion(version: number): QuicVersion | undefined {
   const known = VERSIONS.get(version);
-  if (known !== undefined || version >>> 8 !== DRAFTS) return known;
+  if (known !== undefined) return known;
+  // RFC 9000 §15: nobody speaks these. Clients that want to see a Version Negotiation mostly protect them like this.
+  if ((version & 0x0f0f0f0f) === RESERVED) return DRAFT_29;
+  if (version >>> 8 !== DRAFTS) return undefined;
   const draft = version & 0xff;
   if (draft > 34 || draft < 21) return undefined;
   return draft >= 33 ? V1 : draft >= 29 ? DRAFT_29 : draft >= 23 ? DRAFT_23 : DRAFT_21;
@@ -50,6 +53,7 @@ const DRAFT_29 = version('afbfec289993d24c9e9786f19c6111e04390a899');
 const DRAFT_23 = version('c3eef712c72ebb5a11a7d2432bb46365bef9f502');
 const DRAFT_21 = version('7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a');
 
+const RESERVED = 0x0a0a0a0a;
 /** 0xff0000NN is draft NN. */
 const DRAFTS = 0xff0000;
 const VERSIONS: ReadonlyMap<number, QuicVersion> = new Map([

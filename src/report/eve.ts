@@ -30,7 +30,7 @@ function verdictRecord(event: VerdictEvent, options: EveOptions): EveRecord {
     ...head('verdict', event, options),
     ...endpoints(event.client, event.server),
     proto: event.datagrams === undefined ? 'TCP' : 'UDP',
-    ...(event.tls === null ? {} : { app_proto: event.datagrams ?? 'tls' }),
+    ...(event.tls === null && event.datagrams === undefined ? {} : { app_proto: event.datagrams ?? 'tls' }),
     ...(event.frame === 0 ? {} : { pcap_cnt: event.frame }),
     verdict: {
       action: event.action,
@@ -77,11 +77,7 @@ function endpoints(client: Endpoint, server: Endpoint): Fields {
   };
 }
 
-function tlsObject(
-  tls: TlsSummary,
-  datagrams: VerdictEvent['datagrams'],
-  entries: CertificateEntries,
-): Fields {
+function tlsObject(tls: TlsSummary, datagrams: VerdictEvent['datagrams'], entries: CertificateEntries): Fields {
   const certificates = tls.certificates.map((der) => entries.entryOf(der));
   const [leaf] = certificates;
   const fingerprint = tls.clientHello === null ? null : ja4(tls.clientHello, datagrams);

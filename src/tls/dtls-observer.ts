@@ -85,7 +85,8 @@ export class DtlsObserver {
   /** Datagrams overtake each other: it counts where what was sent before it has come. */
   #passChangeCipherSpec(from: Side): void {
     const side = this.#sides[from];
-    if (!side.sawChangeCipherSpec || side.passedChangeCipherSpec || !side.sawMessage || !side.handshake.isInOrder) return;
+    if (!side.sawChangeCipherSpec || side.passedChangeCipherSpec || !side.sawMessage || !side.handshake.isInOrder)
+      return;
     side.passedChangeCipherSpec = true;
     this.#pass(from, CONTENT.changeCipherSpec, Uint8Array.of(1));
   }

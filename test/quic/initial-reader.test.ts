@@ -33,7 +33,12 @@ function reading(maxLength = 65_536) {
     return attempts.at(-1)!;
   });
   const client = (datagram: Uint8Array) => reader.feedClient(datagram, 0, datagram.length);
-  return { reader, attempts, client, server: (datagram: Uint8Array) => reader.feedServer(datagram, 0, datagram.length) };
+  return {
+    reader,
+    attempts,
+    client,
+    server: (datagram: Uint8Array) => reader.feedServer(datagram, 0, datagram.length),
+  };
 }
 
 const latin1 = (octets: Uint8Array) => Buffer.from(octets).toString('latin1');
@@ -170,7 +175,9 @@ describe('connection IDs', () => {
     const other = Buffer.from('another1');
     client(initialPacket(part(0, 60)));
     client(initialPacket(part(0, 60), { dcid: other }));
-    server(initialPacket(cryptoFrame(0, Buffer.from('hello')), { dcid: Buffer.of(), originalDcid: DCID, from: 'server' }));
+    server(
+      initialPacket(cryptoFrame(0, Buffer.from('hello')), { dcid: Buffer.of(), originalDcid: DCID, from: 'server' }),
+    );
     expect(attempts.map((attempt) => attempt.server)).toEqual(['hello', '']);
   });
 });
