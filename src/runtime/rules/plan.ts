@@ -37,11 +37,14 @@ export interface RulesPlan {
   /** Restore the engine's bits into the packet mark ahead of the queue and save them behind it. */
   readonly packetMark: boolean;
   readonly quic: Readonly<Record<Family, readonly QuicRule[]>>;
+  /** UDP of the same ports goes to the queue as well. */
+  readonly datagrams: boolean;
 }
 
 interface PlanOptions {
   readonly hook: Hook;
   readonly quic: boolean;
+  readonly queueUdp: boolean;
   readonly queueBypass: boolean;
   readonly route?: Route;
 }
@@ -49,6 +52,7 @@ interface PlanOptions {
 /** `auto` gets the packet-mark rules: they also serve an engine that writes the connmark with its verdicts. */
 export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
   const route = options.route ?? policy.connmark.route;
+  const refusesQuic = options.quic && !options.queueUdp;
   return {
     hook: options.hook,
     configuration: policy.hash,
@@ -58,7 +62,8 @@ export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
     connmark: policy.connmark,
     owned: ownedConnmarkBits(policy),
     packetMark: route !== 'verdict',
-    quic: options.quic ? { ipv4: quicRules(policy, 'ipv4'), ipv6: quicRules(policy, 'ipv6') } : { ipv4: [], ipv6: [] },
+    datagrams: options.queueUdp,
+    quic: refusesQuic ? { ipv4: quicRules(policy, 'ipv4'), ipv6: quicRules(policy, 'ipv6') } : { ipv4: [], ipv6: [] },
   };
 }
 
@@ -87,7 +92,7 @@ function mergedPorts(ports: readonly (readonly [number, number])[]): [number, nu
 }
 
 /**
- * QUIC hides the name from the engine, so a host pinset's clients lose QUIC altogether (they fall back to TCP), an
+ * Without the queue nobody reads the name, so a host pinset's clients lose QUIC altogether (they fall back to TCP), an
  * address pinset's clients only towards its addresses. Pinsets that only report must not change what clients can do.
  */
 function quicRules(policy: Policy, family: Family): QuicRule[] {
