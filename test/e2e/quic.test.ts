@@ -4,7 +4,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Bank, makeBank, NAME } from '../support/lab/bank.ts';
 import { Engine } from '../support/lab/engine.ts';
 import { Lab } from '../support/lab/lab.ts';
-import { hasQuicPeers, requestWithQuic, startQuicServer } from '../support/lab/quic.ts';
+import {
+  browseWithChromium,
+  hasChromium,
+  hasQuicPeers,
+  refusals,
+  requestWithQuic,
+  startBrowsedServer,
+  startQuicServer,
+} from '../support/lab/quic.ts';
 
 let bank: Bank;
 let lab: Lab;
@@ -55,4 +63,32 @@ describe.skipIf(!hasQuicPeers).each([4, 6] as const)(`QUIC over IPv%d, ${peers}`
     expect(await requestWithQuic(lab, 'client', request('www.other.example'))).toMatchObject({ answered: true });
     expect(await engine.next(1)).toMatchObject({ verdict: { action: 'accept', reason: 'unpinned' } });
   });
+});
+
+const browser = hasChromium && hasQuicPeers ? 'Chromium' : 'Chromium or ngtcp2 is not on this machine';
+
+describe.skipIf(!hasChromium || !hasQuicPeers)(browser, () => {
+  const browse = async () => {
+    await startBrowsedServer(lab, 'server', bank.genuineChain);
+    await startQuicServer(lab, 'server', bank.genuineChain);
+    const spkiSha256 = bank.pin.replace('sha256//', '');
+    return browseWithChromium(lab, 'client', { address: lab.address('server'), servername: NAME, spkiSha256 });
+  };
+
+  it('takes QUIC once a server offers it', async () => {
+    await Engine.start(lab, { config: { pinsets: [] } });
+    expect((await browse()).slice(-3).map(({ protocol }) => protocol)).toEqual(['h3', 'h3', 'h3']);
+  });
+
+  it.each([['the usual rules', []] as const, ['--queue-udp', ['--queue-udp']] as const])(
+    'with %s falls back to TCP, and no request takes longer for it',
+    async (_, rules) => {
+      const engine = await Engine.start(lab, { config: bank.config, rules });
+      const fetched = await browse();
+      expect(new Set(fetched.map(({ protocol }) => protocol))).toEqual(new Set(['http/1.1']));
+      expect(Math.max(...fetched.slice(1).map(({ millis }) => millis))).toBeLessThan(250);
+      expect(refusals(lab, 'client')).toBeGreaterThan(0);
+      expect(await engine.next(0)).toMatchObject({ verdict: { action: 'accept', reason: 'pin-match' } });
+    },
+  );
 });
