@@ -36,6 +36,8 @@ export interface Conversation {
   /** When `onTime` wants to be called, in microseconds. */
   deadline(): number;
   onTime(now: number): void;
+  /** Another configuration is in force: what is not decided is decided by it. */
+  reselect(): void;
   /** No packet will come any more: answers what waits, says what was seen. */
   end(): void;
 }

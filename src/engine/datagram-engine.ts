@@ -95,6 +95,11 @@ export class DatagramEngine {
     return this.#flows.size > 0 ? Math.max(0, Math.min(next, IDLE_TIMEOUT)) : next;
   }
 
+  /** Another configuration is in force. */
+  reselect(): void {
+    for (const flow of this.#flows) flow.reselect();
+  }
+
   /** Answers what waits and reports every flow that is open. */
   finish(): void {
     for (const flow of [...this.#flows]) this.#forget(flow);

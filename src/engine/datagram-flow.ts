@@ -76,6 +76,11 @@ export class DatagramFlow {
     this.#dtls?.onTime(now);
   }
 
+  reselect(): void {
+    if (this.#notTls?.action !== 'accept') this.#notTls = undefined;
+    this.#dtls?.reselect();
+  }
+
   end(): void {
     this.#quic?.end();
     this.#dtls?.end();

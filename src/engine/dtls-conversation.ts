@@ -66,6 +66,11 @@ export class DtlsConversation implements Conversation {
     this.#settle();
   }
 
+  reselect(): void {
+    this.#judge.reselect();
+    this.#settle();
+  }
+
   end(): void {
     if (this.#held.length > 0) this.#judge.settleBy('incomplete', 'incomplete');
     this.#settle();

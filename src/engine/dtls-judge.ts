@@ -181,6 +181,14 @@ export class DtlsJudge implements HandshakeListener {
     this.#rule(applySituation(this.#holders, key, reason), null, fault);
   }
 
+  /** The configuration has changed: what is not decided is selected again, and judged again by that. */
+  reselect(): void {
+    if (this.#ruling !== undefined || this.#selection === undefined) return;
+    const { snapshot, subject } = this.#context;
+    this.#selection = snapshot.select(subject, effectiveName(this.#hello?.serverName ?? null));
+    if (this.#chain.length > 0) this.#judge(this.#chain);
+  }
+
   /** What was accepted turns out not to be what the client may have got. */
   revoke(): void {
     if (this.#ruling?.action !== 'accept' || this.facts.fault === null) return;
@@ -204,7 +212,8 @@ export class DtlsJudge implements HandshakeListener {
     for (const [index, question] of judgement.questions.slice(0, answers.length).entries()) {
       examiner.examine(question, (facts) => {
         answers[index] = facts;
-        if (this.waiting) return;
+        // Another configuration has asked again meanwhile.
+        if (this.#answers !== answers || this.waiting) return;
         this.#conclude();
         if (!isInTime) this.#context.settled();
       });

@@ -105,6 +105,7 @@ export class Engine implements PacketSink {
         connection.onSettled(this.#options.clock.now());
       }
     }
+    this.#datagrams.reselect();
     // What they still hand out was judged by the old one.
     for (const connection of this.#decided) if (connection.isOpen) connection.judge.session.giveUp();
     this.#options.verdicts.flush();

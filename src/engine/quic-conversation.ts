@@ -8,9 +8,8 @@ import { type Conversation, type ConversationHost, verdictOf } from './datagram-
 import { type DatagramVerdict, type HeldDatagram, holdDatagram, worse } from './datagram-packet.ts';
 import type { PacketContext } from './packet-context.ts';
 import { nameDecides, QuicName, ruleUnread } from './quic-name.ts';
-import type { Ruling } from './ruling.ts';
+import { rule, type Ruling } from './ruling.ts';
 import { applySituation, holdersOf } from './situation.ts';
-import { rule } from './ruling.ts';
 
 export class QuicConversation implements Conversation {
   readonly kind = 'quic';
@@ -75,6 +74,9 @@ export class QuicConversation implements Conversation {
     this.#settle();
   }
 
+  /** Nothing is selected before the name is whole. */
+  reselect(): void {}
+
   end(): void {
     for (const name of this.#names) {
       if (this.#held.length > 0) name.settleUnread('quic.incomplete');
@@ -84,9 +86,15 @@ export class QuicConversation implements Conversation {
   }
 
   #begin(): QuicName {
-    const { snapshot, subject, live } = this.#host;
-    const name = new QuicName({ snapshot, subject, maxLength: MAX_CRYPTO });
-    if (live && !nameDecides(snapshot, subject)) name.settleUnread(null);
+    const host = this.#host;
+    const name = new QuicName({
+      get snapshot() {
+        return host.snapshot;
+      },
+      subject: host.subject,
+      maxLength: MAX_CRYPTO,
+    });
+    if (host.live && !nameDecides(host.snapshot, host.subject)) name.settleUnread(null);
     if (this.#names.length >= MAX_NAMES) this.#names.shift();
     this.#names.push(name);
     return name;
