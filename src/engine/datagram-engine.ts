@@ -180,8 +180,9 @@ export class DatagramEngine {
         const ruling = this.#options.live ? flow.accepted(p, fromClient) : undefined;
         if (ruling !== undefined) return this.#host.accept(p.packetId, marks.accept(ruling.connmark));
         // What another connection of the same endpoints left is not this one's.
-        const isDenied = p.hasConnmark && marks.stateOf(p.connmark) === 'deny';
-        return this.#host.accept(p.packetId, isDenied ? marks.pending : undefined);
+        const state = p.hasConnmark ? marks.stateOf(p.connmark) : 'none';
+        const isStale = state === 'deny' || (state === 'accept' && flow.isUndecided);
+        return this.#host.accept(p.packetId, isStale ? marks.pending : undefined);
       }
       case 'drop':
         return this.#host.drop(p.packetId);

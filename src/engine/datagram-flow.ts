@@ -45,6 +45,11 @@ export class DatagramFlow {
     return this.#isAnswered;
   }
 
+  /** What an earlier decision left on the connection does not hold any more. */
+  get isUndecided(): boolean {
+    return this.#dtls?.isUndecided ?? false;
+  }
+
   onClient(p: PacketContext): DatagramVerdict {
     this.lastSeen = p.time;
     const conversation = this.#conversation(p);

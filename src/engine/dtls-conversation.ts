@@ -31,6 +31,10 @@ export class DtlsConversation implements Conversation {
     this.#observer = this.#newObserver();
   }
 
+  get isUndecided(): boolean {
+    return this.#judge.ruling === undefined;
+  }
+
   onClient(p: PacketContext): DatagramVerdict {
     const records = this.#records(p);
     this.#beginAnewIfAsked(p, records);

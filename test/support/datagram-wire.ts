@@ -42,6 +42,11 @@ export class DatagramWire {
     this.engine = this.#newEngine(policy(fields));
   }
 
+  /** Another configuration, with the engine running. */
+  reload(fields: Partial<Policy>): void {
+    this.engine.replacePolicy(policy(fields));
+  }
+
   get verdicts(): VerdictEvent[] {
     return this.events.filter((event) => event.kind === 'verdict');
   }
