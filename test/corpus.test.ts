@@ -5,6 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 
 import { expect, test } from 'vitest';
 
@@ -12,6 +13,14 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CORPUS = `${ROOT}../shared/corpus/`;
 const SCORE = `${CORPUS}score.py`;
 const KEY_LOGGED = `${CORPUS}expected-keylog.ndjson`;
+const DATAGRAMS: ReadonlySet<string> = new Set(['quic', 'dtls']);
+const DATAGRAM_VERSIONS: Readonly<Record<string, string>> = {
+  'TLSv1.3': 'TLS 1.3',
+  'DTLSv1.0-openssl': 'DTLS 0.9',
+  'DTLSv1.0': 'DTLS 1.0',
+  'DTLSv1.2': 'DTLS 1.2',
+  'DTLSv1.3': 'DTLS 1.3',
+};
 
 /** Capture and client port -> why the row is not what the octets say. */
 const OTHERWISE: Readonly<Record<string, string>> = {
@@ -98,6 +107,76 @@ function inspect(args: readonly string[]): EveRecord[] {
   });
   const lines = stdout.split('\n').filter((line) => line !== '');
   return lines.map((line) => JSON.parse(line) as EveRecord);
+}
+
+interface Row {
+  readonly file: string;
+  readonly kind: string;
+  readonly client: readonly [string, number];
+  readonly server: readonly [string, number];
+  readonly sni: string | null;
+  readonly version: string | null;
+  readonly certificates: readonly { readonly sha256: string; readonly spki_sha256: string | null }[];
+}
+
+interface DatagramRecord {
+  readonly pcap_filename: string;
+  readonly proto: string;
+  readonly app_proto?: string;
+  readonly src_ip: string;
+  readonly src_port: number;
+  readonly dest_ip: string;
+  readonly dest_port: number;
+  readonly tls?: {
+    readonly sni?: string;
+    readonly version: string | null;
+    readonly certificates: readonly { readonly sha256: string; readonly spki_sha256: string | null }[];
+  };
+}
+
+test.skipIf(!existsSync(SCORE))(
+  existsSync(SCORE)
+    ? 'every QUIC and DTLS flow of the captures that has a name or a certificate is seen as it is'
+    : 'the captures are not on this machine',
+  () => {
+    const rows = readFileSync(`${CORPUS}expected.ndjson`, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Row)
+      .filter(({ kind, sni, certificates }) => DATAGRAMS.has(kind) && (sni !== null || certificates.length > 0));
+    const captures = [...new Set(rows.map(({ file }) => `${CORPUS}captures/${file}`))];
+    const output = execFileSync(process.execPath, ['dist/cli/main.js', 'inspect', ...captures], {
+      cwd: ROOT,
+      encoding: 'utf8',
+      maxBuffer: 2 ** 28,
+    });
+    const records = output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as DatagramRecord)
+      .filter(({ proto }) => proto === 'UDP');
+    expect(rows.filter((row) => !records.some((record) => fits(row, record)))).toEqual([]);
+    expect([...DATAGRAMS].map((kind) => rows.filter((row) => row.kind === kind).length)).toEqual([264, 14]);
+  },
+  120_000,
+);
+
+function fits(row: Row, record: DatagramRecord): boolean {
+  const { tls } = record;
+  return (
+    record.pcap_filename === `${CORPUS}captures/${row.file}` &&
+    record.app_proto === row.kind &&
+    isDeepStrictEqual(
+      [record.src_ip, record.src_port, record.dest_ip, record.dest_port],
+      [...row.client, ...row.server],
+    ) &&
+    (row.sni === null || row.sni.toLowerCase() === tls?.sni?.toLowerCase()) &&
+    (row.version === null || DATAGRAM_VERSIONS[row.version] === tls?.version) &&
+    isDeepStrictEqual(
+      row.certificates.map(({ sha256, spki_sha256: spki }) => [sha256, spki]),
+      (tls?.certificates ?? []).map(({ sha256, spki_sha256: spki }) => [sha256, spki]),
+    )
+  );
 }
 
 /** What the program prints, whose exit status only says whether every row fits. */

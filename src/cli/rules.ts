@@ -18,6 +18,7 @@ interface Flags {
   readonly route?: Route;
   readonly remove?: boolean;
   readonly quic: boolean;
+  readonly queueUdp?: boolean;
   readonly queueBypass?: boolean;
 }
 
@@ -38,6 +39,10 @@ export function registerRules(program: Command): void {
     )
     .option('--remove', 'print what takes the rules away again')
     .option('--no-quic', 'leave UDP 443 alone: pinned clients can then reach servers by QUIC, unseen')
+    .option(
+      '--queue-udp',
+      'send UDP of the same ports to the queue: names decide about QUIC and certificates about DTLS',
+    )
     .option('--queue-bypass', 'let packets pass while no engine listens, instead of dropping them')
     .action((flags: Flags, command: Command) => {
       process.stdout.write(rulesText(flags, command));
@@ -56,5 +61,7 @@ function rulesText(flags: Flags, command: Command): string {
   if ('errors' in loaded)
     command.error(`error: ${config} is no valid configuration: no rules printed`, { exitCode: 1 });
   const queueBypass = flags.queueBypass === true;
-  return renderRules(loaded.policy, { hook, format, quic, queueBypass, ...(route === undefined ? {} : { route }) });
+  const queueUdp = flags.queueUdp === true;
+  const options = { hook, format, quic, queueUdp, queueBypass };
+  return renderRules(loaded.policy, route === undefined ? options : { ...options, route });
 }

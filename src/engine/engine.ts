@@ -11,6 +11,7 @@ import { tcpChecksumFits } from '../packet/checksum.ts';
 import { IP } from '../packet/ip.ts';
 import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { PROTOCOL_TCP, TCP_FLAG } from '../packet/tcp.ts';
+import { PROTOCOL_UDP } from '../packet/udp.ts';
 import type { LimitName, Limits } from '../pins/limits.ts';
 import type { Policy } from '../pins/policy.ts';
 import { PinsetSnapshot } from '../pins/snapshot.ts';
@@ -19,6 +20,7 @@ import { PagePool } from '../tcp/page-pool.ts';
 import { ConnectionFactory, subjectOf } from './connection-factory.ts';
 import type { Connection, ConnectionHost } from './connection.ts';
 import { Counters } from './counters.ts';
+import { DatagramEngine, type DatagramHost } from './datagram-engine.ts';
 import { Flows } from './flows.ts';
 import { strangerEvent, verdictEvent } from './flow-record.ts';
 import { type Flow, type HalfOpen, Settled } from './half-open.ts';
@@ -39,8 +41,11 @@ export class Engine implements PacketSink {
   #snapshot: PinsetSnapshot;
   #marks: Marks;
   #held = 0;
+  /** Apart from the numbers of connections. */
+  #nextDatagramFlow = DATAGRAM_FLOWS;
   readonly #strangers = new Set<number>();
   readonly #factory: ConnectionFactory;
+  readonly #datagrams: DatagramEngine;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -62,6 +67,7 @@ export class Engine implements PacketSink {
       now: () => this.#now(),
       count: (limit) => this.#count(limit),
     });
+    this.#datagrams = new DatagramEngine(options, this.#makeDatagramHost());
   }
 
   get heldPackets(): number {
@@ -70,11 +76,11 @@ export class Engine implements PacketSink {
 
   /** Whether anything waits that has a deadline: `tick` wants to be called soon. */
   get waits(): boolean {
-    return this.#holding.size > 0;
+    return this.#holding.size > 0 || this.#held > 0;
   }
 
   get flows(): number {
-    return this.#flows.count;
+    return this.#flows.count + this.#datagrams.flows;
   }
 
   onBatch(batch: PacketBatch): void {
@@ -90,8 +96,8 @@ export class Engine implements PacketSink {
       if (connection.deadline() === Infinity) this.#holding.delete(connection);
     }
     this.#flows.expire(now);
+    let next = this.#datagrams.tick(now);
     this.#options.verdicts.flush();
-    let next = Infinity;
     for (const connection of this.#holding) next = Math.min(next, connection.deadline() - now);
     return this.#flows.count > 0 ? Math.max(0, Math.min(next, SECOND)) : next;
   }
@@ -111,12 +117,14 @@ export class Engine implements PacketSink {
       connection.judge.reselect();
       connection.onSettled(this.#options.clock.now());
     }
+    this.#datagrams.reselect();
     this.#options.verdicts.flush();
   }
 
   /** Answers every held packet and reports every connection that is still open. */
   finish(): void {
     this.#flows.forgetAll(this.#options.clock.now());
+    this.#datagrams.finish();
     this.#options.verdicts.flush();
   }
 
@@ -125,6 +133,7 @@ export class Engine implements PacketSink {
     const outcome = p.read(batch, index);
     this.counters.received++;
     if (outcome !== IP.ok || p.isTruncated) return this.#refuse('packet.ip', p.packetId);
+    if (p.ip.protocol === PROTOCOL_UDP) return this.#datagrams.onPacket(p);
     if (p.ip.protocol !== PROTOCOL_TCP) return this.#accept(p.packetId);
     const { ip, tcp } = p;
     if (!tcp.parse(ip)) return this.#refuse('packet.tcp', p.packetId);
@@ -378,6 +387,37 @@ export class Engine implements PacketSink {
     };
   }
 
+  #makeDatagramHost(): DatagramHost {
+    // eslint-disable-next-line @typescript-eslint/no-this-alias
+    const engine = this;
+    return {
+      get snapshot() {
+        return engine.#snapshot;
+      },
+      get marks() {
+        return engine.#marks;
+      },
+      get limits() {
+        return engine.#limits;
+      },
+      accept: (packetId, connmark) => this.#accept(packetId, connmark),
+      drop: (packetId, connmark) => this.#drop(packetId, connmark),
+      replace: (packetId, payload, connmark) => this.#replace(packetId, payload, connmark),
+      refuse: (code, packetId) => this.#refuse(code, packetId),
+      count: (limit) => this.#count(limit),
+      mayHold: () => this.#held < this.#limits.heldPacketsQueue,
+      onHeld: () => {
+        this.#held++;
+        this.counters.held++;
+      },
+      onReleased: (count) => {
+        this.#held -= count;
+      },
+      nextFlowId: () => this.#nextDatagramFlow++,
+      isServerPort: (port) => this.#isServerPort(port),
+    };
+  }
+
   #count(limit: LimitName): void {
     this.counters.limits[limit]++;
   }
@@ -422,3 +462,4 @@ function isOfNoPinset({ action, pinset, would, others }: Ruling): boolean {
 const SECOND = 1e6;
 const NOTHING = new Uint8Array(0);
 const MAX_STRANGERS = 4096;
+const DATAGRAM_FLOWS = 2 ** 40;

@@ -3,7 +3,8 @@
  * made of these in report/; nothing here knows JSON.
  */
 
-export type Action = 'accept' | 'drop' | 'reset' | 'tls-alert';
+/** `reject`: of a datagram, which its sender is told by ICMP. */
+export type Action = 'accept' | 'drop' | 'reset' | 'tls-alert' | 'reject';
 export type Mode = 'enforce' | 'report-only' | 'learn';
 export type Evidence = 'observed' | 'resumed' | 'probed' | 'decrypted' | 'none';
 
@@ -62,6 +63,8 @@ export interface VerdictEvent {
   readonly flowId: number;
   readonly client: Endpoint;
   readonly server: Endpoint;
+  /** Absent for TLS over TCP. */
+  readonly datagrams?: 'quic' | 'dtls';
   readonly action: Action;
   readonly reason: Reason;
   /** Null when none was selected. */
@@ -91,7 +94,7 @@ export interface VerdictEvent {
 /** What was seen of a handshake; numbers are wire values. */
 export interface TlsSummary {
   readonly sni: string | null;
-  /** Negotiated: 0x0002 for SSLv2, 0x0300 … 0x0304; drafts of 1.3 as sent (0x7fxx); 0 when unknown. */
+  /** Negotiated: 0x0002 for SSLv2, 0x0300 … 0x0304, 0xfeff … 0xfefc of DTLS; drafts of 1.3 as sent (0x7fxx); 0 when unknown. */
   readonly version: number;
   readonly cipherSuite: number;
   readonly clientAlpns: readonly string[];

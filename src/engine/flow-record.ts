@@ -58,7 +58,8 @@ export function strangerEvent(subject: FlowSubject, config: string, now: number)
   };
 }
 
-const UNDECIDED: Ruling = {
+/** Nothing was decided before the end. */
+export const UNDECIDED: Ruling = {
   action: 'accept',
   reason: 'incomplete',
   pinset: null,

@@ -2,13 +2,16 @@
 import { FIELD, FLAG, type PacketBatch } from '../packet/batch.ts';
 import { IpView, type IpOutcome } from '../packet/ip.ts';
 import { TcpView } from '../packet/tcp.ts';
+import { UdpView } from '../packet/udp.ts';
 
 export class PacketContext {
   readonly ip = new IpView();
   readonly tcp = new TcpView();
+  readonly udp = new UdpView();
   packetId = 0;
   flags = 0;
   inIfindex = 0;
+  outIfindex = 0;
   connmark = 0;
   ctid = 0;
   frame = 0;
@@ -22,6 +25,7 @@ export class PacketContext {
     this.packetId = words[row + FIELD.packetId]!;
     this.flags = words[row + FIELD.flags]!;
     this.inIfindex = words[row + FIELD.inIfindex]!;
+    this.outIfindex = words[row + FIELD.outIfindex]!;
     this.connmark = words[row + FIELD.connmark]!;
     this.ctid = words[row + FIELD.ctid]!;
     this.frame = words[row + FIELD.frame]!;

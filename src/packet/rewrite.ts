@@ -3,9 +3,10 @@
  * checksums (the kernel takes a rewritten packet as it is). This is how alerts and resets travel without raw sockets.
  */
 import { copyOf } from '../bytes/copy.ts';
-import { writeIpv4Checksum, writeTcpChecksum } from './checksum.ts';
+import { writeIpv4Checksum, writeTcpChecksum, writeUdpChecksum } from './checksum.ts';
 import type { IpView } from './ip.ts';
 import { PROTOCOL_TCP, type TcpView } from './tcp.ts';
+import { PROTOCOL_UDP, UDP_HEADER_LENGTH, type UdpView } from './udp.ts';
 
 /** A copy of a packet's headers: what a held packet leaves behind for a rewriting that may come later. */
 export interface SegmentHeaders {
@@ -54,6 +55,27 @@ export function rewriteSegment(headers: SegmentHeaders, rewrite: Rewrite): Uint8
     view.setUint16(4, out.length - ipLength);
     view.setUint8(6, PROTOCOL_TCP);
     writeTcpChecksum(out, 8, 16, ipLength);
+  }
+  return out;
+}
+
+/** The same datagram without its data: what is left to be refused, and harmless where it is not. */
+export function emptyDatagram(ip: IpView, udp: UdpView): Uint8Array {
+  const ipLength = baseHeaderLength(ip.version);
+  const out = new Uint8Array(ipLength + UDP_HEADER_LENGTH);
+  out.set(ip.bytes.subarray(ip.start, ip.start + ipLength), 0);
+  out.set(udp.bytes.subarray(udp.start, udp.dataStart), ipLength);
+  const view = new DataView(out.buffer);
+  view.setUint16(ipLength + 4, UDP_HEADER_LENGTH);
+  if (ip.version === 4) {
+    view.setUint8(0, 0x45);
+    view.setUint16(2, out.length);
+    writeIpv4Checksum(out, 0, ipLength);
+    writeUdpChecksum(out, 12, 4, ipLength);
+  } else {
+    view.setUint16(4, UDP_HEADER_LENGTH);
+    view.setUint8(6, PROTOCOL_UDP);
+    writeUdpChecksum(out, 8, 16, ipLength);
   }
   return out;
 }

@@ -29,8 +29,8 @@ function verdictRecord(event: VerdictEvent, options: EveOptions): EveRecord {
   return {
     ...head('verdict', event, options),
     ...endpoints(event.client, event.server),
-    proto: 'TCP',
-    ...(event.tls === null ? {} : { app_proto: 'tls' }),
+    proto: event.datagrams === undefined ? 'TCP' : 'UDP',
+    ...(event.tls === null && event.datagrams === undefined ? {} : { app_proto: event.datagrams ?? 'tls' }),
     ...(event.frame === 0 ? {} : { pcap_cnt: event.frame }),
     verdict: {
       action: event.action,
@@ -47,7 +47,7 @@ function verdictRecord(event: VerdictEvent, options: EveOptions): EveRecord {
       ...(event.fault === null ? {} : { fault: event.fault }),
       ...(event.starttls === null ? {} : { starttls: event.starttls }),
     },
-    ...(event.tls === null ? {} : { tls: tlsObject(event.tls, options.certificates) }),
+    ...(event.tls === null ? {} : { tls: tlsObject(event.tls, event.datagrams, options.certificates) }),
   };
 }
 
@@ -77,10 +77,10 @@ function endpoints(client: Endpoint, server: Endpoint): Fields {
   };
 }
 
-function tlsObject(tls: TlsSummary, entries: CertificateEntries): Fields {
+function tlsObject(tls: TlsSummary, datagrams: VerdictEvent['datagrams'], entries: CertificateEntries): Fields {
   const certificates = tls.certificates.map((der) => entries.entryOf(der));
   const [leaf] = certificates;
-  const fingerprint = tls.clientHello === null ? null : ja4(tls.clientHello);
+  const fingerprint = tls.clientHello === null ? null : ja4(tls.clientHello, datagrams);
   return {
     ...(tls.sni === null ? {} : { sni: tls.sni }),
     version: tlsVersionName(tls.version),
@@ -145,4 +145,8 @@ const VERSIONS: ReadonlyMap<number, string> = new Map([
   [0x0302, 'TLS 1.1'],
   [0x0303, 'TLS 1.2'],
   [0x0304, 'TLS 1.3'],
+  [0x0100, 'DTLS 0.9'],
+  [0xfeff, 'DTLS 1.0'],
+  [0xfefd, 'DTLS 1.2'],
+  [0xfefc, 'DTLS 1.3'],
 ]);

@@ -1,9 +1,9 @@
 /**
- * JA4, the fingerprint of a TLS client over TCP (FoxIO, technical_details/JA4.md), of the body of a ClientHello:
+ * JA4, the fingerprint of a TLS client (FoxIO, technical_details/JA4.md), of the body of a ClientHello:
  * `t13d1516h2_8daaf6152771_e5627efa2ab1`. Computed for records that are written only. GREASE (RFC 8701) is left out
  * everywhere.
  *
- *   a: t, version, d with a server name and i without, number of suites, of extensions, ends of the first ALPN value
+ *   a: t (q over QUIC, d over DTLS), version, d with a server name and i without, number of suites, of extensions, ends of the first ALPN value
  *   b: 12 digits of SHA-256 over the sorted suites
  *   c: 12 digits of SHA-256 over the sorted extensions, without server name and ALPN, and the signature algorithms as sent
  */
@@ -12,13 +12,17 @@ import { hash } from 'node:crypto';
 import { ByteReader } from '../bytes/reader.ts';
 
 /** Null when the body is not a ClientHello. */
-export function ja4(clientHello: Uint8Array): string | null {
+export function ja4(clientHello: Uint8Array, datagrams?: 'quic' | 'dtls'): string | null {
   const hello = readHello(clientHello);
   if (hello === null) return null;
   const { cipherSuites, extensions, signatureAlgorithms } = hello;
   const name = extensions.includes(EXTENSION.serverName) ? 'd' : 'i';
-  const version = VERSIONS.get(hello.version) ?? '00';
-  const a = `t${version}${name}${count(cipherSuites)}${count(extensions)}${alpnEnds(hello.alpn)}`;
+  // Versions of DTLS count downwards.
+  const latest = datagrams === 'dtls' ? Math.min : Math.max;
+  const offered = hello.supportedVersions.length === 0 ? hello.version : latest(...hello.supportedVersions);
+  const version = VERSIONS.get(offered) ?? '00';
+  const transport = datagrams === undefined ? 't' : datagrams === 'quic' ? 'q' : 'd';
+  const a = `${transport}${version}${name}${count(cipherSuites)}${count(extensions)}${alpnEnds(hello.alpn)}`;
   const kept = extensions.filter((type) => type !== EXTENSION.serverName && type !== EXTENSION.alpn);
   const algorithms = signatureAlgorithms.length === 0 ? '' : `_${list(signatureAlgorithms)}`;
   const b = digest(list(sorted(cipherSuites)));
@@ -27,7 +31,8 @@ export function ja4(clientHello: Uint8Array): string | null {
 }
 
 interface Hello {
-  version: number;
+  readonly version: number;
+  supportedVersions: number[];
   readonly cipherSuites: number[];
   readonly extensions: number[];
   readonly signatureAlgorithms: number[];
@@ -43,6 +48,7 @@ function readHello(body: Uint8Array): Hello | null {
   reader.vector8();
   const hello: Hello = {
     version,
+    supportedVersions: [],
     cipherSuites: numbers(reader.vector16()),
     extensions: [],
     signatureAlgorithms: [],
@@ -58,7 +64,7 @@ function readHello(body: Uint8Array): Hello | null {
     hello.extensions.push(type);
     if (type === EXTENSION.signatureAlgorithms) hello.signatureAlgorithms.push(...numbers(data.vector16()));
     else if (type === EXTENSION.alpn) hello.alpn = data.vector16().vector8().rest();
-    else if (type === EXTENSION.supportedVersions) hello.version = Math.max(0, ...numbers(data.vector8()));
+    else if (type === EXTENSION.supportedVersions) hello.supportedVersions = numbers(data.vector8());
   }
   return reader.ok && extensions.ok ? hello : null;
 }
@@ -111,4 +117,7 @@ const VERSIONS: ReadonlyMap<number, string> = new Map([
   [0x0301, '10'],
   [0x0300, 's3'],
   [0x0002, 's2'],
+  [0xfeff, 'd1'],
+  [0xfefd, 'd2'],
+  [0xfefc, 'd3'],
 ]);

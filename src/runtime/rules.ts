@@ -16,6 +16,8 @@ export interface RulesOptions {
   readonly format: RulesFormat;
   /** Reject QUIC where it would carry a pinned client past the engine. */
   readonly quic: boolean;
+  /** Send UDP to the engine as well, which reads names of QUIC and certificates of DTLS; QUIC is then not rejected here. */
+  readonly queueUdp?: boolean;
   /** Let packets pass while no engine listens (the default is to drop them). */
   readonly queueBypass: boolean;
   /** Overrules the configuration's `connmark.route`. */
@@ -24,7 +26,7 @@ export interface RulesOptions {
 
 /** The text that puts the rules in place; running it again is safe and leaves one set of them. */
 export function renderRules(policy: Policy, options: RulesOptions): string {
-  const plan = planRules(policy, options);
+  const plan = planRules(policy, { ...options, queueUdp: options.queueUdp === true });
   return options.format === 'nft' ? renderNft(plan) : renderIptables(plan);
 }
 

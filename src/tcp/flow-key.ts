@@ -21,7 +21,7 @@ export class FlowKey {
     this.#seed = seed | 0;
   }
 
-  setEndpoints(ip: IpView, tcp: TcpView): void {
+  setEndpoints(ip: IpView, tcp: Pick<TcpView, 'srcPort' | 'dstPort'>): void {
     const { bytes, addressLength } = ip;
     const source = ip.addresses;
     const destination = source + addressLength;

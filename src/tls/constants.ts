@@ -61,6 +61,11 @@ export const VERSION = {
   tls11: 0x0302,
   tls12: 0x0303,
   tls13: 0x0304,
+  dtls10: 0xfeff,
+  dtls12: 0xfefd,
+  dtls13: 0xfefc,
+  /** What OpenSSL spoke before there was a standard. */
+  dtls10OpenSsl: 0x0100,
 } as const;
 
 /** CertificateType (RFC 7250). */
@@ -68,7 +73,7 @@ export const CERTIFICATE_TYPE = { x509: 0, rawPublicKey: 2 } as const;
 
 /** Drafts of TLS 1.3 went by 0x7f00 + draft number; Facebook's early ones by 0xfb00. */
 export function isTls13(version: number): boolean {
-  return version === VERSION.tls13 || version >> 8 === 0x7f || version >> 8 === 0xfb;
+  return version === VERSION.tls13 || version === VERSION.dtls13 || version >> 8 === 0x7f || version >> 8 === 0xfb;
 }
 
 /** RFC 8446 §5.1: a plaintext record holds at most 2^14 octets; RFC 5246 §6.2.3 lets an encrypted one hold 2048 more. */

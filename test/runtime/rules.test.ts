@@ -306,3 +306,69 @@ describe('the nft file', () => {
     expect(renderRemoval('local', 'nft')).toContain('table inet tlspin_local\ndelete table inet tlspin_local\n');
   });
 });
+
+describe('with --queue-udp', () => {
+  const queued = (fields: Partial<RulesOptions> = {}) =>
+    renderRules(policy(), { ...FORWARD, queueUdp: true, ...fields });
+
+  it('datagrams of the same ports go to the queue, what begins a connection whatever the mark', () => {
+    expect(chain(queued(), 'tlspin-udp')).toEqual(['-p udp -m multiport --ports 443 -g tlspin-udp-flow']);
+    expect(chain(queued(), 'tlspin-udp-flow').slice(3)).toEqual([
+      '-j CONNMARK --restore-mark --nfmask 0x60000000 --ctmask 0x60000000',
+      '-m u32 --u32 "0>>22&0x3C@8>>31=1" -j NFQUEUE --queue-num 0',
+      '-m u32 --u32 "0>>22&0x3C@8>>24=22&&0>>22&0x3C@11>>16=0" -j NFQUEUE --queue-num 0',
+      '-m connmark --mark 0x40000000/0x60000000 -j RETURN',
+      '-m connmark --mark 0x20000000/0x60000000 -j RETURN',
+      '-j NFQUEUE --queue-num 0',
+    ]);
+    expect(chain(queued(), 'tlspin-udp-flow', 'ip6tables')[4]).toBe('-m u32 --u32 "48>>31=1" -j NFQUEUE --queue-num 0');
+  });
+
+  it('filter, which comes behind, tells whoever sent what the engine has marked', () => {
+    expect(chain(queued(), 'tlspin-udp-deny')).toEqual([
+      '-m mark --mark 0x40000000/0x60000000 -j CONNMARK --save-mark --nfmask 0x60000000 --ctmask 0x60000000',
+      '-m connmark --mark 0x40000000/0x60000000 -m conntrack --ctdir ORIGINAL -j REJECT --reject-with icmp-port-unreachable',
+      '-m connmark --mark 0x40000000/0x60000000 -j DROP',
+    ]);
+    expect(chain(queued(), 'tlspin-udp-deny', 'ip6tables')[1]).toMatch(/icmp6-port-unreachable$/);
+    expect(chain(queued({ route: 'verdict' }), 'tlspin-udp-deny')).toHaveLength(2);
+  });
+
+  it('nobody’s QUIC is rejected unseen', () => {
+    expect(chain(renderRules(policy(), FORWARD), 'tlspin-quic')).toHaveLength(1);
+    expect(chain(queued(), 'tlspin-quic')).toEqual([]);
+    expect(chain(renderRules(policy(), FORWARD), 'tlspin-udp')).toEqual([]);
+  });
+
+  it('of the host itself, what is denied on its way in ends there', () => {
+    expect(chain(queued({ hook: 'local' }), 'tlspin-udp-flow-in')).toContain(
+      '-m connmark --mark 0x40000000/0x60000000 -j DROP',
+    );
+    expect(queued({ hook: 'local' })).toContain(
+      "mangle OUTPUT '-p udp -m addrtype ! --dst-type LOCAL -j tlspin-udp-out'",
+    );
+  });
+
+  it('is removed with the rest, also by rules without it', () => {
+    for (const text of [renderRemoval('forward', 'iptables'), renderRules(policy(), FORWARD)]) {
+      for (const [table, jump] of [
+        ['mangle FORWARD', 'tlspin-udp'],
+        ['filter FORWARD', 'tlspin-udp-refuse'],
+      ])
+        expect(text).toContain(`remove iptables ${table} '-p udp -j ${jump}'`);
+    }
+  });
+
+  it('nft has the same', () => {
+    const text = queued({ format: 'nft' });
+    for (const line of [
+      'type filter hook forward priority -10; policy accept;',
+      'udp dport { 443 } goto datagrams',
+      '@th,64,1 1 queue num 0',
+      '@th,64,8 22 @th,88,16 0 queue num 0',
+      'ct mark & 0x60000000 == 0x40000000 ct direction original reject with icmpx type port-unreachable',
+    ])
+      expect(text).toContain(`    ${line}\n`);
+    expect(text).not.toContain('chain quic');
+  });
+});

@@ -8,6 +8,13 @@
  * An ACCEPT verdict ends the table's chain at that hook. So the queue sits in a table in which users keep no rules of
  * their own (in mangle FORWARD it would skip their TCPMSS, in filter their firewall), and the save sits in a table or
  * hook that comes later. In security OUTPUT a DNAT is already done: both directions of a flow show the same addresses.
+ *
+ * With `--queue-udp` datagrams are queued in mangle, ahead of filter, because only filter can REJECT: the engine marks
+ * what it refuses, and its sender hears of it at once.
+ *
+ *   forwarded   mangle FORWARD -> queue ... filter FORWARD -> refuse ... mangle POSTROUTING -> save
+ *   own, out    mangle OUTPUT  -> queue ... filter OUTPUT  -> refuse ... mangle POSTROUTING -> save
+ *   own, in     mangle INPUT   -> queue .............................. security INPUT     -> save
  */
 import { DESCRIPTION, FAMILIES, QUIC_PORT, hex } from './plan.ts';
 import type { Family, Hook, QuicRule, RulesPlan } from './plan.ts';
@@ -50,7 +57,9 @@ export function renderIptablesRemoval(hook: Hook): string {
 
 /** One built-in chain that we jump from and our own chains behind it. Nothing in it depends on the configuration. */
 interface Part {
-  readonly role: 'queue' | 'save' | 'quic';
+  readonly role: 'queue' | 'save' | 'quic' | 'refuse';
+  /** `udp` parts are there with `--queue-udp`, but for `quic`, which is there without. */
+  readonly protocol: 'tcp' | 'udp';
   readonly table: 'security' | 'mangle' | 'filter';
   readonly builtin: 'FORWARD' | 'INPUT' | 'OUTPUT' | 'POSTROUTING';
   /** Which packets jump. */
@@ -71,25 +80,63 @@ const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
   forward: [
     {
       role: 'save',
+      protocol: 'tcp',
       table: 'mangle',
       builtin: 'POSTROUTING',
       match: '-p tcp -m addrtype ! --src-type LOCAL',
       chain: 'tlspin-save',
       inner: 'tlspin-mark',
     },
-    { role: 'queue', table: 'security', builtin: 'FORWARD', match: '-p tcp', chain: 'tlspin', inner: 'tlspin-flow' },
+    {
+      role: 'queue',
+      protocol: 'tcp',
+      table: 'security',
+      builtin: 'FORWARD',
+      match: '-p tcp',
+      chain: 'tlspin',
+      inner: 'tlspin-flow',
+    },
     {
       role: 'quic',
+      protocol: 'udp',
       table: 'filter',
       builtin: 'FORWARD',
       match: `-p udp --dport ${QUIC_PORT}`,
       chain: 'tlspin-quic',
       inner: null,
     },
+    {
+      role: 'save',
+      protocol: 'udp',
+      table: 'mangle',
+      builtin: 'POSTROUTING',
+      match: '-p udp -m addrtype ! --src-type LOCAL',
+      chain: 'tlspin-udp-save',
+      inner: 'tlspin-udp-mark',
+    },
+    {
+      role: 'refuse',
+      protocol: 'udp',
+      table: 'filter',
+      builtin: 'FORWARD',
+      match: '-p udp',
+      chain: 'tlspin-udp-refuse',
+      inner: 'tlspin-udp-deny',
+    },
+    {
+      role: 'queue',
+      protocol: 'udp',
+      table: 'mangle',
+      builtin: 'FORWARD',
+      match: '-p udp',
+      chain: 'tlspin-udp',
+      inner: 'tlspin-udp-flow',
+    },
   ],
   local: [
     {
       role: 'save',
+      protocol: 'tcp',
       table: 'mangle',
       builtin: 'POSTROUTING',
       match: '-p tcp ! -o lo -m addrtype --src-type LOCAL',
@@ -98,6 +145,7 @@ const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
     },
     {
       role: 'save',
+      protocol: 'tcp',
       table: 'security',
       builtin: 'INPUT',
       match: '-p tcp ! -i lo',
@@ -106,6 +154,7 @@ const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
     },
     {
       role: 'queue',
+      protocol: 'tcp',
       table: 'mangle',
       builtin: 'INPUT',
       match: '-p tcp ! -i lo',
@@ -114,6 +163,7 @@ const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
     },
     {
       role: 'queue',
+      protocol: 'tcp',
       table: 'security',
       builtin: 'OUTPUT',
       match: '-p tcp -m addrtype ! --dst-type LOCAL',
@@ -122,11 +172,57 @@ const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
     },
     {
       role: 'quic',
+      protocol: 'udp',
       table: 'filter',
       builtin: 'OUTPUT',
       match: `-p udp --dport ${QUIC_PORT} -m addrtype ! --dst-type LOCAL`,
       chain: 'tlspin-quic-out',
       inner: null,
+    },
+    {
+      role: 'save',
+      protocol: 'udp',
+      table: 'mangle',
+      builtin: 'POSTROUTING',
+      match: '-p udp ! -o lo -m addrtype --src-type LOCAL',
+      chain: 'tlspin-udp-save-out',
+      inner: 'tlspin-udp-mark-out',
+    },
+    {
+      role: 'save',
+      protocol: 'udp',
+      table: 'security',
+      builtin: 'INPUT',
+      match: '-p udp ! -i lo',
+      chain: 'tlspin-udp-save-in',
+      inner: 'tlspin-udp-mark-in',
+    },
+    {
+      role: 'refuse',
+      protocol: 'udp',
+      table: 'filter',
+      builtin: 'OUTPUT',
+      match: '-p udp -m addrtype ! --dst-type LOCAL',
+      chain: 'tlspin-udp-refuse-out',
+      inner: 'tlspin-udp-deny-out',
+    },
+    {
+      role: 'queue',
+      protocol: 'udp',
+      table: 'mangle',
+      builtin: 'INPUT',
+      match: '-p udp ! -i lo',
+      chain: 'tlspin-udp-in',
+      inner: 'tlspin-udp-flow-in',
+    },
+    {
+      role: 'queue',
+      protocol: 'udp',
+      table: 'mangle',
+      builtin: 'OUTPUT',
+      match: '-p udp -m addrtype ! --dst-type LOCAL',
+      chain: 'tlspin-udp-out',
+      inner: 'tlspin-udp-flow-out',
     },
   ],
 };
@@ -162,13 +258,21 @@ function chains(part: Part): string[] {
 
 function rulesOf(part: Part, plan: RulesPlan, family: Family): string[] {
   const inner = part.inner ?? part.chain;
+  const isTcp = part.protocol === 'tcp';
+  if (!isTcp && part.role !== 'quic' && !plan.datagrams) return [];
+  const behindPorts = (rules: readonly string[]) => [
+    ...byPort(part, plan),
+    ...rules.map((rule) => `-A ${inner} ${rule}`),
+  ];
   switch (part.role) {
     case 'queue':
-      return [...byPort(part, plan), ...queueRules(plan, part).map((rule) => `-A ${inner} ${rule}`)];
+      return behindPorts(isTcp ? queueRules(plan, part) : datagramQueueRules(plan, part, family));
     case 'save':
-      return plan.packetMark ? [...byPort(part, plan), ...saveRules(plan).map((rule) => `-A ${inner} ${rule}`)] : [];
+      return plan.packetMark ? behindPorts(isTcp ? saveRules(plan) : datagramSaveRules(plan)) : [];
     case 'quic':
       return plan.quic[family].map((rule) => `-A ${inner} ${quicRule(rule, family)}`);
+    case 'refuse':
+      return behindPorts(refuseRules(plan, family));
     default:
       return part.role satisfies never;
   }
@@ -177,7 +281,7 @@ function rulesOf(part: Part, plan: RulesPlan, family: Family): string[] {
 /** Either port: conntrack may have picked a connection up by a packet of its server. */
 function byPort(part: Part, plan: RulesPlan): string[] {
   return portGroups(plan.ports).map(
-    (group) => `-A ${part.chain} -p tcp -m multiport --ports ${group} -g ${part.inner ?? part.chain}`,
+    (group) => `-A ${part.chain} -p ${part.protocol} -m multiport --ports ${group} -g ${part.inner ?? part.chain}`,
   );
 }
 
@@ -211,6 +315,40 @@ function probeRules(mark: string, isOutgoing: boolean): string[] {
     `-p tcp -m tcp --tcp-flags SYN SYN -j CONNMARK --set-xmark 0x0/${mark}`,
     `-p tcp -m tcp --tcp-flags SYN,ACK SYN -m mark --mark ${bit} -j CONNMARK --set-xmark ${bit}`,
     `-m connmark --mark ${bit} -j RETURN`,
+  ];
+}
+
+/**
+ * What begins a connection comes to the engine whatever the mark, as SYN does: the same endpoints may have another one. In
+ * INPUT nothing comes that could tell a server, so what is denied ends there.
+ */
+function datagramQueueRules(plan: RulesPlan, { builtin }: Part, family: Family): string[] {
+  const { connmark } = plan;
+  return [
+    '-m conntrack --ctstate INVALID -j DROP',
+    '-m conntrack --ctstate UNTRACKED -m limit --limit 6/min -j LOG --log-prefix "tlspin: untracked: "',
+    '-m conntrack --ctstate UNTRACKED -j DROP',
+    ...(plan.packetMark ? [`-j CONNMARK --restore-mark ${bits(plan)}`] : []),
+    ...BEGINNINGS[family].map((beginning) => `-m u32 --u32 "${beginning}" ${queue(plan)}`),
+    `-m connmark --mark ${hex(connmark.deny)}/${hex(connmark.mask)} -j ${builtin === 'INPUT' ? 'DROP' : 'RETURN'}`,
+    `-m connmark --mark ${hex(connmark.accept)}/${hex(connmark.mask)} -j RETURN`,
+    queue(plan),
+  ];
+}
+
+/** Every verdict that is told counts: the engine says with each datagram what holds from then on. */
+function datagramSaveRules(plan: RulesPlan): string[] {
+  return [`-m mark --mark 0x0/${hex(plan.connmark.mask)} -j RETURN`, `-j CONNMARK --save-mark ${bits(plan)}`];
+}
+
+/** A datagram that is refused never comes to the rule that would save its mark. */
+function refuseRules(plan: RulesPlan, family: Family): string[] {
+  const { deny, mask } = plan.connmark;
+  const denied = `-m connmark --mark ${hex(deny)}/${hex(mask)}`;
+  return [
+    ...(plan.packetMark ? [`-m mark --mark ${hex(deny)}/${hex(mask)} -j CONNMARK --save-mark ${bits(plan)}`] : []),
+    `${denied} -m conntrack --ctdir ORIGINAL -j REJECT --reject-with ${PORT_UNREACHABLE[family]}`,
+    `${denied} -j DROP`,
   ];
 }
 
@@ -269,4 +407,13 @@ const PROGRAM: Readonly<Record<Family, string>> = { ipv4: 'iptables', ipv6: 'ip6
 const PORT_UNREACHABLE: Readonly<Record<Family, string>> = {
   ipv4: 'icmp-port-unreachable',
   ipv6: 'icmp6-port-unreachable',
+};
+
+/**
+ * A long header of QUIC (RFC 8999 §5.1: the first bit), and a handshake record of DTLS in clear (type 22, epoch 0), where
+ * UDP's data begins: behind IPv4's header, whose length is in it, and behind IPv6's without extension headers.
+ */
+const BEGINNINGS: Readonly<Record<Family, readonly string[]>> = {
+  ipv4: ['0>>22&0x3C@8>>31=1', '0>>22&0x3C@8>>24=22&&0>>22&0x3C@11>>16=0'],
+  ipv6: ['48>>31=1', '48>>24=22&&51>>16=0'],
 };

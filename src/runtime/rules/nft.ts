@@ -25,6 +25,7 @@ export function renderNft(plan: RulesPlan): string {
         : []),
     ]),
     ...quicChain(plan),
+    ...(plan.datagrams ? datagramChains(plan) : []),
     '}',
     '',
   ].join('\n');
@@ -57,7 +58,7 @@ const HOOKS: Readonly<Record<Hook, readonly Base[]>> = {
 const TABLE: Readonly<Record<Hook, string>> = { forward: 'tlspin', local: 'tlspin_local' };
 
 /** Between filter (0) and security (50). QUIC is refused ahead of filter's usual `established accept`. */
-const PRIORITY = { queue: 40, save: 45, quic: -5 } as const;
+const PRIORITY = { queue: 40, save: 45, quic: -5, datagrams: -10, refuse: -5 } as const;
 
 /** Creating it first makes the deletion succeed where there is none. */
 function dropTable(hook: Hook): string[] {
@@ -73,9 +74,9 @@ function block(name: string, lines: readonly string[]): string[] {
 }
 
 /** Either port: conntrack may have picked a connection up by a packet of its server. */
-function byPort(plan: RulesPlan, match: string, target: string): string[] {
+function byPort(plan: RulesPlan, match: string, target: string, protocol: 'tcp' | 'udp' = 'tcp'): string[] {
   const ports = plan.ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(', ');
-  return ['dport', 'sport'].map((side) => `${match}tcp ${side} { ${ports} } goto ${target}`);
+  return ['dport', 'sport'].map((side) => `${match}${protocol} ${side} { ${ports} } goto ${target}`);
 }
 
 /** As the iptables script does it, in the same order. */
@@ -145,6 +146,50 @@ function queue(plan: RulesPlan): string {
   return `queue num ${first === last ? first : `${first}-${last}`}${plan.queueBypass ? ' bypass' : ''}`;
 }
 
+/** As the iptables script does it: queued ahead of filter, refused behind that. */
+function datagramChains(plan: RulesPlan): string[] {
+  const { mask, deny, accept } = plan.connmark;
+  const denied = `ct mark & ${hex(mask)} == ${hex(deny)}`;
+  const queued = [
+    'ct state invalid drop',
+    'ct state untracked limit rate 6/minute log prefix "tlspin: untracked: "',
+    'ct state untracked drop',
+    ...(plan.packetMark ? copies(plan, 'ct mark', 'meta mark', [0, ...decided(plan)]) : []),
+    ...BEGINNINGS.map((beginning) => `${beginning} ${queue(plan)}`),
+    `${denied} return`,
+    `ct mark & ${hex(mask)} == ${hex(accept)} return`,
+    queue(plan),
+  ];
+  const marks = copies(plan, 'meta mark', 'ct mark', decided(plan));
+  const refused = [
+    ...(plan.packetMark ? copies(plan, 'meta mark', 'ct mark', [deny]) : []),
+    // Nothing that is refused on its way in is told to a server.
+    `${denied} ct direction original ${plan.hook === 'local' ? 'fib saddr type local ' : ''}reject with icmpx type port-unreachable`,
+    `${denied} drop`,
+  ];
+  return [
+    ...block('datagrams', queued),
+    ...block('datagram_refusals', refused),
+    ...(plan.packetMark ? block('datagram_marks', marks) : []),
+    ...HOOKS[plan.hook].flatMap((base) => [
+      ...block(`datagrams_${base.hook}`, [
+        header(base, PRIORITY.datagrams),
+        ...byPort(plan, base.match, 'datagrams', 'udp'),
+      ]),
+      ...block(`datagram_refusals_${base.hook}`, [
+        header(base, PRIORITY.refuse),
+        ...byPort(plan, base.match, 'datagram_refusals', 'udp'),
+      ]),
+      ...(plan.packetMark
+        ? block(`datagram_marks_${base.hook}`, [
+            header(base, PRIORITY.save),
+            ...byPort(plan, base.match, 'datagram_marks', 'udp'),
+          ])
+        : []),
+    ]),
+  ];
+}
+
 function quicChain(plan: RulesPlan): string[] {
   const rules = FAMILIES.flatMap((family) => {
     const word = family === 'ipv4' ? 'ip' : 'ip6';
@@ -162,3 +207,6 @@ function quicRule(rule: QuicRule, word: 'ip' | 'ip6'): string {
   const action = rule.action === 'drop' ? 'drop' : 'reject with icmpx type port-unreachable';
   return `${family}${from}${to}udp dport ${QUIC_PORT} ${action}`;
 }
+
+/** A long header of QUIC, and a handshake record of DTLS in clear, where UDP's data begins. */
+const BEGINNINGS: readonly string[] = ['@th,64,1 1', '@th,64,8 22 @th,88,16 0'];

@@ -40,11 +40,14 @@ export interface RulesPlan {
   /** The bit of a probe's packets and connection; null where no server is asked, or none of its packets come by. */
   readonly probe: number | null;
   readonly quic: Readonly<Record<Family, readonly QuicRule[]>>;
+  /** UDP of the same ports goes to the queue as well. */
+  readonly datagrams: boolean;
 }
 
 interface PlanOptions {
   readonly hook: Hook;
   readonly quic: boolean;
+  readonly queueUdp: boolean;
   readonly queueBypass: boolean;
   readonly route?: Route;
 }
@@ -57,6 +60,7 @@ interface PlanOptions {
  */
 export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
   const route = options.route ?? policy.connmark.route;
+  const refusesQuic = options.quic && !options.queueUdp;
   return {
     hook: options.hook,
     configuration: policy.hash,
@@ -67,7 +71,8 @@ export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
     owned: ownedConnmarkBits(policy),
     packetMark: route !== 'verdict',
     probe: options.hook === 'local' && asksServers(policy) ? policy.probe.mark : null,
-    quic: options.quic ? { ipv4: quicRules(policy, 'ipv4'), ipv6: quicRules(policy, 'ipv6') } : { ipv4: [], ipv6: [] },
+    datagrams: options.queueUdp,
+    quic: refusesQuic ? { ipv4: quicRules(policy, 'ipv4'), ipv6: quicRules(policy, 'ipv6') } : { ipv4: [], ipv6: [] },
   };
 }
 
@@ -96,7 +101,7 @@ function mergedPorts(ports: readonly (readonly [number, number])[]): [number, nu
 }
 
 /**
- * QUIC hides the name from the engine, so a host pinset's clients lose QUIC altogether (they fall back to TCP), an
+ * Without the queue nobody reads the name, so a host pinset's clients lose QUIC altogether (they fall back to TCP), an
  * address pinset's clients only towards its addresses. Pinsets that only report must not change what clients can do.
  */
 function quicRules(policy: Policy, family: Family): QuicRule[] {

@@ -12,6 +12,8 @@ export interface VerdictRecord {
   readonly src_port: number;
   readonly dest_ip: string;
   readonly dest_port: number;
+  readonly proto: string;
+  readonly app_proto?: string;
   readonly verdict: {
     readonly action: string;
     readonly reason: string;

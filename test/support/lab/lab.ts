@@ -78,6 +78,16 @@ export class Lab {
     }
   }
 
+  /** Resolves when somebody there takes datagrams at this port. */
+  async listening(host: string, port: number): Promise<void> {
+    const hex = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
+    for (let tries = 0; tries < 200; tries++) {
+      if (this.shell(host, 'cat /proc/net/udp /proc/net/udp6').includes(hex)) return;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    throw new Error(`nobody takes datagrams at port ${port} of ${host}`);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#children.map((child) => (child.end === undefined ? child.stop('SIGKILL') : child.ended)));
     this.network.remove();

@@ -1,0 +1,248 @@
+import { describe, expect, it } from 'vitest';
+
+import { LIMIT_DEFAULTS as LIMITS } from '../../src/pins/limits.ts';
+import type { Situations } from '../../src/pins/policy.ts';
+import { IpView } from '../../src/packet/ip.ts';
+import { DatagramWire } from '../support/datagram-wire.ts';
+import { ACCEPT, bank, bankWith, DENY, HOST } from '../support/flows.ts';
+import { match, pinset, range, UNPINNED } from '../support/policy.ts';
+import { cryptoFrame, initialPacket, longPacket, retryPacket } from '../support/quic-bytes.ts';
+import * as tls from '../support/tls-bytes.ts';
+
+const hello = (name?: string) => tls.clientHelloMessage({ name, supportedVersions: [0x0304] });
+const initial = (name?: string, dcid?: Uint8Array) =>
+  initialPacket(cryptoFrame(0, hello(name)), { padTo: 1100, ...(dcid === undefined ? {} : { dcid }) });
+const SHORT = Buffer.alloc(60, 0x45);
+const answer = longPacket(0x20, 1, Buffer.of(0x40, 40, ...Buffer.alloc(40)));
+
+/** The hello in two datagrams, cut behind its head. */
+function halves(name: string): [Buffer, Buffer] {
+  const octets = hello(name);
+  return [
+    initialPacket(cryptoFrame(0, octets.subarray(0, 50)), { padTo: 1100 }),
+    initialPacket(cryptoFrame(50, octets.subarray(50)), { padTo: 1100, packetNumber: 1 }),
+  ];
+}
+
+describe('a pinned name over QUIC', () => {
+  it('is refused: what leaves is empty, and marked', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    expect(wire.fromClient(initial(HOST))).toBe('emptied');
+    expect(wire.connmark).toBe(DENY);
+    expect(wire.verdicts).toMatchObject([
+      { datagrams: 'quic', action: 'reject', reason: 'quic', pinset: 'pinset-0', connmark: { value: DENY } },
+    ]);
+    expect(wire.verdicts[0]!.tls).toMatchObject({ sni: HOST, version: 0x0304 });
+  });
+
+  it('again and again, and is said once', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    for (let i = 0; i < 3; i++) expect(wire.fromClient(initial(HOST))).toBe('emptied');
+    expect(wire.fromServer(answer)).toBe('drop');
+    wire.restart({ pinsets: [bank()] });
+    expect(wire.fromClient(initial(HOST))).toBe('emptied');
+    expect(wire.verdicts).toHaveLength(2);
+  });
+
+  it.each([
+    ['drop', 'drop', 'drop'],
+    ['accept', 'accept', 'accept'],
+  ] as const)('with %s: %s', (quic, verdict, action) => {
+    const wire = new DatagramWire({ pinsets: [bankWith({ quic })] });
+    expect(wire.fromClient(initial(HOST))).toBe(verdict);
+    expect(wire.verdicts).toMatchObject([{ action, reason: 'quic', pinset: 'pinset-0' }]);
+  });
+
+  it('is only reported in report-only, with what enforcement had done', () => {
+    const wire = new DatagramWire({ pinsets: [bank({ mode: 'report-only' })] });
+    expect(wire.fromClient(initial(HOST))).toBe('accept');
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', would: 'reject', mode: 'report-only' }]);
+  });
+
+  it('what leaves is the same datagram without its data, with right lengths', () => {
+    const payloads: Uint8Array[] = [];
+    const wire = new DatagramWire(
+      { pinsets: [bank()] },
+      {
+        verdicts: { verdict: (_id, _verdict, options) => payloads.push(options!.payload!), flush: () => undefined },
+      },
+    );
+    wire.fromClient(initial(HOST));
+    const ip = new IpView();
+    expect(ip.parse(payloads[0]!, 0, payloads[0]!.length)).toBe(0);
+    expect(Buffer.from(payloads[0]!.subarray(12, 26)).toString('hex')).toBe('0a010203c6336407c93a01bb0008');
+  });
+});
+
+describe('another name over QUIC', () => {
+  it('passes, and the rest unseen once the server’s answer goes where the client is', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    expect(wire.fromClient(initial('www.other.example'))).toBe('accept');
+    expect(wire.connmark).toBe(0);
+    expect(wire.fromServer(answer, { outIfindex: 9 })).toBe('accept');
+    expect(wire.connmark).toBe(0);
+    expect(wire.fromServer(answer)).toBe('accept');
+    expect(wire.connmark).toBe(ACCEPT);
+    expect(wire.fromClient(SHORT)).toBe('accept');
+    expect(wire.verdicts).toEqual([]);
+  });
+
+  it('does not speak for a further connection of the same endpoints', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    wire.fromClient(initial('www.other.example'));
+    wire.fromServer(answer);
+    expect(wire.connmark).toBe(ACCEPT);
+    expect(wire.fromClient(initial(HOST, Buffer.from('another1')))).toBe('emptied');
+    wire.restart({ pinsets: [bank()] });
+    expect(wire.fromClient(initial(HOST, Buffer.from('another2')))).toBe('emptied');
+  });
+
+  it('after a denied one lifts its mark', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    wire.fromClient(initial(HOST));
+    expect(wire.connmark).toBe(DENY);
+    expect(wire.fromClient(initial('www.other.example', Buffer.from('another1')))).toBe('accept');
+    expect(wire.connmark).not.toBe(DENY);
+  });
+
+  it('that comes by another way than the client’s does not speak for it', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    expect(wire.fromClient(initial('www.other.example'), { inIfindex: 9 })).toBe('accept');
+    wire.fromServer(answer);
+    expect(wire.connmark).toBe(0);
+    expect(wire.fromClient(initial(HOST))).toBe('emptied');
+  });
+});
+
+describe('a name in several datagrams', () => {
+  it('holds the first until the second tells', () => {
+    for (const [name, verdict] of [
+      ['www.other.example', 'accept'],
+      [HOST, 'emptied'],
+    ] as const) {
+      const wire = new DatagramWire({ pinsets: [bank()] });
+      const [first, second] = halves(name);
+      expect(wire.fromClient(first)).toBe('held');
+      expect(wire.fromClient(second)).toBe(verdict);
+      expect([...wire.answers.values()]).toEqual([verdict, verdict]);
+      wire.finish();
+    }
+  });
+
+  it('in any order; and 0-RTT waits with them', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    const [first, second] = halves('www.other.example');
+    const early = longPacket(0x10, 1, Buffer.of(0x40, 40, ...Buffer.alloc(40)));
+    expect(wire.fromClient(second)).toBe('held');
+    expect(wire.fromClient(early)).toBe('held');
+    expect(wire.fromClient(first)).toBe('accept');
+    expect([...wire.answers.values()]).toEqual(['accept', 'accept', 'accept']);
+    wire.finish();
+  });
+
+  it('that never is whole counts as pinned', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    expect(wire.fromClient(halves(HOST)[0])).toBe('held');
+    wire.wait(2_900);
+    expect(wire.answers.get(1)).toBe('held');
+    wire.wait(200);
+    expect(wire.answers.get(1)).toBe('emptied');
+    expect(wire.verdicts).toMatchObject([{ action: 'reject', reason: 'quic', fault: 'quic.incomplete' }]);
+    expect(wire.engine.heldPackets).toBe(0);
+  });
+
+  it('waits only where a name decides', () => {
+    const elsewhere = match({ hosts: [HOST], ports: [[8443, 8443]] });
+    expect(new DatagramWire({ pinsets: [bank({ match: elsewhere })] }).fromClient(halves(HOST)[0])).toBe('accept');
+    const byAddress = bank({ match: match({ addresses: [range('198.51.100.0/24')] }) });
+    expect(new DatagramWire({ pinsets: [byAddress] }).fromClient(halves(HOST)[0])).toBe('emptied');
+  });
+
+  it('holds so many only', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    const [first] = halves(HOST);
+    const all = Array.from({ length: 70 }, () => wire.fromClient(first));
+    expect(all.filter((verdict) => verdict === 'held')).toHaveLength(64);
+    expect(all.at(-1)).toBe('drop');
+    wire.finish();
+  });
+});
+
+describe('where a host pinset could apply', () => {
+  it.each([
+    ['an unknown version', longPacket(0x00, 0x51303433, Buffer.alloc(1200))],
+    ['a connection in its middle', initialPacket(cryptoFrame(0, hello('x')), { originalDcid: Buffer.from('another') })],
+    [
+      'a hello that contradicts itself',
+      initialPacket(Buffer.concat([cryptoFrame(0, hello(HOST)), cryptoFrame(9, hello(HOST))])),
+    ],
+    ['a hello that cannot be read', initialPacket(cryptoFrame(0, tls.handshake(1, Buffer.alloc(30))))],
+  ])('%s is refused', (_, datagram) => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    expect(wire.fromClient(datagram)).toBe('emptied');
+    expect(wire.verdicts).toMatchObject([{ action: 'reject', reason: 'quic' }]);
+    expect(wire.verdicts[0]!.fault).not.toBeNull();
+  });
+
+  it.each([
+    ['what comes after a handshake that nobody saw', SHORT, 'drop'],
+    ['anything else', Buffer.from('hello'), 'drop'],
+    ['nothing', Buffer.alloc(0), 'drop'],
+  ] as const)('%s does not pass', (_, datagram, verdict) => {
+    expect(new DatagramWire({ pinsets: [bank()] }).fromClient(datagram)).toBe(verdict);
+    expect(new DatagramWire().fromClient(datagram)).toBe('accept');
+  });
+
+  it('a server speaks only when it is asked', () => {
+    expect(new DatagramWire({ pinsets: [bank()] }).fromServer(answer)).toBe('drop');
+    expect(new DatagramWire().fromServer(answer)).toBe('accept');
+  });
+
+  it('a client without a name passes, unless noSni says no', () => {
+    expect(new DatagramWire({ pinsets: [bank()] }).fromClient(initial())).toBe('accept');
+    const wire = new DatagramWire({ pinsets: [bankWith({ noSni: 'deny' })] });
+    expect(wire.fromClient(initial())).toBe('emptied');
+    expect(wire.verdicts).toMatchObject([{ reason: 'no-sni', pinset: 'pinset-0' }]);
+  });
+
+  it('a wrong checksum is nobody’s datagram', () => {
+    expect(new DatagramWire({ pinsets: [bank()] }).fromClient(initial('x.example'), { badChecksum: true })).toBe(
+      'drop',
+    );
+  });
+});
+
+it('after a Retry the client is known by its name again', () => {
+  const wire = new DatagramWire({ pinsets: [bank()] });
+  expect(wire.fromClient(initial('www.other.example'))).toBe('accept');
+  expect(wire.fromServer(retryPacket(Buffer.from('retried1')))).toBe('accept');
+  expect(wire.fromClient(initial('www.other.example', Buffer.from('retried1')))).toBe('accept');
+  expect(wire.fromClient(initial(HOST, Buffer.from('retried2')))).toBe('emptied');
+});
+
+it('both the address pinset and the name’s have their say', () => {
+  const address = pinset(1, {
+    match: match({ addresses: [range('198.51.100.7')] }),
+    situations: { ...bank().situations, quic: 'accept' },
+  });
+  const wire = new DatagramWire({ pinsets: [bank(), address] });
+  expect(wire.fromClient(initial('www.other.example'))).toBe('accept');
+  expect(wire.fromClient(initial(HOST, Buffer.from('another1')))).toBe('emptied');
+});
+
+it('unpinned QUIC is refused where the configuration says so', () => {
+  const unpinned: Situations = { ...UNPINNED, quic: 'reject' };
+  const wire = new DatagramWire({ unpinned });
+  expect(wire.fromClient(initial('www.other.example'))).toBe('emptied');
+  expect(wire.verdicts).toMatchObject([{ action: 'reject', reason: 'quic', pinset: null }]);
+});
+
+it('flows are bounded: the oldest goes, and is judged again when it comes back', () => {
+  const wire = new DatagramWire({ pinsets: [bank()], limits: { ...LIMITS, flows: 16 } });
+  for (let i = 0; i < 40; i++) wire.fromClient(initial('www.other.example'), { clientPort: 50_000 + i });
+  expect(wire.engine.flows).toBe(16);
+  expect(wire.engine.counters.limits.flows).toBe(24);
+  expect(wire.fromClient(initial(HOST), { clientPort: 50_000 })).toBe('emptied');
+  wire.wait(61_000);
+  expect(wire.engine.flows).toBe(0);
+});
