@@ -84,6 +84,18 @@ it('with a small path every message comes in fragments', async () => {
   expect(await engine.next(0)).toMatchObject({ verdict: { action: 'accept', reason: 'pin-match' } });
 });
 
+it.each([
+  ['genuine', true, 'pin-match'],
+  ['forged', false, 'pin-mismatch'],
+] as const)('of the host itself: the %s one', async (which, reached, reason) => {
+  const rules = ['--queue-udp', '--hook', 'local'];
+  const engine = await Engine.start(lab, { host: 'client', config: bank.config, rules });
+  await serve(which === 'genuine' ? bank.genuineChain : bank.forgedChain);
+  const { isConnected, text } = await talk();
+  expect(isConnected, text).toBe(reached);
+  expect(await engine.next(0)).toMatchObject({ app_proto: 'dtls', verdict: { reason, pinset: 'bank' } });
+});
+
 it('a server of another name is nobody’s', async () => {
   await Engine.start(lab, { config: bank.config, rules: ['--queue-udp'] });
   await serve(bank.forgedChain);

@@ -65,6 +65,21 @@ describe.skipIf(!hasQuicPeers).each([4, 6] as const)(`QUIC over IPv%d, ${peers}`
   });
 });
 
+it.skipIf(!hasQuicPeers)(
+  `of the host itself: the pinned name is refused at once, and others work (${peers})`,
+  async () => {
+    await Engine.start(lab, { host: 'client', config: bank.config, rules: ['--queue-udp', '--hook', 'local'] });
+    await startQuicServer(lab, 'server', bank.genuineChain);
+    const address = lab.address('server');
+    const refused = await requestWithQuic(lab, 'client', { address, servername: NAME });
+    expect(refused.answered).toBe(false);
+    expect(refused.refusedAfter).toBeLessThan(500);
+    expect(await requestWithQuic(lab, 'client', { address, servername: 'www.other.example' })).toMatchObject({
+      answered: true,
+    });
+  },
+);
+
 const browser = hasChromium && hasQuicPeers ? 'Chromium' : 'Chromium or ngtcp2 is not on this machine';
 
 describe.skipIf(!hasChromium || !hasQuicPeers)(browser, () => {
