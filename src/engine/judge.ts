@@ -65,6 +65,8 @@ export class Judge implements HandshakeListener {
   readonly session = new SessionBinding();
   readonly #context: JudgeContext;
   #selection: Selection | undefined;
+  /** Of the selection. */
+  #selectedHolders: readonly Holder[] | undefined;
   #ruling: Ruling | undefined;
   #hello: ClientHello | undefined;
   /** The HelloRetryRequest, and the second ClientHello that it asked for. */
@@ -164,6 +166,7 @@ export class Judge implements HandshakeListener {
     if (!hello.isServerNameValid) return this.#settle('parseError', 'parse-error', 'tls.client-hello.server-name');
     const { snapshot, subject } = this.#context;
     const serverName = effectiveName(hello.serverName);
+    this.#selectedHolders = undefined;
     this.#selection = snapshot.select(subject, serverName);
     if (serverName === null) this.#settleNoName();
     const { require, deny, rules } = this.#selection;
@@ -288,6 +291,7 @@ export class Judge implements HandshakeListener {
   reselect(): void {
     if (this.#ruling !== undefined || this.#selection === undefined) return;
     const { snapshot, subject } = this.#context;
+    this.#selectedHolders = undefined;
     this.#selection = snapshot.select(subject, effectiveName(this.#hello?.serverName ?? null));
     const { by } = this.#hidden;
     if (by === undefined) return this.#chains.length > 0 ? this.#judge(this.#chains, 'observed') : undefined;
@@ -527,8 +531,11 @@ export class Judge implements HandshakeListener {
     }
   }
 
-  get #holders(): Holder[] {
-    return holdersOf(this.#context.snapshot, this.#context.subject, this.#selection);
+  get #holders(): readonly Holder[] {
+    const { snapshot, subject } = this.#context;
+    if (this.#selection === undefined) return holdersOf(snapshot, subject, undefined);
+    this.#selectedHolders ??= holdersOf(snapshot, subject, this.#selection);
+    return this.#selectedHolders;
   }
 
   #rule(

@@ -29,7 +29,10 @@ export interface Holder {
 export function holdersOf(snapshot: PinsetSnapshot, subject: FlowSubject, selection: Selection | undefined): Holder[] {
   const { policy } = snapshot;
   const { require } = selection ?? snapshot.select(subject, null);
-  const holders: Holder[] = require.map((pinset) => ({ ...pinset, pinset, isUnpinned: false }));
+  const holders = require.map((pinset): Holder => {
+    const { mode, situations, onMismatch } = pinset;
+    return { pinset, mode, situations, onMismatch, isUnpinned: false };
+  });
   if (selection === undefined && snapshot.couldHostPinsetApply(subject)) {
     const mode = snapshot.couldEnforcedHostPinsetApply(subject) ? 'enforce' : 'report-only';
     holders.push({ pinset: null, mode, situations: policy.pinned, onMismatch: policy.onMismatch, isUnpinned: false });

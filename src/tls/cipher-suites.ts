@@ -16,8 +16,10 @@ export function cipherSuiteName(suite: number): string | undefined {
 }
 
 export function keyExchangeOf(suite: number): KeyExchange {
-  const name = NAMES.get(suite);
-  if (name === undefined) return 'unknown';
+  return KEY_EXCHANGES.get(suite) ?? 'unknown';
+}
+
+function keyExchangeIn(name: string): KeyExchange {
   const method = name.slice('TLS_'.length).split('_WITH_');
   if (method.length === 1) return 'tls13';
   const exchange = method[0]!;
@@ -31,7 +33,11 @@ export function keyExchangeOf(suite: number): KeyExchange {
 
 /** With which kind of key the server signs: `rsa`, `ecdsa` or `dss`; empty where it signs nothing. */
 export function authenticationOf(suite: number): string {
-  return /_(RSA|ECDSA|DSS)(_EXPORT\w*)?_WITH_/.exec(NAMES.get(suite) ?? '')?.[1]?.toLowerCase() ?? '';
+  return AUTHENTICATIONS.get(suite) ?? '';
+}
+
+function authenticationIn(name: string): string {
+  return /_(RSA|ECDSA|DSS)(_EXPORT\w*)?_WITH_/.exec(name)?.[1]?.toLowerCase() ?? '';
 }
 
 /** Runs of consecutive numbers, each led by its first; `TLS_` is left out. A dash is a number without a name. */
@@ -154,6 +160,8 @@ D001 ECDHE_PSK_WITH_AES_128_GCM_SHA256 ECDHE_PSK_WITH_AES_256_GCM_SHA384 ECDHE_P
 `;
 
 const NAMES: ReadonlyMap<number, string> = readRuns(RUNS);
+const KEY_EXCHANGES = new Map([...NAMES].map(([suite, name]) => [suite, keyExchangeIn(name)]));
+const AUTHENTICATIONS = new Map([...NAMES].map(([suite, name]) => [suite, authenticationIn(name)]));
 
 function readRuns(text: string): Map<number, string> {
   const names = new Map<number, string>();
