@@ -1,7 +1,6 @@
 /** The record of what was decided about a QUIC connection or a DTLS association: plain data out of ruling and facts. */
 import { VERSION } from '../tls/constants.ts';
 import type { FlowIdentity } from './datagram-flow.ts';
-import { DtlsFacts } from './dtls-judge.ts';
 import type { Action, TlsSummary, VerdictEvent } from './events.ts';
 import type { FlowFacts } from './facts.ts';
 import { UNDECIDED } from './flow-record.ts';
@@ -66,13 +65,9 @@ function summaryOf(facts: FlowFacts | undefined, kind: 'quic' | 'dtls'): TlsSumm
   const { clientHello } = summary;
   return {
     ...summary,
-    version: isPrestandard(facts) ? VERSION.dtls10OpenSsl : (DTLS_VERSIONS.get(summary.version) ?? summary.version),
+    version: facts!.isPrestandard ? VERSION.dtls10OpenSsl : (DTLS_VERSIONS.get(summary.version) ?? summary.version),
     clientHello: clientHello === null ? null : withVersion(clientHello),
   };
-}
-
-function isPrestandard(facts: FlowFacts | undefined): boolean {
-  return facts instanceof DtlsFacts && facts.isPrestandard;
 }
 
 function withVersion(clientHello: Uint8Array): Uint8Array {

@@ -10,14 +10,15 @@ import { DtlsObserver } from '../tls/dtls-observer.ts';
 import { type DtlsRecord, readDtlsRecords } from '../tls/dtls-record.ts';
 import { type Conversation, type ConversationHost, verdictOf } from './datagram-conversation.ts';
 import { type DatagramVerdict, type HeldDatagram, holdDatagram } from './datagram-packet.ts';
-import { DtlsJudge } from './dtls-judge.ts';
+import { Judge } from './judge.ts';
 import type { PacketContext } from './packet-context.ts';
 import type { Ruling } from './ruling.ts';
+import { SessionMemory } from './sessions.ts';
 
 export class DtlsConversation implements Conversation {
   readonly kind = 'dtls';
   readonly #host: ConversationHost;
-  #judge: DtlsJudge;
+  #judge: Judge;
   #observer: DtlsObserver;
   /** Of the ClientHello that began it. */
   #random: Uint8Array | undefined;
@@ -133,17 +134,24 @@ export class DtlsConversation implements Conversation {
     this.#random = new Uint8Array(random);
   }
 
-  #newJudge(): DtlsJudge {
+  #newJudge(): Judge {
     const host = this.#host;
-    const judge: DtlsJudge = new DtlsJudge({
+    const judge: Judge = new Judge({
       get snapshot() {
         return host.snapshot;
       },
       subject: host.subject,
+      // Sessions are not bound over datagrams, so none is known to be a pinned one's; and nobody asks over datagrams.
+      sessions: NO_SESSIONS,
+      prober: undefined,
+      secrets: undefined,
+      live: host.live,
       examiner: host.examiner,
       proves: host.proves,
       now: () => host.now(),
       count: (limit) => host.count(limit),
+      watch: undefined,
+      anomaly: () => undefined,
       settled: () => {
         if (judge === this.#judge) this.#settle();
       },
@@ -194,6 +202,7 @@ function firstHelloRandom(bytes: Uint8Array, record: DtlsRecord): Uint8Array | u
   return body.ok && type === HANDSHAKE.clientHello && seq === 0 && offset === 0 ? random : undefined;
 }
 
+const NO_SESSIONS = new SessionMemory(1);
 /** A Certificate may be either's. */
 const CLIENT_MESSAGES: ReadonlySet<number> = new Set([HANDSHAKE.clientHello, HANDSHAKE.clientKeyExchange]);
 const SERVER_MESSAGES: ReadonlySet<number> = new Set([

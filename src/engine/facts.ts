@@ -7,6 +7,8 @@ import type { Evidence, TlsSummary } from './events.ts';
 export class FlowFacts {
   starttls: string | null = null;
   fault: string | null = null;
+  /** DTLS of the version that OpenSSL spoke before there was a standard. */
+  isPrestandard = false;
   sessionResumed = false;
   /** The server's ChangeCipherSpec was seen: nothing more will show. */
   serverFinished = false;

@@ -17,6 +17,7 @@ import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
 import { type PresentedCertificate, presentCertificate, presentRawPublicKey } from '../x509/presented.ts';
 import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
+import { effectiveName } from './effective-name.ts';
 import type { Evidence, HandshakeEvent, Reason } from './events.ts';
 import { Examination } from './examination.ts';
 import { FlowFacts } from './facts.ts';
@@ -89,6 +90,10 @@ export class Judge implements HandshakeListener {
   constructor(context: JudgeContext) {
     this.#context = context;
     this.#hidden = new HiddenEvidence(context, this.#evidenceHost());
+  }
+
+  get sawClientHello(): boolean {
+    return this.#hello !== undefined;
   }
 
   get ruling(): Ruling | undefined {
@@ -300,6 +305,13 @@ export class Judge implements HandshakeListener {
     if (by === 'earlyData') this.#onEarlyData();
     else if (by === 'tls13') this.#onHidden('tls13', hiddenInTls13(this.#holders));
     else this.#onHidden('resumed', this.#hiddenInResumption());
+  }
+
+  /** For datagrams, which have no sequence: what was accepted turns out not to be what the client may have got. */
+  revoke(): void {
+    if (this.#ruling?.action !== 'accept' || this.facts.fault === null) return;
+    this.#ruling = undefined;
+    this.#settle('parseError', 'overlap-conflict', this.facts.fault);
   }
 
   /** The engine's own causes: TCP conflicts, deadlines, limits, bytes that are not TLS. */
@@ -556,11 +568,6 @@ export class Judge implements HandshakeListener {
 }
 
 export type WatchedMessage = Pick<HandshakeEvent, 'from' | 'messageType' | 'length' | 'sni' | 'leaf'>;
-
-/** RFC 6066 §3: an address literal is no name. */
-function effectiveName(serverName: string | null): string | null {
-  return serverName === null || /^[\d.]+$/.test(serverName) ? null : serverName;
-}
 
 function presentedBy({ chain, isRawPublicKey }: Omit<ProbedAlternative, 'proven'>) {
   return isRawPublicKey ? [presentRawPublicKey(chain[0]!)] : chain.map(presentCertificate);

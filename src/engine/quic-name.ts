@@ -11,6 +11,7 @@ import { type ClientHello, parseClientHello } from '../tls/client-hello.ts';
 import { HANDSHAKE, VERSION } from '../tls/constants.ts';
 import { HandshakeReader } from '../tls/handshake.ts';
 import { parseServerHello } from '../tls/server-hello.ts';
+import { effectiveName } from './effective-name.ts';
 import { FlowFacts } from './facts.ts';
 import { ACCEPT, type Finding, rule, type Ruling } from './ruling.ts';
 import { type Holder, holdersOf } from './situation.ts';
@@ -111,11 +112,6 @@ function ruleQuic(holders: readonly Holder[], fault: string | null): Ruling {
     return { pinset, mode, reason, verdict: isAccepted ? ACCEPT : DENIALS[situations.quic], matched: null };
   });
   return rule(findings, 'none', fault);
-}
-
-/** RFC 6066 §3: an address literal is no name. */
-export function effectiveName(serverName: string | null): string | null {
-  return serverName === null || /^[\d.]+$/.test(serverName) ? null : serverName;
 }
 
 /** What refuses both ends of a connection refuses a datagram: its sender is told. */
