@@ -36,8 +36,7 @@ export function tlspinOnTerminal(args: readonly string[], options: RunOptions = 
 
 function ended(program: string, args: readonly string[], options: RunOptions): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const { NO_COLOR: _, ...environment } = process.env;
-    const env = { ...environment, TERM: 'xterm', ...options.env };
+    const env = { ...process.env, NO_COLOR: '', TERM: 'xterm', ...options.env };
     const child = spawn(program, args, { cwd: options.cwd ?? ROOT, env, stdio: 'pipe' });
     let [out, err] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
