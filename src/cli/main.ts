@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   check: async () => (await import('./check.ts')).registerCheck,
   inspect: async () => (await import('./inspect.ts')).registerInspect,
   pin: async () => (await import('./pin.ts')).registerPin,
+  import: async () => (await import('./import.ts')).registerImport,
   rules: async () => (await import('./rules.ts')).registerRules,
   demo: async () => (await import('./demo.ts')).registerDemo,
   completion: async () => (await import('./completion.ts')).registerCompletion,

@@ -24,7 +24,8 @@ export function commentLines(texts: readonly string[], indent = ''): string[] {
   return texts.flatMap((text) => text.split(/\r\n|[\n\r\u2028\u2029]/)).map((line) => `${indent}// ${line}`.trimEnd());
 }
 
-function format(value: unknown, indent: string): string {
+/** `used`: characters of its line that stand before it. */
+function format(value: unknown, indent: string, used = indent.length): string {
   const bare = value instanceof Commented ? value.value : value;
   if (typeof bare !== 'object' || bare === null) return JSON.stringify(bare);
   const isList = Array.isArray(bare);
@@ -36,11 +37,14 @@ function format(value: unknown, indent: string): string {
   const [open, close] = isList ? '[]' : '{}';
   if (entries.length === 0) return `${open}${close}`;
   const short = onOneLine(entries, isList);
-  if (short !== undefined && indent.length + short.length <= WIDTH) return short;
+  if (short !== undefined && used + short.length < WIDTH) return short;
   const inner = `${indent}  `;
   const lines = entries.flatMap(([key, element], index) => {
     const comma = index === entries.length - 1 ? '' : ',';
-    return [...commentLines(commentsOf(element), inner), `${inner}${key}${format(element, inner)}${comma}`];
+    return [
+      ...commentLines(commentsOf(element), inner),
+      `${inner}${key}${format(element, inner, inner.length + key.length)}${comma}`,
+    ];
   });
   return [open, ...lines, `${indent}${close}`].join('\n');
 }
