@@ -17,12 +17,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   quic: ['bytes'],
   x509: ['bytes'],
   pins: ['bytes', 'x509'],
+  import: ['bytes', 'x509', 'pins'],
   engine: ['bytes', 'packet', 'tcp', 'tls', 'starttls', 'quic', 'x509', 'pins'],
   source: ['bytes', 'packet', 'engine (types)'],
   probe: ['bytes', 'tls', 'x509', 'pins/probe', 'pins (types)', 'engine (types)'],
   report: ['bytes', 'packet', 'tls', 'x509', 'pins (types)', 'engine (types)'],
   runtime: ['bytes', 'packet', 'tcp', 'tls', 'starttls', 'x509', 'pins', 'engine', 'source', 'probe', 'report'],
-  cli: ['bytes', 'packet', 'tls', 'x509', 'pins', 'engine', 'source', 'probe', 'report', 'runtime'],
+  cli: ['bytes', 'packet', 'tls', 'x509', 'pins', 'import', 'engine', 'source', 'probe', 'report', 'runtime'],
 };
 
 /** What runs there. */

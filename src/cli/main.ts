@@ -15,9 +15,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   check: async () => (await import('./check.ts')).registerCheck,
   inspect: async () => (await import('./inspect.ts')).registerInspect,
   pin: async () => (await import('./pin.ts')).registerPin,
+  import: async () => (await import('./import.ts')).registerImport,
   rules: async () => (await import('./rules.ts')).registerRules,
   demo: async () => (await import('./demo.ts')).registerDemo,
+  completion: async () => (await import('./completion.ts')).registerCompletion,
+  man: async () => (await import('./man.ts')).registerMan,
 };
+
+/** They speak of all others. */
+const NEED_ALL: ReadonlySet<string> = new Set(['completion', 'help', 'man']);
 
 async function main(args: readonly string[]): Promise<void> {
   const program = new Command('tlspin')
@@ -25,9 +31,10 @@ async function main(args: readonly string[]): Promise<void> {
     .version(versionOf(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .exitOverride();
-  // A command that is named is loaded alone; help and suggestions need them all.
-  const named = COMMANDS[args.find((arg) => !arg.startsWith('-')) ?? ''];
-  const wanted = named === undefined || args.includes('help') ? Object.values(COMMANDS) : [named];
+  // A command that is named is loaded alone; suggestions need them all.
+  const name = args.find((arg) => !arg.startsWith('-')) ?? '';
+  const named = Object.hasOwn(COMMANDS, name) && !NEED_ALL.has(name) ? COMMANDS[name] : undefined;
+  const wanted = named === undefined ? Object.values(COMMANDS) : [named];
   for (const load of wanted) (await load())(program);
   await program.parseAsync(args, { from: 'user' });
 }

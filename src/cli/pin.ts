@@ -1,177 +1,102 @@
 /**
- * `tlspin pin`: the pins of a chain, live or out of files, in every spelling, or as a pinset that is ready to be used.
+ * `tlspin pin`: the pins of a chain, live or out of files, in every spelling, or as pinsets that are ready to be used.
  * What it shows of a live server is what that server says now: compare it with what is known from elsewhere.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
-import { connect } from 'node:tls';
-import type { DetailedPeerCertificate } from 'node:tls';
-import type { Command } from 'commander';
-import { describeCertificate } from '../x509/certificate.ts';
-import { readCertificates } from '../x509/pem.ts';
-import { presentCertificate } from '../x509/presented.ts';
-import type { PresentedCertificate } from '../x509/presented.ts';
+
+import { type Command, Option } from 'commander';
+
+import { commentedJson } from '../import/commented-json.ts';
+import { readKeyFile } from '../x509/key-files.ts';
+import { presentCertificate, presentRawPublicKey } from '../x509/presented.ts';
+import { addExamples } from './help.ts';
+import { Output } from './output.ts';
+import type { VersionWish } from './pin/hello.ts';
+import { liveChain } from './pin/live.ts';
+import { parseTarget, schemeNames } from './pin/target.ts';
+import { type Finding, pinsetsOf, showFinding } from './pin/view.ts';
+
+interface Flags {
+  readonly json?: true;
+  readonly config?: true;
+  /** A name, or false: none. */
+  readonly sni?: string | false;
+  readonly tls?: VersionWish;
+  readonly ipv4?: true;
+  readonly ipv6?: true;
+}
 
 export function registerPin(program: Command): void {
-  program
+  const pin = program
     .command('pin')
-    .description('show the pins of a certificate chain, in every spelling')
-    .argument('<source...>', 'host, host:port, or a file with certificates (PEM or DER)')
-    .option('--json', 'print a ready pinset instead (a list of them for several sources)')
-    .action(async (sources: string[], options: { json?: true }) => {
-      const pinsets: unknown[] = [];
-      for (const source of sources) {
-        try {
-          const chain = await chainOf(source);
-          if (options.json === true) pinsets.push(pinsetOf(source, chain));
-          else process.stdout.write(pinText(source, chain));
-        } catch (cause) {
-          process.stderr.write(`tlspin pin: ${source}: ${sentence(cause)}\n`);
-          process.exitCode = 1;
-        }
-      }
-      if (pinsets.length > 0) {
-        process.stdout.write(`${JSON.stringify(sources.length === 1 ? pinsets[0] : pinsets, null, 2)}\n`);
-      }
+    .summary('show the pins of a chain')
+    .description(
+      'Show the pins of a certificate chain in every spelling. A chain is that of a live server (HOST, HOST:PORT, or a URL\n' +
+        `whose scheme says how TLS begins: ${schemeNames().join(', ')}), or what is in a file:\n` +
+        'certificates, also in PKCS#7, certificate requests and public keys, in PEM or DER; - is standard input.',
+    )
+    .argument('<source...>', 'hosts, URLs and files')
+    .option('--json', 'print a ready pinset, as JSON with comments (a list of them for several sources)')
+    .option('--config', 'print a whole configuration of such pinsets')
+    .option('--sni <name>', 'the server name to ask for, instead of the host')
+    .option('--no-sni', 'ask for no server name')
+    .addOption(
+      new Option('--tls <version>', 'ask for this version alone, or for 1.2 and older').choices(['1.2', '1.3']),
+    )
+    .addOption(new Option('-4, --ipv4', 'use IPv4 alone').conflicts('ipv6'))
+    .option('-6, --ipv6', 'use IPv6 alone')
+    .action(async (sources: string[], flags: Flags) => {
+      process.exitCode = await pinAll(sources, flags);
     });
+  addExamples(
+    pin,
+    { command: 'tlspin pin www.bank.example', does: 'what the server presents now' },
+    { command: 'tlspin pin smtp://mail.bank.example', does: 'the same behind STARTTLS' },
+    { command: 'tlspin pin www.bank.example backup.csr --config > tlspin.json', does: 'a configuration to begin with' },
+  );
 }
 
-/** `host`, `host:443`, `192.0.2.1:443`, `[2001:db8::1]:443`, `2001:db8::1`; undefined when it is none of these. */
-export function parseTarget(source: string): { host: string; port: number } | undefined {
-  if (isIP(source) === 6) return { host: source, port: 443 };
-  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([^:/\s[\]]+))(?::(\d{1,5}))?$/i.exec(source) ?? [];
-  const host = bracketed ?? plain;
-  if (host === undefined || (bracketed !== undefined && isIP(bracketed) !== 6)) return undefined;
-  const number = Number(port ?? 443);
-  return number >= 1 && number <= 65_535 ? { host, port: number } : undefined;
+async function pinAll(sources: readonly string[], flags: Flags): Promise<0 | 1> {
+  const out = new Output(process.stdout);
+  const findings: Finding[] = [];
+  for (const source of sources) {
+    try {
+      const finding = await findingOf(source, flags);
+      findings.push(finding);
+      if (flags.json !== true && flags.config !== true) showFinding(finding, out);
+    } catch (error) {
+      process.stderr.write(`tlspin pin: ${source}: ${sentenceOf(error)}\n`);
+    }
+  }
+  if (findings.length > 0) {
+    const pinsets = pinsetsOf(findings);
+    if (flags.config === true) out.line(commentedJson({ version: 1, pinsets }));
+    else if (flags.json === true) out.line(commentedJson(sources.length === 1 ? pinsets[0] : pinsets));
+  }
+  return findings.length === sources.length ? 0 : 1;
 }
 
-/** For people: each certificate with what it is and its pins, the leaf first. */
-export function pinText(source: string, chain: readonly PresentedCertificate[]): string {
-  const parts = chain.map((certificate, index) => {
-    const { subject, notAfter } = describeCertificate(certificate.der);
-    const until = notAfter === null ? '' : ` (until ${notAfter.slice(0, 10)})`;
-    const lines = spellings(certificate, index === 0).map((pin) => `    ${pin}`);
-    return [
-      `  ${index === 0 ? 'leaf' : `ca ${index}`}: ${subject ?? 'a certificate that cannot be read'}${until}`,
-      ...lines,
-    ];
+async function findingOf(source: string, flags: Flags): Promise<Finding> {
+  const target = source === '-' || existsSync(source) ? undefined : parseTarget(source);
+  if (target === undefined) return { source, target, live: undefined, ...materialOf(source) };
+  const live = await liveChain(target, {
+    ...(flags.sni === undefined ? {} : { serverName: flags.sni === false ? null : flags.sni }),
+    version: flags.tls,
+    family: flags.ipv4 === true ? 4 : flags.ipv6 === true ? 6 : undefined,
   });
-  return `${[source, ...parts.flat()].join('\n')}\n`;
+  const present = live.isRawPublicKey ? presentRawPublicKey : presentCertificate;
+  return { source, target, live, chain: live.chain.map(present), keys: [] };
 }
 
-/**
- * The leaf's key, with the key of its issuer as a backup: a pin above the leaf counts for the pinset's hosts only, and
- * any certificate that this CA issues for them.
- */
-export function pinsetOf(source: string, chain: readonly PresentedCertificate[]): unknown {
-  const [leaf, issuer] = chain;
-  const target = existsSync(source) ? undefined : parseTarget(source);
-  const { subject, subjectAltNames } = describeCertificate(leaf!.der);
-  const hosts = target === undefined ? subjectAltNames.filter((name) => isIP(name) === 0) : [target.host];
-  const comment = `${subject ?? 'unreadable'}, as seen on ${new Date().toISOString().slice(0, 10)}`;
+function materialOf(file: string): Pick<Finding, 'chain' | 'keys'> {
+  const material = readKeyFile(readFileSync(file === '-' ? 0 : file));
   return {
-    name: (target?.host ?? hosts[0] ?? source).slice(0, 64),
-    match: {
-      ...(target !== undefined && isIP(target.host) !== 0
-        ? { addresses: [target.host] }
-        : { hosts: hosts.length > 0 ? hosts : ['host.example'] }),
-      ...(target !== undefined && target.port !== 443 ? { ports: [target.port] } : {}),
-    },
-    pins: [
-      { pin: bestPin(leaf!), at: 'leaf', comment },
-      ...(issuer === undefined
-        ? []
-        : [
-            {
-              pin: bestPin(issuer),
-              at: 'ca',
-              role: 'backup',
-              comment: describeCertificate(issuer.der).subject ?? undefined,
-            },
-          ]),
-    ],
+    chain: material.flatMap((one) => (one.kind === 'certificate' ? [presentCertificate(one.der)] : [])),
+    keys: material.flatMap((one) => (one.kind === 'certificate' ? [] : [{ subject: null, names: [], ...one }])),
   };
 }
 
-function bestPin(certificate: PresentedCertificate): string {
-  return certificate.spkiSha256 === null
-    ? `cert-sha256:${certificate.sha256}`
-    : `spki-sha256:${base64(certificate.spkiSha256)}`;
-}
-
-function spellings(certificate: PresentedCertificate, isLeaf: boolean): string[] {
-  const { sha1, sha256, spkiSha256, key } = certificate;
-  const usage = isLeaf ? 3 : 2;
-  const colons = sha256.toUpperCase().replace(/..(?=.)/g, '$&:');
-  const ofCertificate = [`cert-sha1:${sha1}`, `cert-sha256:${sha256}`, `sha256 Fingerprint=${colons}`];
-  if (spkiSha256 === null) return [...ofCertificate, `tlsa:${usage} 0 1 ${sha256}`];
-  const digest = base64(spkiSha256);
-  return [
-    `spki-sha256:${digest}`,
-    `sha256//${digest}`,
-    `sha256/${digest}`,
-    `pin-sha256="${digest}"`,
-    `tlsa:${usage} 1 1 ${spkiSha256}`,
-    ...ofCertificate,
-    ...(key === null ? [] : [key]),
-  ];
-}
-
-async function chainOf(source: string): Promise<PresentedCertificate[]> {
-  const target = existsSync(source) ? undefined : parseTarget(source);
-  const ders = target === undefined ? certificatesOfFile(source) : await liveChain(target.host, target.port);
-  return ders.map(presentCertificate);
-}
-
-function certificatesOfFile(file: string): Uint8Array[] {
-  const certificates = readCertificates(readFileSync(file));
-  if (certificates.length === 0) throw new Error('this file holds no certificate in PEM or DER');
-  return certificates;
-}
-
-/** What the server presents, the leaf first; OpenSSL orders it and may complete it with a root of its own. */
-export function liveChain(host: string, port: number): Promise<Uint8Array[]> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      host,
-      port,
-      // The certificate is shown, not believed.
-      rejectUnauthorized: false,
-      minVersion: 'TLSv1',
-      ciphers: 'DEFAULT@SECLEVEL=0',
-      timeout: CONNECT_TIMEOUT,
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-    });
-    const fail = (error: Error) => {
-      socket.destroy();
-      reject(error);
-    };
-    socket.once('error', fail);
-    socket.once('timeout', () => fail(new Error(`no answer within ${CONNECT_TIMEOUT / 1000} s`)));
-    socket.once('secureConnect', () => {
-      const chain = unlink(socket.getPeerCertificate(true));
-      socket.destroy();
-      if (chain.length === 0) reject(new Error('the server presents no certificate'));
-      else resolve(chain);
-    });
-  });
-}
-
-/** Node links a chain by its issuers; a root is linked to itself. */
-function unlink(leaf: DetailedPeerCertificate): Uint8Array[] {
-  const chain: Uint8Array[] = [];
-  const seen = new Set<string>();
-  let at: DetailedPeerCertificate | undefined = leaf;
-  while (at?.raw !== undefined && !seen.has(at.fingerprint256)) {
-    seen.add(at.fingerprint256);
-    chain.push(new Uint8Array(at.raw));
-    at = at.issuerCertificate;
-  }
-  return chain;
-}
-
-function sentence(cause: unknown): string {
+function sentenceOf(cause: unknown): string {
   const error = cause as NodeJS.ErrnoException;
   switch (error.code) {
     case 'ENOENT':
@@ -179,15 +104,7 @@ function sentence(cause: unknown): string {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return 'there is no such host or file';
-    case 'ECONNREFUSED':
-      return 'the host refuses connections to this port';
     default:
       return error.message;
   }
 }
-
-function base64(hex: string): string {
-  return Buffer.from(hex, 'hex').toString('base64');
-}
-
-const CONNECT_TIMEOUT = 10_000;

@@ -10,9 +10,16 @@ export interface Extension {
 
 /** Null when the list is not well formed or names an extension twice (RFC 5280 §4.2). */
 export function extensionsOf(der: Uint8Array, outline: CertificateOutline): ReadonlyMap<string, Extension> | null {
+  return outline.extensions === null ? new Map() : readExtensionList(der, outline.extensions);
+}
+
+/** A SEQUENCE OF Extension, as certificates and requests for them have it. */
+export function readExtensionList(
+  der: Uint8Array,
+  { start, end } = { start: 0, end: der.length },
+): ReadonlyMap<string, Extension> | null {
   const found = new Map<string, Extension>();
-  if (outline.extensions === null) return found;
-  const top = new DerReader(der, outline.extensions.start, outline.extensions.end);
+  const top = new DerReader(der, start, end);
   const list = top.enter(TAG.sequence);
   while (list.more()) {
     const extension = list.enter(TAG.sequence);

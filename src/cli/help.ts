@@ -1,0 +1,31 @@
+/**
+ * What a command's help says besides its options: examples, told once and shown by --help and by the manual page alike.
+ */
+import type { Command } from 'commander';
+
+export interface Example {
+  /** As it is typed. */
+  readonly command: string;
+  /** What it does, as a short phrase. */
+  readonly does: string;
+}
+
+/** Adds them to the command, and to what its --help prints. */
+export function addExamples(command: Command, ...examples: readonly Example[]): Command {
+  EXAMPLES.set(command, examples);
+  const lines = examples.map((example) => `  ${example.command}\n      ${example.does}`);
+  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+}
+
+export function examplesOf(command: Command): readonly Example[] {
+  return EXAMPLES.get(command) ?? [];
+}
+
+/** What every command ends with. */
+export const EXIT_STATUSES: readonly (readonly [number, string])[] = [
+  [0, 'Done.'],
+  [1, 'What was asked about is wrong or could not be had.'],
+  [2, 'The command line was not understood.'],
+];
+
+const EXAMPLES = new WeakMap<Command, readonly Example[]>();

@@ -1,0 +1,96 @@
+/**
+ * `tlspin import`: other programs' pins as a configuration on standard output. Reads files and checks what it has made
+ * before it prints it; what each kind of file means is for import/.
+ */
+import { readFileSync } from 'node:fs';
+
+import { type Command, Option } from 'commander';
+
+import { configurationOf, noteText } from '../import/configuration.ts';
+import { Findings, type ImportFile } from '../import/found.ts';
+import { type Kind, kindOf, KINDS, readKind } from '../import/kind.ts';
+import { readFromDisk } from '../pins/files.ts';
+import { loadPolicy } from '../pins/load.ts';
+import { formatMessage } from '../pins/message.ts';
+import { addExamples } from './help.ts';
+
+interface Flags {
+  readonly from?: Kind;
+  readonly host: readonly string[];
+}
+
+export function registerImport(program: Command): void {
+  const command = program
+    .command('import')
+    .summary('make a configuration of other programs’ pins')
+    .description(
+      'Make a configuration of the pins of other programs: rules and lists of xt_sslpin, Public-Key-Pins headers, Android\n' +
+        'network security configurations, Chromium static pins (both files together), OkHttp and curl, TLSA records, and the\n' +
+        'SSL blacklist of abuse.ch. What cannot be taken over is a comment in it. - is standard input.',
+    )
+    .argument('<file...>', 'what to import')
+    .addOption(new Option('--from <kind>', 'what the files are, where that does not show').choices(KINDS))
+    .option('--host <name>', 'the host of pins that name none; can be given again', collect, [])
+    .action((names: string[], flags: Flags, self: Command) => {
+      try {
+        process.exitCode = importAll(names, flags);
+      } catch (error) {
+        self.error(`error: ${error instanceof Error ? error.message : String(error)}`, { exitCode: 1 });
+      }
+    });
+  addExamples(
+    command,
+    { command: 'iptables-save | tlspin import - > tlspin.json', does: 'the rules of xt_sslpin' },
+    { command: 'tlspin import res/xml/network_security_config.xml', does: 'what an Android application pins' },
+    { command: 'dig +noall +answer _443._tcp.www.bank.example TLSA | tlspin import -', does: 'what DANE says' },
+  );
+}
+
+function importAll(names: readonly string[], flags: Flags): 0 | 1 {
+  const files = names.map(readFile);
+  const found = new Findings();
+  for (const [kind, ofKind] of byKind(files, flags.from)) found.add(readKind(kind, ofKind));
+  const made = configurationOf(found, { hosts: flags.host, sources: names, nowMs: Date.now() });
+  if (made.pinsets + made.lists + made.rules === 0) {
+    throw new Error(['there is nothing to import', ...made.notes.map(noteText)].join('\n  '));
+  }
+  const own = { bytes: Buffer.from(made.text), modifiedMs: Date.now() };
+  const loaded = loadPolicy(OUTPUT, (path) => (path === OUTPUT ? own : readFromDisk(path)));
+  const errors = 'errors' in loaded ? loaded.errors : [];
+  process.stdout.write(made.text);
+  const counts = [count(made.pinsets, 'pinset'), count(made.lists, 'list'), count(made.rules, 'rule')];
+  const left =
+    made.notes.length === 0 ? '' : `; ${count(made.notes.length, 'thing')} not taken over as it was: see the comments`;
+  process.stderr.write(`tlspin import: ${counts.join(', ')}${left}\n`);
+  for (const error of errors) process.stderr.write(`${formatMessage(error)}\n`);
+  return errors.length === 0 ? 0 : 1;
+}
+
+function byKind(files: readonly ImportFile[], from: Kind | undefined): Map<Kind, ImportFile[]> {
+  const kinds = new Map<Kind, ImportFile[]>();
+  for (const file of files) {
+    const kind = from ?? kindOf(file);
+    if (kind === undefined) throw new Error(`${file.name}: what this is does not show: say --from ${KINDS.join('|')}`);
+    kinds.set(kind, [...(kinds.get(kind) ?? []), file]);
+  }
+  return kinds;
+}
+
+function readFile(name: string): ImportFile {
+  try {
+    return { name, text: readFileSync(name === '-' ? 0 : name, 'utf8').replace(/^\uFEFF/, '') };
+  } catch (error) {
+    throw new Error(`${name}: cannot be read: ${(error as NodeJS.ErrnoException).code}`, { cause: error });
+  }
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** What messages about the configuration itself call it. */
+const OUTPUT = 'standard output';
