@@ -69,10 +69,10 @@ export class HiddenCertificates {
     );
   }
 
-  /** No evidence can be had. */
-  failed(reason: Reason): Finding[] {
-    return this.#open.map(({ holder, wanted }) =>
-      findingOf(holder, wanted === 'probe-else-accept' ? ACCEPT : holder.onMismatch, reason),
+  /** No evidence can be had; without a `reason` for that, each case's own stands. */
+  failed(reason?: Reason): Finding[] {
+    return this.#open.map(({ holder, wanted, reason: own }) =>
+      findingOf(holder, wanted === 'probe-else-accept' ? ACCEPT : holder.onMismatch, reason ?? own),
     );
   }
 

@@ -94,9 +94,13 @@ export class HiddenEvidence {
     return this.#awaits === 'secret' ? this.#decryption?.sealedFrom : undefined;
   }
 
-  /** The client has said its hello; a probe that will be wanted begins now, and has its answer about when the client has. */
-  onClientHello(request: Omit<ProbeRequest, 'client' | 'server'>, cases: HiddenCertificates): void {
+  /** What the server may be asked in the client's place: because of TLS 1.3, or of a resumption. */
+  onClientHello(request: Omit<ProbeRequest, 'client' | 'server'>): void {
     this.#request = request;
+  }
+
+  /** A probe that `cases` will want begins now, and has its answer about when the client has. */
+  expect(cases: HiddenCertificates): void {
     if (cases.wantsProbe && !this.#readsSecrets(cases)) this.#ask();
   }
 
@@ -196,7 +200,7 @@ export class HiddenEvidence {
     this.#awaits = 'probe';
     this.#since = this.#context.now();
     this.#ask();
-    if (this.#probe === undefined) this.#onUnprobed('no-certificate', null);
+    if (this.#probe === undefined) this.#onUnprobed(undefined, null);
     else if (this.#probe !== 'asked' && this.waiting) this.#onProbed(this.#probe);
   }
 
@@ -209,7 +213,8 @@ export class HiddenEvidence {
     this.#host.onShown([answer, ...answer.alternatives], 'probed');
   }
 
-  #onUnprobed(reason: Reason, fault: string | null): void {
+  /** `reason`: undefined where nobody could be asked. */
+  #onUnprobed(reason: Reason | undefined, fault: string | null): void {
     this.#awaits = undefined;
     const findings = [...this.#cases!.failed(reason), ...this.#cases!.settled];
     // What the server will choose may show a certificate after all.

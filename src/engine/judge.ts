@@ -177,11 +177,10 @@ export class Judge implements HandshakeListener {
     const { require, deny, rules } = this.#selection;
     if (require.length + deny.length + rules.length === 0) return this.#settleUnpinned();
     if (hello.offersEch) this.#settleIfDecided((situations) => situations.ech, 'ech');
-    if (this.#ruling !== undefined || !offersTls13(hello)) return;
-    this.#hidden.onClientHello(
-      { clientHello: hello.body, recordVersion, starttls: this.facts.starttls },
-      hiddenInTls13(this.#holders),
-    );
+    if (this.#ruling !== undefined) return;
+    this.#hidden.onClientHello({ clientHello: hello.body, recordVersion, starttls: this.facts.starttls });
+    if (!offersTls13(hello)) return;
+    this.#hidden.expect(hiddenInTls13(this.#holders));
     if (hello.offersEarlyData) this.#onEarlyData();
   }
 

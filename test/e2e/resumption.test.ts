@@ -38,6 +38,8 @@ function connectTo(address: string, ...args: readonly string[]): Promise<ClientR
 }
 const first = (): Promise<ClientRun> => connect('-sess_out', lab.path('session'));
 const again = (): Promise<ClientRun> => connect('-sess_in', lab.path('session'));
+/** What is not bound is not asked about either. */
+const strict = (): object => ({ pinsets: [pinset({ pins: [bank.pin], resumed: 'bound' })] });
 const reasons = async (engine: Engine, count: number): Promise<string[]> =>
   (await engine.logged(count)).map(({ verdict }) => verdict.reason);
 
@@ -60,7 +62,7 @@ describe.each(Object.keys(KINDS) as (keyof typeof KINDS)[])('with %s', (kind) =>
   });
 
   it('one that an engine of earlier gave out is unbound, and denied with an alert', async () => {
-    const engine = await Engine.start(lab, { config: bank.config });
+    const engine = await Engine.start(lab, { config: strict() });
     await serve(kind);
     await first();
     await engine.logged(1);
@@ -87,7 +89,7 @@ describe.each(Object.keys(KINDS) as (keyof typeof KINDS)[])('with %s', (kind) =>
   });
 
   it('one of another address of the same server is unbound', async () => {
-    const engine = await Engine.start(lab, { config: bank.config });
+    const engine = await Engine.start(lab, { config: strict() });
     await serve(kind);
     await first();
     const run = await connectTo(lab.address('server', 6), '-sess_in', lab.path('session'));
@@ -134,7 +136,7 @@ describe('Node’s client', () => {
   });
 
   it('does not resume what was given out where the pins were only reported about', async () => {
-    const fields = { pins: [bank.pin], mode: 'report-only' };
+    const fields = { pins: [bank.pin], mode: 'report-only', resumed: 'bound' };
     const engine = await Engine.start(lab, { config: { pinsets: [pinset(fields)] } });
     await startTlsServer(lab, 'server', { identity: bank.genuineChain });
     await twice();

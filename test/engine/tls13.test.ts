@@ -1,5 +1,6 @@
 /** TLS 1.3 as the engine decides it: real handshakes of OpenSSL, and a prober and a key log that answer when told. */
 import { X509Certificate } from 'node:crypto';
+import type { ConnectionOptions } from 'node:tls';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -10,7 +11,7 @@ import { parseKeyLog } from '../../src/source/key-log.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
 import { bank, PENDING } from '../support/flows.ts';
 import { match, pin, PINNED, pinset, UNPINNED } from '../support/policy.ts';
-import { identity, record, type Recording } from '../support/recorded.ts';
+import { identity, record, ServerMemory, type Recording } from '../support/recorded.ts';
 import { Wire } from '../support/wire.ts';
 
 const MSS = 1460;
@@ -217,24 +218,39 @@ describe('a probe', () => {
     expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'probe-mismatch' }]);
   });
 
-  it('decides a resumption that nothing is known of', async () => {
-    const first = await record({ identity: genuine, maxVersion: 'TLSv1.2' });
-    const again = await record({ identity: genuine, maxVersion: 'TLSv1.2' }, { session: first.session! });
-    const resumption = again.resumed ? again : undefined;
-    const { hello, server } = flights(resumption ?? again);
-    for (const [answer, ruling] of [
-      [shown(genuineDer, { version: 0x0303 }), { action: 'accept', reason: 'probe-match', evidence: 'probed' }],
-      [shown(forgedDer, { version: 0x0303 }), { action: 'tls-alert', reason: 'probe-mismatch' }],
-      [FAILED, { action: 'tls-alert', reason: 'probe-failed' }],
-    ] as const) {
-      const prober = new Asked();
-      const wire = wireWith(pinned({ resumed: 'bound-else-probe' }), { prober });
-      wire.fromClient(hello);
-      if (resumption === undefined) return; // this OpenSSL does not resume across servers
-      expect(wire.fromServer(server)).toMatchObject({ verdict: 'held' });
-      prober.answer(answer);
-      expect(wire.verdicts).toMatchObject([ruling]);
-    }
+  async function resumption(client: ConnectionOptions): Promise<Recording> {
+    const server = { identity: genuine, maxVersion: 'TLSv1.2', memory: new ServerMemory() } as const;
+    const { session } = await record(server, client);
+    const recording = await record(server, { ...client, session: session! });
+    expect(recording.resumed).toBe(true);
+    return recording;
+  }
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'decides a resumption that nothing is known of, of a client that knows TLS up to %s',
+    async (offered) => {
+      const { hello, server } = flights(await resumption({ maxVersion: offered }));
+      for (const [answer, ruling] of [
+        [shown(genuineDer, { version: 0x0303 }), { action: 'accept', reason: 'probe-match', evidence: 'probed' }],
+        [shown(forgedDer, { version: 0x0303 }), { action: 'tls-alert', reason: 'probe-mismatch' }],
+        [FAILED, { action: 'tls-alert', reason: 'probe-failed' }],
+      ] as const) {
+        const prober = new Asked();
+        const wire = wireWith(pinned({ resumed: 'bound-else-probe' }), { prober });
+        wire.fromClient(hello);
+        expect(wire.fromServer(server)).toMatchObject({ verdict: 'held' });
+        prober.answer(answer);
+        expect(wire.verdicts).toMatchObject([ruling]);
+      }
+    },
+  );
+
+  it('that cannot be asked leaves an unknown resumption what it is: unbound', async () => {
+    const { hello, server } = flights(await resumption({ maxVersion: 'TLSv1.2' }));
+    const wire = wireWith(pinned({ resumed: 'bound-else-probe' }), {});
+    wire.fromClient(hello);
+    wire.fromServer(server);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'resumed-unbound', evidence: 'none' }]);
   });
 });
 
