@@ -23,7 +23,12 @@ beforeEach(() => {
 });
 afterEach(() => lab.close());
 
-const config = (): object => ({ ...bank.config, ports: [GENUINE_PORT, FORGED_PORT] });
+/** Without probes, whose connections would be among those that are looked at: the servers here speak TLS 1.2. */
+const config = (): object => ({
+  ...bank.config,
+  pinned: { tls13: 'deny', resumed: 'bound' },
+  ports: [GENUINE_PORT, FORGED_PORT],
+});
 
 /** Both servers, on one address. */
 async function serve(body = 50_000): Promise<void> {
