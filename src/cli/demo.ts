@@ -5,9 +5,10 @@ import type { Command } from 'commander';
 import { runDemo } from '../runtime/demo/demo.ts';
 import { requirePrograms, runPrivately } from '../runtime/demo/private.ts';
 import { Screen } from '../runtime/demo/screen.ts';
+import { addExamples } from './help.ts';
 
 export function registerDemo(program: Command): void {
-  program
+  const command = program
     .command('demo')
     .summary('see a forged certificate being stopped')
     .description(
@@ -20,6 +21,7 @@ export function registerDemo(program: Command): void {
         command.error(`error: ${error instanceof Error ? error.message : String(error)}`, { exitCode: 1 }),
       );
     });
+  addExamples(command, { command: 'tlspin demo', does: 'a genuine and a forged server, and what becomes of both' });
 }
 
 async function demo(inside: boolean): Promise<number> {

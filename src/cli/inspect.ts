@@ -15,6 +15,7 @@ import { inspectCapture } from '../runtime/offline.ts';
 import { readKeyLogs, type Secrets } from '../source/capture-secrets.ts';
 import { describeCertificate } from '../x509/certificate.ts';
 import { presentCertificate } from '../x509/presented.ts';
+import { addExamples } from './help.ts';
 
 interface Flags {
   readonly config?: string;
@@ -23,7 +24,7 @@ interface Flags {
 }
 
 export function registerInspect(program: Command): void {
-  program
+  const command = program
     .command('inspect')
     .summary('inspect captures with the engine that packets go through')
     .description(
@@ -51,6 +52,11 @@ export function registerInspect(program: Command): void {
         process.exitCode = await inspect(captures, policy, { secrets, checksums: flags.checksums === true });
       }
     });
+  addExamples(
+    command,
+    { command: 'tlspin inspect monday.pcapng.gz -c /etc/tlspin.json', does: 'what the configuration had decided' },
+    { command: 'tcpdump -w - port 443 | tlspin inspect - | jq .tls', does: 'what goes by' },
+  );
 }
 
 interface Reading {

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import('./run.ts')).registerRun,
   check: async () => (await import('./check.ts')).registerCheck,
   inspect: async () => (await import('./inspect.ts')).registerInspect,
+  explain: async () => (await import('./explain.ts')).registerExplain,
   pin: async () => (await import('./pin.ts')).registerPin,
   import: async () => (await import('./import.ts')).registerImport,
   rules: async () => (await import('./rules.ts')).registerRules,

@@ -10,6 +10,7 @@ import { formatMessage } from '../pins/message.ts';
 import { renderRemoval, renderRules } from '../runtime/rules.ts';
 import type { RulesFormat } from '../runtime/rules.ts';
 import type { Hook, Route } from '../runtime/rules/plan.ts';
+import { addExamples } from './help.ts';
 
 interface Flags {
   readonly config?: string;
@@ -23,12 +24,10 @@ interface Flags {
 }
 
 export function registerRules(program: Command): void {
-  program
+  const command = program
     .command('rules')
     .summary('print the netfilter rules')
-    .description(
-      'Print the netfilter rules that a configuration needs, and apply nothing:\n  tlspin rules -c FILE | sudo sh',
-    )
+    .description('Print the netfilter rules that a configuration needs, and apply nothing.')
     .option('-c, --config <file>', 'the configuration (not needed with --remove)')
     .addOption(new Option('--hook <hook>', 'whose flows').choices(['forward', 'local']).default('forward'))
     .addOption(new Option('--format <format>', 'for whom').choices(['iptables', 'nft']).default('iptables'))
@@ -47,6 +46,12 @@ export function registerRules(program: Command): void {
     .action((flags: Flags, command: Command) => {
       process.stdout.write(rulesText(flags, command));
     });
+  addExamples(
+    command,
+    { command: 'tlspin rules -c /etc/tlspin.json | sudo sh', does: 'what is forwarded goes to the queue' },
+    { command: 'tlspin rules -c /etc/tlspin.json --hook local | sudo sh', does: 'what this host itself begins' },
+    { command: 'tlspin rules --remove | sudo sh', does: 'takes the rules away' },
+  );
 }
 
 function rulesText(flags: Flags, command: Command): string {

@@ -18,6 +18,7 @@ import { spawnQueueThread } from '../runtime/queue-thread.ts';
 import { ServiceManager } from '../runtime/service-manager.ts';
 import { CAP_NET_ADMIN, loadBinding } from '../source/binding.ts';
 import { examineChain } from '../x509/examine.ts';
+import { addExamples } from './help.ts';
 
 interface Flags {
   readonly config: string;
@@ -27,7 +28,7 @@ interface Flags {
 }
 
 export function registerRun(program: Command): void {
-  program
+  const command = program
     .command('run')
     .summary('run the engine')
     .description('Run the engine in the foreground, on the queues that the rules of `tlspin rules` fill.')
@@ -42,6 +43,17 @@ export function registerRun(program: Command): void {
     .action(async (flags: Flags, command: Command) => {
       await run(flags).catch((error: unknown) => command.error(`error: ${messageOf(error)}`, { exitCode: 1 }));
     });
+  addExamples(
+    command,
+    {
+      command: 'tlspin run -c /etc/tlspin.json --log /var/log/tlspin.json',
+      does: 'the engine, with its log in a file',
+    },
+    {
+      command: "tlspin run -c /etc/tlspin.json --debug '*.bank.example'",
+      does: 'each handshake message of a bank’s flows',
+    },
+  );
 }
 
 /** `3`, or `0:3`. */
