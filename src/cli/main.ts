@@ -3,9 +3,9 @@
  * The command line: finds the command, loads only what it needs, and turns its end into an exit status: 0 done, 1 what
  * was asked about is wrong or could not be had, 2 usage. Errors are one sentence on standard error.
  */
-import { readFileSync } from 'node:fs';
-
 import { Command, CommanderError } from 'commander';
+
+import { packageVersion } from './version.ts';
 
 type Register = (program: Command) => void;
 
@@ -15,6 +15,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   check: async () => (await import('./check.ts')).registerCheck,
   inspect: async () => (await import('./inspect.ts')).registerInspect,
   pin: async () => (await import('./pin.ts')).registerPin,
+  ctl: async () => (await import('./ctl.ts')).registerCtl,
+  list: async () => (await import('./list.ts')).registerList,
   rules: async () => (await import('./rules.ts')).registerRules,
   demo: async () => (await import('./demo.ts')).registerDemo,
 };
@@ -22,7 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
 async function main(args: readonly string[]): Promise<void> {
   const program = new Command('tlspin')
     .description('TLS certificate pinning at the netfilter level')
-    .version(versionOf(), '-V, --version', 'print the version')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .exitOverride();
   // A command that is named is loaded alone; help and suggestions need them all.
@@ -30,11 +32,6 @@ async function main(args: readonly string[]): Promise<void> {
   const wanted = named === undefined || args.includes('help') ? Object.values(COMMANDS) : [named];
   for (const load of wanted) (await load())(program);
   await program.parseAsync(args, { from: 'user' });
-}
-
-function versionOf(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 /** Commands end with statuses of their own; what the parser objects to is usage. */

@@ -108,7 +108,7 @@ export class Daemon {
     this.#watch();
   }
 
-  /** Puts a policy into force, in every queue; where that cannot be, nothing has changed and the reason is said. */
+  /** Puts a policy into force, in every queue; where that cannot be, nothing has changed. */
   reload(policy: Policy): Promise<ReloadOutcome> {
     const reloaded = this.#reloading.then(() => this.#reload(policy));
     this.#reloading = reloaded;
@@ -118,10 +118,7 @@ export class Daemon {
   async #reload(policy: Policy): Promise<ReloadOutcome> {
     if (this.#stopping !== undefined) return { isInForce: false, reason: 'tlspin is ending' };
     const reason = refusalOf(this.#policy, policy) ?? (await this.#reopenKeyLog(policy.keylog));
-    if (reason !== undefined) {
-      this.#options.say(`not reloaded: ${reason}`);
-      return { isInForce: false, reason };
-    }
+    if (reason !== undefined) return { isInForce: false, reason };
     this.#options.manager.reloading();
     this.#policy = policy;
     this.#probing.adopt(policy);

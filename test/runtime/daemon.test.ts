@@ -367,7 +367,6 @@ describe('reloading', () => {
       isInForce: false,
       reason: `${what} changed, which takes a restart (and new rules)`,
     });
-    expect(said.at(-1)).toBe(`not reloaded: ${what} changed, which takes a restart (and new rules)`);
     expect(threads[0]!.received).toEqual([]);
     expect(running.status().config).toBe('sha256:00');
   });
@@ -461,8 +460,8 @@ describe('the key log', () => {
     const running = await started({ keylog: { file, socket: null } });
     writeFileSync(socket, 'somebody’s');
     const next = policy({ queues: [0, 1], hash: 'sha256:01', keylog: { file: null, socket } });
-    expect(await running.reload(next)).toMatchObject({ isInForce: false });
-    expect(said.at(-1)).toBe(`not reloaded: key log socket ${socket}: there is a file of that name: remove it`);
+    const reason = `key log socket ${socket}: there is a file of that name: remove it`;
+    expect(await running.reload(next)).toEqual({ isInForce: false, reason });
     expect(running.status().config).toBe('sha256:00');
     appendFileSync(file, SECRET_LINE);
     await arrives();

@@ -26,7 +26,7 @@ export class LineReader {
   /** The lines that these octets complete, in order. */
   feed(bytes: Buffer): string[] {
     const lines: string[] = [];
-    for (let at = 0; at < bytes.length && !this.#isTooLong; ) {
+    for (let at = 0; at < bytes.length && !this.#isTooLong;) {
       const end = bytes.indexOf(NEWLINE, at);
       this.#add(bytes.subarray(at, end < 0 ? bytes.length : end));
       if (end < 0) break;
