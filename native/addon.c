@@ -12,6 +12,7 @@
  *   setMark(fd, mark)           0 or an errno
  *   hasCapability(number)       boolean
  *   notify(path, message)       0 or an errno
+ *   peerCredentials(fd)         { pid, uid, gid }; throws an Error with `errno` and `operation`
  *   SLOT                        octets of slab a message needs
  */
 #include "nfqueue.h"
@@ -355,6 +356,27 @@ static napi_value notify(napi_env env, napi_callback_info info)
 	return uint32_value(env, (uint32_t)process_notify(path, message, message_length));
 }
 
+static napi_value peer_credentials(napi_env env, napi_callback_info info)
+{
+	size_t count = 1;
+	napi_value argument, result;
+	int32_t fd = -1;
+	struct process_peer peer;
+	napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+	if (count < 1 || napi_get_value_int32(env, argument, &fd) != napi_ok) {
+		napi_throw_type_error(env, NULL, "peerCredentials(fd)");
+		return NULL;
+	}
+	int error = process_peer_credentials(fd, &peer);
+	if (error != 0)
+		return throw_errno(env, "ask for the peer", error);
+	napi_create_object(env, &result);
+	napi_set_named_property(env, result, "pid", uint32_value(env, peer.pid));
+	napi_set_named_property(env, result, "uid", uint32_value(env, peer.uid));
+	napi_set_named_property(env, result, "gid", uint32_value(env, peer.gid));
+	return result;
+}
+
 NAPI_MODULE_INIT()
 {
 	const napi_property_descriptor methods[] = {
@@ -373,6 +395,7 @@ NAPI_MODULE_INIT()
 		{ "setMark", NULL, set_mark, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "hasCapability", NULL, has_capability, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "notify", NULL, notify, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "peerCredentials", NULL, peer_credentials, NULL, NULL, NULL, napi_enumerable, NULL },
 	};
 	return napi_define_properties(env, exports, sizeof surface / sizeof *surface, surface) == napi_ok ? exports :
 													     NULL;

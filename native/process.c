@@ -25,6 +25,21 @@ bool process_has_capability(unsigned capability)
 	return (data[capability / 32].effective >> (capability % 32)) & 1u;
 }
 
+int process_peer_credentials(int fd, struct process_peer *peer)
+{
+	struct ucred credentials;
+	socklen_t size = sizeof credentials;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return errno;
+	/* What is no unix socket, or is connected to nobody, has none. */
+	if (size != sizeof credentials || credentials.uid == (uid_t)-1)
+		return ENOTCONN;
+	peer->pid = (uint32_t)credentials.pid;
+	peer->uid = (uint32_t)credentials.uid;
+	peer->gid = (uint32_t)credentials.gid;
+	return 0;
+}
+
 int process_notify(const char *path, const char *message, size_t length)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };

@@ -12,6 +12,14 @@ int process_set_mark(int fd, uint32_t mark);
 /* Whether the calling thread has a capability (CAP_* of linux/capability.h) in its effective set. */
 bool process_has_capability(unsigned capability);
 
+/* Who connected to a unix socket, as of that moment (SO_PEERCRED): 0 or an errno. */
+struct process_peer {
+	uint32_t pid;
+	uint32_t uid;
+	uint32_t gid;
+};
+int process_peer_credentials(int fd, struct process_peer *peer);
+
 /* One datagram to the service manager (sd_notify(3)); `path` is $NOTIFY_SOCKET, '@' for the abstract namespace. 0 or an errno. */
 int process_notify(const char *path, const char *message, size_t length);
 

@@ -3,9 +3,9 @@
  * The command line: finds the command, loads only what it needs, and turns its end into an exit status: 0 done, 1 what
  * was asked about is wrong or could not be had, 2 usage. Errors are one sentence on standard error.
  */
-import { readFileSync } from 'node:fs';
-
 import { Command, CommanderError } from 'commander';
+
+import { packageVersion } from './version.ts';
 
 type Register = (program: Command) => void;
 
@@ -17,6 +17,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   explain: async () => (await import('./explain.ts')).registerExplain,
   pin: async () => (await import('./pin.ts')).registerPin,
   import: async () => (await import('./import.ts')).registerImport,
+  ctl: async () => (await import('./ctl.ts')).registerCtl,
+  list: async () => (await import('./list.ts')).registerList,
   rules: async () => (await import('./rules.ts')).registerRules,
   demo: async () => (await import('./demo.ts')).registerDemo,
   completion: async () => (await import('./completion.ts')).registerCompletion,
@@ -29,7 +31,7 @@ const NEED_ALL: ReadonlySet<string> = new Set(['completion', 'help', 'man']);
 async function main(args: readonly string[]): Promise<void> {
   const program = new Command('tlspin')
     .description('TLS certificate pinning at the netfilter level')
-    .version(versionOf(), '-V, --version', 'print the version')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .exitOverride();
   // A command that is named is loaded alone; suggestions need them all.
@@ -38,11 +40,6 @@ async function main(args: readonly string[]): Promise<void> {
   const wanted = named === undefined ? Object.values(COMMANDS) : [named];
   for (const load of wanted) (await load())(program);
   await program.parseAsync(args, { from: 'user' });
-}
-
-function versionOf(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 /** Commands end with statuses of their own; what the parser objects to is usage. */

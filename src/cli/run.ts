@@ -1,16 +1,16 @@
 /**
  * `tlspin run`: the engine in the foreground. Owns flags, signals and the exit status; the work is runtime/daemon.ts.
  *
- *   SIGHUP           reads the configuration again, and opens the log file again (after rotation)
+ *   SIGHUP           reads the configuration again, and opens the log file again
+ *   SIGUSR1          opens the log file again (after rotation)
  *   SIGTERM, SIGINT  answers what is held, unbinds, writes the log out, exits 0; a second one exits at once
  */
 import { type Command, InvalidArgumentError } from 'commander';
 
-import { loadPolicy } from '../pins/load.ts';
 import { formatMessage } from '../pins/message.ts';
-import type { Policy } from '../pins/policy.ts';
 import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
-import { Daemon } from '../runtime/daemon.ts';
+import { readConfiguration } from '../runtime/control/configuration.ts';
+import { Operator } from '../runtime/control/operator.ts';
 import { EveLog } from '../runtime/event-log.ts';
 import { describeFlowOffload, findFlowOffload } from '../runtime/offload.ts';
 import { canProbe, mirrorProbers } from '../runtime/probing.ts';
@@ -19,11 +19,14 @@ import { ServiceManager } from '../runtime/service-manager.ts';
 import { CAP_NET_ADMIN, loadBinding } from '../source/binding.ts';
 import { examineChain } from '../x509/examine.ts';
 import { addExamples } from './help.ts';
+import { packageVersion } from './version.ts';
 
 interface Flags {
   readonly config: string;
   readonly queue?: readonly [number, number];
   readonly log: string;
+  readonly control?: string;
+  readonly watch?: true;
   readonly debug?: WatchFilter;
 }
 
@@ -35,6 +38,8 @@ export function registerRun(program: Command): void {
     .requiredOption('-c, --config <file>', 'the configuration')
     .option('--queue <number>', 'queue, or first:last, instead of those of the configuration', parseQueues)
     .option('--log <file>', 'where verdict records go: a file, or - for standard output', '-')
+    .option('--control <socket>', 'the control socket, instead of the one of the configuration')
+    .option('--watch', 'read the configuration again when one of its files changes')
     .option(
       '--debug <filter>',
       'say each handshake message of the flows that fit: *, HOST, *.HOST, ADDRESS, NETWORK/BITS, :PORT, with commas',
@@ -77,59 +82,68 @@ function parseDebug(text: string): WatchFilter {
 }
 
 async function run(flags: Flags): Promise<void> {
-  const policy = load(flags.config);
-  if (policy === undefined) throw new Error(`${flags.config} is no valid configuration: not started`);
+  process.on('SIGUSR1', () => {}); // unheard, the signal would open Node's debugger
+  const loaded = readConfiguration(flags.config);
+  for (const message of 'errors' in loaded ? loaded.errors : loaded.warnings) say(formatMessage(message));
+  if ('errors' in loaded) throw new Error(`${flags.config} is no valid configuration: not started`);
+  const { policy } = loaded;
   const offload = policy.allowOffload ? [] : findFlowOffload();
   if (offload.length > 0) throw new Error(describeFlowOffload(offload));
 
   const binding = loadBinding();
   const watch = flags.debug === undefined ? undefined : { filter: flags.debug, say };
   const log = await EveLog.open(flags.log, policy, watch);
-  const daemon = new Daemon({
-    policy,
-    queues: flags.queue,
+  const stop = new Stop();
+  const operator = new Operator({
+    version: packageVersion(),
+    file: flags.config,
+    loaded,
     log,
-    watch: watch !== undefined,
-    examiner: { examine: (request, done) => done(examineChain(request)) },
-    createProber: mirrorProbers(binding),
-    spawn: spawnQueueThread,
-    manager: new ServiceManager(process.env, binding),
-    say,
+    daemon: {
+      queues: flags.queue,
+      watch: watch !== undefined,
+      examiner: { examine: (request, done) => done(examineChain(request)) },
+      createProber: mirrorProbers(binding),
+      spawn: spawnQueueThread,
+      manager: new ServiceManager(process.env, binding),
+      say,
+    },
+    binding,
+    socket: flags.control,
+    watchesFiles: flags.watch === true,
+    shutdown: (by) => {
+      say(`ending, as asked by ${by}`);
+      stop.resolve();
+    },
   });
-  const stopped = untilStopSignal();
-  await daemon.start();
+  await operator.start();
   if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) say(UNMARKED);
+  process.on('SIGUSR1', () => void operator.reopenLog());
   process.on('SIGHUP', () => {
-    log.reopen().catch((error: unknown) => say(`not reopened: ${messageOf(error)}; records go where they went`));
-    const next = load(flags.config);
-    if (next === undefined) say(`not reloaded: ${flags.config} is no valid configuration; the one in force stays`);
-    else void daemon.reload(next).then((isInForce) => isInForce && log.adopt(next));
+    void operator.reopenLog();
+    void operator.reload('SIGHUP');
   });
   try {
-    await Promise.race([stopped, daemon.failure]);
+    await Promise.race([stop.asked, operator.daemon.failure]);
   } finally {
-    await daemon.stop();
+    await operator.stop();
   }
 }
 
-/** Says everything that there is to say about the file; undefined when it is not valid. */
-function load(file: string): Policy | undefined {
-  const loaded = loadPolicy(file);
-  const messages = 'errors' in loaded ? [...loaded.errors, ...loaded.warnings] : loaded.warnings;
-  for (const message of messages) say(formatMessage(message));
-  return 'policy' in loaded ? loaded.policy : undefined;
-}
+/** Somebody wants it to end: by a signal, of which a second one ends it at once, or otherwise. */
+class Stop {
+  resolve!: () => void;
+  readonly asked = new Promise<void>((resolve) => (this.resolve = resolve));
+  #signals = 0;
 
-function untilStopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    let signals = 0;
-    const onSignal = (): void => {
-      if (++signals > 1) process.exit(1);
-      resolve();
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
+  constructor() {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (++this.#signals > 1) process.exit(1);
+        this.resolve();
+      });
+    }
+  }
 }
 
 function messageOf(error: unknown): string {

@@ -21,6 +21,7 @@ import { ConnectionFactory, subjectOf } from './connection-factory.ts';
 import type { Connection, ConnectionHost } from './connection.ts';
 import { Counters } from './counters.ts';
 import { DatagramEngine, type DatagramHost } from './datagram-engine.ts';
+import { listFlows, type FlowPage, type FlowQuestion } from './flow-listing.ts';
 import { Flows } from './flows.ts';
 import { strangerEvent, verdictEvent } from './flow-record.ts';
 import { type Flow, type HalfOpen, Settled } from './half-open.ts';
@@ -81,6 +82,13 @@ export class Engine implements PacketSink {
 
   get flows(): number {
     return this.#flows.count + this.#datagrams.flows;
+  }
+
+  /** For operators; changes nothing. */
+  list(question: FlowQuestion): FlowPage {
+    const connections = this.#flows.connections();
+    const { hash: config } = this.#snapshot.policy;
+    return listFlows({ connections, marks: this.#marks, config, now: this.#options.clock.now() }, question);
   }
 
   onBatch(batch: PacketBatch): void {

@@ -22,6 +22,10 @@ export class FlowFacts {
     return this.#clientHello !== undefined || this.#serverHello !== undefined || this.#certificates.length > 0;
   }
 
+  get serverName(): string | null {
+    return this.#clientHello?.serverName ?? null;
+  }
+
   onClientHello(hello: ClientHello): void {
     this.#clientHello ??= hello;
   }

@@ -100,6 +100,11 @@ export class Judge implements HandshakeListener {
     return this.#ruling;
   }
 
+  /** Names of the pinsets that have to be satisfied; null until they are selected. */
+  get selectedPinsets(): readonly string[] | null {
+    return this.#selection?.require.map(({ name }) => name) ?? null;
+  }
+
   /** True while an answer from outside is awaited that may still deny: the octets that completed the question wait. */
   get waiting(): boolean {
     return this.#ruling === undefined && (this.#hidden.waiting || (this.#examination?.waiting ?? false));

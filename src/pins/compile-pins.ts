@@ -26,6 +26,19 @@ export function compilePins(entries: readonly PinEntry[] | undefined, use: Use, 
   return pins;
 }
 
+/**
+ * What stands for the pins of lists that are empty now: no certificate satisfies it. Without any pin the pinset would be
+ * a deny list, and its hosts would be nobody's.
+ */
+export function emptyListsPin(entries: readonly PinEntry[] | undefined): CompiledPin {
+  const names = [...elements(entries)].map(([, entry]) =>
+    typeof entry === 'string' ? entry : 'pin' in entry && entry.pin,
+  );
+  const canonical = `${names.filter((name) => typeof name === 'string').join(' ')} (empty)`;
+  const never = { notBefore: Infinity, expires: null };
+  return { canonical, kind: 'cert-sha256', key: 'none', at: 'leaf', role: 'primary', ...never, der: null };
+}
+
 /** `from` and `until` of something dated; wrong dates are reported and left out. */
 export function compileDates(
   source: { notBefore?: string | undefined; expires?: string | undefined },

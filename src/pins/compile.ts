@@ -5,7 +5,7 @@
 import { compileConnmark, compileVerdict } from './compile-connmark.ts';
 import type { TakenBits } from './compile-connmark.ts';
 import { compileMatch, compileNames, compilePorts } from './compile-match.ts';
-import { compileDates, compilePins, unknownList } from './compile-pins.ts';
+import { compileDates, compilePins, emptyListsPin, unknownList } from './compile-pins.ts';
 import type { PinContext } from './compile-pins.ts';
 import { compileKeylog, compileProbe, reportMissingKeylog } from './compile-probe.ts';
 import { compileSituations, situationDefaults } from './compile-situations.ts';
@@ -61,8 +61,15 @@ export function compile(
     probe,
     keylog,
     ports: queuedPorts(source, pinsets, rules, report),
-    log: { unpinned: source.log?.unpinned ?? false, certificates: source.log?.certificates ?? 'pins' },
-    control: { socket: source.control?.socket ?? null, mode: fileMode(source, report) },
+    log: {
+      unpinned: source.log?.unpinned ?? false,
+      certificates: source.log?.certificates ?? 'pins',
+      stats: source.log?.stats ?? 0,
+    },
+    control: {
+      socket: source.control?.socket === undefined ? null : files.path(source.control.socket),
+      mode: fileMode(source, report),
+    },
     queues: queueRange(source, report),
     failOpen: source.failOpen ?? false,
     allowOffload: source.allowOffload ?? false,
@@ -80,12 +87,8 @@ function compilePinset(source: PinsetSource, index: number, defaults: Defaults):
   const path: Path = ['pinsets', index];
   const verdict = (key: 'onMatch' | 'onMismatch' | 'onDeny', fallback: CompiledVerdict) =>
     compileVerdict(source[key], fallback, [...path, key], taken, report);
-  const errorsBefore = report.errorCount;
   const pins = compilePins(source.pins, 'pins', [...path, 'pins'], defaults);
-  // It would silently become a deny list, and its hosts would be unpinned.
-  if (source.pins !== undefined && pins.length === 0 && report.errorCount === errorsBefore) {
-    report.error([...path, 'pins'], 'the lists named here are empty: a pinset that is to be a deny list has no "pins"');
-  }
+  if (source.pins !== undefined && pins.length === 0) pins.push(emptyListsPin(source.pins));
   const onMismatch = verdict('onMismatch', defaults.onMismatch);
   return {
     name: source.name ?? '',

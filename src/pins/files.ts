@@ -9,6 +9,12 @@ export interface FileContent {
   readonly modifiedMs: number;
 }
 
+export interface FileTrouble {
+  /** A sentence. */
+  readonly error: string;
+  readonly isMissing: boolean;
+}
+
 /** Throws what `fs` throws. */
 export type ReadFile = (path: string) => FileContent;
 
@@ -17,7 +23,7 @@ export const readFromDisk: ReadFile = (path) => ({ bytes: readFileSync(path), mo
 export class ReferredFiles {
   readonly #base: string;
   readonly #read: ReadFile;
-  readonly #known = new Map<string, FileContent | { readonly error: string }>();
+  readonly #known = new Map<string, FileContent | FileTrouble>();
 
   constructor(configuration: string, read: ReadFile) {
     this.#base = dirname(resolve(configuration));
@@ -28,8 +34,13 @@ export class ReferredFiles {
     return resolve(this.#base, name);
   }
 
+  /** Everything that was read, by path. */
+  get paths(): string[] {
+    return [...this.#known.keys()];
+  }
+
   /** The error is a sentence. */
-  load(name: string): FileContent | { readonly error: string } {
+  load(name: string): FileContent | FileTrouble {
     const path = this.path(name);
     let content = this.#known.get(path);
     if (content === undefined) {
@@ -39,20 +50,21 @@ export class ReferredFiles {
     return content;
   }
 
-  /** `sha256:<hex>` of the document and of everything that was loaded, in the order in which it was. */
-  hash(document: Uint8Array): string {
+  /** `sha256:<hex>` of the document, of everything that was loaded, in the order in which it was, and of what was added. */
+  hash(document: Uint8Array, added: string): string {
     const hash = createHash('sha256').update(document);
     for (const content of this.#known.values()) if ('bytes' in content) hash.update(content.bytes);
+    hash.update(added);
     return `sha256:${hash.digest('hex')}`;
   }
 }
 
-export function readOrExplain(path: string, read: ReadFile): FileContent | { readonly error: string } {
+export function readOrExplain(path: string, read: ReadFile): FileContent | FileTrouble {
   try {
     return read(path);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    return { error: `cannot read ${path}: ${code}${REMEDIES[code] ?? ''}` };
+    return { error: `cannot read ${path}: ${code}${REMEDIES[code] ?? ''}`, isMissing: code === 'ENOENT' };
   }
 }
 

@@ -48,6 +48,11 @@ export function parseEntry(text: string, kind: DigestKind | null): { pin: Parsed
   return 'list' in parsed ? { error: 'a list cannot hold other lists' } : parsed;
 }
 
+/** What a line of a list's file holds besides a comment; empty when that is all. */
+export function entryOfLine(line: string): string {
+  return line.replace(/(^|\s)#.*$/, '').trim();
+}
+
 /** A list's entry: compared with any certificate, whatever the date. */
 export function listed(pin: ParsedPin): CompiledPin {
   const { canonical, kind, key, der } = pin;
@@ -64,6 +69,10 @@ function readListFile(
   entries: CompiledPin[],
 ): void {
   const content = files.load(name);
+  if ('error' in content && content.isMissing && source.writable === true) {
+    const text = `there is no ${files.path(name)} yet: the list is empty until something is added to it`;
+    return report.warning([...path, 'file'], text);
+  }
   if ('error' in content) {
     report.error([...path, 'file'], content.error);
     return;
@@ -73,7 +82,7 @@ function readListFile(
   switch (source.format ?? 'lines') {
     case 'lines':
       eachLine(content.bytes, (line, number) => {
-        const text = line.replace(/(^|\s)#.*$/, '').trim();
+        const text = entryOfLine(line);
         if (text !== '') take(parseEntry(text, source.kind ?? null), file, number);
       });
       return;
@@ -125,11 +134,14 @@ function pemEntry(der: Uint8Array, kind: DigestKind | undefined): { pin: ParsedP
     : parseEntry(sha256Hex(spki), kind);
 }
 
-/** The digest of a line of sha1sum or sha256sum: `<hex>  name`, `<hex> *name`, or `SHA1 (name) = <hex>`. */
+/**
+ * The digest of a line of sha1sum or sha256sum, `<hex>  name`, `<hex> *name`, or `SHA1 (name) = <hex>`; of openssl's dgst,
+ * `SHA1(name)= <hex>`, `SHA2-256(name)= <hex>`, or `<hex> *name`.
+ */
 function digestOfSumLine(line: string): string | undefined {
   return (
     /^\\?([0-9a-f]{40}|[0-9a-f]{64})\s[ *]?\S/i.exec(line)?.[1] ??
-    /^SHA(?:1|256) \(.*\) = ([0-9a-f]{40}|[0-9a-f]{64})$/i.exec(line)?.[1]
+    /^SHA(?:1|256|2-256) ?\(.*\) ?= ([0-9a-f]{40}|[0-9a-f]{64})$/i.exec(line)?.[1]
   );
 }
 

@@ -9,14 +9,29 @@ import type { ReadFile } from './files.ts';
 import { lint } from './lint.ts';
 import type { Message } from './message.ts';
 import type { Policy } from './policy.ts';
+import type { Configuration } from './schema.ts';
 import { readShape } from './schema-issues.ts';
 
 export type LoadResult =
-  | { readonly policy: Policy; readonly warnings: readonly Message[]; readonly notes: readonly Message[] }
+  | {
+      readonly policy: Policy;
+      /** Everything that was read besides the document. */
+      readonly files: readonly string[];
+      readonly warnings: readonly Message[];
+      readonly notes: readonly Message[];
+    }
   | { readonly errors: readonly Message[]; readonly warnings: readonly Message[]; readonly notes: readonly Message[] };
 
-/** Never throws. Under `"strict": true` a file with warnings is refused: they are among the errors then. */
-export function loadPolicy(file: string, read: ReadFile = readFromDisk, nowMs: number = Date.now()): LoadResult {
+/**
+ * Never throws. Under `"strict": true` a file with warnings is refused: they are among the errors then. `added`: entries
+ * of lists, by list, that are in no file.
+ */
+export function loadPolicy(
+  file: string,
+  read: ReadFile = readFromDisk,
+  nowMs: number = Date.now(),
+  added: AddedEntries = new Map(),
+): LoadResult {
   const content = readOrExplain(file, read);
   if ('error' in content) return failure([{ severity: 'error', file, line: 1, column: 1, text: content.error }]);
   const document = new ConfigDocument(file, new TextDecoder().decode(content.bytes));
@@ -30,14 +45,27 @@ export function loadPolicy(file: string, read: ReadFile = readFromDisk, nowMs: n
   if (shape.configuration === null) return failure(document.of('error'));
 
   const files = new ReferredFiles(file, read);
-  const policy = compile(shape.configuration, files, nowMs, document);
+  const policy = compile(withEntries(shape.configuration, added), files, nowMs, document);
   if (document.errorCount === 0) lint(policy, nowMs, document);
   const warnings = sorted(document.of('warning'));
   const notes = sorted(document.of('note'));
   const strict = shape.configuration.strict === true ? warnings : [];
   const errors = sorted([...document.of('error'), ...strict]);
   if (errors.length > 0) return { errors, warnings: strict.length > 0 ? [] : warnings, notes };
-  return { policy: { hash: files.hash(content.bytes), ...policy }, warnings, notes };
+  const hash = files.hash(content.bytes, added.size === 0 ? '' : JSON.stringify([...added]));
+  return { policy: { hash, ...policy }, files: files.paths, warnings, notes };
+}
+
+/** Canonical spellings, by the list's name. */
+export type AddedEntries = ReadonlyMap<string, readonly string[]>;
+
+function withEntries(configuration: Configuration, added: AddedEntries): Configuration {
+  if (added.size === 0) return configuration;
+  const lists = Object.entries(configuration.lists ?? {}).map(([id, list]) => {
+    const entries = list.writable === true && list.file === undefined ? added.get(id) : undefined;
+    return [id, entries === undefined ? list : { ...list, entries: [...(list.entries ?? []), ...entries] }];
+  });
+  return { ...configuration, lists: Object.fromEntries(lists) as Configuration['lists'] };
 }
 
 function failure(errors: readonly Message[]): LoadResult {

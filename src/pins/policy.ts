@@ -175,7 +175,12 @@ export interface Policy {
   readonly keylog: KeylogPolicy;
   /** Ports that the rules send to the queue: the configured ones and those that pinsets and rules name. */
   readonly ports: readonly (readonly [number, number])[];
-  readonly log: { readonly unpinned: boolean; readonly certificates: 'pins' | 'full' };
+  readonly log: {
+    readonly unpinned: boolean;
+    readonly certificates: 'pins' | 'full';
+    /** Seconds between two records of the counters; 0: none. */
+    readonly stats: number;
+  };
   readonly control: { readonly socket: string | null; readonly mode: number };
   readonly queues: readonly [number, number];
   readonly failOpen: boolean;

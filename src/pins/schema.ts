@@ -396,11 +396,20 @@ export const configurationSchema = z
           .optional()
           .describe('pins: digests and names of certificates; full: the DER too.')
           .meta({ default: 'pins' }),
+        stats: z
+          .int()
+          .min(0)
+          .max(DAY_MS / 1000)
+          .optional()
+          .describe('Seconds between two records of the counters (event_type stats). 0: none.')
+          .meta({ default: 0 }),
       })
       .optional(),
     control: z
       .strictObject({
-        socket: text().optional().describe('Path of the control socket. Default: none.'),
+        socket: text()
+          .optional()
+          .describe('Path of the control socket, relative to the configuration file. Default: none.'),
         mode: text().optional().describe('Its permissions, octal.').meta({ default: '0600' }),
       })
       .optional(),

@@ -117,6 +117,11 @@ export function tlsVersionName(version: number): string | null {
   return VERSIONS.get(version) ?? hex16(version);
 }
 
+/** A record that is of no flow: `config` and `stats`, under a key of that name. */
+export function recordOf(eventType: 'config' | 'stats', micros: number, fields: Fields): EveRecord {
+  return { event_type: eventType, timestamp: timestamp(micros), [eventType]: fields };
+}
+
 /** Microseconds since the epoch as `2026-11-21T19:31:36.120123+0000`. */
 export function timestamp(micros: number): string {
   const millis = Math.floor(micros / 1000);

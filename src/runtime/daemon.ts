@@ -4,23 +4,26 @@
  * what is queued until somebody starts it again. Knows no packets, no files and no signals.
  *
  *   start -> running -> stop           every queue bound, then ready; every held packet answered, then unbound
- *               |  reload              a configuration that cannot be had changes nothing
+ *               |  reload              a configuration that cannot be had changes nothing; done when every queue has it
  *               +-> failed
  */
 import type { FlowEvent } from '../engine/events.ts';
+import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
 import type { ChainExaminer, ProbeRequest } from '../engine/ports.ts';
 import type { KeylogPolicy, Policy } from '../pins/policy.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';
 import type { QueueCounts } from './counters.ts';
 import { KeyLogIntake } from './key-log-intake.ts';
 import type { FromQueue, ToQueue } from './messages.ts';
+import type { ProbeCounts } from '../probe/prober.ts';
 import { type CreateProber, Probing } from './probing.ts';
 import { Queue, type SpawnQueueThread } from './queue-thread.ts';
+import { Roundup } from './roundup.ts';
 import type { ServiceManager } from './service-manager.ts';
 
 /** Takes events; never blocks. What it cannot keep it drops and counts itself. */
 export interface EventLog {
-  write(events: readonly FlowEvent[]): void;
+  write(events: readonly FlowEvent[], queueNum?: number): void;
   close(): Promise<void>;
 }
 
@@ -39,8 +42,16 @@ export interface DaemonOptions {
   readonly say: (line: string) => void;
 }
 
+export type ReloadOutcome =
+  /** `silent`: queues that have not acknowledged it in time; they do when they come to it, or they end. */
+  | { readonly isInForce: true; readonly generation: number; readonly silent: readonly number[] }
+  /** Nothing has changed. */
+  | { readonly isInForce: false; readonly reason: string };
+
 export interface DaemonStatus {
   readonly config: string;
+  readonly generation: number;
+  readonly probes: ProbeCounts | null;
   readonly queues: readonly { readonly queue: number; readonly route: string; readonly counts: QueueCounts }[];
 }
 
@@ -50,6 +61,10 @@ export class Daemon {
   readonly #probing: Probing;
   #keylog: KeyLogIntake;
   #policy: Policy;
+  #generation = 1;
+  readonly #adoptions = new Roundup<true>(ADOPTION_PATIENCE_MS);
+  readonly #listings = new Roundup<FlowPage>(LISTING_PATIENCE_MS);
+  #nextListing = 1;
   /** One after the other: opening a key log takes a while. */
   #reloading: Promise<unknown> = Promise.resolve();
   #watchdog: NodeJS.Timeout | undefined;
@@ -93,33 +108,54 @@ export class Daemon {
     this.#watch();
   }
 
-  /** Puts a policy into force; false, with the reason said and nothing changed, where that cannot be. */
-  reload(policy: Policy): Promise<boolean> {
+  /** Puts a policy into force, in every queue; where that cannot be, nothing has changed. */
+  reload(policy: Policy): Promise<ReloadOutcome> {
     const reloaded = this.#reloading.then(() => this.#reload(policy));
     this.#reloading = reloaded;
     return reloaded;
   }
 
-  async #reload(policy: Policy): Promise<boolean> {
-    if (this.#stopping !== undefined) return false;
-    const changed = needsRestart(this.#policy, policy);
-    if (changed.length > 0) {
-      this.#options.say(`not reloaded: ${changed.join(', ')} changed, which takes a restart (and new rules)`);
-      return false;
-    }
-    if (!(await this.#reopenKeyLog(policy.keylog))) return false;
+  async #reload(policy: Policy): Promise<ReloadOutcome> {
+    if (this.#stopping !== undefined) return { isInForce: false, reason: 'tlspin is ending' };
+    const reason = refusalOf(this.#policy, policy) ?? (await this.#reopenKeyLog(policy.keylog));
+    if (reason !== undefined) return { isInForce: false, reason };
     this.#options.manager.reloading();
     this.#policy = policy;
     this.#probing.adopt(policy);
-    this.#broadcast({ kind: 'policy', policy });
+    const silent = await this.#spread(policy);
     this.#options.say(`reloaded: configuration ${policy.hash}`);
+    if (silent.length > 0) this.#options.say(`queues that have not acknowledged it yet: ${silent.join(', ')}`);
     this.#ready();
-    return true;
+    return { isInForce: true, generation: this.#generation, silent };
+  }
+
+  /** The queues that have not acknowledged it in time. */
+  async #spread(policy: Policy): Promise<number[]> {
+    const generation = ++this.#generation;
+    const running = this.#running();
+    const adopted = this.#adoptions.ask(generation, running);
+    this.#broadcast({ kind: 'policy', policy, generation });
+    const acknowledged = await adopted;
+    return running.filter((queueNum) => !acknowledged.has(queueNum));
+  }
+
+  /** What each queue answers about its flows, by queue; one that does not answer in time is missing. */
+  list(question: FlowQuestion): Promise<ReadonlyMap<number, FlowPage>> {
+    const id = this.#nextListing++;
+    const listed = this.#listings.ask(id, this.#running());
+    this.#broadcast({ kind: 'list', id, question });
+    return listed;
+  }
+
+  #running(): number[] {
+    return this.#queues.filter(({ state }) => state === 'running').map(({ queueNum }) => queueNum);
   }
 
   status(): DaemonStatus {
     return {
       config: this.#policy.hash,
+      generation: this.#generation,
+      probes: this.#probing.counts,
       queues: this.#queues.map(({ queueNum, route, counters }) => ({
         queue: queueNum,
         route,
@@ -162,6 +198,8 @@ export class Daemon {
       queue.thread.on('exit', () => {
         const wasExpected = queue.state === 'stopping';
         queue.state = 'gone';
+        this.#adoptions.gone(queueNum);
+        this.#listings.gone(queueNum);
         if (wasExpected) return;
         const error = reason ?? new Error(describeDeath(queueNum, undefined));
         reject(error);
@@ -178,7 +216,7 @@ export class Daemon {
         queue.state = 'running';
         return;
       case 'events':
-        log.write(message.events);
+        log.write(message.events, queue.queueNum);
         return queue.thread.postMessage({ kind: 'taken', count: message.events.length });
       case 'examine':
         return examiner.examine(message.request, (facts) =>
@@ -188,6 +226,10 @@ export class Daemon {
         return this.#probing.probe(message.request, (answer) =>
           queue.thread.postMessage({ kind: 'probed', id: message.id, answer }),
         );
+      case 'adopted':
+        return this.#adoptions.answer(message.generation, queue.queueNum, true);
+      case 'listed':
+        return this.#listings.answer(message.id, queue.queueNum, message.page);
       case 'trouble':
         return say(message.message);
       case 'stopped':
@@ -209,20 +251,19 @@ export class Daemon {
     return new KeyLogIntake(keylog, { onSecrets: (secrets) => this.#broadcast({ kind: 'secrets', secrets }), say });
   }
 
-  /** False, with the reason said, where the new one cannot be had: the one that is open stays. */
-  async #reopenKeyLog(keylog: KeylogPolicy): Promise<boolean> {
-    if (JSON.stringify(keylog) === JSON.stringify(this.#policy.keylog)) return true;
+  /** The reason where the new one cannot be had: the one that is open stays. */
+  async #reopenKeyLog(keylog: KeylogPolicy): Promise<string | undefined> {
+    if (JSON.stringify(keylog) === JSON.stringify(this.#policy.keylog)) return undefined;
     const next = this.#intake(keylog);
     try {
       await next.start();
     } catch (error) {
-      this.#options.say(`not reloaded: ${(error as Error).message}`);
-      return false;
+      return (error as Error).message;
     }
     const before = this.#keylog;
     this.#keylog = next;
     await before.stop();
-    return true;
+    return undefined;
   }
 
   #onInconsistent({ client, server }: ProbeRequest): void {
@@ -266,6 +307,12 @@ function describeDeath(queueNum: number, error: Error | undefined): string {
   return `the thread of queue ${queueNum} ${why}; the kernel drops its packets until tlspin runs again`;
 }
 
+/** Why a running daemon cannot take this policy; undefined where it can. */
+export function refusalOf(before: Policy, after: Policy): string | undefined {
+  const changed = needsRestart(before, after);
+  return changed.length === 0 ? undefined : `${changed.join(', ')} changed, which takes a restart (and new rules)`;
+}
+
 /** What rules outside and sockets inside were made for. */
 function needsRestart(before: Policy, after: Policy): string[] {
   const same = (pick: (policy: Policy) => unknown): boolean =>
@@ -280,5 +327,8 @@ function needsRestart(before: Policy, after: Policy): string[] {
 }
 
 const STOP_PATIENCE_MS = 5000;
+/** A thread takes a policy between two batches; it builds indexes of whatever lists there are. */
+const ADOPTION_PATIENCE_MS = 10_000;
+const LISTING_PATIENCE_MS = 2000;
 /** Two heartbeats of a packet thread. */
 const LEAST_WATCHDOG_MS = 2000;

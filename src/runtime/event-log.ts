@@ -5,7 +5,7 @@
 import type { FlowEvent } from '../engine/events.ts';
 import type { Policy } from '../pins/policy.ts';
 import { CertificateEntries } from '../report/certificate-entry.ts';
-import { toEve } from '../report/eve.ts';
+import { recordOf, toEve } from '../report/eve.ts';
 import { type WatchFilter, watchLine } from '../report/watch.ts';
 import { VerdictLog } from '../report/verdict-log.ts';
 import { describeCertificate } from '../x509/certificate.ts';
@@ -48,6 +48,15 @@ export class EveLog implements EventLog {
       if (event.kind !== 'handshake') this.#log.write(toEve(event, { certificates: this.#certificates }));
       else if (this.#watch?.filter(event)) this.#watch.say(watchLine(event, READERS));
     }
+  }
+
+  /** What is of no flow. */
+  record(eventType: 'config' | 'stats', fields: Readonly<Record<string, unknown>>): void {
+    this.#log.write(recordOf(eventType, Date.now() * 1000, fields));
+  }
+
+  get written(): number {
+    return this.#log.written;
   }
 
   reopen(): Promise<void> {

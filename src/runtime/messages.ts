@@ -1,5 +1,6 @@
 /** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
 import type { FlowEvent } from '../engine/events.ts';
+import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
 import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../engine/ports.ts';
 import type { Policy } from '../pins/policy.ts';
 import type { HandshakeSecret } from '../source/key-log.ts';
@@ -16,7 +17,10 @@ export interface QueueSetup {
 }
 
 export type ToQueue =
-  | { readonly kind: 'policy'; readonly policy: Policy }
+  /** Answered by `adopted`. Generations are numbered from 1, the one that the thread began with. */
+  | { readonly kind: 'policy'; readonly policy: Policy; readonly generation: number }
+  /** Answered by `listed`. */
+  | { readonly kind: 'list'; readonly id: number; readonly question: FlowQuestion }
   /** The answer to `examine`. */
   | { readonly kind: 'facts'; readonly id: number; readonly facts: ChainFacts }
   /** The answer to `probe`. */
@@ -31,6 +35,9 @@ export type FromQueue =
   | { readonly kind: 'started'; readonly route: ConnmarkRoute }
   /** An operator's error: the queue could not be bound. */
   | { readonly kind: 'failed'; readonly message: string }
+  /** The policy of that generation decides from now on. */
+  | { readonly kind: 'adopted'; readonly generation: number }
+  | { readonly kind: 'listed'; readonly id: number; readonly page: FlowPage }
   | { readonly kind: 'events'; readonly events: readonly FlowEvent[] }
   | { readonly kind: 'examine'; readonly id: number; readonly request: ExamineRequest }
   | { readonly kind: 'probe'; readonly id: number; readonly request: ProbeRequest }

@@ -5,11 +5,12 @@
  */
 import type { ProbeAnswer, Prober, ProbeRequest } from '../engine/ports.ts';
 import type { Policy, Situations } from '../pins/policy.ts';
-import { MirrorProber } from '../probe/prober.ts';
+import { MirrorProber, type ProbeCounts } from '../probe/prober.ts';
 import type { NativeBinding } from '../source/binding.ts';
 
 /** As much of a MirrorProber as is used. */
 export interface ClosableProber extends Prober {
+  readonly counts?: ProbeCounts;
   forget(): void;
   close(): void;
 }
@@ -34,6 +35,11 @@ export class Probing implements Prober {
     this.#options = options;
     this.#policy = options.policy;
     this.#prober = options.create(options.policy, options.onInconsistent);
+  }
+
+  /** Since the last change of the prober's own settings; null where it does not count. */
+  get counts(): ProbeCounts | null {
+    return this.#prober.counts ?? null;
   }
 
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void {

@@ -38,7 +38,7 @@ export interface EngineParts {
 /** As much of the engine as is used here. */
 export type DrivenEngine = Pick<
   Engine,
-  'onBatch' | 'tick' | 'replacePolicy' | 'finish' | 'heldPackets' | 'waits' | 'flows' | 'counters'
+  'onBatch' | 'tick' | 'replacePolicy' | 'finish' | 'list' | 'heldPackets' | 'waits' | 'flows' | 'counters'
 >;
 
 export interface QueueLoopOptions {
@@ -100,7 +100,10 @@ export class QueueLoop implements PacketSink {
       case 'policy':
         this.#policy = message.policy;
         this.#engine.replacePolicy(message.policy);
-        return this.#settle();
+        this.#settle();
+        return this.#port.postMessage({ kind: 'adopted', generation: message.generation });
+      case 'list':
+        return this.#port.postMessage({ kind: 'listed', id: message.id, page: this.#engine.list(message.question) });
       case 'facts':
         this.#examiner.answer(message.id, message.facts);
         return this.#settle();

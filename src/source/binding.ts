@@ -53,6 +53,15 @@ export interface NativeBinding {
   hasCapability(capability: number): boolean;
   /** One datagram to the service manager; 0 or an errno. */
   notify(path: string, message: string): number;
+  /** Who connected to a unix socket (SO_PEERCRED). Throws an Error with `errno` and `operation`. */
+  peerCredentials(fd: number): PeerCredentials;
+}
+
+/** Of a process, as of the moment when it connected. */
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** Columns of a verdict's row (native/nfqueue.h). */

@@ -6,12 +6,12 @@
  *   packet-mark route  the rules copy the connmark's bits into the packet mark ahead of the queue, and save those of a
  *                      packet that leaves it with any of them set; see `#markOnPacket`
  */
-import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 
 import type { MarkChange, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../engine/ports.ts';
 import { FIELD, FLAG, NF_ACCEPT, NF_DROP, type PacketBatch } from '../packet/batch.ts';
 import { CAP_NET_ADMIN, loadBinding, type NativeBinding, type NativeQueue, SET, VERDICT } from './binding.ts';
+import { readKernelQueue } from './kernel-queue.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { PacketMarks } from './packet-marks.ts';
 
@@ -289,25 +289,11 @@ const PAYLOAD_SLAB = 1024 * 1024;
 const RETRY_MS = 1;
 const NO_COUNTERS = { received: 0, enobufs: 0, verdictErrors: 0, malformed: 0 };
 
-/** One line of /proc/net/netfilter/nfnetlink_queue (net/netfilter/nfnetlink_queue.c, seq_show), as numbers. */
-function readQueueLine(queueNum: number): number[] | undefined {
-  let text: string;
-  try {
-    text = readFileSync('/proc/thread-self/net/netfilter/nfnetlink_queue', 'latin1');
-  } catch {
-    return undefined;
-  }
-  return text
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .find((columns) => columns[0] === queueNum && columns.length >= 8);
-}
-
 function readQueueDrops(queueNum: number): { queueDropped: number; userDropped: number } {
-  const columns = readQueueLine(queueNum);
-  return { queueDropped: columns?.[5] ?? 0, userDropped: columns?.[6] ?? 0 };
+  const { queueDropped = 0, userDropped = 0 } = readKernelQueue(queueNum) ?? {};
+  return { queueDropped, userDropped };
 }
 
 function readQueueHolder(queueNum: number): number | undefined {
-  return readQueueLine(queueNum)?.[1];
+  return readKernelQueue(queueNum)?.holder;
 }

@@ -120,7 +120,7 @@ describe('overlapping segments', () => {
     const wire = new Wire({
       pinsets: [bank({ match: { ...bank().match, ports: [[8443, 8443]] } })],
       rules: [],
-      log: { unpinned: true, certificates: 'pins' },
+      log: { unpinned: true, certificates: 'pins', stats: 0 },
     }).open();
     wire.fromServer('220 hello\r\n');
     const answer = wire.fromServer('220 hallo\r\n', { seq: seqAdd(wire.serverSeq, -11) });

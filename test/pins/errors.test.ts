@@ -128,11 +128,6 @@ describe('refusals', () => {
       'never be used',
     ],
     ['a pin object without a pin', one({ pins: [{ at: 'leaf' }] }), '"pin" is missing'],
-    [
-      'lists that leave no pin',
-      one({ pins: ['@a'] }, { lists: { a: { entries: [] } } }),
-      'the lists named here are empty',
-    ],
     ['a list that is not there', one({ pins: ['@bda'] }, { lists: { bad: { entries: [] } } }), 'did you mean "bad"?'],
     ['a list without anything', { version: 1, lists: { a: {} } }, 'neither entries nor a file'],
     ['a list with an odd name', { version: 1, lists: { 'a b': { entries: [] } } }, 'letters, digits'],

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { FlowEvent } from '../../src/engine/events.ts';
+import type { FlowPage } from '../../src/engine/flow-listing.ts';
 import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../../src/engine/ports.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { QueueCounters } from '../../src/runtime/counters.ts';
@@ -34,6 +35,7 @@ const PROBE: ProbeRequest = {
   starttls: null,
 };
 const ANSWER: ProbeAnswer = { kind: 'failed', reason: 'unreachable', detail: 'ECONNREFUSED', fromCache: false };
+const PAGE: FlowPage = { flows: [], more: false };
 const SECRET = { clientRandom: new Uint8Array(32).fill(0xab), secret: new Uint8Array(32).fill(0xcd) };
 const SECRET_LINE = `SERVER_HANDSHAKE_TRAFFIC_SECRET ${'ab'.repeat(32)} ${'cd'.repeat(32)}\n`;
 
@@ -79,6 +81,8 @@ class FakeThread extends EventEmitter implements QueueThread {
 
   postMessage(message: ToQueue): void {
     this.received.push(message);
+    if (message.kind === 'policy' && !this.hangs) this.say({ kind: 'adopted', generation: message.generation });
+    if (message.kind === 'list' && !this.hangs) this.say({ kind: 'listed', id: message.id, page: PAGE });
     if (message.kind !== 'stop' || this.hangs) return;
     this.say({ kind: 'events', events: [EVENT] });
     this.say({ kind: 'stopped' });
@@ -220,6 +224,19 @@ describe('running', () => {
     ]);
   });
 
+  it('what the threads say of their flows comes together; one that says nothing is missing', async () => {
+    const running = await started();
+    const question = { after: 0, limit: 10, filter: {}, detailed: false };
+    expect([...(await running.list(question))]).toEqual([
+      [0, PAGE],
+      [1, PAGE],
+    ]);
+    threads[0]!.hangs = true;
+    const listed = running.list(question);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect([...(await listed).keys()]).toEqual([1]);
+  });
+
   it('a thread that dies fails the whole, with one sentence', async () => {
     const running = await started();
     threads[1]!.emit('error', new Error('boom'));
@@ -257,10 +274,43 @@ describe('reloading', () => {
   it('gives the new policy to every thread', async () => {
     const running = await started();
     const next = policy({ queues: [0, 1], hash: 'sha256:01' });
-    expect(await running.reload(next)).toBe(true);
-    for (const thread of threads) expect(thread.received).toEqual([{ kind: 'policy', policy: next }]);
+    expect(await running.reload(next)).toEqual({ isInForce: true, generation: 2, silent: [] });
+    for (const thread of threads) expect(thread.received).toEqual([{ kind: 'policy', policy: next, generation: 2 }]);
     expect(told).toEqual(['READY=1', 'RELOADING=1', 'READY=1']);
     expect(running.status().config).toBe('sha256:01');
+  });
+
+  it('is done when every thread has it, and not before', async () => {
+    const running = await started();
+    threads[1]!.hangs = true;
+    const reloaded = running.reload(policy({ queues: [0, 1], hash: 'sha256:01' }));
+    let isDone = false;
+    void reloaded.then(() => (isDone = true));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([isDone, told]).toEqual([false, ['READY=1', 'RELOADING=1']]);
+    threads[1]!.say({ kind: 'adopted', generation: 1 });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(isDone).toBe(false);
+    threads[1]!.say({ kind: 'adopted', generation: 2 });
+    expect(await reloaded).toEqual({ isInForce: true, generation: 2, silent: [] });
+  });
+
+  it('names the threads that have not said in time that they have it', async () => {
+    const running = await started();
+    threads[1]!.hangs = true;
+    const reloaded = running.reload(policy({ queues: [0, 1], hash: 'sha256:01' }));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await reloaded).toEqual({ isInForce: true, generation: 2, silent: [1] });
+    expect(said.at(-1)).toBe('queues that have not acknowledged it yet: 1');
+  });
+
+  it('does not wait for a thread that dies', async () => {
+    const running = await started();
+    threads[1]!.hangs = true;
+    const reloaded = running.reload(policy({ queues: [0, 1], hash: 'sha256:01' }));
+    await vi.advanceTimersByTimeAsync(10);
+    threads[1]!.emit('exit', 1);
+    expect(await reloaded).toMatchObject({ isInForce: true, silent: [1] });
   });
 
   it('makes the prober forget what servers showed', async () => {
@@ -291,14 +341,17 @@ describe('reloading', () => {
     const running = await started();
     const later = running.reload(policy({ queues: [0, 1], hash: 'sha256:01' }));
     const last = running.reload(policy({ queues: [0, 1], hash: 'sha256:02' }));
-    expect(await Promise.all([later, last])).toEqual([true, true]);
+    expect(await Promise.all([later, last])).toMatchObject([{ generation: 2 }, { generation: 3 }]);
     expect(running.status().config).toBe('sha256:02');
   });
 
   it('after the end changes nothing', async () => {
     const running = await started();
     await running.stop();
-    expect(await running.reload(policy({ queues: [0, 1], hash: 'sha256:01' }))).toBe(false);
+    expect(await running.reload(policy({ queues: [0, 1], hash: 'sha256:01' }))).toEqual({
+      isInForce: false,
+      reason: 'tlspin is ending',
+    });
   });
 
   it.each([
@@ -310,8 +363,10 @@ describe('reloading', () => {
     ['probe.mark', { probe: { ...policy().probe, mark: 1 } }],
   ] as const)('is refused where %s changed, which takes a restart', async (what, fields) => {
     const running = await started();
-    expect(await running.reload(policy({ queues: [0, 1], hash: 'sha256:01', ...fields }))).toBe(false);
-    expect(said.at(-1)).toBe(`not reloaded: ${what} changed, which takes a restart (and new rules)`);
+    expect(await running.reload(policy({ queues: [0, 1], hash: 'sha256:01', ...fields }))).toEqual({
+      isInForce: false,
+      reason: `${what} changed, which takes a restart (and new rules)`,
+    });
     expect(threads[0]!.received).toEqual([]);
     expect(running.status().config).toBe('sha256:00');
   });
@@ -394,7 +449,7 @@ describe('the key log', () => {
   it('of a new configuration takes the place of the one before', async () => {
     const running = await started({ keylog: { file: null, socket } });
     const keylog = { file, socket: null };
-    expect(await running.reload(policy({ queues: [0, 1], keylog }))).toBe(true);
+    expect(await running.reload(policy({ queues: [0, 1], keylog }))).toMatchObject({ isInForce: true });
     expect(existsSync(socket)).toBe(false);
     appendFileSync(file, SECRET_LINE);
     await arrives();
@@ -405,8 +460,8 @@ describe('the key log', () => {
     const running = await started({ keylog: { file, socket: null } });
     writeFileSync(socket, 'somebody’s');
     const next = policy({ queues: [0, 1], hash: 'sha256:01', keylog: { file: null, socket } });
-    expect(await running.reload(next)).toBe(false);
-    expect(said.at(-1)).toBe(`not reloaded: key log socket ${socket}: there is a file of that name: remove it`);
+    const reason = `key log socket ${socket}: there is a file of that name: remove it`;
+    expect(await running.reload(next)).toEqual({ isInForce: false, reason });
     expect(running.status().config).toBe('sha256:00');
     appendFileSync(file, SECRET_LINE);
     await arrives();

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { Counters } from '../../src/engine/counters.ts';
 import type { FlowEvent } from '../../src/engine/events.ts';
+import type { FlowPage, FlowQuestion } from '../../src/engine/flow-listing.ts';
 import type {
   ChainFacts,
   ExamineRequest,
@@ -102,6 +103,10 @@ class HoldingEngine implements DrivenEngine {
 
   replacePolicy(next: Policy): void {
     this.policies.push(next);
+  }
+
+  list({ after }: FlowQuestion): FlowPage {
+    return { flows: [], more: after === 7 };
   }
 
   finish(): void {
@@ -218,10 +223,17 @@ it('each second the kernel is asked for its losses, and the heart beats', () => 
   expect(counters.read()).toMatchObject({ queueDropped: 3, heartbeats: 2 });
 });
 
-it('a new policy reaches the engine', async () => {
+it('a new policy reaches the engine, and is acknowledged by its generation', async () => {
   const next = policy({ hash: 'sha256:01' });
-  await loop.onMessage({ kind: 'policy', policy: next });
+  await loop.onMessage({ kind: 'policy', policy: next, generation: 4 });
   expect(engine.policies).toEqual([next]);
+  expect(posted).toEqual([{ kind: 'adopted', generation: 4 }]);
+});
+
+it("a question about flows is answered under the question's number", async () => {
+  const question = { after: 7, limit: 1, filter: {}, detailed: false };
+  await loop.onMessage({ kind: 'list', id: 3, question });
+  expect(posted).toEqual([{ kind: 'listed', id: 3, page: { flows: [], more: true } }]);
 });
 
 it("the source's troubles are passed on", () => {

@@ -57,6 +57,10 @@ export class FakeKernel implements NativeBinding {
     return 0;
   }
 
+  peerCredentials() {
+    return { pid: 1, uid: 0, gid: 0 };
+  }
+
   hasCapability(): boolean {
     return this.capable;
   }

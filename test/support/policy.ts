@@ -114,7 +114,7 @@ export function policy(more: Partial<Policy> = {}): Policy {
     probe: PROBE_DEFAULTS,
     keylog: { file: null, socket: null },
     ports: [[443, 443]],
-    log: { unpinned: false, certificates: 'pins' },
+    log: { unpinned: false, certificates: 'pins', stats: 0 },
     control: { socket: null, mode: 0o600 },
     queues: [0, 0],
     failOpen: false,

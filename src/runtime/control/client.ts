@@ -1,0 +1,77 @@
+/**
+ * Asks a running tlspin over its control socket: requests one after the other over one connection. Knows sockets and
+ * lines; what is asked is for others.
+ */
+import { connect, type Socket } from 'node:net';
+
+import type { Answer } from './server.ts';
+
+export type Request = Readonly<Record<string, unknown>> & { readonly command: string };
+
+export class ControlClient {
+  readonly #socket: Socket;
+  readonly #path: string;
+  #text = '';
+  #waiting: ((line: string | undefined) => void) | undefined;
+
+  /** Rejects with a sentence that names the path and what may be done. */
+  static async connect(path: string): Promise<ControlClient> {
+    const socket = connect(path);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', (cause: NodeJS.ErrnoException) => {
+        const cure = CURES[cause.code ?? ''] ?? cause.message;
+        reject(new Error(`control socket ${path}: ${cure}`, { cause }));
+      });
+    });
+    return new ControlClient(socket, path);
+  }
+
+  private constructor(socket: Socket, path: string) {
+    this.#socket = socket;
+    this.#path = path;
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => this.#onText(text));
+    socket.on('error', () => {}); // 'close' follows
+    socket.on('close', () => this.#settle(undefined));
+  }
+
+  /** The fields of its answer; rejects with the answer's sentence where there is an error, and when the other end goes. */
+  async ask(request: Request): Promise<Readonly<Record<string, unknown>>> {
+    const line = await new Promise<string | undefined>((resolve) => {
+      if (this.#socket.destroyed) return resolve(undefined);
+      this.#waiting = resolve;
+      this.#socket.write(`${JSON.stringify(request)}\n`);
+    });
+    if (line === undefined) throw new Error(`control socket ${this.#path}: closed without an answer`);
+    const answer = JSON.parse(line) as Answer;
+    if (!answer.ok) throw new Error(answer.error);
+    return answer;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #onText(text: string): void {
+    this.#text += text;
+    const end = this.#text.indexOf('\n');
+    if (end < 0) return;
+    const line = this.#text.slice(0, end);
+    this.#text = this.#text.slice(end + 1);
+    this.#settle(line);
+  }
+
+  #settle(line: string | undefined): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.(line);
+  }
+}
+
+const CURES: Readonly<Record<string, string>> = {
+  ENOENT: 'there is none (does tlspin run, with --control or "control": { "socket": … }?)',
+  ECONNREFUSED: 'nobody listens there any more (tlspin has ended)',
+  EACCES: 'its permissions forbid it (use sudo, or "control": { "mode": … })',
+  ENOTSOCK: 'this is no socket',
+};

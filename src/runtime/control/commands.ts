@@ -1,0 +1,155 @@
+/**
+ * What may be asked over the control socket, command by command: parameters checked, the parts of the daemon asked,
+ * their answers made JSON. Knows no sockets.
+ */
+import { nearest } from '../../pins/message.ts';
+import type { PeerCredentials } from '../../source/binding.ts';
+import type { ConfigurationChange } from './configuration.ts';
+import { explainAnswer } from './explain-answer.ts';
+import { flowsAnswer, verdictsAnswer } from './flows.ts';
+import { RequestReader } from './requests.ts';
+import type { Answer, AnswerRequest } from './server.ts';
+import { type Overview, statsOf, statusOf } from './status.ts';
+
+export interface CommandHost extends Overview {
+  /** Ends the daemon as SIGTERM does; returns at once. */
+  shutdown(by: string): void;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type Command = (host: CommandHost, request: RequestReader, by: string) => Fields | Promise<Fields>;
+
+export function answerCommands(host: CommandHost): AnswerRequest {
+  return async (request, peer): Promise<Answer> => {
+    const { command } = request;
+    const answer = typeof command === 'string' ? COMMANDS.get(command) : undefined;
+    if (answer === undefined) return { ok: false, error: unknownCommand(command) };
+    // Nothing that could not be asked for is an error of ours: it is answered like what was.
+    return { ok: true, ...(await answer(host, new RequestReader(request), describePeer(peer))) };
+  };
+}
+
+function unknownCommand(command: unknown): string {
+  if (typeof command !== 'string') return `"command" must be one of ${[...COMMANDS.keys()].join(', ')}`;
+  const near = nearest(command, [...COMMANDS.keys()]);
+  const cure = near === undefined ? `there are ${[...COMMANDS.keys()].join(', ')}` : `did you mean "${near}"?`;
+  return `there is no command "${command.slice(0, 40)}": ${cure}`;
+}
+
+/** As the log names who asked. */
+function describePeer({ uid, pid }: PeerCredentials): string {
+  return `control (uid ${uid}, pid ${pid})`;
+}
+
+const status: Command = async (host, request) => {
+  request.end();
+  return { status: await statusOf(host) };
+};
+
+const stats: Command = (host, request) => {
+  request.end();
+  return { stats: statsOf(host) };
+};
+
+const flows: Command = (host, request) => flowsAnswer(host.daemon, request);
+
+const verdicts: Command = (host, request) => verdictsAnswer(host.verdicts, request);
+
+const explain: Command = (host, request) => explainAnswer(host, request);
+
+const reload: Command = async ({ configuration }, request, by) => {
+  const isDry = request.flag('dry_run');
+  request.end();
+  const change = isDry ? await configuration.tryReload(by) : await configuration.reload(by);
+  return reloadFields(change, isDry);
+};
+
+/** Whether it was done is for whoever asks to see; what is wrong with the file comes along, line by line. */
+function reloadFields(
+  { isInForce, policy, generation, error, messages, difference }: ConfigurationChange,
+  isDry: boolean,
+) {
+  return {
+    ...(isDry ? { dry_run: true, possible: error === null } : { in_force: isInForce }),
+    config: policy.hash,
+    generation,
+    error,
+    messages,
+    changes: difference,
+    rules_needed: difference?.rules ?? [],
+  };
+}
+
+const lists: Command = ({ configuration }, request) => {
+  request.end();
+  return {
+    lists: configuration.policy.lists.map(({ id, writable, file, kind, entries }) => ({
+      list: id,
+      entries: entries.length,
+      writable,
+      file,
+      kind,
+    })),
+  };
+};
+
+const list: Command = async ({ configuration }, request, by) => {
+  const id = request.text('list');
+  const action = request.choice('action', ['show', 'add', 'rm']) ?? 'show';
+  const entries = request.texts('entries');
+  const after = request.integer('after', 0, Number.MAX_SAFE_INTEGER) ?? 0;
+  const limit = request.integer('limit', 1, MOST_ENTRIES) ?? MOST_ENTRIES;
+  request.end();
+  if (id === undefined) throw new Error('"list" must name a list');
+  if (action === 'show') return showList(configuration.policy.lists, id, after, limit);
+  const change = action === 'add' ? { add: entries, remove: [] } : { add: [], remove: entries };
+  return { ...(await configuration.changeList(by, id, change)) };
+};
+
+function showList(known: CommandHost['configuration']['policy']['lists'], id: string, after: number, limit: number) {
+  const found = known.find((each) => each.id === id);
+  if (found === undefined) {
+    const near = nearest(
+      id,
+      known.map((each) => each.id),
+    );
+    throw new Error(`there is no list "${id}"${near === undefined ? '' : `: did you mean "${near}"?`}`);
+  }
+  const { entries } = found;
+  const next = after + limit < entries.length ? after + limit : null;
+  return {
+    list: id,
+    total: entries.length,
+    entries: entries.slice(after, after + limit).map((e) => e.canonical),
+    next,
+  };
+}
+
+const logReopen: Command = async ({ log }, request) => {
+  request.end();
+  await log.reopen();
+  return {};
+};
+
+const shutdown: Command = (host, request, by) => {
+  request.end();
+  // The answer goes first.
+  setTimeout(() => host.shutdown(by), SHUTDOWN_DELAY_MS);
+  return {};
+};
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ['status', status],
+  ['stats', stats],
+  ['flows', flows],
+  ['verdicts', verdicts],
+  ['explain', explain],
+  ['reload', reload],
+  ['lists', lists],
+  ['list', list],
+  ['log-reopen', logReopen],
+  ['shutdown', shutdown],
+]);
+
+const MOST_ENTRIES = 5_000;
+const SHUTDOWN_DELAY_MS = 10;

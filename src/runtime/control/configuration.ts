@@ -1,0 +1,302 @@
+/**
+ * The configuration in force while the daemon runs, and the one way in which it changes: read, compiled, taken by every
+ * queue; and otherwise everything as it was, with the reason for whoever asked. Changes follow one another. A change of
+ * a list is a reload of what is in force already, with that list changed, so that an edit of the document that nobody
+ * has asked to be loaded stays where it is.
+ */
+import { readFileSync, statSync } from 'node:fs';
+
+import { type AddedEntries, type LoadResult, loadPolicy } from '../../pins/load.ts';
+import { type FileContent, readFromDisk, type ReadFile } from '../../pins/files.ts';
+import { editList, writeListFile } from '../../pins/list-file.ts';
+import { parseEntry } from '../../pins/lists.ts';
+import { formatMessage, type Message, nearest } from '../../pins/message.ts';
+import type { CompiledList, Policy } from '../../pins/policy.ts';
+import { type ReloadOutcome, refusalOf } from '../daemon.ts';
+import { type Difference, differenceOf } from './difference.ts';
+
+/** What was read, as it was then. */
+export interface LoadedConfiguration {
+  readonly policy: Policy;
+  readonly warnings: readonly Message[];
+  /** By path, the document under the name that it was given. */
+  readonly contents: ReadonlyMap<string, FileContent>;
+}
+
+export interface ConfigurationOptions {
+  readonly file: string;
+  readonly loaded: LoadedConfiguration;
+  /** Daemon.reload. */
+  readonly apply: (policy: Policy) => Promise<ReloadOutcome>;
+  /** Told of every change, and of every one that was refused. */
+  readonly onChange: (change: ConfigurationChange) => void;
+}
+
+export interface ConfigurationChange {
+  readonly kind: 'reload' | 'list';
+  /** Who asked: `SIGHUP`, `control (uid 0, pid 4711)`, `file change`. */
+  readonly by: string;
+  readonly isInForce: boolean;
+  readonly policy: Policy;
+  readonly generation: number;
+  /** One sentence where it is not in force. */
+  readonly error: string | null;
+  /** `file:line:column: severity: text`. */
+  readonly messages: readonly string[];
+  readonly difference: Difference | null;
+}
+
+export interface ListAnswer {
+  readonly list: string;
+  readonly added: number;
+  readonly removed: number;
+  /** Of what was to be added, what was there already; of what was to be removed, what was not. */
+  readonly unchanged: readonly string[];
+  readonly entries: number;
+  readonly generation: number;
+  /** The file that it was written to; null where it lives until a restart. */
+  readonly file: string | null;
+}
+
+export class LiveConfiguration {
+  readonly #options: ConfigurationOptions;
+  #loaded: LoadedConfiguration;
+  #generation = 1;
+  #since = Date.now();
+  /** Of lists without a file: canonical spellings that were added at run time. */
+  #added: AddedEntries = new Map();
+  #changing: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ConfigurationOptions) {
+    this.#options = options;
+    this.#loaded = options.loaded;
+  }
+
+  get file(): string {
+    return this.#options.file;
+  }
+
+  get policy(): Policy {
+    return this.#loaded.policy;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Milliseconds since the epoch. */
+  get since(): number {
+    return this.#since;
+  }
+
+  /** Every file that it was read from. */
+  get paths(): string[] {
+    return [...this.#loaded.contents.keys()];
+  }
+
+  /** Reads everything anew. A configuration that cannot be had changes nothing. */
+  reload(by: string): Promise<ConfigurationChange> {
+    return this.#inTurn(async () => {
+      const read = readConfiguration(this.file, readFromDisk, this.#added);
+      if ('errors' in read) return this.#refused('reload', by, read.errors, `${this.file} is no valid configuration`);
+      return this.#putIntoForce('reload', by, read, this.#added);
+    });
+  }
+
+  /** What a reload would do now, without doing it. */
+  tryReload(by: string): Promise<ConfigurationChange> {
+    return this.#inTurn(async () => {
+      const read = readConfiguration(this.file, readFromDisk, this.#added);
+      const invalid = 'errors' in read ? `${this.file} is no valid configuration` : refusalOf(this.policy, read.policy);
+      const found = 'errors' in read ? read.errors : read.warnings;
+      return {
+        ...this.#change('reload', by, found, invalid ?? null),
+        difference: 'errors' in read ? null : differenceOf(this.policy, read.policy),
+        isInForce: false,
+      };
+    });
+  }
+
+  /** Adds to a writable list and removes from it; both in any spelling. Rejects with a sentence, nothing changed. */
+  changeList(
+    by: string,
+    id: string,
+    change: { add: readonly string[]; remove: readonly string[] },
+  ): Promise<ListAnswer> {
+    return this.#inTurn(() => this.#changeList(by, id, change));
+  }
+
+  async #changeList(by: string, id: string, change: { add: readonly string[]; remove: readonly string[] }) {
+    const list = this.#writable(id);
+    const add = canonicalAll(change.add, list);
+    const remove = canonicalAll(change.remove, list);
+    const before = new Set(list.entries.map(({ canonical }) => canonical));
+    const next = list.file === null ? this.#inMemory(list, add, remove) : this.#inFile(list, list.file, add, remove);
+    if ('errors' in next.read) {
+      this.#refused('list', by, next.read.errors, `the list "${id}" cannot be changed so`);
+      throw new Error(`the list "${id}" cannot be changed so: ${next.read.errors.map(formatMessage).join('; ')}`);
+    }
+    const now = entriesOf(next.read.policy, id);
+    // What comes back although it was to go is written in the document, which is not ours to write.
+    const fixed = [...remove].filter((entry) => now.has(entry));
+    if (fixed.length > 0) throw new Error(`${fixed[0]} is written in ${this.file} itself: remove it there, and reload`);
+    const generation = await this.#adopt(by, id, list.file, next);
+    return {
+      list: id,
+      added: [...now].filter((entry) => !before.has(entry)).length,
+      removed: [...before].filter((entry) => !now.has(entry)).length,
+      unchanged: [...[...add].filter((entry) => before.has(entry)), ...[...remove].filter((e) => !before.has(e))],
+      entries: now.size,
+      generation,
+      file: list.file,
+    };
+  }
+
+  /** On the disk first: what has been answered survives everything. */
+  async #adopt(by: string, id: string, file: string | null, { read, text, added }: NextList): Promise<number> {
+    const { policy } = read as LoadedConfiguration;
+    if (policy.hash === this.policy.hash) return this.#generation;
+    if (file !== null && text !== undefined) writeListFile(file, text);
+    const change = await this.#putIntoForce('list', by, read as LoadedConfiguration, added);
+    if (change.isInForce) return change.generation;
+    const where = file === null ? '' : ` (${file} is written, and read at the next start)`;
+    throw new Error(`the list "${id}" is not in force: ${change.error}${where}`);
+  }
+
+  #inMemory({ id }: CompiledList, add: ReadonlySet<string>, remove: ReadonlySet<string>): NextList {
+    const entries = new Set([...(this.#added.get(id) ?? []), ...add].filter((entry) => !remove.has(entry)));
+    const known = new Set(this.#withoutAdded(id));
+    const added = new Map([...this.#added, [id, [...entries].filter((entry) => !known.has(entry))] as const]);
+    if (added.get(id)!.length === 0) added.delete(id);
+    return { read: readConfiguration(this.file, this.#asLoaded, added), text: undefined, added };
+  }
+
+  #withoutAdded(id: string): string[] {
+    const added = new Set(this.#added.get(id) ?? []);
+    return [...entriesOf(this.policy, id)].filter((entry) => !added.has(entry));
+  }
+
+  /** What somebody else has written to the file meanwhile is kept, and comes into force with the change. */
+  #inFile({ kind }: CompiledList, file: string, add: ReadonlySet<string>, remove: ReadonlySet<string>): NextList {
+    const text = editList(readText(file), kind, { add, remove });
+    const content = { bytes: new TextEncoder().encode(text), modifiedMs: Date.now() };
+    const read: ReadFile = (path) => (path === file ? content : this.#asLoaded(path));
+    return { read: readConfiguration(this.file, read, this.#added), text, added: this.#added };
+  }
+
+  readonly #asLoaded: ReadFile = (path) => {
+    const content = this.#loaded.contents.get(path);
+    if (content === undefined) throw Object.assign(new Error(`${path} was not there`), { code: 'ENOENT' });
+    return content;
+  };
+
+  #writable(id: string): CompiledList {
+    const list = this.policy.lists.find((each) => each.id === id);
+    if (list === undefined) {
+      const near = nearest(
+        id,
+        this.policy.lists.map((each) => each.id),
+      );
+      throw new Error(`there is no list "${id}"${near === undefined ? '' : `: did you mean "${near}"?`}`);
+    }
+    if (!list.writable) throw new Error(`the list "${id}" is not writable: set "writable": true in ${this.file}`);
+    return list;
+  }
+
+  async #putIntoForce(kind: ConfigurationChange['kind'], by: string, read: LoadedConfiguration, added: AddedEntries) {
+    const difference = differenceOf(this.policy, read.policy);
+    const outcome = await this.#options.apply(read.policy);
+    if (!outcome.isInForce) return this.#refused(kind, by, read.warnings, outcome.reason);
+    this.#loaded = read;
+    this.#added = withoutStrangers(added, read.policy);
+    this.#generation = outcome.generation;
+    this.#since = Date.now();
+    // What a list's change does not bring has been said before.
+    const change = { ...this.#change(kind, by, kind === 'reload' ? read.warnings : [], null), difference };
+    this.#options.onChange(change);
+    return change;
+  }
+
+  #refused(kind: ConfigurationChange['kind'], by: string, messages: readonly Message[], error: string) {
+    const change = this.#change(kind, by, messages, error);
+    this.#options.onChange(change);
+    return change;
+  }
+
+  #change(
+    kind: ConfigurationChange['kind'],
+    by: string,
+    messages: readonly Message[],
+    error: string | null,
+  ): ConfigurationChange {
+    return {
+      kind,
+      by,
+      isInForce: error === null,
+      policy: this.policy,
+      generation: this.#generation,
+      error,
+      messages: messages.map(formatMessage),
+      difference: null,
+    };
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const changed = this.#changing.then(change);
+    this.#changing = changed.catch(() => {}); // whoever asked hears of it
+    return changed;
+  }
+}
+
+/** Reads and compiles, and keeps what was read. */
+export function readConfiguration(
+  file: string,
+  read: ReadFile = readFromDisk,
+  added: AddedEntries = new Map(),
+): LoadedConfiguration | { readonly errors: readonly Message[] } {
+  const contents = new Map<string, FileContent>();
+  const loaded: LoadResult = loadPolicy(
+    file,
+    (path) => {
+      const content = read(path);
+      contents.set(path, content);
+      return content;
+    },
+    Date.now(),
+    added,
+  );
+  if ('errors' in loaded) return { errors: [...loaded.errors, ...loaded.warnings] };
+  return { policy: loaded.policy, warnings: loaded.warnings, contents };
+}
+
+interface NextList {
+  readonly read: LoadedConfiguration | { readonly errors: readonly Message[] };
+  /** Of the list's file; undefined where it has none. */
+  readonly text: string | undefined;
+  readonly added: AddedEntries;
+}
+
+function canonicalAll(entries: readonly string[], { kind }: CompiledList): Set<string> {
+  return new Set(
+    entries.map((entry, index) => {
+      const parsed = parseEntry(entry, kind);
+      if ('pin' in parsed) return parsed.pin.canonical;
+      throw new Error(entries.length === 1 ? parsed.error : `entry ${index + 1}: ${parsed.error}`);
+    }),
+  );
+}
+
+function entriesOf(policy: Policy, id: string): Set<string> {
+  return new Set(policy.lists.find((list) => list.id === id)?.entries.map(({ canonical }) => canonical));
+}
+
+/** Lists that are gone, or have a file now, keep nothing of what was added. */
+function withoutStrangers(added: AddedEntries, { lists }: Policy): AddedEntries {
+  const kept = lists.filter(({ writable, file }) => writable && file === null).map(({ id }) => id);
+  return new Map([...added].filter(([id]) => kept.includes(id)));
+}
+
+function readText(file: string): string {
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return '';
+  return readFileSync(file, 'utf8');
+}

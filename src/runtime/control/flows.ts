@@ -1,0 +1,132 @@
+/** Flows as the control socket shows them: those that every queue knows, and the decisions of late. Reads only. */
+import type { VerdictEvent } from '../../engine/events.ts';
+import type { FlowFilter, FlowView } from '../../engine/flow-listing.ts';
+import type { Phase } from '../../engine/connection.ts';
+import { addressText } from '../../report/eve.ts';
+import type { Daemon } from '../daemon.ts';
+import type { RecentVerdict, RecentVerdicts } from './recent-verdicts.ts';
+import type { RequestReader } from './requests.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A page of the flows that are not settled, in the order of queue and id; `next` is where the page after it begins. */
+export async function flowsAnswer(daemon: Daemon, request: RequestReader): Promise<Fields> {
+  const limit = request.integer('limit', 1, MOST) ?? USUAL;
+  const [afterQueue, after] = parseReference(request.text('after')) ?? [-1, 0];
+  const filter = filterOf(request);
+  request.end();
+  // An earlier queue has nothing to add, and of the page's own queue only what follows.
+  const pages = await Promise.all([
+    daemon.list({ after, limit, filter, detailed: false }),
+    after === 0 ? undefined : daemon.list({ after: 0, limit, filter, detailed: false }),
+  ]);
+  const rows: Fields[] = [];
+  let isMore = false;
+  for (const { queue } of daemon.status().queues) {
+    const page = (queue === afterQueue || pages[1] === undefined ? pages[0] : pages[1]).get(queue);
+    if (page === undefined || queue < afterQueue) continue;
+    isMore ||= page.more || rows.length + page.flows.length > limit;
+    rows.push(...page.flows.slice(0, limit - rows.length).map((flow) => flowFields(queue, flow)));
+  }
+  const silent = daemon
+    .status()
+    .queues.map(({ queue }) => queue)
+    .filter((queue) => !pages[0].has(queue));
+  return {
+    flows: rows,
+    next: isMore ? (rows.at(-1)?.['flow'] ?? null) : null,
+    ...(silent.length === 0 ? {} : { silent }),
+  };
+}
+
+/** The decisions of late that fit, the latest first. */
+export function verdictsAnswer(verdicts: RecentVerdicts, request: RequestReader): Fields {
+  const limit = request.integer('limit', 1, MOST) ?? USUAL;
+  const action = request.choice('action', ['accept', 'drop', 'reset', 'tls-alert']);
+  const filter = filterOf(request);
+  request.end();
+  const found: Fields[] = [];
+  for (const verdict of verdicts.latest()) {
+    if (found.length >= limit) break;
+    const isWanted = action === undefined || verdict.event.action === action;
+    if (isWanted && fitsVerdict(verdict, filter)) found.push(verdictFields(verdict));
+  }
+  return { verdicts: found };
+}
+
+export function filterOf(request: RequestReader): FlowFilter {
+  return {
+    phase: request.choice('phase', PHASES),
+    name: request.text('name')?.toLowerCase(),
+    address: request.address('address'),
+    port: request.integer('port', 1, 65_535),
+    pinset: request.text('pinset'),
+  };
+}
+
+/** `queue/id`, as `flow` shows it. */
+export function parseReference(text: string | undefined): readonly [number, number] | undefined {
+  if (text === undefined) return undefined;
+  const [, queue, id] = /^(\d{1,5})\/(\d{1,15})$/.exec(text) ?? [];
+  if (id === undefined) throw new Error(`"${text}" is not a flow such as 0/1234`);
+  return [Number(queue), Number(id)];
+}
+
+function flowFields(queue: number, flow: FlowView): Fields {
+  return {
+    flow: `${queue}/${flow.id}`,
+    src_ip: addressText(flow.client.address),
+    src_port: flow.client.port,
+    dest_ip: addressText(flow.server.address),
+    dest_port: flow.server.port,
+    phase: flow.phase,
+    sni: flow.name,
+    pinsets: flow.pinsets,
+    action: flow.action,
+    reason: flow.reason,
+    mark: flow.mark,
+    waits: flow.waits,
+    held: flow.heldPackets,
+    buffered: flow.bufferedBytes,
+    age_ms: flow.age,
+    idle_ms: flow.idle,
+  };
+}
+
+export function verdictFields({ queue, event }: RecentVerdict): Fields {
+  return {
+    flow: `${queue}/${event.flowId}`,
+    time: new Date(event.time / 1000).toISOString(),
+    src_ip: addressText(event.client.address),
+    src_port: event.client.port,
+    dest_ip: addressText(event.server.address),
+    dest_port: event.server.port,
+    sni: event.tls?.sni ?? null,
+    action: event.action,
+    reason: event.reason,
+    pinset: event.pinset,
+    matched: event.matched,
+    evidence: event.evidence,
+    ...(event.would === null ? {} : { would: event.would }),
+    ...(event.fault === null ? {} : { fault: event.fault }),
+  };
+}
+
+function fitsVerdict({ event }: RecentVerdict, { name, address, port, pinset }: FlowFilter): boolean {
+  const ends = [event.client, event.server];
+  const sni = event.tls?.sni?.toLowerCase();
+  return (
+    (port === undefined || ends.some((end) => end.port === port)) &&
+    (address === undefined || ends.some((end) => Buffer.compare(end.address, address) === 0)) &&
+    (name === undefined || sni === name || (name.startsWith('*.') && (sni?.endsWith(name.slice(1)) ?? false))) &&
+    (pinset === undefined || isOf(event, pinset))
+  );
+}
+
+function isOf({ pinset, others }: VerdictEvent, name: string): boolean {
+  return pinset === name || others.some((other) => other.pinset === name);
+}
+
+const PHASES: readonly Phase[] = ['opening', 'inspecting', 'accepting', 'accepted', 'denying', 'denied'];
+const USUAL = 100;
+const MOST = 1_000;

@@ -1,0 +1,143 @@
+/**
+ * Everything that operators reach of a running daemon, put together: the configuration in force and the ways to change
+ * it, the log, the decisions of late, the control socket. Signals and flags are the command line's.
+ */
+import type { NativeBinding } from '../../source/binding.ts';
+import { Daemon, type DaemonOptions } from '../daemon.ts';
+import type { EveLog } from '../event-log.ts';
+import { answerCommands } from './commands.ts';
+import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
+import { FileWatch } from './file-watch.ts';
+import { RecentVerdicts } from './recent-verdicts.ts';
+import { ControlServer } from './server.ts';
+import { statsOf } from './status.ts';
+
+export interface OperatorOptions {
+  readonly version: string;
+  readonly file: string;
+  readonly loaded: LoadedConfiguration;
+  readonly log: EveLog;
+  /** What the daemon is made of besides. */
+  readonly daemon: Omit<DaemonOptions, 'policy' | 'log'>;
+  readonly binding: Pick<NativeBinding, 'peerCredentials'>;
+  /** Instead of the configuration's. */
+  readonly socket: string | undefined;
+  /** Whether the files of the configuration are read again when they change. */
+  readonly watchesFiles: boolean;
+  readonly shutdown: (by: string) => void;
+}
+
+export class Operator {
+  readonly daemon: Daemon;
+  readonly #options: OperatorOptions;
+  readonly #configuration: LiveConfiguration;
+  readonly #verdicts: RecentVerdicts;
+  #server: ControlServer | undefined;
+  #watch: FileWatch | undefined;
+  #stats: NodeJS.Timeout | undefined;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+    const { loaded, log, file } = options;
+    this.#verdicts = new RecentVerdicts(loaded.policy);
+    this.daemon = new Daemon({
+      ...options.daemon,
+      policy: loaded.policy,
+      log: {
+        write: (events, queueNum = 0) => {
+          this.#verdicts.take(events, queueNum);
+          log.write(events);
+        },
+        close: () => log.close(),
+      },
+    });
+    this.#configuration = new LiveConfiguration({
+      file,
+      loaded,
+      apply: (policy) => this.daemon.reload(policy),
+      onChange: (change) => this.#onChange(change),
+    });
+  }
+
+  /** Rejects, with nothing left of it, when a queue cannot be bound or the socket not be made. */
+  async start(): Promise<void> {
+    const { version, log, loaded, socket, binding, shutdown, watchesFiles } = this.#options;
+    const { policy } = loaded;
+    const path = socket ?? policy.control.socket;
+    const host = { version, configuration: this.#configuration, daemon: this.daemon, log, verdicts: this.#verdicts };
+    if (path !== null) {
+      const answer = answerCommands({ ...host, shutdown });
+      this.#server = new ControlServer({ path, mode: policy.control.mode, answer, binding });
+      await this.#server.start();
+    }
+    try {
+      await this.daemon.start();
+    } catch (error) {
+      await this.#server?.stop();
+      throw error;
+    }
+    if (watchesFiles) {
+      const paths = () => this.#configuration.paths;
+      this.#watch = new FileWatch({ paths, onChange: () => void this.reload('file change') });
+    }
+    if (policy.log.stats > 0) {
+      this.#stats = setInterval(() => log.record('stats', statsOf(host)), policy.log.stats * 1000);
+      this.#stats.unref();
+    }
+  }
+
+  /** Reads the configuration again; what comes of it is said, and logged. */
+  async reload(by: string): Promise<void> {
+    await this.#configuration.reload(by);
+  }
+
+  /** Opens the log's file again; what cannot be is said. */
+  async reopenLog(): Promise<void> {
+    await this.#options.log.reopen().catch((error: unknown) => {
+      this.#options.daemon.say(`not reopened: ${(error as Error).message}; records go where they went`);
+    });
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#stats);
+    this.#watch?.stop();
+    await this.#server?.stop();
+    await this.daemon.stop();
+  }
+
+  #onChange(change: ConfigurationChange): void {
+    const { log, file, daemon } = this.#options;
+    for (const message of change.messages) daemon.say(message);
+    if (change.isInForce) {
+      log.adopt(change.policy);
+      this.#verdicts.adopt(change.policy);
+      this.#watch?.settle();
+    } else {
+      daemon.say(`not ${change.kind === 'reload' ? 'reloaded' : 'changed'}: ${change.error}; the one in force stays`);
+    }
+    const rules = change.difference?.rules ?? [];
+    if (rules.length > 0) daemon.say(newRules(rules, file));
+    log.record('config', recordFields(change, file));
+  }
+}
+
+function recordFields(change: ConfigurationChange, file: string) {
+  const { kind, by, isInForce, policy, generation, error, messages, difference } = change;
+  return {
+    change: kind,
+    by,
+    file,
+    result: isInForce ? 'in-force' : 'refused',
+    config: policy.hash,
+    generation,
+    ...(error === null ? {} : { error }),
+    ...(messages.length === 0 ? {} : { messages: messages.slice(0, MESSAGES) }),
+    ...(difference === null ? {} : { changes: difference }),
+  };
+}
+
+function newRules(causes: readonly string[], file: string): string {
+  return `the netfilter rules are others now (${causes.join(', ')}): tlspin rules -c ${file} | sudo sh`;
+}
+
+const MESSAGES = 100;

@@ -1,0 +1,88 @@
+/**
+ * The decisions of late, for who asks why a flow was decided as it was, and how many there were of each kind since the
+ * start. Bounded in number and in octets: the oldest go first.
+ */
+import type { FlowEvent, VerdictEvent } from '../../engine/events.ts';
+import type { Policy } from '../../pins/policy.ts';
+
+export interface RecentVerdict {
+  readonly queue: number;
+  readonly event: VerdictEvent;
+  /** The one that decided, as far as it is still known. */
+  readonly policy: Policy | undefined;
+}
+
+export interface RecentVerdictsBounds {
+  readonly flows: number;
+  readonly octets: number;
+}
+
+export class RecentVerdicts {
+  readonly #bounds: RecentVerdictsBounds;
+  readonly #recent = new Set<RecentVerdict & { readonly octets: number }>();
+  readonly #counts = new Map<string, number>();
+  readonly #policies: Policy[] = [];
+  #octets = 0;
+  #anomalies = 0;
+
+  constructor(policy: Policy, bounds: RecentVerdictsBounds = BOUNDS) {
+    this.#bounds = bounds;
+    this.adopt(policy);
+  }
+
+  /** By `action reason`. */
+  get counts(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  get anomalies(): number {
+    return this.#anomalies;
+  }
+
+  /** Its verdicts come from now on, and some of those before it. */
+  adopt(policy: Policy): void {
+    this.#policies.push(policy);
+    if (this.#policies.length > POLICIES) this.#policies.shift();
+  }
+
+  take(events: readonly FlowEvent[], queue: number): void {
+    for (const event of events) {
+      if (event.kind === 'anomaly') this.#anomalies++;
+      if (event.kind === 'verdict') this.#add(event, queue);
+    }
+  }
+
+  /** The latest first. */
+  *latest(): Iterable<RecentVerdict> {
+    yield* [...this.#recent].reverse();
+  }
+
+  #add(event: VerdictEvent, queue: number): void {
+    const kind = `${event.action} ${event.reason}`;
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+    const octets = octetsOf(event);
+    const policy = this.#policies.findLast(({ hash }) => hash === event.config);
+    this.#recent.add({ queue, event, policy, octets });
+    this.#octets += octets;
+    for (const oldest of this.#recent) {
+      if (this.#recent.size <= this.#bounds.flows && this.#octets <= this.#bounds.octets) break;
+      this.#recent.delete(oldest);
+      this.#octets -= oldest.octets;
+    }
+  }
+}
+
+function octetsOf({ tls }: VerdictEvent): number {
+  if (tls === null) return OVERHEAD;
+  const parts = [
+    ...tls.certificates,
+    ...tls.clientCertificates,
+    ...(tls.clientHello === null ? [] : [tls.clientHello]),
+  ];
+  return parts.reduce((sum, part) => sum + part.length, OVERHEAD);
+}
+
+const BOUNDS: RecentVerdictsBounds = { flows: 2_000, octets: 16 * 1024 * 1024 };
+/** What an event takes besides its octets, about. */
+const OVERHEAD = 1_000;
+const POLICIES = 8;

@@ -1,0 +1,38 @@
+/**
+ * A place for a unix socket: a socket that a dead process left there is removed, and whatever else is there is
+ * somebody's. Throws a sentence that names the place.
+ */
+import { lstatSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+
+/** `what`: how the sentence begins, such as `control socket`. */
+export async function clearSocketPath(path: string, what: string): Promise<void> {
+  if (Buffer.byteLength(path) > LONGEST_PATH) {
+    throw new Error(`${what} ${path}: the path of a socket has ${LONGEST_PATH} octets at the most`);
+  }
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (!stats.isSocket()) throw new Error(`${what} ${path}: there is a file of that name: remove it`);
+  if (await hasListener(path)) {
+    throw new Error(`${what} ${path}: somebody listens there already: stop that tlspin, or choose another path`);
+  }
+  unlinkSync(path);
+}
+
+/** Only a refused connection tells that nobody listens: one that may not be made, or that waits, does not. */
+async function hasListener(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.setTimeout(PATIENCE_MS, () => settle(true));
+    socket.once('connect', () => settle(true));
+    socket.once('error', (error: NodeJS.ErrnoException) => settle(error.code !== 'ECONNREFUSED'));
+    const settle = (isTaken: boolean): void => {
+      socket.destroy();
+      resolve(isTaken);
+    };
+  });
+}
+
+/** sun_path of sockaddr_un holds 108 octets with the one that ends it. */
+const LONGEST_PATH = 107;
+const PATIENCE_MS = 1_000;

@@ -1,0 +1,126 @@
+/** How the daemon stands, for operators: the answers of `status` and `stats`. Reads only. */
+import { LIMIT_DEFAULTS, type LimitName } from '../../pins/limits.ts';
+import { readKernelQueue } from '../../source/kernel-queue.ts';
+import type { QueueCounts } from '../counters.ts';
+import type { Daemon } from '../daemon.ts';
+import type { EveLog } from '../event-log.ts';
+import { findQueueBypass } from '../queue-bypass.ts';
+import type { LiveConfiguration } from './configuration.ts';
+import type { RecentVerdicts } from './recent-verdicts.ts';
+
+export interface Overview {
+  readonly version: string;
+  readonly configuration: LiveConfiguration;
+  readonly daemon: Daemon;
+  readonly log: EveLog;
+  readonly verdicts: RecentVerdicts;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export async function statusOf({ version, configuration, daemon, log }: Overview): Promise<Fields> {
+  const { queues, probes } = daemon.status();
+  const { policy } = configuration;
+  return {
+    version,
+    pid: process.pid,
+    node: process.version,
+    uptime: Math.floor(process.uptime()),
+    configuration: describeConfiguration(configuration),
+    connmark: {
+      route: [...new Set(queues.map(({ route }) => route))].join(', '),
+      mask: hex(policy.connmark.mask),
+      accept: hex(policy.connmark.accept),
+      deny: hex(policy.connmark.deny),
+      pending: hex(policy.connmark.pending),
+    },
+    fail_open: policy.failOpen,
+    // What happens while no engine listens is in the rules; null where no such rules are found.
+    queue_bypass: await findQueueBypass(queueRange(queues, policy.queues)),
+    queues: queues.map(({ queue, route, counts }) => ({
+      queue,
+      route,
+      ...kernelFields(queue),
+      flows: counts.flows,
+      held: counts.heldNow,
+      limits: limitsHit(counts),
+    })),
+    flows: sum(queues, 'flows'),
+    held: sum(queues, 'heldNow'),
+    limits: limitsHit(...queues.map(({ counts }) => counts)),
+    probes,
+    log: { written: log.written, dropped: log.dropped, events_dropped: sum(queues, 'eventsDropped') },
+  };
+}
+
+/** Everything that is counted; all from the start of the process. */
+export function statsOf({ daemon, log, verdicts, configuration }: Overview): Fields {
+  const { queues, probes } = daemon.status();
+  const names = Object.keys(queues[0]?.counts ?? {}).filter((name) => name !== 'limits' && name !== 'heartbeats');
+  return {
+    uptime: Math.floor(process.uptime()),
+    config: configuration.policy.hash,
+    generation: configuration.generation,
+    packets: Object.fromEntries(
+      names.map((name) => [snake(name), sum(queues, name as Exclude<keyof QueueCounts, 'limits'>)]),
+    ),
+    limits: limitsHit(...queues.map(({ counts }) => counts)),
+    verdicts: verdicts.counts,
+    anomalies: verdicts.anomalies,
+    probes,
+    log: { written: log.written, dropped: log.dropped },
+    memory: process.memoryUsage().rss,
+    queues: queues.map(({ queue, counts: { limits, ...counts } }) => ({
+      queue,
+      ...Object.fromEntries(Object.entries(counts).map(([name, count]) => [snake(name), count])),
+      limits: limitsHit({ limits }),
+    })),
+  };
+}
+
+export function describeConfiguration(configuration: LiveConfiguration): Fields {
+  const { policy, file, generation, since } = configuration;
+  const pins = policy.pinsets.reduce((total, pinset) => total + pinset.pins.length + pinset.deny.length, 0);
+  return {
+    file,
+    hash: policy.hash,
+    generation,
+    since: new Date(since).toISOString(),
+    age: Math.floor((Date.now() - since) / 1000),
+    pinsets: policy.pinsets.length,
+    pins,
+    rules: policy.rules.length,
+    lists: policy.lists.map(({ id, writable, entries }) => ({ list: id, writable, entries: entries.length })),
+  };
+}
+
+function kernelFields(queueNum: number): Fields {
+  const kernel = readKernelQueue(queueNum);
+  if (kernel === undefined) return { kernel: null };
+  const { waiting, queueDropped, userDropped, sequence } = kernel;
+  return { kernel: { waiting, queue_dropped: queueDropped, user_dropped: userDropped, id_sequence: sequence } };
+}
+
+function queueRange(queues: readonly { readonly queue: number }[], configured: readonly [number, number]) {
+  const numbers = queues.map(({ queue }) => queue);
+  return numbers.length === 0 ? configured : ([Math.min(...numbers), Math.max(...numbers)] as const);
+}
+
+/** Those that were reached, and how often. */
+function limitsHit(...all: readonly Pick<QueueCounts, 'limits'>[]): Fields {
+  const names = Object.keys(LIMIT_DEFAULTS) as LimitName[];
+  const counts = names.map((name) => [name, all.reduce((total, { limits }) => total + limits[name], 0)] as const);
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
+}
+
+function sum(queues: readonly { readonly counts: QueueCounts }[], name: Exclude<keyof QueueCounts, 'limits'>): number {
+  return queues.reduce((total, { counts }) => total + counts[name], 0);
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function hex(mark: number): string {
+  return `0x${mark.toString(16)}`;
+}

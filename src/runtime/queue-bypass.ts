@@ -1,0 +1,38 @@
+/**
+ * Whether the rules let packets pass while nobody listens on a queue (`--queue-bypass`): the user's choice, which only
+ * the rules know. Reads what `iptables-save` and `nft` print; where neither tells, it is not known.
+ */
+import { execFile } from 'node:child_process';
+
+/** Standard output of a program; undefined when it is missing or fails. */
+export type RunProgram = (program: string, args: readonly string[]) => Promise<string | undefined>;
+
+/** Null: no rule that sends packets to these queues was found. */
+export async function findQueueBypass(
+  [first, last]: readonly [number, number],
+  run: RunProgram = runProgram,
+): Promise<boolean | null> {
+  const [iptables, ip6tables, nft] = await Promise.all([
+    run('iptables-save', []),
+    run('ip6tables-save', []),
+    run('nft', ['list', 'ruleset']),
+  ]);
+  const rules = [iptables, ip6tables, nft]
+    .flatMap((text) => (text ?? '').split('\n'))
+    .filter((line) => {
+      const [, iptablesNumber, number = iptablesNumber] = QUEUE_NUMBER.exec(line) ?? [];
+      return number !== undefined && first <= Number(number) && Number(number) <= last;
+    });
+  return rules.length === 0 ? null : rules.some((line) => /--queue-bypass\b|\bqueue\b.*\bbypass\b/.test(line));
+}
+
+function runProgram(program: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(program, args, { encoding: 'utf8', timeout: 5_000, maxBuffer: 1 << 26 }, (error, stdout) =>
+      resolve(error === null ? stdout : undefined),
+    );
+  });
+}
+
+/** `-j NFQUEUE --queue-num 3`, `--queue-balance 0:3`; `queue num 0-3 bypass`, `queue flags bypass to 0-3`. */
+const QUEUE_NUMBER = /-j NFQUEUE .*--queue-(?:num|balance) (\d+)|\bqueue (?:.*\b(?:num|to) )?(\d+)/;
