@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   check: async () => (await import('./check.ts')).registerCheck,
   inspect: async () => (await import('./inspect.ts')).registerInspect,
   pin: async () => (await import('./pin.ts')).registerPin,
+  learn: async () => (await import('./learn.ts')).registerLearn,
   rules: async () => (await import('./rules.ts')).registerRules,
   demo: async () => (await import('./demo.ts')).registerDemo,
 };

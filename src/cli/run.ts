@@ -6,6 +6,7 @@
  */
 import { type Command, InvalidArgumentError } from 'commander';
 
+import { Learner } from '../learn/learner.ts';
 import { loadPolicy } from '../pins/load.ts';
 import { formatMessage } from '../pins/message.ts';
 import type { Policy } from '../pins/policy.ts';
@@ -80,6 +81,7 @@ async function run(flags: Flags): Promise<void> {
     watch: watch !== undefined,
     examiner: { examine: (request, done) => done(examineChain(request)) },
     createProber: mirrorProbers(binding),
+    learner: policy.learn.file === null ? undefined : new Learner({ policy: policy.learn, say }),
     spawn: spawnQueueThread,
     manager: new ServiceManager(process.env, binding),
     say,

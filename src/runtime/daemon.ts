@@ -7,7 +7,7 @@
  *               |  reload              a configuration that cannot be had changes nothing
  *               +-> failed
  */
-import type { FlowEvent } from '../engine/events.ts';
+import type { AnomalyEvent, FlowEvent } from '../engine/events.ts';
 import type { ChainExaminer, ProbeRequest } from '../engine/ports.ts';
 import type { KeylogPolicy, Policy } from '../pins/policy.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';
@@ -24,6 +24,14 @@ export interface EventLog {
   close(): Promise<void>;
 }
 
+/** Makes more of a policy by what flows have shown. */
+export interface PolicyLearner {
+  refine(policy: Policy): Policy;
+  observe(events: readonly FlowEvent[]): { readonly anomalies: readonly AnomalyEvent[]; readonly hasChanged: boolean };
+  /** Resolves when what was learned is safe. */
+  save(): Promise<void>;
+}
+
 export interface DaemonOptions {
   readonly policy: Policy;
   /** First and last queue number; otherwise the policy's. */
@@ -31,6 +39,8 @@ export interface DaemonOptions {
   readonly log: EventLog;
   readonly examiner: ChainExaminer;
   readonly createProber: CreateProber;
+  /** Undefined where nothing is learned. */
+  readonly learner?: PolicyLearner | undefined;
   /** Whether handshake messages are to be told as they go by. */
   readonly watch?: boolean | undefined;
   readonly spawn: SpawnQueueThread;
@@ -49,9 +59,12 @@ export class Daemon {
   readonly #queues: Queue[] = [];
   readonly #probing: Probing;
   #keylog: KeyLogIntake;
+  /** As it was loaded, and with what was learned in it. */
+  #loaded: Policy;
   #policy: Policy;
   /** One after the other: opening a key log takes a while. */
   #reloading: Promise<unknown> = Promise.resolve();
+  #isRelearnDue = false;
   #watchdog: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
   #fail!: (error: Error) => void;
@@ -60,7 +73,8 @@ export class Daemon {
 
   constructor(options: DaemonOptions) {
     this.#options = options;
-    this.#policy = options.policy;
+    this.#loaded = options.policy;
+    this.#policy = options.learner?.refine(options.policy) ?? options.policy;
     this.#probing = new Probing({
       policy: options.policy,
       create: options.createProber,
@@ -100,21 +114,41 @@ export class Daemon {
     return reloaded;
   }
 
-  async #reload(policy: Policy): Promise<boolean> {
+  async #reload(loaded: Policy): Promise<boolean> {
     if (this.#stopping !== undefined) return false;
-    const changed = needsRestart(this.#policy, policy);
+    const changed = needsRestart(this.#policy, loaded);
     if (changed.length > 0) {
       this.#options.say(`not reloaded: ${changed.join(', ')} changed, which takes a restart (and new rules)`);
       return false;
     }
-    if (!(await this.#reopenKeyLog(policy.keylog))) return false;
+    if (!(await this.#reopenKeyLog(loaded.keylog))) return false;
     this.#options.manager.reloading();
+    this.#loaded = loaded;
+    const policy = this.#options.learner?.refine(loaded) ?? loaded;
     this.#policy = policy;
     this.#probing.adopt(policy);
     this.#broadcast({ kind: 'policy', policy });
     this.#options.say(`reloaded: configuration ${policy.hash}`);
     this.#ready();
     return true;
+  }
+
+  #onEvents(events: readonly FlowEvent[]): void {
+    const { log, learner } = this.#options;
+    log.write(events);
+    const lesson = learner?.observe(events);
+    if (lesson === undefined) return;
+    if (lesson.anomalies.length > 0) log.write(lesson.anomalies);
+    if (!lesson.hasChanged || this.#isRelearnDue) return;
+    this.#isRelearnDue = true;
+    this.#reloading = this.#reloading.then(() => this.#relearn());
+  }
+
+  /** What was promoted is in the file before anybody is held to it. */
+  async #relearn(): Promise<void> {
+    await this.#options.learner!.save();
+    this.#isRelearnDue = false;
+    await this.#reload(this.#loaded);
   }
 
   status(): DaemonStatus {
@@ -141,6 +175,7 @@ export class Daemon {
     await Promise.all(this.#queues.map(stopQueue));
     this.#probing.close();
     await this.#keylog.stop();
+    await this.#options.learner?.save();
     await this.#options.log.close();
   }
 
@@ -171,14 +206,14 @@ export class Daemon {
   }
 
   #onMessage(queue: Queue, message: FromQueue): void {
-    const { log, examiner, say } = this.#options;
+    const { examiner, say } = this.#options;
     switch (message.kind) {
       case 'started':
         queue.route = message.route;
         queue.state = 'running';
         return;
       case 'events':
-        log.write(message.events);
+        this.#onEvents(message.events);
         return queue.thread.postMessage({ kind: 'taken', count: message.events.length });
       case 'examine':
         return examiner.examine(message.request, (facts) =>
@@ -276,6 +311,7 @@ function needsRestart(before: Policy, after: Policy): string[] {
     ...(same((policy) => [policy.connmark, ownedConnmarkBits(policy)]) ? [] : ['connmark']),
     ...(same((policy) => policy.control) ? [] : ['control']),
     ...(same((policy) => policy.probe.mark) ? [] : ['probe.mark']),
+    ...(same((policy) => policy.learn.file) ? [] : ['learn.file']),
   ];
 }
 
