@@ -116,7 +116,7 @@ function proposeText(proposals: readonly Proposal[], isJson: boolean): string {
 
 /** Subjects are whatever a server wrote into its certificate: no terminal is to obey them, and no comment to end. */
 function plain(text: string): string {
-  return text.replace(/[^\x20-\x7e\u00a0-\ud7ff\uf900-\ufffd]/g, '?');
+  return text.replace(/[^\x20-\x7e\u00a0-\u1fff\u2070-\ud7ff\uf900-\ufffd]/g, '?');
 }
 
 function json(value: unknown): string {

@@ -73,7 +73,7 @@ export interface VerdictEvent {
   readonly mode: Mode;
   readonly evidence: Evidence;
   /** Whether the server has shown that it has the leaf's key, as far as its key exchange can. */
-  readonly proven?: boolean;
+  readonly proven?: boolean | undefined;
   /** The canonical spelling of the pin that decided. */
   readonly matched: string | null;
   readonly connmark: { readonly value: number; readonly mask: number } | null;

@@ -28,23 +28,24 @@ export class LearnBook {
   /** Observations of hosts for which there was no room. */
   unrecorded = 0;
   readonly #pinsets = new Map<string, Map<string, LearnedHost>>();
-  readonly #shared = new SharedKeys();
+  readonly #shared: SharedKeys;
   #hostCount = 0;
 
   constructor(state: LearnState, limits: BookLimits) {
     this.limits = limits;
+    this.#shared = new SharedKeys(state.shared);
     for (const [pinset, hosts] of Object.entries(state.pinsets)) {
       this.#pinsets.set(pinset, new Map(Object.entries(hosts)));
       for (const [host, learned] of Object.entries(hosts)) {
         this.#hostCount++;
-        for (const key of learned.keys) this.#shared.add(host, key);
+        for (const key of learned.keys) this.#shared.add(pinset, host, key);
       }
     }
   }
 
   get state(): LearnState {
     const pinsets = [...this.#pinsets].map(([pinset, hosts]) => [pinset, Object.fromEntries(hosts)]);
-    return { version: 1, pinsets: Object.fromEntries(pinsets) as LearnState['pinsets'] };
+    return { version: 1, pinsets: Object.fromEntries(pinsets) as LearnState['pinsets'], shared: this.#shared.known };
   }
 
   hostsOf(pinset: string): ReadonlyMap<string, LearnedHost> {
@@ -85,9 +86,10 @@ export class LearnBook {
     for (const issuer of chain.issuers) see<LearnedIssuer>(learned.issuers, issuer, at, () => ({}));
     for (const gone of shorten(learned.keys, this.limits.keys, learned.promoted?.keys ?? [])) {
       learned.unlistedAt = Math.max(learned.unlistedAt, gone.lastAt);
+      this.#shared.forget(pinset, host, gone, learned.keys);
     }
     shorten(learned.issuers, this.limits.keys, []);
-    this.#shared.add(host, key);
+    this.#shared.add(pinset, host, key);
     return learned;
   }
 
@@ -154,23 +156,56 @@ export class LearnBook {
   }
 }
 
-/** Keys by the sites that they sign for. */
+/** Keys by the sites that they sign for, and by the hosts there that showed them. */
 class SharedKeys {
-  readonly #sites = new Map<string, string[]>();
+  readonly #sites = new Map<string, Map<string, Set<string>>>();
+  #sharedCount = 0;
 
-  add(host: string, { spki, issuers }: Pick<LearnedKey, 'spki' | 'issuers'>): void {
+  constructor(known: LearnState['shared']) {
+    for (const [key, sites] of Object.entries(known)) for (const site of sites) this.#setOf(key, site);
+  }
+
+  get known(): LearnState['shared'] {
+    const shared = [...this.#sites].filter(([, sites]) => sites.size > 1);
+    return Object.fromEntries(shared.map(([key, sites]) => [key, [...sites.keys()]]));
+  }
+
+  add(pinset: string, host: string, { spki, issuers }: Pick<LearnedKey, 'spki' | 'issuers'>): void {
+    const site = siteOf(host);
+    if (site === null) return;
+    for (const key of [spki, ...issuers]) this.#setOf(key, site)?.add(`${pinset} ${host}`);
+  }
+
+  /** The host has no room for a key. What is known to be shared stays known, as far as there is room for that. */
+  forget(pinset: string, host: string, { spki, issuers }: LearnedKey, others: readonly LearnedKey[]): void {
     const site = siteOf(host);
     if (site === null) return;
     for (const key of [spki, ...issuers]) {
       const sites = this.#sites.get(key);
-      if (sites === undefined) this.#sites.set(key, [site]);
-      else if (sites.length < MAX_SITES && !sites.includes(site)) sites.push(site);
+      const isHeld = others.some((other) => other.spki === key || other.issuers.includes(key));
+      if (sites === undefined || isHeld) continue;
+      const hosts = sites.get(site);
+      hosts?.delete(`${pinset} ${host}`);
+      const isShared = sites.size > 1;
+      if ((isShared && this.#sharedCount <= MAX_SHARED) || (hosts !== undefined && hosts.size > 0)) continue;
+      if (isShared) this.#sharedCount--;
+      this.#sites.delete(key);
     }
   }
 
   sitesOf(spki: string): readonly string[] {
     const sites = this.#sites.get(spki);
-    return sites === undefined || sites.length < 2 ? NONE : sites;
+    return sites === undefined || sites.size < 2 ? NONE : [...sites.keys()];
+  }
+
+  #setOf(key: string, site: string): Set<string> | undefined {
+    let sites = this.#sites.get(key);
+    if (sites === undefined) this.#sites.set(key, (sites = new Map<string, Set<string>>()));
+    let hosts = sites.get(site);
+    if (hosts !== undefined || sites.size >= MAX_SITES) return hosts;
+    sites.set(site, (hosts = new Set()));
+    if (sites.size === 2) this.#sharedCount++;
+    return hosts;
   }
 }
 
@@ -212,6 +247,7 @@ function shorten<T extends Seen>(entries: T[], most: number, kept: readonly stri
 /** More than a verified path has. */
 const MAX_ISSUERS = 16;
 const MAX_REFUSED = 8;
+const MAX_SHARED = 4_096;
 /** As many as a message names. */
 const MAX_SITES = 8;
 const NO_HOSTS: ReadonlyMap<string, LearnedHost> = new Map();

@@ -45,6 +45,8 @@ const state = z.strictObject({
   version: z.literal(1),
   /** By pinset, then by host, such as `www.bank.example:443`. */
   pinsets: z.record(z.string(), z.record(z.string(), host)),
+  /** Keys that were found to sign for unrelated hosts, with names of these: they stay known when the hosts are gone. */
+  shared: z.record(z.string(), z.array(z.string()).min(2)),
 });
 
 export type LearnState = z.infer<typeof state>;
@@ -52,7 +54,7 @@ export type LearnedHost = z.infer<typeof host>;
 export type LearnedKey = z.infer<typeof key>;
 export type LearnedIssuer = z.infer<typeof issuer>;
 
-export const NOTHING_LEARNED: LearnState = { version: 1, pinsets: {} };
+export const NOTHING_LEARNED: LearnState = { version: 1, pinsets: {}, shared: {} };
 
 /** Throws a sentence that says what is wrong. */
 export function parseState(text: string): LearnState {
