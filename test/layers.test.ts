@@ -22,8 +22,22 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   source: ['bytes', 'packet', 'engine (types)'],
   probe: ['bytes', 'tls', 'x509', 'pins/probe', 'pins (types)', 'engine (types)'],
   report: ['bytes', 'packet', 'tls', 'x509', 'pins (types)', 'engine (types)'],
-  runtime: ['bytes', 'packet', 'tcp', 'tls', 'starttls', 'x509', 'pins', 'engine', 'source', 'probe', 'report'],
-  cli: ['bytes', 'packet', 'tls', 'x509', 'pins', 'import', 'engine', 'source', 'probe', 'report', 'runtime'],
+  learn: ['bytes', 'x509', 'pins', 'engine (types)'],
+  runtime: [
+    'bytes',
+    'packet',
+    'tcp',
+    'tls',
+    'starttls',
+    'x509',
+    'pins',
+    'engine',
+    'source',
+    'probe',
+    'report',
+    'learn',
+  ],
+  cli: ['bytes', 'packet', 'tls', 'x509', 'pins', 'import', 'engine', 'source', 'probe', 'report', 'learn', 'runtime'],
 };
 
 /** What runs there. */

@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   import: async () => (await import('./import.ts')).registerImport,
   ctl: async () => (await import('./ctl.ts')).registerCtl,
   list: async () => (await import('./list.ts')).registerList,
+  learn: async () => (await import('./learn.ts')).registerLearn,
   rules: async () => (await import('./rules.ts')).registerRules,
   demo: async () => (await import('./demo.ts')).registerDemo,
   completion: async () => (await import('./completion.ts')).registerCompletion,

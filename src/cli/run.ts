@@ -7,6 +7,7 @@
  */
 import { type Command, InvalidArgumentError } from 'commander';
 
+import { Learner } from '../learn/learner.ts';
 import { formatMessage } from '../pins/message.ts';
 import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
 import { readConfiguration } from '../runtime/control/configuration.ts';
@@ -104,6 +105,7 @@ async function run(flags: Flags): Promise<void> {
       watch: watch !== undefined,
       examiner: { examine: (request, done) => done(examineChain(request)) },
       createProber: mirrorProbers(binding),
+      learner: policy.learn.file === null ? undefined : new Learner({ policy: policy.learn, say }),
       spawn: spawnQueueThread,
       manager: new ServiceManager(process.env, binding),
       say,

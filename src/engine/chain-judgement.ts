@@ -85,7 +85,7 @@ function openCase(
   const names = [...new Set([...(serverName === null ? [] : [serverName]), ...pinset.names])];
   const { checks } = pinset.situations;
   const asksOfLeaf = checks.name === 'on' || checks.validity === 'on' || checks.trust.length > 0;
-  const isOpen = match.kind === 'path' || (match.kind === 'leaf' && asksOfLeaf);
+  const isOpen = match.kind === 'path' || ((match.kind === 'leaf' || learns(pinset)) && asksOfLeaf);
   const isExpired = pinset.expires !== null && pinset.expires <= nowMs;
   return {
     pinset,
@@ -118,11 +118,20 @@ function findingOf(open: PinsetCase, facts: ChainFacts | undefined): Finding {
   }
   if (isExpired && pinset.afterExpiry === 'deny') return fail('expired-pinset');
   const pin = matchedPin(open, facts);
-  if (pin === undefined) return fail('pin-mismatch');
+  if (pin === undefined && !learns(pinset)) return fail('pin-mismatch');
   const failed = failedCheck(open, facts);
+  if (pin === undefined) {
+    const reason = isExpired ? 'expired-pinset' : 'learning';
+    return failed === undefined ? { pinset, mode, reason, verdict: pinset.onMatch, matched: null } : fail(failed);
+  }
   if (failed !== undefined) return fail(failed, pin.canonical);
   const reason = pin.role === 'backup' ? 'backup-pin-match' : 'pin-match';
   return { pinset, mode, reason, verdict: pinset.onMatch, matched: pin.canonical };
+}
+
+/** Without pins there is nothing yet that a server could fail to match. */
+function learns({ mode, pins }: CompiledPinset): boolean {
+  return mode === 'learn' && pins.length === 0;
 }
 
 /** A pin above the leaf counts only on the verified path. */

@@ -15,6 +15,7 @@ export type Reason =
   | 'deny-pin'
   | 'rule'
   | 'unpinned'
+  | 'learning'
   | 'no-certificate'
   | 'expired-pinset'
   | 'name-mismatch'
@@ -71,6 +72,8 @@ export interface VerdictEvent {
   readonly pinset: string | null;
   readonly mode: Mode;
   readonly evidence: Evidence;
+  /** Whether the server has shown that it has the leaf's key, as far as its key exchange can. */
+  readonly proven?: boolean | undefined;
   /** The canonical spelling of the pin that decided. */
   readonly matched: string | null;
   readonly connmark: { readonly value: number; readonly mask: number } | null;

@@ -27,6 +27,7 @@ export function verdictEvent(
     pinset: decided.pinset,
     mode: decided.mode,
     evidence: decided.evidence === 'none' ? facts.evidence : decided.evidence,
+    proven: connection.judge.isProven,
     matched: decided.matched,
     connmark: connmark ?? null,
     heldMicros: connection.heldMicros,

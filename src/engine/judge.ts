@@ -146,10 +146,15 @@ export class Judge implements HandshakeListener {
     if (this.#ruling !== undefined || this.#selection === undefined) return false;
     const { require, deny, rules } = this.#selection;
     return (
-      require.some((pinset) => pinset.mode === 'enforce') ||
+      require.some(({ mode, deny: denied }) => mode === 'enforce' || (mode === 'learn' && denied.length > 0)) ||
       deny.some((pinset) => pinset.mode !== 'report-only') ||
       rules.some((each) => each.verdict.action !== 'accept')
     );
+  }
+
+  /** Whether the server has shown that it has the leaf's key; without a signature only its holder gets any further. */
+  get isProven(): boolean {
+    return this.#proof === 'verified' || (this.#proof === undefined && this.#keyExchange === 'static');
   }
 
   /** The server waits for the client, so nothing of its may wait here: for a second hello, or for a key to be logged. */

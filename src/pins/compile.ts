@@ -7,6 +7,7 @@ import type { TakenBits } from './compile-connmark.ts';
 import { compileMatch, compileNames, compilePorts } from './compile-match.ts';
 import { compileDates, compilePins, emptyListsPin, unknownList } from './compile-pins.ts';
 import type { PinContext } from './compile-pins.ts';
+import { compileLearn, reportLearning } from './compile-learn.ts';
 import { compileKeylog, compileProbe, reportMissingKeylog } from './compile-probe.ts';
 import { compileSituations, situationDefaults } from './compile-situations.ts';
 import type { ReferredFiles } from './files.ts';
@@ -38,6 +39,7 @@ export function compile(
   const probe = compileProbe(source.probe, limits, connmark, report);
   const keylog = compileKeylog(source.keylog, limits, files, report);
   reportMissingKeylog(source, report);
+  reportLearning(source, report);
   const pinned = compileSituations(source.pinned, situationDefaults('pinned'), ['pinned'], files, report);
   const unpinned = compileSituations(source.unpinned, situationDefaults('unpinned'), ['unpinned'], files, report);
   const taken = { engine: connmark.mask, probe: probe.mark };
@@ -60,6 +62,7 @@ export function compile(
     limits,
     probe,
     keylog,
+    learn: compileLearn(source.learn, files),
     ports: queuedPorts(source, pinsets, rules, report),
     log: {
       unpinned: source.log?.unpinned ?? false,
@@ -98,6 +101,7 @@ function compilePinset(source: PinsetSource, index: number, defaults: Defaults):
     deny: compilePins(source.deny, 'deny', [...path, 'deny'], defaults),
     names: compileNames(source.names, [...path, 'names'], report),
     mode: source.mode ?? 'enforce',
+    ...(source.then === undefined ? {} : { then: source.then }),
     expires: compileDates({ expires: source.expires }, path, report).expires,
     afterExpiry: source.afterExpiry ?? 'report-only',
     onMatch: verdict('onMatch', ACCEPT),

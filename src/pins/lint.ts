@@ -2,6 +2,7 @@
  * What a configuration says that is allowed and probably not meant, or that people should know of. Warnings are errors
  * under `"strict": true`; notes never are.
  */
+import { requires } from './learning.ts';
 import type { Path, Reporter } from './message.ts';
 import { isUsable } from './pin-index.ts';
 import type { CompiledPin, CompiledPinset, HiddenCertificate, Policy } from './policy.ts';
@@ -26,10 +27,16 @@ export function lint(policy: Omit<Policy, 'hash'>, nowMs: number, report: Report
 
 function lintPinset(pinset: CompiledPinset, nowMs: number, report: Reporter): void {
   const path: Path = ['pinsets', pinset.index];
-  if (pinset.pins.length === 0 && pinset.deny.length === 0) {
+  if (!requires(pinset) && pinset.deny.length === 0) {
     report.warning(path, `"${pinset.name}" has neither pins nor deny pins, so it does nothing`);
   }
   lintExpiry(pinset, path, nowMs, report);
+  if (pinset.mode === 'learn' && pinset.situations.checks.proofOfPossession === 'off') {
+    report.warning(
+      [...path, 'mode'],
+      `"${pinset.name}" learns nothing: only keys that servers prove to have count, and its checks.proofOfPossession is off`,
+    );
+  }
   if (pinset.pins.length === 0) return;
   lintBackups(pinset, path, nowMs, report);
   lintNames(pinset, path, report);
@@ -80,7 +87,7 @@ function lintNames(pinset: CompiledPinset, path: Path, report: Reporter): void {
 
 /** Once each, at the first pinset that it concerns. */
 function noteBlindSpots(policy: Omit<Policy, 'hash'>, report: Reporter): void {
-  const requiring = policy.pinsets.filter((pinset) => pinset.pins.length > 0);
+  const requiring = policy.pinsets.filter(requires);
   const byHost = requiring.find((pinset) => pinset.match.hosts.length > 0);
   if (byHost !== undefined) {
     report.note(
@@ -92,7 +99,7 @@ function noteBlindSpots(policy: Omit<Policy, 'hash'>, report: Reporter): void {
     const concerned = requiring.find(({ situations }) => values.includes(situations.tls13));
     if (concerned !== undefined) report.note(['pinsets', concerned.index], text);
   }
-  const denying = policy.pinsets.find((pinset) => pinset.deny.length > 0 && pinset.pins.length === 0);
+  const denying = policy.pinsets.find((pinset) => pinset.deny.length > 0 && !requires(pinset));
   if (policy.unpinned.tls13 !== 'accept') return;
   if (denying !== undefined) {
     report.note(['pinsets', denying.index], `a deny list ${UNPINNED_TLS13}`);

@@ -89,12 +89,16 @@ export interface CompiledPinset {
   /** Position in the file: stable identity within one configuration. */
   readonly index: number;
   readonly match: CompiledMatch;
-  /** Empty: a deny list that never takes part in selection. */
+  /** Empty: a deny list that never takes part in selection, unless it learns. */
   readonly pins: readonly CompiledPin[];
   readonly deny: readonly CompiledPin[];
   /** Names that a certificate may carry besides the effective one (RFC 9525 patterns). */
   readonly names: readonly string[];
   readonly mode: 'enforce' | 'report-only' | 'learn';
+  /** What becomes of a host whose keys have been learned; absent: nothing. */
+  readonly then?: 'enforce' | undefined;
+  /** What it has become for hosts whose keys were learned, by host. Never in a file: whoever learns adds it. */
+  readonly learned?: ReadonlyMap<string, CompiledPinset> | undefined;
   readonly expires: number | null;
   readonly afterExpiry: 'report-only' | 'enforce' | 'deny' | 'accept';
   readonly onMatch: CompiledVerdict;
@@ -158,6 +162,18 @@ export interface KeylogPolicy {
   readonly socket: string | null;
 }
 
+/** Where what servers present is recorded, and how much of it. */
+export interface LearnPolicy {
+  /** Absolute path; null where nothing learns. */
+  readonly file: string | null;
+  /** Times that a key has to be seen before it counts as the host's. */
+  readonly observations: number;
+  /** Hosts that are recorded. Beyond: a new one is not. */
+  readonly hosts: number;
+  /** Keys of a host that are recorded, and as many issuers. Beyond: the one that was not seen for longest goes. */
+  readonly keys: number;
+}
+
 export interface Policy {
   /** `sha256:<hex>` of the document as read. */
   readonly hash: string;
@@ -173,6 +189,7 @@ export interface Policy {
   readonly limits: Limits;
   readonly probe: ProbePolicy;
   readonly keylog: KeylogPolicy;
+  readonly learn: LearnPolicy;
   /** Ports that the rules send to the queue: the configured ones and those that pinsets and rules name. */
   readonly ports: readonly (readonly [number, number])[];
   readonly log: {

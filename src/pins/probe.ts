@@ -2,6 +2,7 @@
  * Evidence that does not come over the wire of the flow itself: which situations ask for it, and how servers are asked
  * in their clients' place where a configuration does not say otherwise.
  */
+import { requires } from './learning.ts';
 import type { HiddenCertificate, Policy, ProbePolicy, Situations } from './policy.ts';
 
 export const PROBE_DEFAULTS: ProbePolicy = {
@@ -30,9 +31,9 @@ export function isKeylogged(tls13: string | undefined): boolean {
   return tls13 === 'keylog' || tls13 === 'keylog-else-probe';
 }
 
-/** Those that apply to some flow: a pinset without pins selects none. */
+/** Those that apply to some flow: a deny list selects none. */
 function situationsOf({ pinsets, pinned, unpinned }: Pick<Policy, 'pinsets' | 'pinned' | 'unpinned'>): Situations[] {
-  const requiring = pinsets.filter(({ pins }) => pins.length > 0).map(({ situations }) => situations);
+  const requiring = pinsets.filter(requires).map(({ situations }) => situations);
   return requiring.length === 0 ? [unpinned] : [...requiring, pinned, unpinned];
 }
 

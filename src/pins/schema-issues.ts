@@ -54,9 +54,6 @@ function explain(issue: Issue, parent: Path, document: unknown): ShapeError[] {
     case 'invalid_type':
       return here(`must be ${typeName(issue.expected)}, not ${kindOf(value)}`);
     case 'invalid_value':
-      if (typeof value === 'string' && !issue.message.startsWith('Invalid')) {
-        return [{ path, atKey: false, text: `${label(path)}: "${value}" ${issue.message}` }];
-      }
       return here(`must be ${issue.values.map((v) => JSON.stringify(v)).join(' or ')}, not ${shown(value)}`);
     case 'too_small':
       return here(Array.isArray(value) ? 'is an empty list: leave it out' : `must be ${issue.minimum} or more`);

@@ -4,14 +4,10 @@
  * packet threads never load this file.
  */
 import { z } from 'zod';
+import { LEARN_DEFAULTS } from './learn-defaults.ts';
 import { LIMIT_DEFAULTS } from './limits.ts';
 import type { LimitName } from './limits.ts';
 import { PROBE_DEFAULTS } from './probe.ts';
-
-/** Values that the design has and this version has not, with what to write instead. Each text follows the value. */
-export const NOT_AVAILABLE: Readonly<Record<string, string>> = {
-  learn: 'is not available in this version: use "report-only" and write the pins that it logs',
-};
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -19,9 +15,7 @@ const DAY_MS = 86_400_000;
 const text = () => z.string();
 
 function choice<const T extends readonly [string, ...string[]]>(values: T) {
-  return z.enum(values, {
-    error: (issue) => (typeof issue.input === 'string' ? NOT_AVAILABLE[issue.input] : undefined),
-  });
+  return z.enum(values);
 }
 
 const comment = text().optional().describe('For people; ignored.');
@@ -225,7 +219,9 @@ const pinset = z
       .array(pinEntry)
       .min(1)
       .optional()
-      .describe('The server must satisfy one. Without pins the pinset is a deny list for the flows that it fits.'),
+      .describe(
+        'The server must satisfy one. Without pins the pinset is a deny list for the flows that it fits, unless it learns.',
+      ),
     deny: z
       .array(pinEntry)
       .min(1)
@@ -236,10 +232,17 @@ const pinset = z
       .min(1)
       .optional()
       .describe('Names that the certificate may carry besides the effective one: host names, "*.x", or addresses.'),
-    mode: choice(['enforce', 'report-only'])
+    mode: choice(['enforce', 'report-only', 'learn'])
       .optional()
-      .describe('report-only: accept, and log what enforce would have done.')
+      .describe(
+        'report-only: accept, and log what enforce would have done; learn: the same, and record the keys that its hosts present.',
+      )
       .meta({ default: 'enforce' }),
+    then: choice(['enforce'])
+      .optional()
+      .describe(
+        'In mode learn: a host whose keys have been seen often enough (learn.observations) is held to them from then on. Default: it is not.',
+      ),
     expires: date.optional().describe('From this date on afterExpiry holds.'),
     afterExpiry: choice(['report-only', 'enforce', 'deny', 'accept']).optional().meta({ default: 'report-only' }),
     onMatch: verdict.optional().meta({ default: 'accept' }),
@@ -359,6 +362,19 @@ const keylog = z
   })
   .describe('Where clients log their secrets in the format of SSLKEYLOGFILE (RFC 9850): file or socket.');
 
+const learn = z
+  .strictObject({
+    file: text().describe('Where the keys that hosts present are recorded; relative to the configuration file.'),
+    observations: count(LEARN_DEFAULTS.observations, 1, 100_000).describe(
+      'Times that a key has to be seen before it counts as its host\'s; with "then": "enforce" 1 is trust on first use.',
+    ),
+    hosts: count(LEARN_DEFAULTS.hosts, 1, 100_000).describe('Hosts that are recorded; beyond, new ones are not.'),
+    keys: count(LEARN_DEFAULTS.keys, 2, 256).describe(
+      'Keys of a host that are recorded, and as many issuers; beyond, the one that was not seen for longest goes.',
+    ),
+  })
+  .describe('What pinsets in the mode "learn" record.');
+
 export const configurationSchema = z
   .strictObject({
     $schema: text().optional(),
@@ -385,6 +401,7 @@ export const configurationSchema = z
     limits: limits.optional(),
     probe: probe.optional(),
     keylog: keylog.optional(),
+    learn: learn.optional(),
     log: z
       .strictObject({
         unpinned: z
@@ -441,6 +458,7 @@ export type RuleSource = z.infer<typeof rule>;
 export type PortSource = z.infer<typeof port>;
 export type ConnmarkSource = z.infer<typeof connmark>;
 export type ProbeSource = z.infer<typeof probe>;
+export type LearnSource = z.infer<typeof learn>;
 export type KeylogSource = z.infer<typeof keylog>;
 export type SituationsSource = { [name in SituationName]?: string | undefined } & { checks?: ChecksSource | undefined };
 export type ChecksSource = z.infer<ReturnType<typeof checks>>;

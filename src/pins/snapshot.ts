@@ -2,6 +2,7 @@
  * A compiled configuration with the indexes that each packet thread builds of it: which pinsets, deny lists and rules
  * a flow falls under. Immutable: a reload makes another snapshot. Decides nothing.
  */
+import { asLearned, mayEnforce, requires } from './learning.ts';
 import { MatchIndex, normalName } from './match-index.ts';
 import type { FlowSubject } from './match-index.ts';
 import { prepare } from './match.ts';
@@ -13,7 +14,7 @@ export type { Endpoint, FlowSubject } from './match-index.ts';
 export interface Selection {
   /** The address pinset, then the host pinset, or the fallback alone: all must pass. None to two. */
   readonly require: readonly CompiledPinset[];
-  /** Pinsets without pins that fit, in the order of the file. The required ones' own deny pins are not among them. */
+  /** Deny lists that fit, in the order of the file. The required ones' own deny pins are not among them. */
   readonly deny: readonly CompiledPinset[];
   /** Rules that fit, in the order of the file. */
   readonly rules: readonly CompiledRule[];
@@ -31,12 +32,12 @@ export class PinsetSnapshot {
 
   constructor(policy: Policy) {
     this.policy = policy;
-    const requiring = policy.pinsets.filter((pinset) => pinset.pins.length > 0);
+    const requiring = policy.pinsets.filter(requires);
     this.#requiring = new MatchIndex(requiring);
-    this.#enforced = new MatchIndex(requiring.filter((pinset) => pinset.mode === 'enforce'));
+    this.#enforced = new MatchIndex(requiring.filter(mayEnforce));
     const isNameless = ({ match, situations }: CompiledPinset) => match.hosts.length > 0 && situations.noSni === 'deny';
     this.#nameless = new MatchIndex(requiring.filter(isNameless));
-    this.#denying = new MatchIndex(policy.pinsets.filter((pinset) => pinset.pins.length === 0));
+    this.#denying = new MatchIndex(policy.pinsets.filter((pinset) => !requires(pinset)));
     this.#rules = new MatchIndex(policy.rules);
     this.lists = new Map(policy.lists.map((list) => [list.id, new PinIndex(list.entries)]));
     for (const pinset of policy.pinsets) prepare(pinset);
@@ -61,7 +62,7 @@ export class PinsetSnapshot {
   select(subject: FlowSubject, serverName: string | null): Selection {
     const name = serverName === null ? null : normalName(serverName);
     return {
-      require: this.#require(subject, name),
+      require: this.#require(subject, name).map((pinset) => asLearned(pinset, subject.server, name)),
       deny: this.#denying.all(subject, name),
       rules: this.#rules.all(subject, name),
     };

@@ -3,6 +3,7 @@
  * refused, so that the order of its pinsets never matters.
  */
 import { networkKey, plainRange } from './address.ts';
+import { requires } from './learning.ts';
 import type { AddressRange, CompiledMatch, CompiledPinset } from './policy.ts';
 
 export interface Ambiguity {
@@ -18,7 +19,7 @@ export interface Ambiguity {
 export function ambiguities(pinsets: readonly CompiledPinset[]): Ambiguity[] {
   const byPlace = new Map<string, { place: string | null; pinsets: CompiledPinset[] }>();
   for (const pinset of pinsets) {
-    if (pinset.pins.length === 0) continue;
+    if (!requires(pinset)) continue;
     for (const [key, place] of placesOf(pinset.match)) {
       const group = byPlace.get(key);
       if (group === undefined) byPlace.set(key, { place, pinsets: [pinset] });

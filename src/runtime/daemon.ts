@@ -7,7 +7,7 @@
  *               |  reload              a configuration that cannot be had changes nothing; done when every queue has it
  *               +-> failed
  */
-import type { FlowEvent } from '../engine/events.ts';
+import type { AnomalyEvent, FlowEvent } from '../engine/events.ts';
 import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
 import type { ChainExaminer, ProbeRequest } from '../engine/ports.ts';
 import type { KeylogPolicy, Policy } from '../pins/policy.ts';
@@ -27,6 +27,14 @@ export interface EventLog {
   close(): Promise<void>;
 }
 
+/** Makes more of a policy by what flows have shown. */
+export interface PolicyLearner {
+  refine(policy: Policy): Policy;
+  observe(events: readonly FlowEvent[]): { readonly anomalies: readonly AnomalyEvent[]; readonly hasChanged: boolean };
+  /** Resolves when what was learned is safe. */
+  save(): Promise<void>;
+}
+
 export interface DaemonOptions {
   readonly policy: Policy;
   /** First and last queue number; otherwise the policy's. */
@@ -34,6 +42,8 @@ export interface DaemonOptions {
   readonly log: EventLog;
   readonly examiner: ChainExaminer;
   readonly createProber: CreateProber;
+  /** Undefined where nothing is learned. */
+  readonly learner?: PolicyLearner | undefined;
   /** Whether handshake messages are to be told as they go by. */
   readonly watch?: boolean | undefined;
   readonly spawn: SpawnQueueThread;
@@ -60,6 +70,8 @@ export class Daemon {
   readonly #queues: Queue[] = [];
   readonly #probing: Probing;
   #keylog: KeyLogIntake;
+  /** As it was loaded, and with what was learned in it. */
+  #loaded: Policy;
   #policy: Policy;
   #generation = 1;
   readonly #adoptions = new Roundup<true>(ADOPTION_PATIENCE_MS);
@@ -67,6 +79,7 @@ export class Daemon {
   #nextListing = 1;
   /** One after the other: opening a key log takes a while. */
   #reloading: Promise<unknown> = Promise.resolve();
+  #isRelearnDue = false;
   #watchdog: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
   #fail!: (error: Error) => void;
@@ -75,7 +88,8 @@ export class Daemon {
 
   constructor(options: DaemonOptions) {
     this.#options = options;
-    this.#policy = options.policy;
+    this.#loaded = options.policy;
+    this.#policy = options.learner?.refine(options.policy) ?? options.policy;
     this.#probing = new Probing({
       policy: options.policy,
       create: options.createProber,
@@ -115,11 +129,13 @@ export class Daemon {
     return reloaded;
   }
 
-  async #reload(policy: Policy): Promise<ReloadOutcome> {
+  async #reload(loaded: Policy): Promise<ReloadOutcome> {
     if (this.#stopping !== undefined) return { isInForce: false, reason: 'tlspin is ending' };
-    const reason = refusalOf(this.#policy, policy) ?? (await this.#reopenKeyLog(policy.keylog));
+    const reason = refusalOf(this.#policy, loaded) ?? (await this.#reopenKeyLog(loaded.keylog));
     if (reason !== undefined) return { isInForce: false, reason };
     this.#options.manager.reloading();
+    this.#loaded = loaded;
+    const policy = this.#options.learner?.refine(loaded) ?? loaded;
     this.#policy = policy;
     this.#probing.adopt(policy);
     const silent = await this.#spread(policy);
@@ -151,6 +167,24 @@ export class Daemon {
     return this.#queues.filter(({ state }) => state === 'running').map(({ queueNum }) => queueNum);
   }
 
+  #onEvents(events: readonly FlowEvent[], queueNum: number): void {
+    const { log, learner } = this.#options;
+    log.write(events, queueNum);
+    const lesson = learner?.observe(events);
+    if (lesson === undefined) return;
+    if (lesson.anomalies.length > 0) log.write(lesson.anomalies, queueNum);
+    if (!lesson.hasChanged || this.#isRelearnDue) return;
+    this.#isRelearnDue = true;
+    this.#reloading = this.#reloading.then(() => this.#relearn());
+  }
+
+  /** What was promoted is in the file before anybody is held to it. */
+  async #relearn(): Promise<void> {
+    await this.#options.learner!.save();
+    this.#isRelearnDue = false;
+    await this.#reload(this.#loaded);
+  }
+
   status(): DaemonStatus {
     return {
       config: this.#policy.hash,
@@ -177,6 +211,7 @@ export class Daemon {
     await Promise.all(this.#queues.map(stopQueue));
     this.#probing.close();
     await this.#keylog.stop();
+    await this.#options.learner?.save();
     await this.#options.log.close();
   }
 
@@ -209,14 +244,14 @@ export class Daemon {
   }
 
   #onMessage(queue: Queue, message: FromQueue): void {
-    const { log, examiner, say } = this.#options;
+    const { examiner, say } = this.#options;
     switch (message.kind) {
       case 'started':
         queue.route = message.route;
         queue.state = 'running';
         return;
       case 'events':
-        log.write(message.events, queue.queueNum);
+        this.#onEvents(message.events, queue.queueNum);
         return queue.thread.postMessage({ kind: 'taken', count: message.events.length });
       case 'examine':
         return examiner.examine(message.request, (facts) =>
@@ -323,6 +358,7 @@ function needsRestart(before: Policy, after: Policy): string[] {
     ...(same((policy) => [policy.connmark, ownedConnmarkBits(policy)]) ? [] : ['connmark']),
     ...(same((policy) => policy.control) ? [] : ['control']),
     ...(same((policy) => policy.probe.mark) ? [] : ['probe.mark']),
+    ...(same((policy) => policy.learn.file) ? [] : ['learn.file']),
   ];
 }
 

@@ -172,8 +172,12 @@ describe('refusals', () => {
     expect(errors.join('\n')).toContain(text);
   });
 
-  it('what this version does not have: mode learn', () => {
-    expect(load(one({ mode: 'learn' })).errors).toEqual([expect.stringContaining('use "report-only"')]);
+  it('learning without a place for what is learned', () => {
+    expect(load(one({ mode: 'learn' })).errors).toEqual([expect.stringContaining('add "learn": { "file"')]);
+  });
+
+  it('what follows upon learning, where nothing is learned', () => {
+    expect(load(one({ then: 'enforce' })).errors).toEqual([expect.stringContaining('"mode": "learn"')]);
   });
 });
 

@@ -3,7 +3,7 @@ import type { AddressRange, CompiledMatch, CompiledPinset } from '../../src/pins
 import type { FlowSubject } from '../../src/pins/snapshot.ts';
 
 export function naiveSelect(pinsets: readonly CompiledPinset[], subject: FlowSubject, name: string | null) {
-  const requiring = pinsets.filter((p) => p.pins.length > 0);
+  const requiring = pinsets.filter((p) => p.pins.length > 0 || p.mode === 'learn');
   const address = mostSpecific(requiring, (p) =>
     specificity(p.match, p.match.addresses.map(addressRank(subject)), subject),
   );
@@ -15,7 +15,7 @@ export function naiveSelect(pinsets: readonly CompiledPinset[], subject: FlowSub
   const found = [address, host].filter((p) => p !== undefined);
   return {
     require: found.length > 0 ? found : [fallback].filter((p) => p !== undefined),
-    deny: pinsets.filter((p) => p.pins.length === 0 && matchFits(p.match, subject, name)),
+    deny: pinsets.filter((p) => !requiring.includes(p) && matchFits(p.match, subject, name)),
   };
 }
 

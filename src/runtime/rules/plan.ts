@@ -108,13 +108,18 @@ function quicRules(policy: Policy, family: Family): QuicRule[] {
   const rules: QuicRule[] = [];
   for (const pinset of policy.pinsets) {
     const action = pinset.situations.quic;
-    if (action === 'accept' || pinset.mode !== 'enforce' || pinset.pins.length === 0 || !fitsQuic(pinset)) continue;
+    if (action === 'accept' || !isEnforced(pinset) || !fitsQuic(pinset)) continue;
     for (const client of scope(pinset.match.clients, family)) {
       for (const server of scope(pinset.match.addresses, family)) rules.push({ action, client, server });
     }
   }
   if (policy.unpinned.quic !== 'accept') rules.push({ action: policy.unpinned.quic, client: null, server: null });
   return withoutCovered(rules);
+}
+
+/** A host that is enforced once its keys are known must not be reached past them. */
+function isEnforced({ mode, then, pins }: CompiledPinset): boolean {
+  return then === 'enforce' || (mode === 'enforce' && pins.length > 0);
 }
 
 function fitsQuic(pinset: CompiledPinset): boolean {

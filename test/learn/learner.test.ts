@@ -1,0 +1,308 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import type { VerdictEvent } from '../../src/engine/events.ts';
+import { rootsOf } from '../../src/learn/chain.ts';
+import { Learner } from '../../src/learn/learner.ts';
+import { readState } from '../../src/learn/state-file.ts';
+import type { CompiledPinset, Policy } from '../../src/pins/policy.ts';
+import { PinsetSnapshot } from '../../src/pins/snapshot.ts';
+import { presentCertificate } from '../../src/x509/presented.ts';
+import { certificate } from '../support/certificates.ts';
+import { bank, forgedFlight, genuineFlight, HOST, opened } from '../support/flows.ts';
+import { match, pin, pinset, policy, range } from '../support/policy.ts';
+import * as tls from '../support/tls-bytes.ts';
+
+const spki = (name: string) => Buffer.from(presentCertificate(certificate(name)).spkiSha256!, 'hex').toString('base64');
+const LEAF = spki('leaf');
+const FORGED = spki('forged');
+const AT = `${HOST}:443`;
+const MS = 1_700_000_000_000;
+
+let folder: string;
+let file: string;
+let said: string[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tlspin-learn-'));
+  file = join(folder, 'learned.json');
+  said = [];
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const learning = (more: Partial<CompiledPinset> = {}) =>
+  bank({ name: 'bank', pins: [], mode: 'learn', then: 'enforce', ...more });
+const anyone = (more: Partial<CompiledPinset> = {}) => learning({ name: 'any', match: match(), ...more });
+const settings = (observations: number, ...pinsets: CompiledPinset[]): Policy =>
+  policy({ pinsets, learn: { file, observations, hosts: 4, keys: 4 } });
+const learnerOf = (loaded: Policy, roots = rootsOf([])) =>
+  new Learner({ policy: loaded.learn, say: (line) => said.push(line), roots });
+
+/** A flow that was let through, of a server that has proven its key. */
+function verdict(host: string | null, chain: readonly string[], more: Partial<VerdictEvent> = {}): VerdictEvent {
+  const certificates = chain.map(certificate);
+  return {
+    kind: 'verdict',
+    time: MS * 1000,
+    flowId: 1,
+    client: { address: new Uint8Array([10, 0, 0, 1]), port: 50_000 },
+    server: { address: new Uint8Array([198, 51, 100, 7]), port: 443 },
+    action: 'accept',
+    reason: 'learning',
+    pinset: 'any',
+    mode: 'learn',
+    evidence: 'observed',
+    proven: true,
+    matched: null,
+    connmark: null,
+    heldMicros: 0,
+    config: 'sha256:00',
+    would: 'accept',
+    others: [],
+    fault: null,
+    starttls: null,
+    tls: {
+      sni: host,
+      version: 0x0303,
+      cipherSuite: 0,
+      clientAlpns: [],
+      sessionResumed: false,
+      clientHello: null,
+      certificates,
+      clientCertificates: [],
+    },
+    frame: 0,
+    ...more,
+  };
+}
+
+const codes = (lesson: ReturnType<Learner['observe']>) => lesson.anomalies.map(({ code }) => code);
+
+describe('trust on first use, on the wire', () => {
+  it('accepts what it learns, and denies a change from then on, saying what has changed', () => {
+    const loaded = settings(2, learning());
+    const learner = learnerOf(loaded);
+    let inForce = learner.refine(loaded);
+    const flow = (flight: Buffer) => {
+      const wire = opened(inForce);
+      wire.fromClient(tls.clientHello(HOST));
+      wire.fromServer(flight);
+      wire.fromClient('');
+      const lesson = learner.observe(wire.events);
+      if (lesson.hasChanged) inForce = learner.refine(loaded);
+      return { verdict: wire.verdicts[0]!, lesson };
+    };
+    expect(flow(genuineFlight).verdict).toMatchObject({
+      action: 'accept',
+      reason: 'learning',
+      mode: 'learn',
+      pinset: 'bank',
+    });
+    expect(inForce).toBe(loaded);
+    const second = flow(genuineFlight);
+    expect(second.lesson).toMatchObject({ hasChanged: true, anomalies: [{ code: 'learn.promoted' }] });
+    expect(inForce.hash).not.toBe(loaded.hash);
+
+    expect(flow(genuineFlight).verdict).toMatchObject({ action: 'accept', reason: 'pin-match', mode: 'enforce' });
+    const changed = flow(forgedFlight);
+    expect(changed.verdict).toMatchObject({
+      action: 'tls-alert',
+      reason: 'pin-mismatch',
+      mode: 'enforce',
+      pinset: 'bank',
+    });
+    expect(codes(changed.lesson)).toEqual(['learn.changed']);
+    expect(changed.lesson.anomalies[0]!.detail).toContain(`showed spki-sha256:${FORGED}`);
+    expect(changed.lesson.anomalies[0]!.detail).toContain(`instead of spki-sha256:${LEAF}`);
+    expect(flow(genuineFlight).verdict).toMatchObject({ reason: 'pin-match' });
+  });
+
+  it('never lifts the denial of another pinset, nor learns what that refused', () => {
+    const address = pinset(1, {
+      name: 'address',
+      match: match({ addresses: [range('198.51.100.7')] }),
+      pins: [pin('key', 'rsa:00')],
+    });
+    const loaded = settings(1, learning(), address);
+    const learner = learnerOf(loaded);
+    const wire = opened(learner.refine(loaded));
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(forgedFlight);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', pinset: 'address', reason: 'pin-mismatch' }]);
+    expect(learner.observe(wire.events)).toEqual({ anomalies: [], hasChanged: false });
+  });
+
+  it('never lifts a deny pin', () => {
+    const denied = { deny: [pin('spki-sha256', presentCertificate(certificate('forged')).spkiSha256!, { at: 'any' })] };
+    const wire = opened({ pinsets: [learning(denied)] });
+    wire.fromClient(tls.clientHello(HOST));
+    wire.fromServer(forgedFlight);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'deny-pin' }]);
+  });
+
+  it('holds only the host that was learned: others of the pinset are still learned about', () => {
+    const loaded = settings(1, learning({ match: match({ hosts: [HOST, 'shop.example'] }) }));
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    learner.observe([verdict(HOST, ['leaf'], { pinset: 'bank' })]);
+    const select = (name: string, port = 443) => {
+      const subject = {
+        server: { address: new Uint8Array([198, 51, 100, 7]), port },
+        client: { address: new Uint8Array(4), port: 1 },
+      };
+      return new PinsetSnapshot(learner.refine(loaded)).select(subject, name).require[0]!;
+    };
+    expect(select(HOST)).toMatchObject({ name: 'bank', mode: 'enforce', pins: [{ canonical: `spki-sha256:${LEAF}` }] });
+    expect(select('WWW.Bank.Example.')).toMatchObject({ mode: 'enforce' });
+    expect(select(HOST, 8443)).toMatchObject({ mode: 'learn', pins: [] });
+    expect(select('shop.example')).toMatchObject({ mode: 'learn', pins: [] });
+  });
+
+  it('keeps the pins that were written', () => {
+    const written = pin('key', 'rsa:00');
+    const loaded = settings(1, learning({ pins: [written] }));
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    learner.observe([verdict(HOST, ['leaf'], { pinset: 'bank', reason: 'pin-mismatch', would: 'tls-alert' })]);
+    const [refined] = learner.refine(loaded).pinsets;
+    expect(refined!.learned!.get(AT)!.pins).toMatchObject([written, { canonical: `spki-sha256:${LEAF}` }]);
+  });
+
+  it('without "then" changes nothing', () => {
+    const loaded = settings(1, learning({ then: undefined }));
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    expect(learner.observe([verdict(HOST, ['leaf'], { pinset: 'bank' })])).toEqual({
+      anomalies: [],
+      hasChanged: false,
+    });
+    expect(learner.refine(loaded)).toBe(loaded);
+  });
+});
+
+describe('what counts', () => {
+  it.each<[string, Partial<VerdictEvent>]>([
+    ['nobody has proven', { proven: false }],
+    ['nobody says was proven', { proven: undefined }],
+    ['rests on no evidence', { evidence: 'none' }],
+    ['was resumed', { evidence: 'resumed' }],
+    ['was denied', { action: 'tls-alert' }],
+    ['failed a check', { reason: 'name-mismatch' }],
+    ['has expired', { reason: 'expired-pinset' }],
+    ['is of another pinset', { pinset: 'other' }],
+    ['showed no certificate', { tls: { ...verdict(HOST, []).tls! } }],
+    ['has a name that is none', { tls: { ...verdict('a b\u001b[2J', ['leaf']).tls! } }],
+  ])('nothing that %s', async (_what, more) => {
+    const loaded = settings(1, anyone());
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    expect(learner.observe([verdict(HOST, ['leaf'], more)]).hasChanged).toBe(false);
+    await learner.save();
+    expect(readState(file).pinsets).toEqual({});
+  });
+
+  it.each(['observed', 'probed', 'decrypted'] as const)('certificates that were %s', (evidence) => {
+    const loaded = settings(1, anyone());
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    expect(learner.observe([verdict(HOST, ['leaf'], { evidence })]).hasChanged).toBe(true);
+  });
+
+  it('the pinset that learns, where another one decided', () => {
+    const loaded = settings(1, learning());
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    const others = [{ pinset: 'bank', reason: 'learning', would: 'accept' }] as const;
+    const event = verdict(HOST, ['leaf'], {
+      pinset: 'address',
+      reason: 'pin-match',
+      mode: 'enforce',
+      would: null,
+      others,
+    });
+    expect(codes(learner.observe([event]))).toEqual(['learn.promoted']);
+  });
+});
+
+describe('a key that signs for unrelated hosts', () => {
+  const flagged = (chainA: string[], chainB: string[], hostB = 'shop.test') => {
+    const loaded = settings(2, anyone());
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    const lessons = [HOST, hostB, HOST, hostB].map((host) =>
+      learner.observe([verdict(host, host === HOST ? chainA : chainB)]),
+    );
+    return { lessons: lessons.flatMap(codes), learned: learner.refine(loaded).pinsets[0]!.learned?.size ?? 0 };
+  };
+
+  it('as the leaf of both is never promoted, and said once', () => {
+    expect(flagged(['leaf'], ['leaf'])).toEqual({ lessons: ['learn.shared-key'], learned: 0 });
+  });
+
+  it('as the issuer of both is never promoted, nor what it signs', () => {
+    expect(flagged(['leaf', 'inter'], ['other', 'inter'])).toEqual({ lessons: ['learn.shared-key'], learned: 0 });
+  });
+
+  it('that was not sent with either is suspected by its name', () => {
+    expect(flagged(['leaf'], ['other']).learned).toBe(0);
+  });
+
+  it('is none where the hosts are one site', () => {
+    expect(flagged(['leaf'], ['leaf'], 'api.bank.example').learned).toBe(2);
+  });
+
+  it('takes a promotion back when it shows later, and says so', () => {
+    const loaded = settings(1, anyone());
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    expect(codes(learner.observe([verdict(HOST, ['leaf'])]))).toEqual(['learn.promoted']);
+    expect(learner.refine(loaded).pinsets[0]!.learned!.size).toBe(1);
+    const later = learner.observe([verdict('shop.test', ['leaf'])]);
+    expect([later.hasChanged, codes(later)]).toEqual([true, ['learn.shared-key']]);
+    expect(learner.refine(loaded)).toBe(loaded);
+  });
+
+  it('is not taken back for an issuer that was only named', () => {
+    const loaded = settings(1, anyone());
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    learner.observe([verdict(HOST, ['leaf'])]);
+    learner.observe([verdict('shop.test', ['other'])]);
+    expect([...learner.refine(loaded).pinsets[0]!.learned!.keys()]).toEqual([AT]);
+  });
+
+  it("is a CA's own where everybody trusts it: leaves below it are promoted", () => {
+    const loaded = settings(1, anyone());
+    const learner = learnerOf(loaded, rootsOf([certificate('root')]));
+    learner.refine(loaded);
+    learner.observe([verdict(HOST, ['leaf', 'inter']), verdict('shop.test', ['other', 'inter'])]);
+    expect(learner.refine(loaded).pinsets[0]!.learned!.size).toBe(2);
+  });
+});
+
+describe('across restarts', () => {
+  it('what was promoted is in force from the start, and counts go on', async () => {
+    const loaded = settings(2, anyone());
+    const before = learnerOf(loaded);
+    before.refine(loaded);
+    before.observe([verdict(HOST, ['leaf']), verdict(HOST, ['leaf']), verdict('shop.test', ['forged'])]);
+    await before.save();
+
+    const after = learnerOf(loaded);
+    expect([...after.refine(loaded).pinsets[0]!.learned!.keys()]).toEqual([AT]);
+    expect(after.refine(loaded).hash).toBe(before.refine(loaded).hash);
+    expect(codes(after.observe([verdict('shop.test', ['forged'])]))).toEqual(['learn.promoted']);
+  });
+
+  it('no more hosts are recorded than are allowed, which is said once', async () => {
+    const loaded = settings(2, anyone());
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    const events = Array.from({ length: 9 }, (_, i) => verdict(`h${i}.example`, ['leaf']));
+    const full = codes(learner.observe(events)).filter((code) => code === 'learn.full');
+    await learner.save();
+    expect([Object.keys(readState(file).pinsets.any!).length, full.length]).toEqual([4, 1]);
+    expect(readFileSync(file, 'utf8')).not.toContain('h4.example');
+  });
+});
