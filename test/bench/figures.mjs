@@ -1,0 +1,157 @@
+/**
+ * What is measured, and what is to be reached. A figure is a ratio of two sides (or three) that are measured in turn, in
+ * each round anew; `goal` null: shown for the whole picture, not held to anything.
+ *
+ *   sides   what is compared: name in the table -> contender (lab.mjs); `extra` ones only in the long form
+ *   visit   one measurement of the side that is in place
+ *   value   what is shown of it
+ *   ratio   of the round, by the values of its sides; a full outcome of each is `outcomes`
+ */
+import { measureInspection } from './inspect.mjs';
+import { measureMemory } from './memory.mjs';
+
+const ENGINE = { accept: 'accept-all', tlspin: 'tlspin:pinned' };
+const EVERYBODY = {
+  'no queue': 'none',
+  conntrack: 'conntrack',
+  'accept, no conntrack': 'accept-all-bare',
+  classic: 'classic',
+  'npm nfqueue': 'npm-nfqueue',
+};
+
+const visits = (kind, atOnce) => (lab, pace) => lab.visit(kind, { atOnce, ...pace });
+const perSecond = (count) => (outcome) => outcome[count] / outcome.seconds;
+const against = (yardstick, of = 'tlspin') => (values) => values[of] / values[yardstick];
+const atLeast = (bound) => ({ sense: 'at least', bound });
+const atMost = (bound) => ({ sense: 'at most', bound });
+
+const handshakes = { unit: 'handshakes/s', value: perSecond('handshakes'), ratio: against('accept') };
+const bulk = { unit: 'Gbit/s', value: (outcome) => (outcome.octets * 8) / outcome.seconds / 1e9 };
+const latency = { unit: 'µs', visit: visits('handshake', 1) };
+
+/** What the queue adds to a handshake, against what it adds with accept-all. */
+const added = (values) => (values.tlspin - values['no queue']) / (values.accept - values['no queue']);
+
+export const FIGURES = [
+  {
+    name: 'handshakes-pinned',
+    title: 'handshakes/s, pinned and matching, 64 at once, against accept-all.c',
+    ...handshakes,
+    goal: atLeast(1),
+    sides: ENGINE,
+    extra: { ...EVERYBODY, 'without proof': 'tlspin:unproven' },
+    visit: visits('handshake', 64),
+  },
+  {
+    name: 'handshakes-pinned-single',
+    title: 'handshakes/s, pinned and matching, one after the other, against accept-all.c',
+    ...handshakes,
+    goal: atLeast(1),
+    sides: ENGINE,
+    extra: EVERYBODY,
+    visit: visits('handshake', 1),
+  },
+  {
+    name: 'handshakes-new',
+    title: 'handshakes/s, every certificate new, 64 at once, against accept-all.c',
+    ...handshakes,
+    goal: atLeast(0.85),
+    sides: ENGINE,
+    extra: { 'without proof': 'tlspin:unproven' },
+    visit: visits('new-certificate', 64),
+  },
+  {
+    name: 'handshakes-unpinned',
+    title: 'handshakes/s, of no pinset, 64 at once, against accept-all.c',
+    ...handshakes,
+    goal: null,
+    sides: { accept: 'accept-all', tlspin: 'tlspin:unpinned' },
+    visit: visits('handshake', 64),
+  },
+  ...[1, 4].map((streams) => ({
+    name: `bulk-${streams}`,
+    title: `bulk through an accepted flow, ${counted(streams)}, against conntrack and one rule`,
+    ...bulk,
+    ratio: against('conntrack'),
+    goal: atLeast(0.98),
+    sides: { conntrack: 'conntrack', tlspin: 'tlspin:pinned' },
+    extra: { 'no queue': 'none' },
+    visit: visits('bulk', streams),
+  })),
+  ...[1, 4].map((streams) => ({
+    name: `queued-bulk-${streams}`,
+    title: `bulk when nothing is bypassed, ${counted(streams)}, against accept-all.c`,
+    ...bulk,
+    ratio: against('accept'),
+    goal: atLeast(0.9),
+    sides: { accept: 'accept-all', tlspin: 'tlspin:pinned:queued' },
+    extra: { classic: 'classic', 'npm nfqueue': 'npm-nfqueue' },
+    visit: visits('bulk', streams),
+  })),
+  {
+    name: 'small-packets',
+    title: 'small packets/s that all go through the engine, against accept-all.c',
+    unit: 'packets/s',
+    // 64 octets there and 64 back.
+    value: (outcome) => (2 * outcome.exchanges) / outcome.seconds,
+    ratio: against('accept'),
+    goal: atLeast(0.9),
+    sides: { accept: 'accept-all', tlspin: 'tlspin:pinned:queued' },
+    extra: EVERYBODY,
+    visit: visits('echo', 64),
+  },
+  ...['p50', 'p99', 'p999'].map((quantile) => ({
+    name: `latency-${quantile}`,
+    title: `added latency of a handshake (sequential), ${quantile}, against accept-all.c`,
+    ...latency,
+    value: (outcome) => outcome[quantile],
+    ratio: added,
+    goal: quantile === 'p50' ? atMost(1) : null,
+    sides: { 'no queue': 'none', ...ENGINE },
+    extra: quantile === 'p50' ? { classic: 'classic', 'npm nfqueue': 'npm-nfqueue' } : {},
+  })),
+  {
+    name: 'nginx',
+    title: 'real TLS 1.2 with nginx (openssl s_time), handshakes/s, against accept-all.c',
+    ...handshakes,
+    goal: null,
+    sides: { accept: 'accept-all', tlspin: 'tlspin:nginx' },
+    extra: { 'no queue': 'none' },
+    isPossible: (lab) => lab.hasNginx,
+    visit: (lab, { seconds }) => lab.visitNginx({ atOnce: 4, seconds }),
+  },
+  {
+    name: 'many-pins',
+    title: '100,000 pins of 10,000 hosts against 10 pins of one, handshakes/s',
+    ...handshakes,
+    ratio: against('ten', 'many'),
+    goal: atLeast(0.98),
+    sides: { ten: 'tlspin:ten-pins', many: 'tlspin:many-pins' },
+    visit: visits('handshake', 64),
+  },
+  ...[
+    ['half-open', 'of which only the SYN came', 512],
+    ['open', 'open, before its ClientHello', 512],
+    ['decided', 'decided', 128],
+  ].map(([state, words, bound]) => ({
+    name: `memory-${state}`,
+    title: `octets a tracked flow, ${words}`,
+    unit: 'octets',
+    goal: atMost(bound),
+    measure: (plan) => measureMemory(state, plan),
+  })),
+  ...[
+    ['tshark', 'tshark -q -z io,stat,0', 20],
+    ['ndpiReader', "nDPI's ndpiReader -q", 1],
+  ].map(([reader, command, bound]) => ({
+    name: `inspect-${reader.toLowerCase()}`,
+    title: `inspect, octets/s of a capture, against ${command}`,
+    unit: 'MB/s',
+    goal: atLeast(bound),
+    measure: (plan) => measureInspection(reader, plan),
+  })),
+];
+
+function counted(streams) {
+  return streams === 1 ? '1 stream' : `${streams} streams`;
+}

@@ -1,0 +1,78 @@
+/** The measurements, in private namespaces: run.mjs starts it with its plan. Prints the table, or JSON. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+
+import { FIGURES } from './figures.mjs';
+import { Lab } from './lab.mjs';
+import { measureInTurn } from './rounds.mjs';
+import { formatTable, judge } from './table.mjs';
+
+// Our own processes' numbers; without (in some containers) nobody's CPU is told.
+spawnSync('mount', ['-t', 'proc', 'proc', '/proc']);
+
+const plan = JSON.parse(process.argv[2]);
+const chosen = FIGURES.filter(({ name }) => plan.names.length === 0 || plan.names.some((n) => name.startsWith(n)));
+const machine = {
+  date: new Date().toISOString(),
+  kernel: release(),
+  cpu: `${cpus().length} x ${cpus()[0]?.model}`,
+  node: process.version,
+  /** Runnable processes ahead of the run: anything above 0.1 a CPU is noise. */
+  load: Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[0]),
+};
+/** How far noise may push a figure below its goal before the short form fails. */
+const SHORT_OF_GOAL = 0.8;
+const say = (line) => process.stderr.write(`${line}\n`);
+
+let lab;
+const results = [];
+try {
+  if (chosen.some(({ visit }) => visit !== undefined)) {
+    lab = await Lab.create(plan);
+    await checkDecisions();
+  }
+  for (const figure of chosen) {
+    say(`${figure.name} …`);
+    const result = await measure(figure);
+    const { name, title, unit, goal } = figure;
+    results.push({ name, title, unit, goal, ...result, ...judge(figure, result.measured) });
+  }
+} catch (error) {
+  say(`bench: ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  await lab?.close();
+}
+const misses = results.filter(({ share }) => share !== null && share < SHORT_OF_GOAL);
+if (plan.json) {
+  console.log(JSON.stringify({ machine, rounds: plan.rounds, seconds: plan.seconds, short: plan.short, results }));
+} else {
+  console.log(`${Object.values(machine).slice(0, 4).join(', ')}, load ${machine.load}; ${plan.rounds} rounds of ${plan.seconds} s\n`);
+  console.log(formatTable(results));
+}
+if (plan.short && misses.length > 0) {
+  say(`bench: more than a fifth short of the goal: ${misses.map(({ name }) => name).join(', ')}`);
+  process.exitCode = 1;
+}
+process.exit();
+
+async function measure(figure) {
+  if (figure.measure !== undefined) return figure.measure(plan);
+  if (figure.isPossible?.(lab) === false) return { measured: null, ratios: [], why: 'a program is missing' };
+  return measureInTurn(figure, lab, plan);
+}
+
+/** What is fast must also be right: the pinned engine has to say pin-match, of new certificates too, and nothing else. */
+async function checkDecisions() {
+  await lab.put('tlspin:pinned');
+  for (const kind of ['handshake', 'new-certificate']) {
+    await lab.visit(kind, { atOnce: 1, seconds: 0.2, warm: 0 });
+    const records = (await lab.takeVerdicts('pinned')).filter(({ verdict }) => verdict.reason !== 'incomplete');
+    const reasons = new Set(records.map(({ verdict }) => verdict.reason));
+    const leaves = new Set(records.map(({ tls }) => tls.fingerprint));
+    if (records.length < 2 || [...reasons].join() !== 'pin-match' || leaves.size > 1 !== (kind === 'new-certificate')) {
+      throw new Error(`${kind}: ${records.length} records, ${[...reasons].join(', ')}, ${leaves.size} certificates`);
+    }
+  }
+}

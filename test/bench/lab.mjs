@@ -1,0 +1,326 @@
+/**
+ * A client, a gateway and a server in namespaces of their own; on the gateway, one after the other, whatever is compared.
+ * What was once started stays: only the rules say to whom packets go, so that everybody is measured warm.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Network } from '../../dist/runtime/demo/network.js';
+import { configurations } from './configurations.mjs';
+import { readRecording, toScript } from './recording.mjs';
+
+export class Lab {
+  #plan;
+  #network = Network.create({ prefix: 'bench', hosts: ['client', 'gateway', 'server'] });
+  #children = [];
+  /** Program on the gateway by name: { queue, process, rules }. */
+  #contenders = new Map();
+  #inPlace = '';
+  #recording = readRecording();
+  #configurations;
+  #nginx;
+
+  constructor(plan) {
+    this.#plan = plan;
+  }
+
+  static async create(plan) {
+    const lab = new Lab(plan);
+    await lab.#prepare();
+    return lab;
+  }
+
+  /**
+   * Puts it on the gateway: `none`, `conntrack`, `accept-all`, `accept-all-bare`, `classic`, `npm-nfqueue`,
+   * `tlspin:CONFIGURATION`, or `tlspin:CONFIGURATION:queued`, whose rules never let an accepted flow by.
+   */
+  async put(contender) {
+    if (this.#inPlace === contender) return;
+    this.#clear();
+    this.#inPlace = contender;
+    const { rules } = await this.#have(contender);
+    if (rules !== '') this.#network.shell('gateway', rules);
+  }
+
+  /** Whether what this contender needs is on this machine. */
+  has(contender) {
+    const { classic, npmNfqueue } = this.#plan.tools;
+    if (contender === 'classic') return classic !== null;
+    return contender !== 'npm-nfqueue' || npmNfqueue !== null;
+  }
+
+  /**
+   * Lets clients visit through what is in place. `kind`: `handshake`, `new-certificate`, `bulk`, `echo`. What visit.c
+   * says, and of the contender: `queued` packets and `cpu` seconds, the warm-up included.
+   */
+  async visit(kind, { atOnce, seconds, warm }) {
+    const { port, script, varied, mode } = SERVICES[kind];
+    const visit = [this.#path(script), varied ? this.#recording.varied : '-', mode, atOnce, warm * 1000, seconds * 1000];
+    const before = this.#usage();
+    const text = await this.#output('client', [this.#plan.tools.visit, SERVERS.join(','), port, ...visit]);
+    const outcome = { ...JSON.parse(text), ...this.#usedSince(before) };
+    if (outcome.failed > outcome.handshakes / 100) {
+      throw new Error(`${this.#inPlace}: ${outcome.failed} connections of ${outcome.handshakes} failed`);
+    }
+    return outcome;
+  }
+
+  /** Real TLS: openssl s_time, some of them at once, each new connection a full handshake of TLS 1.2 with nginx. */
+  async visitNginx({ atOnce, seconds }) {
+    await this.#startNginx();
+    const before = this.#usage();
+    const server = ['-connect', `${SERVERS[0]}:${NGINX_PORT}`, '-new', '-tls1_2', '-time', Math.ceil(seconds)];
+    const began = process.hrtime.bigint();
+    const texts = await Promise.all(
+      Array.from({ length: atOnce }, () => this.#output('client', [this.#plan.tools.openssl, 's_time', ...server])),
+    );
+    const handshakes = texts.reduce((sum, text) => sum + Number(/(\d+) connections in \d+ real/.exec(text)?.[1]), 0);
+    return { handshakes, seconds: Number(process.hrtime.bigint() - began) / 1e9, ...this.#usedSince(before) };
+  }
+
+  get hasNginx() {
+    return this.#plan.tools.nginx !== null && this.#plan.tools.openssl !== null;
+  }
+
+  /** The verdict records of a configuration's engine so far; the file begins anew. */
+  async takeVerdicts(configuration) {
+    await sleep(200);
+    const text = readFileSync(this.#log(configuration), 'utf8');
+    writeFileSync(this.#log(configuration), '');
+    return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+  }
+
+  async close() {
+    const gone = this.#children.map((child) => {
+      const exit = new Promise((resolve) => child.once('exit', resolve));
+      // A profile is written at the end only.
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      else return undefined;
+      return exit;
+    });
+    await Promise.race([Promise.all(gone), sleep(10_000, undefined, { ref: false })]);
+    this.#network.remove();
+  }
+
+  async #prepare() {
+    const { scratch, tools } = this.#plan;
+    this.#configurations = configurations(this.#recording.leaf);
+    writeFileSync(this.#path('whole'), toScript(this.#recording.whole));
+    writeFileSync(this.#path('opening'), toScript(this.#recording.opening));
+    mkdirSync(join(scratch, 'nginx'));
+    for (const server of SERVERS.slice(1)) {
+      this.#network.run('server', 'ip', 'addr', 'add', `${server}/24`, 'dev', this.#network.device('server', 'gateway'));
+    }
+    for (const host of ['client', 'server']) this.#network.shell(host, PEER_SYSCTLS);
+    for (const { port, script, varied, mode } of Object.values(SERVICES)) {
+      await this.#start('server', [
+        tools.serve,
+        port,
+        this.#path(script),
+        varied ? this.#recording.varied : '-',
+        mode,
+      ]);
+    }
+  }
+
+  async #have(contender) {
+    const known = this.#contenders.get(contender);
+    if (known !== undefined) return known;
+    const made = await this.#make(contender);
+    this.#contenders.set(contender, made);
+    return made;
+  }
+
+  async #make(contender) {
+    const { tools } = this.#plan;
+    const queue = this.#contenders.size;
+    switch (contender) {
+      case 'none':
+        return { rules: '' };
+      case 'conntrack':
+        return { rules: ONE_RULE };
+      case 'accept-all':
+      case 'accept-all-bare':
+      case 'classic': {
+        const program = contender === 'classic' ? tools.classic : tools.acceptAll;
+        const process = await this.#start('gateway', [program, queue]);
+        const before = contender === 'accept-all-bare' ? '' : `${ONE_RULE}\n`;
+        return { queue, process, rules: `${before}${queueRule(queue)}` };
+      }
+      case 'npm-nfqueue': {
+        const script = join(import.meta.dirname, 'yardsticks/npm-nfqueue.cjs');
+        const process = await this.#start('gateway', ['node', script, tools.npmNfqueue, queue]);
+        return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
+      }
+      default:
+        return this.#makeEngine(contender, queue);
+    }
+  }
+
+  async #makeEngine(contender, queue) {
+    const [, configuration, variant] = contender.split(':');
+    if (variant === 'queued') {
+      const plain = await this.#have(`tlspin:${configuration}`);
+      return { ...plain, rules: plain.rules.replaceAll(/^-A \S+ -m connmark .* -j RETURN$/gm, '') };
+    }
+    const file = this.#path(`${configuration}.json`);
+    if (configuration === 'nginx') await this.#startNginx();
+    const document = this.#configurations[configuration](this.#nginx?.pin);
+    writeFileSync(file, JSON.stringify({ ...document, queues: queue }));
+    const rules = await this.#output('gateway', ['node', TLSPIN, 'rules', '-c', file]);
+    const process = await this.#start(
+      'gateway',
+      ['node', ...this.#profiling(), TLSPIN, 'run', '-c', file, '--log', this.#log(configuration)],
+      /bound/,
+    );
+    return { queue, process, rules };
+  }
+
+  #profiling() {
+    const { profile } = this.#plan;
+    return profile === null ? [] : ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${profile}`];
+  }
+
+  async #startNginx() {
+    if (this.#nginx !== undefined) return;
+    const { tools } = this.#plan;
+    const at = (name) => this.#path(`nginx/${name}`);
+    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', '/CN=www.nginx.example'];
+    await this.#output('server', [tools.openssl, ...request, '-keyout', at('key'), '-out', at('crt')]);
+    const pins = JSON.parse(await this.#output('server', ['node', TLSPIN, 'pin', at('crt'), '--json']));
+    writeFileSync(at('conf'), nginxConfiguration(at));
+    await this.#start('server', [tools.nginx, '-c', at('conf'), '-e', at('log')], null);
+    this.#nginx = { pin: pins.pins[0] };
+    await this.#until(() => this.#network.run('server', 'ss', '-ltn').includes(`:${NGINX_PORT}`), 'nginx');
+  }
+
+  #clear() {
+    this.#network.shell('gateway', CLEAR);
+  }
+
+  #path(name) {
+    return join(this.#plan.scratch, name);
+  }
+
+  #log(configuration) {
+    return this.#path(`${configuration}.log`);
+  }
+
+  /** Starts a program and waits until it says that it is ready; `ready` null: it says nothing. */
+  async #start(host, argv, ready = /ready/) {
+    const [program, args] = this.#network.inside(host, argv.map(String));
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#children.push(child);
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+    if (ready === null) return child;
+    await this.#until(() => {
+      if (child.exitCode !== null) throw new Error(`${argv.join(' ')} ended: ${said.trim()}`);
+      return ready.test(said);
+    }, argv.join(' '));
+    return child;
+  }
+
+  async #until(isDone, what) {
+    for (let waited = 0; waited < START_TIMEOUT_MS; waited += POLL_MS) {
+      if (isDone()) return;
+      await sleep(POLL_MS);
+    }
+    throw new Error(`${what} did not start`);
+  }
+
+  #output(host, argv) {
+    const [program, args] = this.#network.inside(host, argv.map(String));
+    return new Promise((resolve, reject) => {
+      const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+      let [out, err] = ['', ''];
+      child.stdout.on('data', (chunk) => (out += chunk));
+      child.stderr.on('data', (chunk) => (err += chunk));
+      child.once('error', reject);
+      child.once('close', (code) =>
+        code === 0 ? resolve(out) : reject(new Error(`${this.#inPlace}: ${argv.join(' ')}: ${(err || out).trim()}`)),
+      );
+    });
+  }
+
+  #usage() {
+    const { queue, process: program } = this.#contenders.get(this.#inPlace) ?? {};
+    if (queue === undefined) return { queued: 0, cpu: 0 };
+    const lines = this.#network.run('gateway', 'cat', '/proc/net/netfilter/nfnetlink_queue').trim().split('\n');
+    const columns = lines.map((line) => line.trim().split(/\s+/).map(Number)).find(([number]) => number === queue);
+    return { queued: columns[7], lost: columns[5] + columns[6], cpu: cpuSeconds(program.pid) };
+  }
+
+  #usedSince(before) {
+    const now = this.#usage();
+    return { queued: now.queued - before.queued, lost: now.lost - before.lost || 0, cpu: now.cpu - before.cpu };
+  }
+}
+
+/** Several, so that a client does not run out of ports. */
+const SERVERS = ['198.51.100.2', ...Array.from({ length: 7 }, (_, i) => `198.51.100.${10 + i}`)];
+
+export const PORTS = '443-447';
+const NGINX_PORT = 447;
+const SERVICES = {
+  handshake: { port: 443, script: 'whole', varied: false, mode: 'handshake' },
+  'new-certificate': { port: 444, script: 'whole', varied: true, mode: 'handshake' },
+  bulk: { port: 445, script: 'opening', varied: false, mode: 'bulk' },
+  echo: { port: 446, script: 'opening', varied: false, mode: 'echo' },
+};
+
+const TLSPIN = join(import.meta.dirname, '../../dist/cli/main.js');
+const START_TIMEOUT_MS = 60_000;
+const POLL_MS = 20;
+
+/** What any gateway with a firewall does, and where the engine's own rules are. */
+const ONE_RULE = 'iptables -w -t security -A FORWARD -m conntrack --ctstate INVALID -j DROP';
+function queueRule(queue) {
+  const ports = PORTS.replace('-', ':');
+  return `iptables -w -t security -A FORWARD -p tcp -m multiport --ports ${ports} -j NFQUEUE --queue-num ${queue}`;
+}
+
+/** No rule, no hook of conntrack's, and no connection that it remembers. */
+const CLEAR = `
+conntrack -F 2>/dev/null || true
+nft flush ruleset
+for program in iptables ip6tables; do
+  for table in security mangle filter; do $program -w -t $table -F; $program -w -t $table -X; done
+done
+nft flush ruleset
+for wait in time_wait close fin_wait last_ack close_wait; do
+  echo 1 > /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_$wait
+done`;
+
+/** Connections by the hundred thousand: their ports come back at once, and no path remembers how fast another one was. */
+const PEER_SYSCTLS = `
+cd /proc/sys/net/ipv4
+echo '1024 65535' > ip_local_port_range
+echo 2048 > tcp_max_tw_buckets
+echo 1 > tcp_no_metrics_save`;
+
+/** proc(5): user and system time of a process, in hundredths of a second. */
+function cpuSeconds(pid) {
+  if (readlinkSync('/proc/self') !== `${process.pid}`) return 0;
+  const columns = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ');
+  return (Number(columns[11]) + Number(columns[12])) / 100;
+}
+
+function nginxConfiguration(at) {
+  return `
+daemon off; user root; worker_processes 1; pid ${at('pid')}; error_log ${at('log')} crit;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  client_body_temp_path ${at('body')}; proxy_temp_path ${at('proxy')}; fastcgi_temp_path ${at('fastcgi')};
+  uwsgi_temp_path ${at('uwsgi')}; scgi_temp_path ${at('scgi')};
+  server {
+    listen ${NGINX_PORT} ssl;
+    ssl_certificate ${at('crt')}; ssl_certificate_key ${at('key')};
+    ssl_protocols TLSv1.2; ssl_session_cache off; ssl_session_tickets off;
+    return 204;
+  }
+}`;
+}

@@ -1,0 +1,44 @@
+/** The result as a table: what was to be reached, what was measured, and how everybody else did. */
+
+export function judge({ goal }, measured) {
+  if (goal === null) return { met: null, share: null };
+  const share = goal.sense === 'at least' ? measured / goal.bound : goal.bound / measured;
+  return { met: share >= 1, share };
+}
+
+export function formatTable(results) {
+  const rows = [['figure', 'goal', 'measured', '(from – to)', 'met'], ...results.map(rowOf)];
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd());
+  lines.splice(1, 0, widths.map((width) => '-'.repeat(width)).join('  '));
+  return [...lines, '', ...results.flatMap(details)].join('\n');
+}
+
+function rowOf({ title, goal, measured, ratios, met, why }) {
+  const bound = goal === null ? '' : `${goal.sense === 'at least' ? '≥' : '≤'} ${goal.bound}`;
+  if (measured === null) return [title, bound, `not had: ${why}`, '', ''];
+  const range = ratios.length < 2 ? '' : `(${number(Math.min(...ratios))} – ${number(Math.max(...ratios))})`;
+  return [title, bound, number(measured), range, met === null ? '' : met ? 'yes' : 'NO'];
+}
+
+/** `name: side 1234 unit, …` and what the engine's own CPU and queue had of it. */
+function details({ name, unit, values, outcomes, missing }) {
+  if (values === undefined) return [];
+  const sides = Object.entries(values).map(([side, value]) => `${side} ${number(value)}${usage(outcomes?.[side])}`);
+  return [`${name}, ${unit}: ${sides.join(', ')}${missing?.length > 0 ? `; not had: ${missing.join(', ')}` : ''}`];
+}
+
+/** Of the last round. */
+function usage(outcomes) {
+  const last = outcomes?.at(-1);
+  if (!(last?.cpu > 0)) return '';
+  const busy = `${Math.round((100 * last.cpu) / last.seconds)} % CPU`;
+  const packets = last.handshakes > 0 && !last.exchanges && !last.octets ? `, ${number(last.queued / last.handshakes)} packets each` : '';
+  const lost = last.lost > 0 ? `, ${last.lost} LOST` : '';
+  return ` (${busy}${packets}${lost})`;
+}
+
+export function number(value) {
+  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString('en');
+  return value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2);
+}
