@@ -1,10 +1,12 @@
 /**
  * Carries a denial out over the flow's own packets, until both ends know: a packet towards the client becomes the alert
  * (or a reset), the client's answer becomes the reset to the server, and with it goes the deny mark. Where no packet
- * comes, one is elicited. Knows TCP's manners; why the flow is denied is not its business.
+ * comes, one is elicited: by a FIN in the client's name, because conntrack finds the client's answer invalid where the
+ * packet that carries the news was shorter than the news, and a server whose client is gone should know it even so. Knows
+ * TCP's manners; why the flow is denied is not its business.
  *
  *   owed ──packet to the client──▶ told ──client's ACK, FIN or RST──▶ done (mark; the kernel drops the rest)
- *     ▲ client's packets become probes      │ server's packets: told again (the alert may have been lost)
+ *     ▲ client's packets become its FIN      │ server's packets: told again (the alert may have been lost)
  *
  * What the client was let have ahead of the decision may have been lost too: it gets that from the server once more.
  */
@@ -44,10 +46,13 @@ export interface DenialStep {
 
 export class Denial {
   readonly #plan: DenialPlan;
+  /** What the server expects next, a FIN of ours included. */
+  #serverNext: number;
   #told = 0;
 
   constructor(plan: DenialPlan) {
     this.#plan = plan;
+    this.#serverNext = plan.serverNext;
   }
 
   /** True until a packet has carried the news towards the client. */
@@ -55,8 +60,9 @@ export class Denial {
     return this.#told === 0;
   }
 
-  onPacketToClient(vehicle: Vehicle): DenialStep {
+  onPacketToClient(packet: Vehicle): DenialStep {
     const { alert, clientNext, room } = this.#plan;
+    const vehicle = this.#withoutFin(packet);
     if (vehicle.lost.length > 0) return this.#refill(vehicle);
     if (alert !== null) {
       if (vehicle.isGso && vehicle.dataLength >= room) return DROP;
@@ -72,6 +78,14 @@ export class Denial {
     return step(vehicle, clientNext, vehicle.ack, TCP_FLAG.rst | TCP_FLAG.ack, NOTHING);
   }
 
+  /** The client has sent no FIN that could be acknowledged. */
+  #withoutFin(vehicle: Vehicle): Vehicle {
+    const { serverNext } = this.#plan;
+    if (seqDiff(vehicle.ack, serverNext) <= 0) return vehicle;
+    this.#serverNext = seqAdd(serverNext, 1);
+    return { ...vehicle, ack: serverNext };
+  }
+
   /** No news can be read where octets are missing ahead of it; an alert may follow them where it fits. */
   #refill(vehicle: Vehicle): DenialStep {
     const { alert, clientNext } = this.#plan;
@@ -84,18 +98,17 @@ export class Denial {
   }
 
   onPacketToServer(vehicle: Vehicle): DenialStep {
-    const { alert, clientNext, serverNext } = this.#plan;
+    const { alert, clientNext } = this.#plan;
     const isReset = (vehicle.flags & TCP_FLAG.rst) !== 0;
     const hasRead = alert !== null && seqDiff(vehicle.ack, seqAdd(clientNext, alert.length)) >= 0;
     const isClosing = (vehicle.flags & TCP_FLAG.fin) !== 0 && !this.owed;
     if (isReset || (!this.owed && (hasRead || (alert !== null && isClosing)))) {
       // A super-packet cannot become a reset; the client sends another.
       if (vehicle.isGso) return DROP;
-      return { ...step(vehicle, serverNext, clientNext, TCP_FLAG.rst | TCP_FLAG.ack, NOTHING), done: true };
+      return { ...step(vehicle, this.#serverNext, clientNext, TCP_FLAG.rst | TCP_FLAG.ack, NOTHING), done: true };
     }
     if (vehicle.isGso) return DROP;
-    // RFC 9293 §3.10.7.4: a segment before the window is answered with an ACK, and that is a packet to the client.
-    return step(vehicle, seqAdd(serverNext, -1), clientNext, TCP_FLAG.ack, NOTHING);
+    return step(vehicle, this.#plan.serverNext, clientNext, TCP_FLAG.fin | TCP_FLAG.ack, NOTHING);
   }
 }
 

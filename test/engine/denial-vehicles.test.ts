@@ -224,20 +224,22 @@ describe('drop', () => {
 });
 
 describe('a denial while the client speaks last', () => {
-  it('makes its packets into probes, whose answer becomes the alert', () => {
+  it('makes its packets into a FIN, whose answer becomes the alert', () => {
     // The decision falls with the client's own packet: an unpinned version of early data.
     const wire = opened();
     const hello13 = tls.clientHello({ name: HOST, supportedVersions: [0x0304], earlyData: true, psk: true });
     const answer = wire.fromClient(hello13);
     expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'no-certificate' }]);
-    const probe = replacement(answer);
-    expect(probe).toMatchObject({ fits: true, flags: ack, dataLength: 0 });
-    // RFC 9293 §3.10.7.4: one before the window, which the server answers with an ACK of what it expects.
-    expect(probe.seq).toBe(seqAdd(wire.clientSeq, -hello13.length - 1));
+    const end = replacement(answer);
+    expect(end).toMatchObject({ fits: true, flags: fin | ack, dataLength: 0 });
+    expect(end.seq).toBe(seqAdd(wire.clientSeq, -hello13.length));
     expect(wire.atServer.stream.length).toBe(0);
-    wire.fromServer('', { ack: seqAdd(probe.seq, 1) });
+    const alert = replacement(wire.fromServer('', { ack: seqAdd(end.seq, 1) }));
     expect(wire.atClient.stream.toString('hex')).toBe(ACCESS_DENIED);
-    wire.fromClient('');
+    // The client, which has sent none, would not believe that it was acknowledged.
+    expect(alert.ack).toBe(end.seq);
+    const reset = replacement(wire.fromClient(''));
+    expect(reset).toMatchObject({ flags: rst | ack, seq: seqAdd(end.seq, 1) });
     expect(wire.atServer.isReset).toBe(true);
     expect(wire.connmark).toBe(DENY);
   });

@@ -260,7 +260,7 @@ describe('an acknowledgment of octets that never came by', () => {
     at(wire, 0, head);
     wire.wait(31);
     at(wire, half, Buffer.alloc(0), { flags: fin | ack });
-    wire.fromClient('', { ack: seqAdd(wire.atClient.next!, 1) });
+    wire.fromClient('', { ack: wire.atClient.next! });
     expect(wire.verdicts).toEqual([]);
   });
 

@@ -210,6 +210,8 @@ export class Receiver {
   #octets = new Map<number, number>();
   #stream: number[] = [];
   #first = 0;
+  /** Octets of sequence space that an end in order takes. */
+  #fin = 0;
   readonly #prefers: 'first' | 'last';
 
   constructor(prefers: 'first' | 'last' = 'first') {
@@ -240,7 +242,8 @@ export class Receiver {
       this.#octets.set(at, packet[tcp.dataStart + i]!);
     }
     for (let at = this.#stream.length; this.#octets.has(at); at++) this.#stream.push(this.#octets.get(at)!);
-    this.next = seqAdd(this.#first, this.#stream.length);
+    if (tcp.has(TCP_FLAG.fin) && offset + tcp.dataLength === this.#stream.length) this.#fin = 1;
+    this.next = seqAdd(this.#first, this.#stream.length + this.#fin);
   }
 }
 
