@@ -115,7 +115,11 @@ function explainPinsets(snapshot: PinsetSnapshot, event: VerdictEvent, chain: re
     const fit = fitOf(pinset.match, subject, name);
     const why = isSelected || !fit.fits ? fit.why : `${fit.why}, but ${moreSpecific(selection.require, pinset)}`;
     const compare = (pins: readonly CompiledPin[], isDeny: boolean): PinExplanation[] =>
-      isSelected ? matchedFirst(pins, event).slice(0, PINS).map((pin) => comparePin(pin, chain, event, isDeny)) : [];
+      isSelected
+        ? matchedFirst(pins, event)
+            .slice(0, PINS)
+            .map((pin) => comparePin(pin, chain, event, isDeny))
+        : [];
     return {
       pinset: pinset.name,
       selected: isSelected,
