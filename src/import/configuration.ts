@@ -5,7 +5,7 @@
 import { parseHostPattern } from '../pins/compile-match.ts';
 import { Commented, commentedJson } from './commented-json.ts';
 import type { Findings, ImportedPin, ImportedPinset, ImportNote } from './found.ts';
-import { missingLists } from './xt-sslpin.ts';
+import { missingLists, unusedLists } from './xt-sslpin.ts';
 
 export interface ImportOptions {
   /** For pinsets whose source names no host. */
@@ -27,12 +27,18 @@ export function configurationOf(found: Findings, options: ImportOptions): Import
   const notes = [...found.notes];
   const withHosts = found.pinsets.flatMap((pinset) => giveHosts(pinset, options.hosts, notes));
   const pinsets = nameAll(oneForEachHost(withoutReportsOnEnforced(withHosts, notes)));
+  const places = [...new Set(notes.map(({ file }) => file))];
+  notes.sort((a, b) => places.indexOf(a.file) - places.indexOf(b.file) || a.line - b.line);
+  const unused = new Set(unusedLists(found));
   const missing = missingLists(found).map((id) => [
     id,
     new Commented({ writable: true }, [`list ${id} is in none of the files: import /sys/kernel/xt_sslpin/${id} too`]),
   ]);
   const lists = Object.fromEntries([
-    ...found.lists.map(({ id, source, comments }) => [id, new Commented(source, comments)]),
+    ...found.lists.map(({ id, source, comments }) => [
+      id,
+      new Commented(source, unused.has(id) ? [...comments, adviceOn(id)] : comments),
+    ]),
     ...missing,
   ]);
   const rules = found.rules.map(({ source, comments }) => new Commented(source, comments));
@@ -53,6 +59,11 @@ export function configurationOf(found: Findings, options: ImportOptions): Import
     rules: rules.length,
     notes,
   };
+}
+
+/** A list says nothing of what is to be done about it. */
+function adviceOn(id: string): string {
+  return `no rule uses it: { "fpl": "${id}", "verdict": "drop" } denies what is on it, { "fpl": "!${id}", … } everything else`;
 }
 
 export function noteText({ file, line, text }: ImportNote): string {

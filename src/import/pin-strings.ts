@@ -118,7 +118,7 @@ function pinOf(pin: string, file: ImportFile, line: number, found: Findings, at:
 /** OkHttp asks for a pin of each pattern that fits a host, all together; here the most specific pattern decides alone. */
 function noteOverlaps(file: ImportFile, found: Findings): void {
   const hosts = [...new Set(found.pinsets.flatMap((pinset) => pinset.hosts))];
-  for (const wide of hosts.filter((host) => host.startsWith('*'))) {
+  for (const wide of hosts.filter((host) => /^\*\*?\./.test(host))) {
     const suffix = wide.replace(/^\*\*?/, '');
     const narrow = hosts.find((host) => host !== wide && `.${host.replace(/^\*\*?\./, '')}`.endsWith(suffix));
     if (narrow === undefined) continue;

@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 
 import { parseRange } from '../pins/compile-match.ts';
 import { parsePin } from '../pins/pin-string.ts';
-import { Findings, type ImportFile, placeOf } from './found.ts';
+import { Findings, type Imported, type ImportFile, placeOf } from './found.ts';
 import { type IptablesRule, readRule } from './iptables.ts';
 
 export function readXtSslpin(file: ImportFile): Findings {
@@ -27,24 +27,24 @@ export function readXtSslpin(file: ImportFile): Findings {
   for (const [id, entries] of lists) {
     found.lists.push({ id, source: { entries, writable: true }, comments: [`${file.name}: list ${id} of xt_sslpin`] });
   }
-  if (!isScript && lists.size > 0) {
-    const [id] = [...lists.keys()] as [string];
-    found.note(
-      file,
-      0,
-      `which rule uses list ${id} is not said: { "fpl": "${id}", "verdict": "drop" } denies what is on it, { "fpl": "!${id}", … } everything else`,
-    );
-  }
   return found;
 }
 
 /** Rules name lists that may be in no file: they begin empty. */
-export function missingLists({ rules, lists }: Findings): string[] {
+export function missingLists({ rules, lists }: Imported): string[] {
   const known = new Set(lists.map(({ id }) => id));
-  const named = rules.flatMap(({ source }) =>
-    typeof source['fpl'] === 'string' ? [source['fpl'].replace(/^!/, '')] : [],
-  );
-  return [...new Set(named)].filter((id) => !known.has(id));
+  return [...usedLists(rules)].filter((id) => !known.has(id));
+}
+
+/** Lists that no rule and no pinset uses do nothing. */
+export function unusedLists({ rules, lists, pinsets }: Imported): string[] {
+  const used = usedLists(rules);
+  for (const { deny } of pinsets) for (const { pin } of deny ?? []) used.add(pin.replace(/^@/, ''));
+  return lists.map(({ id }) => id).filter((id) => !used.has(id));
+}
+
+function usedLists(rules: Imported['rules']): Set<string> {
+  return new Set(rules.flatMap(({ source: { fpl } }) => (typeof fpl === 'string' ? [fpl.replace(/^!/, '')] : [])));
 }
 
 function takeRule(command: string, file: ImportFile, line: number, found: Findings): void {

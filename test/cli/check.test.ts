@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { registerCheck } from '../../src/cli/check.ts';
+import { ensureBuilt, tlspin, tlspinOnTerminal } from '../support/command-line.ts';
 import { PIN_A, PIN_B } from '../support/configuration.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlspin-check-'));
@@ -68,6 +69,34 @@ describe('tlspin check', () => {
   it('exits 1 where there is no file', () => {
     expect(run(join(folder, 'none.json'))).toBe(1);
     expect(err).toContain('there is no such file');
+  });
+
+  it('says all of it as one document to programs', () => {
+    writeFileSync(file, JSON.stringify({ version: 1, pinsets: [{ ...pinset, pins: [PIN_A] }] }));
+    expect(run('--json', file)).toBe(0);
+    const report = JSON.parse(out);
+    expect(report).toMatchObject({
+      file,
+      valid: true,
+      config: { pinsets: [{ name: 'bank', mode: 'enforce', for: 'bank.example', pins: 1, deny: 0 }], rules: 0 },
+    });
+    expect(report.messages[0]).toMatchObject({ severity: 'warning', file, line: 1, column: expect.any(Number) });
+    writeFileSync(file, '{ "version": 2 }');
+    expect(run('--json', file)).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ valid: false, messages: [{ severity: 'error' }] });
+    expect(err).toBe('');
+  });
+
+  it('shows a table and colours on a terminal alone', async () => {
+    ensureBuilt();
+    writeFileSync(file, JSON.stringify({ version: 1, pinsets: [{ ...pinset, pins: [PIN_A] }] }));
+    const { out: shown, status } = await tlspinOnTerminal(['check', file]);
+    expect(status).toBe(0);
+    expect(shown).toContain('\x1b[33mwarning:\x1b[39m');
+    expect(shown).toMatch(
+      /PINSET {2}MODE {5}FOR {11}PINS {2}DENY {2}TLS 1\.3.*\r\nbank {4}enforce {2}bank\.example {2}1 {5}0 {5}probe\r\n/,
+    );
+    expect((await tlspin(['check', file])).out).toMatch(/^\S+: valid: 1 pinset, 1 pin, sha256:\w+\n$/);
   });
 
   it('exits 2 without a file', () => {

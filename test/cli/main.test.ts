@@ -12,6 +12,8 @@ function tlspin(args: readonly string[], input?: Buffer): { status: number | nul
   return { status, out: stdout.toString(), err: stderr.toString() };
 }
 
+const COMMANDS = ['run', 'check', 'inspect', 'explain', 'pin', 'import', 'rules', 'demo', 'completion', 'man'];
+
 beforeAll(() => {
   if (!existsSync(MAIN)) execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { cwd: ROOT });
 }, 60_000);
@@ -19,8 +21,13 @@ beforeAll(() => {
 test('help names every command, and is no error', () => {
   const { status, out } = tlspin(['--help']);
   expect(status).toBe(0);
-  for (const command of ['run', 'check', 'inspect', 'pin', 'rules', 'demo'])
-    expect(out).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
+  for (const command of COMMANDS) expect(out).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
+});
+
+test.each(COMMANDS)('the help of %s has an example', (command) => {
+  const { status, out } = tlspin([command, '--help']);
+  expect(status).toBe(0);
+  expect(out).toMatch(/^Examples:\n {2}.*tlspin.*\n {6}\S/m);
 });
 
 test('the version is the package’s', () => {
@@ -32,6 +39,7 @@ describe('usage is exit status 2', () => {
   test.each([
     [['inspcet', 'x'], "error: unknown command 'inspcet'\n(Did you mean inspect?)\n"],
     [['inspect', '--checksum', 'x'], "error: unknown option '--checksum'\n(Did you mean --checksums?)\n"],
+    [['pin', '--jsn', 'x'], "error: unknown option '--jsn'\n(Did you mean --json?)\n"],
     [['inspect'], "error: missing required argument 'capture'\n"],
     [['check', '--nonsense'], "error: unknown option '--nonsense'\n"],
   ])('%j', (args, err) => {

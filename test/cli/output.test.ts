@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+
+import { Output, printable } from '../../src/cli/output.ts';
+
+function shown(isTTY: boolean, environment: Record<string, string>, show: (out: Output) => void): string {
+  let text = '';
+  show(new Output({ isTTY, write: (part) => (text += part) }, environment));
+  return text;
+}
+
+const table = (out: Output) =>
+  out.table(
+    ['A', 'LONG'],
+    [
+      ['one', 'x'],
+      ['é', 'y\x1b[2J'],
+    ],
+  );
+
+it('colours are for terminals that want them', () => {
+  const paint = (out: Output) => out.write(out.paint('bad', 'no'));
+  expect(shown(true, {}, paint)).toBe('\x1b[31mno\x1b[39m');
+  expect(shown(true, { NO_COLOR: '' }, paint)).toBe('\x1b[31mno\x1b[39m');
+  expect(shown(true, { NO_COLOR: '0' }, paint)).toBe('no');
+  expect(shown(true, { TERM: 'dumb' }, paint)).toBe('no');
+  expect(shown(false, {}, paint)).toBe('no');
+});
+
+it('tables are aligned under a heading on a terminal, and lines with tabs elsewhere', () => {
+  expect(shown(true, { NO_COLOR: '1' }, table)).toBe('A    LONG\none  x\né    y\\x1b[2J\n');
+  expect(shown(false, {}, table)).toBe('one\tx\né\ty\\x1b[2J\n');
+});
+
+it('nothing that peers chose reaches a terminal as a command', () => {
+  expect(printable('a\x1b]0;x\x07b\u202ec')).toBe('a\\x1b]0;x\\x07b\\x202ec');
+});
