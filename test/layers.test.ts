@@ -22,7 +22,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   probe: ['bytes', 'tls', 'x509', 'pins/probe', 'pins (types)', 'engine (types)'],
   report: ['bytes', 'packet', 'tls', 'x509', 'pins (types)', 'engine (types)'],
   learn: ['bytes', 'x509', 'pins', 'engine (types)'],
-  runtime: ['bytes', 'packet', 'tcp', 'tls', 'starttls', 'x509', 'pins', 'engine', 'source', 'probe', 'report', 'learn'],
+  runtime: [
+    'bytes',
+    'packet',
+    'tcp',
+    'tls',
+    'starttls',
+    'x509',
+    'pins',
+    'engine',
+    'source',
+    'probe',
+    'report',
+    'learn',
+  ],
   cli: ['bytes', 'packet', 'tls', 'x509', 'pins', 'engine', 'source', 'probe', 'report', 'learn', 'runtime'],
 };
 

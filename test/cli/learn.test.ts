@@ -89,7 +89,6 @@ describe('tlspin learn', () => {
     run('show', '--state', file);
     expect(out).toContain('CN=?[2Jx??');
     run('propose', '--state', file);
-    // eslint-disable-next-line no-control-regex
     expect(out).not.toMatch(/[\u001b\u202e]/);
   });
 
