@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 
 import type { BookLimits } from '../learn/book.ts';
-import { type Proposal, proposalsOf } from '../learn/proposal.ts';
+import { plain, type Proposal, proposalsOf } from '../learn/proposal.ts';
 import { readState } from '../learn/state-file.ts';
 import { LEARN_DEFAULTS } from '../pins/learn-defaults.ts';
 import { loadPolicy } from '../pins/load.ts';
@@ -112,11 +112,6 @@ function proposeText(proposals: readonly Proposal[], isJson: boolean): string {
     ...(proposed === undefined ? [] : [`${JSON.stringify(proposed, null, 2).replace(/^/gm, '  ')},`]),
   ]);
   return ['[', ...parts, ']', ''].join('\n');
-}
-
-/** Subjects are whatever a server wrote into its certificate: no terminal is to obey them, and no comment to end. */
-function plain(text: string): string {
-  return text.replace(/[^\x20-\x7e\u00a0-\u1fff\u2070-\ud7ff\uf900-\ufffd]/g, '?');
 }
 
 function json(value: unknown): string {

@@ -140,7 +140,12 @@ function sightings({
   lastSeen,
 }: Pick<LearnedKey, 'subject' | 'count' | 'firstSeen' | 'lastSeen'>) {
   const span = day(firstSeen) === day(lastSeen) ? `on ${day(firstSeen)}` : `from ${day(firstSeen)} to ${day(lastSeen)}`;
-  return `${subject ?? 'a certificate that cannot be read'}; seen ${times(count)} ${span}`;
+  return `${plain(subject ?? 'a certificate that cannot be read')}; seen ${times(count)} ${span}`;
+}
+
+/** Subjects are whatever a server wrote into its certificate: no terminal is to obey them, and no comment to end with them. */
+export function plain(text: string): string {
+  return text.replace(/[^\x20-\x7e\u00a0-\u1fff\u2070-\ud7ff\uf900-\ufffd]/g, '?');
 }
 
 const pinOf = (spki: string): string => `spki-sha256:${spki}`;

@@ -354,6 +354,11 @@ describe('warnings and notes', () => {
       'expired on 2025-01-01',
     ],
     ['a pinset that expires soon', one({ expires: soon }), 'then afterExpiry is report-only'],
+    [
+      'learning without proof',
+      { ...one({ mode: 'learn', checks: { proofOfPossession: 'off' } }), learn: { file: 'learned.json' } },
+      '"bank" learns nothing',
+    ],
     ['a pinset that does nothing', { version: 1, pinsets: [{ name: 'x' }] }, 'does nothing'],
     ['SHA-1 on the leaf', one({ pins: ['00'.repeat(20), PIN_A] }), 'SHA-1 is weak'],
     ['pins above the leaf and no name', one({ match: { addresses: ['192.0.2.1'] } }), 'unless "names" says'],

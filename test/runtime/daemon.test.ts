@@ -4,16 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import type { FlowEvent } from '../../src/engine/events.ts';
+import type { AnomalyEvent, FlowEvent } from '../../src/engine/events.ts';
 import type { FlowPage } from '../../src/engine/flow-listing.ts';
 import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../../src/engine/ports.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { QueueCounters } from '../../src/runtime/counters.ts';
-import { Daemon } from '../../src/runtime/daemon.ts';
+import { Daemon, type PolicyLearner } from '../../src/runtime/daemon.ts';
 import type { FromQueue, QueueSetup, ToQueue } from '../../src/runtime/messages.ts';
 import type { ClosableProber } from '../../src/runtime/probing.ts';
 import type { QueueThread } from '../../src/runtime/queue-thread.ts';
 import { ServiceManager } from '../../src/runtime/service-manager.ts';
+import { bank } from '../support/flows.ts';
 import { policy } from '../support/policy.ts';
 
 const EVENT: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'test', detail: '' };
@@ -117,8 +118,9 @@ beforeEach(() => {
 });
 afterEach(() => void vi.useRealTimers());
 
-function daemon(fields: Partial<Policy> = {}, environment: NodeJS.ProcessEnv = {}): Daemon {
+function daemon(fields: Partial<Policy> = {}, environment: NodeJS.ProcessEnv = {}, learner?: PolicyLearner): Daemon {
   return new Daemon({
+    learner,
     policy: policy({ queues: [0, 1], ...fields }),
     log: {
       write: (events) => void logged.push(...events),
@@ -170,6 +172,49 @@ describe('starting', () => {
     await expect(start).rejects.toThrow('netlink bind: queue 1: EPERM (needs CAP_NET_ADMIN)');
     expect(threads[0]!.received[0]).toEqual({ kind: 'stop' });
     expect(told).not.toContain('READY=1');
+  });
+});
+
+describe('learning', () => {
+  it('puts what is promoted into force once it is safe, and its anomalies into the log', async () => {
+    const steps: string[] = [];
+    let promoted = 0;
+    const running = daemon(
+      {},
+      {},
+      {
+        refine: (loaded) => ({ ...loaded, pinsets: [bank({ mode: 'learn' })], hash: `sha256:0${promoted}` }),
+        observe: () => ({
+          anomalies: [{ ...EVENT, code: 'learn.promoted' } as AnomalyEvent],
+          hasChanged: ++promoted < 3,
+        }),
+        save: async () => void steps.push(`saved ${running.policy.hash}`),
+      },
+    );
+    const start = running.start();
+    for (const thread of threads) thread.say({ kind: 'started', route: 'packet-mark' });
+    await start;
+    expect(threads[0]!.setup.policy.hash).toBe('sha256:00');
+    threads[0]!.say({ kind: 'events', events: [EVENT] });
+    threads[1]!.say({ kind: 'events', events: [EVENT] });
+    await vi.advanceTimersByTimeAsync(100);
+    // Twice promoted, once reloaded.
+    expect(steps).toEqual(['saved sha256:00']);
+    expect(running.policy.hash).toBe('sha256:02');
+    for (const thread of threads) {
+      expect(thread.received.filter(({ kind }) => kind === 'policy')).toMatchObject([
+        { policy: { hash: 'sha256:02' } },
+      ]);
+    }
+    expect(logged.map((event) => event.kind === 'anomaly' && event.code)).toEqual([
+      'test',
+      'learn.promoted',
+      'test',
+      'learn.promoted',
+    ]);
+    await running.reload(policy({ queues: [0, 1], hash: 'sha256:07' }));
+    expect(running.policy.hash).toBe('sha256:02');
+    expect(running.policy.pinsets).toHaveLength(1);
   });
 });
 

@@ -218,6 +218,12 @@ describe('probes', () => {
 });
 
 describe('QUIC', () => {
+  it('is refused to hosts that are enforced once they are learned, not while they only are', () => {
+    const learning = { pins: [], mode: 'learn' as const, match: match({ hosts: ['a.example'] }) };
+    expect(quicOf({ pinsets: [pinset({ ...learning, then: 'enforce' })] })).toHaveLength(1);
+    expect(quicOf({ pinsets: [pinset(learning)] })).toEqual([]);
+  });
+
   const quicOf = (fields: Parameters<typeof policy>[0], family?: 'ip6tables') =>
     chain(renderRules(policy(fields), FORWARD), 'tlspin-quic', family);
 
