@@ -48,6 +48,7 @@ const KEYS: Readonly<Partial<Record<Reason, string>>> = {
 };
 
 const MEANINGS: Readonly<Record<Reason, string>> = {
+  learning: 'the pinset is still learning what the host presents',
   'pin-match': 'the server presented what a pin of the pinset names',
   'backup-pin-match': 'the server presented what a backup pin of the pinset names: the first key is out of use',
   'pin-mismatch': 'none of the pins of the pinset is satisfied by what the server presented',

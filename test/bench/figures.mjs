@@ -21,7 +21,10 @@ const EVERYBODY = {
 
 const visits = (kind, atOnce) => (lab, pace) => lab.visit(kind, { atOnce, ...pace });
 const perSecond = (count) => (outcome) => outcome[count] / outcome.seconds;
-const against = (yardstick, of = 'tlspin') => (values) => values[of] / values[yardstick];
+const against =
+  (yardstick, of = 'tlspin') =>
+  (values) =>
+    values[of] / values[yardstick];
 const atLeast = (bound) => ({ sense: 'at least', bound });
 const atMost = (bound) => ({ sense: 'at most', bound });
 

@@ -57,7 +57,14 @@ export class Lab {
    */
   async visit(kind, { atOnce, seconds, warm }) {
     const { port, script, varied, mode } = SERVICES[kind];
-    const visit = [this.#path(script), varied ? this.#recording.varied : '-', mode, atOnce, warm * 1000, seconds * 1000];
+    const visit = [
+      this.#path(script),
+      varied ? this.#recording.varied : '-',
+      mode,
+      atOnce,
+      warm * 1000,
+      seconds * 1000,
+    ];
     const before = this.#usage();
     const text = await this.#output('client', [this.#plan.tools.visit, SERVERS.join(','), port, ...visit]);
     const outcome = { ...JSON.parse(text), ...this.#usedSince(before) };
@@ -111,17 +118,19 @@ export class Lab {
     writeFileSync(this.#path('opening'), toScript(this.#recording.opening));
     mkdirSync(join(scratch, 'nginx'));
     for (const server of SERVERS.slice(1)) {
-      this.#network.run('server', 'ip', 'addr', 'add', `${server}/24`, 'dev', this.#network.device('server', 'gateway'));
+      this.#network.run(
+        'server',
+        'ip',
+        'addr',
+        'add',
+        `${server}/24`,
+        'dev',
+        this.#network.device('server', 'gateway'),
+      );
     }
     for (const host of ['client', 'server']) this.#network.shell(host, PEER_SYSCTLS);
     for (const { port, script, varied, mode } of Object.values(SERVICES)) {
-      await this.#start('server', [
-        tools.serve,
-        port,
-        this.#path(script),
-        varied ? this.#recording.varied : '-',
-        mode,
-      ]);
+      await this.#start('server', [tools.serve, port, this.#path(script), varied ? this.#recording.varied : '-', mode]);
     }
   }
 

@@ -9,7 +9,12 @@ export function judge({ goal }, measured) {
 export function formatTable(results) {
   const rows = [['figure', 'goal', 'measured', '(from – to)', 'met'], ...results.map(rowOf)];
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd());
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  );
   lines.splice(1, 0, widths.map((width) => '-'.repeat(width)).join('  '));
   return [...lines, '', ...results.flatMap(details)].join('\n');
 }
@@ -33,7 +38,10 @@ function usage(outcomes) {
   const last = outcomes?.at(-1);
   if (!(last?.cpu > 0)) return '';
   const busy = `${Math.round((100 * last.cpu) / last.seconds)} % CPU`;
-  const packets = last.handshakes > 0 && !last.exchanges && !last.octets ? `, ${number(last.queued / last.handshakes)} packets each` : '';
+  const packets =
+    last.handshakes > 0 && !last.exchanges && !last.octets
+      ? `, ${number(last.queued / last.handshakes)} packets each`
+      : '';
   const lost = last.lost > 0 ? `, ${last.lost} LOST` : '';
   return ` (${busy}${packets}${lost})`;
 }
