@@ -19,7 +19,7 @@ beforeAll(() => {
 test('help names every command, and is no error', () => {
   const { status, out } = tlspin(['--help']);
   expect(status).toBe(0);
-  for (const command of ['run', 'check', 'inspect', 'pin', 'rules', 'demo'])
+  for (const command of ['run', 'check', 'inspect', 'pin', 'ctl', 'list', 'rules', 'demo'])
     expect(out).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
 });
 
