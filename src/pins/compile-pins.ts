@@ -80,6 +80,7 @@ function compileEntry(entry: PinEntry, use: Use, path: Path, context: PinContext
     return [];
   }
   const dates = compileDates(options, path, context.report);
+  if ('list' in parsed && isUnchanged(options, use)) return listEntries(parsed.list, at, context);
   const pins = 'list' in parsed ? listPins(parsed.list, at, context) : [parsed.pin];
   return pins.flatMap((pin) => {
     const place = placeOf(pin, options.at, use, typeof entry === 'string' ? path : [...path, 'at'], at, context.report);
@@ -123,13 +124,27 @@ function placeOf(
   return place;
 }
 
-function listPins(id: string, path: Path, context: PinContext): ParsedPin[] {
+/** The entries of a list are what a deny list needs: however many, they are there once. */
+function isUnchanged({ at, role, notBefore, expires }: Options, use: Use): boolean {
+  const isPlain = (role ?? 'primary') === 'primary' && notBefore === undefined && expires === undefined;
+  return use === 'deny' && (at ?? 'any') === 'any' && isPlain;
+}
+
+function listEntries(id: string, path: Path, context: PinContext): CompiledPin[] {
   const list = context.lists.get(id);
-  if (list === undefined) {
-    context.report.error(path, unknownList(id, context.lists));
-    return [];
-  }
-  return list.entries.map(({ kind, key, canonical, der }) => ({ kind, key, canonical, der, at: null, weakness: null }));
+  if (list === undefined) context.report.error(path, unknownList(id, context.lists));
+  return [...(list?.entries ?? [])];
+}
+
+function listPins(id: string, path: Path, context: PinContext): ParsedPin[] {
+  return listEntries(id, path, context).map(({ kind, key, canonical, der }) => ({
+    kind,
+    key,
+    canonical,
+    der,
+    at: null,
+    weakness: null,
+  }));
 }
 
 export function unknownList(id: string, lists: ReadonlyMap<string, unknown>): string {

@@ -44,6 +44,8 @@ export function compileList(
 
 /** One pin of a list, as it is written in a file or given at run time; a list cannot hold lists. */
 export function parseEntry(text: string, kind: DigestKind | null): { pin: ParsedPin } | { error: string } {
+  const [, digest] = SHA1_ENTRY.exec(text) ?? [];
+  if (digest !== undefined && (kind ?? 'cert-sha1') === 'cert-sha1') return { pin: sha1Pin(digest) };
   const parsed: PinString = parsePin(digestOfSumLine(text) ?? text, kind);
   return 'list' in parsed ? { error: 'a list cannot hold other lists' } : parsed;
 }
@@ -133,6 +135,13 @@ function pemEntry(der: Uint8Array, kind: DigestKind | undefined): { pin: ParsedP
     ? { error: 'a certificate of this file has no key that can be read' }
     : parseEntry(sha256Hex(spki), kind);
 }
+
+function sha1Pin(digest: string): ParsedPin {
+  return { kind: 'cert-sha1', key: digest, canonical: `cert-sha1:${digest}`, der: null, at: null, weakness: null };
+}
+
+/** What long lists are full of, ahead of all the other spellings. */
+const SHA1_ENTRY = /^(?:cert-sha1:)?([0-9a-f]{40})$/;
 
 /**
  * The digest of a line of sha1sum or sha256sum, `<hex>  name`, `<hex> *name`, or `SHA1 (name) = <hex>`; of openssl's dgst,

@@ -50,7 +50,9 @@ export function differenceOf(before: Policy, after: Policy): Difference {
     lists: {
       added: lists.added,
       removed: lists.removed,
-      changed: lists.kept.filter(([old, now]) => !isEqual(old, now)).map(([old, now]) => listDifference(old, now)),
+      changed: lists.kept
+        .map(([old, now]) => listDifference(old, now))
+        .filter(({ addedCount, removedCount }) => addedCount + removedCount > 0),
     },
     sections: SECTIONS.filter((key) => !isEqual(before[key], after[key])),
     rules: rulesDifference(before, after),
@@ -86,6 +88,7 @@ function listDifference(before: CompiledList, after: CompiledList): { readonly l
 }
 
 function entryDifference(before: readonly string[], after: readonly string[]): EntryDifference {
+  if (before.length === after.length && before.every((entry, i) => entry === after[i])) return NO_DIFFERENCE;
   const [old, now] = [new Set(before), new Set(after)];
   const added = [...now].filter((entry) => !old.has(entry));
   const removed = [...old].filter((entry) => !now.has(entry));
@@ -99,6 +102,7 @@ function entryDifference(before: readonly string[], after: readonly string[]): E
 
 /** `spki-sha256:… (at ca, backup, until 2027-01-31)`: a pin whose terms change is another pin. */
 function describePin({ canonical, at, role, notBefore, expires }: CompiledPin): string {
+  if (role === 'primary' && notBefore === null && expires === null) return `${canonical} (at ${at})`;
   const terms = [
     `at ${at}`,
     ...(role === 'backup' ? ['backup'] : []),
@@ -134,6 +138,8 @@ function byName<T>(before: readonly T[], after: readonly T[], nameOf: (item: T) 
 function isEqual(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
+
+const NO_DIFFERENCE: EntryDifference = { added: [], removed: [], addedCount: 0, removedCount: 0 };
 
 const SECTIONS = [
   'rules',
