@@ -48,7 +48,9 @@ const misses = results.filter(({ share }) => share !== null && share < SHORT_OF_
 if (plan.json) {
   console.log(JSON.stringify({ machine, rounds: plan.rounds, seconds: plan.seconds, short: plan.short, results }));
 } else {
-  console.log(`${Object.values(machine).slice(0, 4).join(', ')}, load ${machine.load}; ${plan.rounds} rounds of ${plan.seconds} s\n`);
+  console.log(
+    `${Object.values(machine).slice(0, 4).join(', ')}, load ${machine.load}; ${plan.rounds} rounds of ${plan.seconds} s\n`,
+  );
   console.log(formatTable(results));
 }
 if (plan.short && misses.length > 0) {

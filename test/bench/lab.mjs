@@ -17,6 +17,7 @@ export class Lab {
   #children = [];
   /** Program on the gateway by name: { queue, process, rules }. */
   #contenders = new Map();
+  #closing = false;
   #inPlace = '';
   #recording = readRecording();
   #configurations;
@@ -57,7 +58,14 @@ export class Lab {
    */
   async visit(kind, { atOnce, seconds, warm }) {
     const { port, script, varied, mode } = SERVICES[kind];
-    const visit = [this.#path(script), varied ? this.#recording.varied : '-', mode, atOnce, warm * 1000, seconds * 1000];
+    const visit = [
+      this.#path(script),
+      varied ? this.#recording.varied : '-',
+      mode,
+      atOnce,
+      warm * 1000,
+      seconds * 1000,
+    ];
     const before = this.#usage();
     const text = await this.#output('client', [this.#plan.tools.visit, SERVERS.join(','), port, ...visit]);
     const outcome = { ...JSON.parse(text), ...this.#usedSince(before) };
@@ -93,6 +101,7 @@ export class Lab {
   }
 
   async close() {
+    this.#closing = true;
     const gone = this.#children.map((child) => {
       const exit = new Promise((resolve) => child.once('exit', resolve));
       // A profile is written at the end only.
@@ -111,17 +120,19 @@ export class Lab {
     writeFileSync(this.#path('opening'), toScript(this.#recording.opening));
     mkdirSync(join(scratch, 'nginx'));
     for (const server of SERVERS.slice(1)) {
-      this.#network.run('server', 'ip', 'addr', 'add', `${server}/24`, 'dev', this.#network.device('server', 'gateway'));
+      this.#network.run(
+        'server',
+        'ip',
+        'addr',
+        'add',
+        `${server}/24`,
+        'dev',
+        this.#network.device('server', 'gateway'),
+      );
     }
     for (const host of ['client', 'server']) this.#network.shell(host, PEER_SYSCTLS);
     for (const { port, script, varied, mode } of Object.values(SERVICES)) {
-      await this.#start('server', [
-        tools.serve,
-        port,
-        this.#path(script),
-        varied ? this.#recording.varied : '-',
-        mode,
-      ]);
+      await this.#start('server', [tools.serve, port, this.#path(script), varied ? this.#recording.varied : '-', mode]);
     }
   }
 
@@ -173,7 +184,7 @@ export class Lab {
     const process = await this.#start(
       'gateway',
       ['node', ...this.#profiling(), TLSPIN, 'run', '-c', file, '--log', this.#log(configuration)],
-      /bound/,
+      /^queues? .* bound,/m,
     );
     return { queue, process, rules };
   }
@@ -215,6 +226,9 @@ export class Lab {
     this.#children.push(child);
     let said = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+    child.once('exit', (code, signal) => {
+      if (!this.#closing) process.stderr.write(`bench: ${argv.join(' ')} ended (${code ?? signal}): ${said.trim()}\n`);
+    });
     if (ready === null) return child;
     await this.#until(() => {
       if (child.exitCode !== null) throw new Error(`${argv.join(' ')} ended: ${said.trim()}`);

@@ -79,7 +79,13 @@ function packetsTo(state, flights) {
   packets.push({ fromClient: true, seq: client, ack: server, flags: ack });
   if (state === 'open') return packets;
   for (const { fromClient, octets } of flights) {
-    packets.push({ fromClient, seq: fromClient ? client : server, ack: fromClient ? server : client, flags: ack, data: octets });
+    packets.push({
+      fromClient,
+      seq: fromClient ? client : server,
+      ack: fromClient ? server : client,
+      flags: ack,
+      data: octets,
+    });
     if (fromClient) client += octets.length;
     else server += octets.length;
   }

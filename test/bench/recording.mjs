@@ -13,13 +13,18 @@ export const HOST = 'www.bank.example';
 /** Frames as { octets (from Ethernet on), ip (offset), payload (offset), fromClient }. */
 export function readFrames(capture = readFileSync(FIXTURE)) {
   const frames = [];
-  for (let at = 24; at < capture.length; ) {
+  for (let at = 24; at < capture.length;) {
     const length = capture.readUInt32LE(at + 8);
     const octets = capture.subarray(at + 16, at + 16 + length);
     const tcp = ETHERNET + (octets[ETHERNET] & 0x0f) * 4;
     const payload = tcp + (octets[tcp + 12] >> 4) * 4;
     const end = ETHERNET + octets.readUInt16BE(ETHERNET + 2);
-    frames.push({ octets, tcp, payload: octets.subarray(payload, end), fromClient: octets.readUInt16BE(tcp + 2) === 443 });
+    frames.push({
+      octets,
+      tcp,
+      payload: octets.subarray(payload, end),
+      fromClient: octets.readUInt16BE(tcp + 2) === 443,
+    });
     at += 16 + length;
   }
   return frames;

@@ -9,7 +9,12 @@ export function judge({ goal }, measured) {
 export function formatTable(results) {
   const rows = [['figure', 'goal', 'measured', '(from – to)', 'met'], ...results.map(rowOf)];
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd());
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  );
   lines.splice(1, 0, widths.map((width) => '-'.repeat(width)).join('  '));
   return [...lines, '', ...results.flatMap(details)].join('\n');
 }
@@ -21,11 +26,12 @@ function rowOf({ title, goal, measured, ratios, met, why }) {
   return [title, bound, number(measured), range, met === null ? '' : met ? 'yes' : 'NO'];
 }
 
-/** `name: side 1234 unit, …` and what the engine's own CPU and queue had of it. */
+/** The median of each side, and what the program on the gateway did for it. */
 function details({ name, unit, values, outcomes, missing }) {
   if (values === undefined) return [];
-  const sides = Object.entries(values).map(([side, value]) => `${side} ${number(value)}${usage(outcomes?.[side])}`);
-  return [`${name}, ${unit}: ${sides.join(', ')}${missing?.length > 0 ? `; not had: ${missing.join(', ')}` : ''}`];
+  const sides = Object.entries(values).map(([side, value]) => `  ${side} ${number(value)}${usage(outcomes?.[side])}`);
+  const absent = missing?.length > 0 ? [`  not had: ${missing.join(', ')}`] : [];
+  return [`${name}, ${unit}`, ...sides, ...absent];
 }
 
 /** Of the last round. */
@@ -33,7 +39,10 @@ function usage(outcomes) {
   const last = outcomes?.at(-1);
   if (!(last?.cpu > 0)) return '';
   const busy = `${Math.round((100 * last.cpu) / last.seconds)} % CPU`;
-  const packets = last.handshakes > 0 && !last.exchanges && !last.octets ? `, ${number(last.queued / last.handshakes)} packets each` : '';
+  const packets =
+    last.handshakes > 0 && !last.exchanges && !last.octets
+      ? `, ${number(last.queued / last.handshakes)} packets each`
+      : '';
   const lost = last.lost > 0 ? `, ${last.lost} LOST` : '';
   return ` (${busy}${packets}${lost})`;
 }

@@ -59,7 +59,9 @@ function attempt(note, what, build) {
 }
 
 function find(program, note, packageName = program) {
-  return attempt(note, `${program} (apt install ${packageName})`, () => run('sh', ['-c', `command -v ${program}`]).trim());
+  return attempt(note, `${program} (apt install ${packageName})`, () =>
+    run('sh', ['-c', `command -v ${program}`]).trim(),
+  );
 }
 
 /** Throws the last line that says why. */
