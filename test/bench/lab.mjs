@@ -161,7 +161,7 @@ export class Lab {
         return { queue, process, rules: `${before}${queueRule(queue)}` };
       }
       case 'npm-nfqueue': {
-        const script = join(import.meta.dirname, 'yardsticks/npm-nfqueue.cjs');
+        const script = join(import.meta.dirname, 'yardsticks/npm-nfqueue.mjs');
         const process = await this.#start('gateway', ['node', script, tools.npmNfqueue, queue]);
         return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
       }
