@@ -12,6 +12,8 @@ export function configurations(leaf) {
     pinned: () => document([bank]),
     /** The same without the server's signature being verified: it is the only cryptography that is left. */
     unproven: () => document([{ ...bank, checks: { proofOfPossession: 'off' } }]),
+    /** No server is asked on behalf of a client that offers TLS 1.3, as the recorded one does. */
+    unprobed: () => document([{ ...bank, tls13: 'deny' }]),
     /** Somebody else is pinned. */
     unpinned: () => document([{ ...bank, match: { hosts: ['www.other.example'] } }]),
     'ten-pins': () => document([{ ...bank, pins: [...strangerPins(9), pin] }]),

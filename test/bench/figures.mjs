@@ -3,9 +3,9 @@
  * each round anew; `goal` null: shown for the whole picture, not held to anything.
  *
  *   sides   what is compared: name in the table -> contender (lab.mjs); `extra` ones only in the long form
- *   visit   one measurement of the side that is in place
+ *   visit   one measurement of the side that is in place; figures with the same one share what it measures
  *   value   what is shown of it
- *   ratio   of the round, by the values of its sides; a full outcome of each is `outcomes`
+ *   ratio   of a round, by the values of its sides
  */
 import { measureInspection } from './inspect.mjs';
 import { measureMemory } from './memory.mjs';
@@ -42,7 +42,7 @@ export const FIGURES = [
     ...handshakes,
     goal: atLeast(1),
     sides: ENGINE,
-    extra: { ...EVERYBODY, 'without proof': 'tlspin:unproven' },
+    extra: { ...EVERYBODY, 'without proof': 'tlspin:unproven', 'without probes': 'tlspin:unprobed' },
     visit: visits('handshake', 64),
   },
   {
@@ -111,7 +111,7 @@ export const FIGURES = [
     ratio: added,
     goal: quantile === 'p50' ? atMost(1) : null,
     sides: { 'no queue': 'none', ...ENGINE },
-    extra: quantile === 'p50' ? { classic: 'classic', 'npm nfqueue': 'npm-nfqueue' } : {},
+    extra: { classic: 'classic', 'npm nfqueue': 'npm-nfqueue' },
   })),
   {
     name: 'nginx',
@@ -146,13 +146,22 @@ export const FIGURES = [
   ...[
     ['tshark', 'tshark -q -z io,stat,0', 20],
     ['ndpiReader', "nDPI's ndpiReader -q", 1],
-  ].map(([reader, command, bound]) => ({
-    name: `inspect-${reader.toLowerCase()}`,
-    title: `inspect, octets/s of a capture, against ${command}`,
-    unit: 'MB/s',
-    goal: atLeast(bound),
-    measure: (plan) => measureInspection(reader, plan),
-  })),
+  ].flatMap(([reader, command, bound]) => [
+    {
+      name: `inspect-${reader.toLowerCase()}`,
+      title: `inspect, octets/s of a capture, against ${command}`,
+      unit: 'MB/s',
+      goal: atLeast(bound),
+      measure: (plan) => measureInspection(reader, 'handshakes', plan),
+    },
+    {
+      name: `inspect-data-${reader.toLowerCase()}`,
+      title: `the same of a capture with 256 KiB of data behind each handshake, against ${reader}`,
+      unit: 'MB/s',
+      goal: null,
+      measure: (plan) => measureInspection(reader, 'data', plan),
+    },
+  ]),
 ];
 
 function counted(streams) {

@@ -1,20 +1,21 @@
 /**
  * How fast captures are read: fixtures/flows/tls12.pcap again and again, each time between other addresses, 64
- * conversations under way at once, until the file is large; `tlspin inspect` and another reader of it in turn.
+ * conversations under way at once, until the file is large; `tlspin inspect` and another reader of it in turn. All of
+ * that fixture is handshake; in the other kind of capture data follows.
  */
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { FIXTURE, readFrames } from './recording.mjs';
 import { median } from './rounds.mjs';
 
-/** `reader`: `tshark` or `ndpiReader`. */
-export async function measureInspection(reader, { scratch, short, rounds, tools }) {
+/** `reader`: `tshark` or `ndpiReader`; `kind`: `handshakes` or `data`. */
+export async function measureInspection(reader, kind, { scratch, short, rounds, tools }) {
   if (tools[reader] === null) return { measured: null, ratios: [], why: `${reader} is missing` };
-  // tshark takes a hundred times as long, the longer the capture the more so: it is given an eighth.
-  const size = (short ? 64e6 : 1e9) / (reader === 'tshark' ? 8 : 1);
-  const capture = makeCapture(join(scratch, `${size}.pcap`), size);
+  const size = SIZES[reader][short ? 'short' : 'long'];
+  const capture = makeCapture(join(scratch, `${kind}-${size}.pcap`), KINDS[kind](readFrames()), size);
   const { size: octets } = statSync(capture);
   const sides = {
     tlspin: ['node', TLSPIN, 'inspect', capture],
@@ -48,9 +49,8 @@ function secondsOf([program, ...args]) {
   });
 }
 
-function makeCapture(path, size) {
+function makeCapture(path, frames, size) {
   if (existsSync(path)) return path;
-  const frames = readFrames();
   const file = openSync(path, 'w');
   writeSync(file, readFileSync(FIXTURE).subarray(0, 24));
   const length = frames.reduce((sum, { octets }) => sum + 16 + octets.length, 0);
@@ -71,7 +71,7 @@ function fillBlock(block, frames, first) {
   for (const [index, { octets, fromClient }] of frames.entries()) {
     for (let conversation = first; conversation < first + AT_ONCE; conversation++) {
       block.writeUInt32LE(seconds, at);
-      block.writeUInt32LE(index * 10_000 + (conversation - first) * 100, at + 4);
+      block.writeUInt32LE(Math.floor(((index + (conversation - first) / AT_ONCE) * 1e6) / frames.length), at + 4);
       block.writeUInt32LE(octets.length, at + 8);
       block.writeUInt32LE(octets.length, at + 12);
       octets.copy(block, at + 16);
@@ -81,6 +81,38 @@ function fillBlock(block, frames, first) {
       at += 16 + octets.length;
     }
   }
+}
+
+/** The handshake, and then records of application data from the server, an acknowledgment for every two. */
+function withData(frames) {
+  const last = frames.findLastIndex(({ fromClient, payload }) => !fromClient && payload.length > 200);
+  const opened = frames.slice(0, last + 1);
+  const bare = (fromClient) => opened.findLast((frame) => frame.fromClient === fromClient);
+  const [server, client] = [bare(false), bare(true)];
+  let seq = server.octets.readUInt32BE(server.tcp + 4) + server.payload.length;
+  const ack = client.octets.readUInt32BE(client.tcp + 4) + client.payload.length;
+  for (let segment = 0; segment < DATA / SEGMENT; segment++) {
+    opened.push({ ...server, octets: rewritten(server, seq, ack, dataRecord()) });
+    seq += SEGMENT;
+    if (segment % 2 === 1) opened.push({ ...client, octets: rewritten(client, ack, seq, Buffer.alloc(0)) });
+  }
+  return opened;
+}
+
+function dataRecord() {
+  const record = randomBytes(SEGMENT);
+  record.writeUIntBE(0x170303, 0, 3);
+  record.writeUInt16BE(SEGMENT - 5, 3);
+  return record;
+}
+
+/** A frame with other numbers and another payload. */
+function rewritten({ octets, tcp, payload }, seq, ack, data) {
+  const frame = Buffer.concat([octets.subarray(0, octets.length - payload.length), data]);
+  frame.writeUInt16BE(frame.length - IP, IP + 2);
+  frame.writeUInt32BE(seq >>> 0, tcp + 4);
+  frame.writeUInt32BE(ack >>> 0, tcp + 8);
+  return frame;
 }
 
 /** RFC 1071, of a header without options. */
@@ -97,6 +129,11 @@ const ARGUMENTS = {
   ndpiReader: (capture) => ['-q', '-i', capture],
 };
 const TLSPIN = join(import.meta.dirname, '../../dist/cli/main.js');
+/** Octets. tshark takes minutes for a gigabyte, and the more for an octet the more there are. */
+const SIZES = { tshark: { short: 32e6, long: 125e6 }, ndpiReader: { short: 64e6, long: 1e9 } };
+const KINDS = { handshakes: (frames) => frames, data: withData };
+const DATA = 256 * 1024;
+const SEGMENT = 1448;
 const AT_ONCE = 64;
 const IP = 14;
 const SOURCE = IP + 12;

@@ -17,6 +17,7 @@ export class Lab {
   #children = [];
   /** Program on the gateway by name: { queue, process, rules }. */
   #contenders = new Map();
+  #closing = false;
   #inPlace = '';
   #recording = readRecording();
   #configurations;
@@ -100,6 +101,7 @@ export class Lab {
   }
 
   async close() {
+    this.#closing = true;
     const gone = this.#children.map((child) => {
       const exit = new Promise((resolve) => child.once('exit', resolve));
       // A profile is written at the end only.
@@ -159,7 +161,7 @@ export class Lab {
         return { queue, process, rules: `${before}${queueRule(queue)}` };
       }
       case 'npm-nfqueue': {
-        const script = join(import.meta.dirname, 'yardsticks/npm-nfqueue.cjs');
+        const script = join(import.meta.dirname, 'yardsticks/npm-nfqueue.mjs');
         const process = await this.#start('gateway', ['node', script, tools.npmNfqueue, queue]);
         return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
       }
@@ -182,7 +184,7 @@ export class Lab {
     const process = await this.#start(
       'gateway',
       ['node', ...this.#profiling(), TLSPIN, 'run', '-c', file, '--log', this.#log(configuration)],
-      /bound/,
+      /^queues? .* bound,/m,
     );
     return { queue, process, rules };
   }
@@ -224,6 +226,9 @@ export class Lab {
     this.#children.push(child);
     let said = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+    child.once('exit', (code, signal) => {
+      if (!this.#closing) process.stderr.write(`bench: ${argv.join(' ')} ended (${code ?? signal}): ${said.trim()}\n`);
+    });
     if (ready === null) return child;
     await this.#until(() => {
       if (child.exitCode !== null) throw new Error(`${argv.join(' ')} ended: ${said.trim()}`);

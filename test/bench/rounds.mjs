@@ -3,27 +3,33 @@
  * their median.
  */
 
-/** { ratios, ratio, values: { side: [...] }, outcomes: { side: [...] }, missing: [...] } */
-export async function measureInTurn(figure, lab, { rounds, seconds, short }) {
+/** { ratios, measured, values: { side: median }, outcomes: { side: [one a round] }, missing: [side] } */
+export async function measureInTurn(figure, lab, plan) {
+  const key = figure.visit;
+  if (!measurements.has(key)) measurements.set(key, await visitInTurn(figure, lab, plan));
+  const { outcomes, missing } = measurements.get(key);
+  const values = Object.fromEntries(Object.entries(outcomes).map(([side, rounds]) => [side, rounds.map(figure.value)]));
+  const ratios = Array.from({ length: plan.rounds }, (_, round) =>
+    figure.ratio(Object.fromEntries(Object.entries(values).map(([side, rounds]) => [side, rounds[round]]))),
+  );
+  const medians = Object.fromEntries(Object.entries(values).map(([side, rounds]) => [side, median(rounds)]));
+  return { ratios, measured: median(ratios), values: medians, outcomes, missing };
+}
+
+async function visitInTurn(figure, lab, { rounds, seconds, short }) {
   const all = Object.entries({ ...figure.sides, ...(short ? {} : figure.extra) });
   const sides = all.filter(([, contender]) => lab.has(contender));
-  const pace = { seconds, warm: Math.min(0.3, seconds / 2) };
+  const pace = { seconds, warm: Math.min(WARM, seconds / 2) };
   const outcomes = Object.fromEntries(sides.map(([side]) => [side, []]));
-  const ratios = [];
   // Round 0 only warms up.
   for (let round = 0; round <= rounds; round++) {
-    const values = {};
     for (const [side, contender] of round % 2 === 0 ? sides : sides.toReversed()) {
       await lab.put(contender);
-      const outcome = await figure.visit(lab, round === 0 ? { ...pace, seconds: Math.min(seconds, 0.5) } : pace);
-      values[side] = figure.value(outcome);
-      if (round > 0) outcomes[side].push({ value: values[side], ...outcome });
+      const outcome = await figure.visit(lab, pace);
+      if (round > 0) outcomes[side].push(outcome);
     }
-    if (round > 0) ratios.push(figure.ratio(values));
   }
-  const values = Object.fromEntries(sides.map(([side]) => [side, median(outcomes[side].map(({ value }) => value))]));
-  const missing = all.flatMap(([side, contender]) => (lab.has(contender) ? [] : [side]));
-  return { ratios, measured: median(ratios), values, outcomes, missing };
+  return { outcomes, missing: all.flatMap(([side, contender]) => (lab.has(contender) ? [] : [side])) };
 }
 
 export function median(numbers) {
@@ -31,3 +37,8 @@ export function median(numbers) {
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
+
+/** By what visits: several figures may be of the same. */
+const measurements = new Map();
+/** Seconds ahead of each measurement that do not count. */
+const WARM = 0.3;

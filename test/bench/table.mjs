@@ -26,11 +26,12 @@ function rowOf({ title, goal, measured, ratios, met, why }) {
   return [title, bound, number(measured), range, met === null ? '' : met ? 'yes' : 'NO'];
 }
 
-/** `name: side 1234 unit, …` and what the engine's own CPU and queue had of it. */
+/** The median of each side, and what the program on the gateway did for it. */
 function details({ name, unit, values, outcomes, missing }) {
   if (values === undefined) return [];
-  const sides = Object.entries(values).map(([side, value]) => `${side} ${number(value)}${usage(outcomes?.[side])}`);
-  return [`${name}, ${unit}: ${sides.join(', ')}${missing?.length > 0 ? `; not had: ${missing.join(', ')}` : ''}`];
+  const sides = Object.entries(values).map(([side, value]) => `  ${side} ${number(value)}${usage(outcomes?.[side])}`);
+  const absent = missing?.length > 0 ? [`  not had: ${missing.join(', ')}`] : [];
+  return [`${name}, ${unit}`, ...sides, ...absent];
 }
 
 /** Of the last round. */

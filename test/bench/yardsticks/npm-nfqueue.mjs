@@ -1,0 +1,12 @@
+/* eslint-disable @typescript-eslint/no-require-imports -- the package is CommonJS */
+/**
+ * The binding to netfilter queues that npm has (node-nfqueue), accepting everything: `node npm-nfqueue.mjs MODULE QUEUE`;
+ * writes "ready" when it is bound.
+ */
+import { createRequire } from 'node:module';
+
+const [directory, queue] = process.argv.slice(2);
+const nfqueue = createRequire(import.meta.url)(directory);
+
+nfqueue.createQueueHandler(Number(queue), 65_535, (packet) => packet.setVerdict(nfqueue.NF_ACCEPT));
+process.stdout.write('ready\n');
