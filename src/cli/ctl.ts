@@ -2,6 +2,7 @@
  * `tlspin ctl`: asks a running tlspin over its control socket and prints the answer, for people or as JSON. Owns the
  * flags; what may be asked is runtime/control/commands.ts.
  */
+import { addExamples } from './help.ts';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import type { Request } from '../runtime/control/client.ts';
@@ -23,9 +24,8 @@ export function registerCtl(program: Command): void {
   const ctl = program
     .command('ctl')
     .summary('ask a running tlspin, and tell it what to do')
-    .description(
-      'Ask a running tlspin, or tell it what to do, over its control socket:\n  tlspin ctl status --control /run/tlspin.sock',
-    );
+    .description('Ask a running tlspin, or tell it what to do, over its control socket.');
+  addExamples(ctl, { command: 'tlspin ctl status --control /run/tlspin.sock', does: 'how it stands' });
   simple(ctl, 'status', 'how it stands: queues, configuration, limits, probes');
   simple(ctl, 'stats', 'everything that it counts');
   withFlowFlags(asking(ctl, 'flows', 'the flows that are not settled yet'))

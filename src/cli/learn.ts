@@ -2,6 +2,7 @@
  * `tlspin learn`: what was learned of hosts, for people (`show`) and as pinsets to take over (`propose`). Reads the file
  * that the engine keeps, at most some seconds old; changes nothing.
  */
+import { addExamples } from './help.ts';
 import { existsSync } from 'node:fs';
 
 import { type Command, InvalidArgumentError } from 'commander';
@@ -25,6 +26,10 @@ export function registerLearn(program: Command): void {
     .command('learn')
     .summary('show and propose what was learned')
     .description('Show what pinsets in the mode "learn" have recorded, or propose pinsets of it.');
+  addExamples(learn, {
+    command: 'tlspin learn propose -c /etc/tlspin.json',
+    does: 'pinsets of what was learned, to review',
+  });
   for (const [name, description, print] of VERBS) {
     learn
       .command(name)

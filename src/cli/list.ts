@@ -3,6 +3,7 @@
  *
  *   openssl s_client -connect HOST:443 </dev/null | openssl x509 -outform DER | sha1sum | tlspin list 0 add -
  */
+import { addExamples } from './help.ts';
 import { readFileSync } from 'node:fs';
 
 import type { Command } from 'commander';
@@ -12,14 +13,11 @@ import { type ControlFlags, withControl, withControlFlags } from './control.ts';
 import { type Fields, show, TEXTS } from './ctl-text.ts';
 
 export function registerList(program: Command): void {
-  withControlFlags(
+  const registered = withControlFlags(
     program
       .command('list')
       .summary('show and change the lists of a running tlspin')
-      .description(
-        'Show and change the lists of a running tlspin, which take effect at once:\n' +
-          '  openssl x509 -in cert.pem -outform DER | sha1sum | tlspin list 0 add -',
-      )
+      .description('Show and change the lists of a running tlspin, which take effect at once.')
       .argument('[list]', 'name or number; without one all are named')
       .argument('[action]', 'show, add or rm', 'show')
       .argument('[fingerprints...]', 'in any spelling; - reads them from standard input, one a line'),
@@ -36,6 +34,10 @@ export function registerList(program: Command): void {
       const entries = given.flatMap((text) => (text === '-' ? linesOf(readFileSync(0, 'utf8')) : [text]));
       await change(client, list, action, entries, flags);
     });
+  });
+  addExamples(registered, {
+    command: 'openssl x509 -in cert.pem -outform DER | sha1sum | tlspin list 0 add -',
+    does: 'a certificate into list 0, at once',
   });
 }
 

@@ -33,6 +33,8 @@ export class Flight implements RecordConsumer {
   #records = 0;
   #alertLevel = -1;
   #isProtected = false;
+  /** A record that brings the change of keys is still in clear, to its end. */
+  #isRecordProtected = false;
   #protectedReader: RecordConsumer | undefined;
 
   constructor(limits: FlightLimits, consumer: FlightConsumer) {
@@ -79,6 +81,7 @@ export class Flight implements RecordConsumer {
 
   onRecordStart(contentType: number, version: number, length: number, at: number): Fault | undefined {
     this.recordVersion = version;
+    this.#isRecordProtected = this.#isProtected;
     if (this.#isProtected) return this.#protectedReader?.onRecordStart(contentType, version, length, at);
     if (++this.#records > this.#maxRecords) return misbehaved(TOO_MANY_RECORDS, at);
     if (length > MAX_PLAINTEXT && contentType !== CONTENT.applicationData) return malformed('tls.record.overflow', at);
@@ -89,11 +92,16 @@ export class Flight implements RecordConsumer {
   }
 
   onPayload(contentType: number, bytes: Uint8Array, start: number, end: number, last: boolean): Fault | undefined {
-    if (this.#isProtected) {
+    if (this.#isRecordProtected) {
       if (last) this.#consumer.onProtectedRecord(contentType);
       return this.#protectedReader?.onPayload(contentType, bytes, start, end, last);
     }
-    if (contentType === CONTENT.handshake) return this.#handshake.feed(bytes, start, end);
+    if (contentType === CONTENT.handshake) {
+      const fault = this.#handshake.feed(bytes, start, end);
+      // RFC 8446 §5.1: what changes the keys ends its record.
+      const isCut = last && this.#isProtected && this.#handshake.inMessage;
+      return fault ?? (isCut ? misbehaved('tls.handshake.order', start) : undefined);
+    }
     if (contentType === CONTENT.alert) return this.#alert(bytes, start, end);
     if (contentType !== CONTENT.changeCipherSpec) return undefined;
     return bytes[start] === 1

@@ -12,7 +12,21 @@ function tlspin(args: readonly string[], input?: Buffer): { status: number | nul
   return { status, out: stdout.toString(), err: stderr.toString() };
 }
 
-const COMMANDS = ['run', 'check', 'inspect', 'explain', 'pin', 'import', 'rules', 'demo', 'completion', 'man'];
+const COMMANDS = [
+  'run',
+  'check',
+  'inspect',
+  'explain',
+  'pin',
+  'import',
+  'ctl',
+  'list',
+  'learn',
+  'rules',
+  'demo',
+  'completion',
+  'man',
+];
 
 beforeAll(() => {
   if (!existsSync(MAIN)) execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { cwd: ROOT });

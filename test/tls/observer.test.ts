@@ -255,6 +255,10 @@ const faults: Record<string, [code: string, ...records: Uint8Array[]]> = {
     'tls.handshake.order',
     handshake(Buffer.from([3, 3, 0, 0]), certificateMessage),
   ],
+  'a message behind the ServerHello of TLS 1.3, in its record': [
+    'tls.handshake.order',
+    handshake(tls.serverHello({ suite: 0x1301, selectedVersion: 0x0304 }), Buffer.from([11, 0, 1])),
+  ],
   'EncryptedExtensions in clear': [
     'tls.handshake.order',
     handshake(tls.serverHello(), tls.handshake(8, Buffer.alloc(2))),
