@@ -85,7 +85,12 @@ export class Lab {
       Array.from({ length: atOnce }, () => this.#output('client', [this.#plan.tools.openssl, 's_time', ...server])),
     );
     const handshakes = texts.reduce((sum, text) => sum + Number(/(\d+) connections in \d+ real/.exec(text)?.[1]), 0);
-    return { handshakes, seconds: Number(process.hrtime.bigint() - began) / 1e9, ...this.#usedSince(before) };
+    return {
+      handshakes,
+      total: handshakes,
+      seconds: Number(process.hrtime.bigint() - began) / 1e9,
+      ...this.#usedSince(before),
+    };
   }
 
   get hasNginx() {

@@ -34,17 +34,15 @@ function details({ name, unit, values, outcomes, missing }) {
   return [`${name}, ${unit}`, ...sides, ...absent];
 }
 
-/** Of the last round. */
+/** Of the last round, its warm-up included: of handshakes for each of them, of streams as a share of one CPU. */
 function usage(outcomes) {
   const last = outcomes?.at(-1);
-  if (!(last?.cpu > 0)) return '';
-  const busy = `${Math.round((100 * last.cpu) / last.seconds)} % CPU`;
-  const packets =
-    last.handshakes > 0 && !last.exchanges && !last.octets
-      ? `, ${number(last.queued / last.handshakes)} packets each`
-      : '';
-  const lost = last.lost > 0 ? `, ${last.lost} LOST` : '';
-  return ` (${busy}${packets}${lost})`;
+  if (last === undefined || last.queued === 0) return '';
+  const isStream = last.exchanges > 0 || last.octets > 0;
+  const lost = last.lost > 0 ? `, ${last.lost} packets LOST` : '';
+  if (isStream) return ` (${Math.round((100 * last.cpu) / last.seconds)} % CPU${lost})`;
+  const micros = Math.round((last.cpu * 1e6) / last.total);
+  return ` (${micros} µs CPU and ${number(last.queued / last.total)} packets each${lost})`;
 }
 
 export function number(value) {

@@ -4,8 +4,8 @@
  *
  *   visit ADDRESS,… PORT SCRIPT VARIED handshake|bulk|echo AT_ONCE WARM_MS MEASURED_MS
  *
- *   handshake   closes after the script; `handshakes`, and the microseconds from connect() to the last octet of the
- *               server's (`p50`, `p99`, `p999`)
+ *   handshake   closes after the script; `handshakes` (`total`: those of the warm-up too), and the microseconds from
+ *               connect() to the last octet of the server's (`p50`, `p99`, `p999`)
  *   bulk        reads what comes after the script; `octets`
  *   echo        64 octets there and back after the script, one message under way a connection; `exchanges`
  *
@@ -45,7 +45,7 @@ static struct sockaddr_in servers[MAX_ADDRESSES];
 static unsigned server_count, next_server;
 static int events, last_server_flight;
 static bool measures;
-static uint64_t handshakes, failed, octets, exchanges;
+static uint64_t total, handshakes, failed, octets, exchanges;
 static uint32_t times[MAX_TIMES];
 static uint32_t time_count;
 
@@ -89,6 +89,7 @@ static void again(struct visit *visit, bool has_failed)
 
 static void finished(struct visit *visit)
 {
+	total++;
 	if (!measures)
 		return;
 	handshakes++;
@@ -215,9 +216,9 @@ int main(int argc, char **argv)
 	double seconds = (double)(micros() - from) / 1e6;
 
 	qsort(times, time_count, sizeof(times[0]), by_size);
-	printf("{\"seconds\":%.6f,\"handshakes\":%lu,\"failed\":%lu,\"octets\":%lu,\"exchanges\":%lu,"
+	printf("{\"seconds\":%.6f,\"total\":%lu,\"handshakes\":%lu,\"failed\":%lu,\"octets\":%lu,\"exchanges\":%lu,"
 	       "\"p50\":%u,\"p99\":%u,\"p999\":%u}\n",
-	       seconds, (unsigned long)handshakes, (unsigned long)failed, (unsigned long)octets,
+	       seconds, (unsigned long)total, (unsigned long)handshakes, (unsigned long)failed, (unsigned long)octets,
 	       (unsigned long)exchanges, quantile(0.5), quantile(0.99), quantile(0.999));
 	return 0;
 }
