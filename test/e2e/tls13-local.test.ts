@@ -79,8 +79,8 @@ describe('a probe', () => {
     const again = await queuedBy(PORT.slow);
     expect(faces.connections()).toHaveLength(3);
     expect(first).toBeGreaterThan(0);
-    // What the client repeats while it waits.
-    expect(first).toBeLessThanOrEqual(again + 3);
+    // What either repeats while it waits; a probe's own packets would be more.
+    expect(first).toBeLessThanOrEqual(again + 6);
     expect((await scene.verdicts(2)).map(({ src_port }) => src_port)).toHaveLength(2);
     expect(asked!.verdict.reason).toBe('probe-match');
   });
