@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-require-imports -- the package is CommonJS */
+ 
 /**
  * The binding to netfilter queues that npm has (node-nfqueue), accepting everything: `node npm-nfqueue.mjs MODULE QUEUE`;
  * writes "ready" when it is bound.
