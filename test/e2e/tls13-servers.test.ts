@@ -228,7 +228,7 @@ describe('a server that serves one connection at a time', () => {
     expect((await scene.verdict()).verdict).toMatchObject({
       action: 'tls-alert',
       reason: 'probe-failed',
-      fault: 'probe.timeout: handshake',
+      fault: 'probe.timeout.handshake',
     });
   });
 });

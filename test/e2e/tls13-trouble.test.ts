@@ -108,12 +108,12 @@ describe('both client and probe', () => {
 
 describe('the probe alone: nobody knows who the client would get, and it is told so in time', () => {
   it.each<[string, number, string]>([
-    ['silent', PORT.silentToProbe, 'probe.timeout: handshake'],
+    ['silent', PORT.silentToProbe, 'probe.timeout.handshake'],
     ['resetting', PORT.resettingProbe, 'probe.closed: ECONNRESET'],
     ['closing', PORT.closingProbe, 'probe.closed'],
     ['answering something else', PORT.garbageToProbe, 'probe.protocol'],
     ['refusing', PORT.refusingProbe, 'probe.unreachable: ECONNREFUSED'],
-    ['unreachable', PORT.droppingProbe, 'probe.timeout: connect'],
+    ['unreachable', PORT.droppingProbe, 'probe.timeout.connect'],
   ])('%s', async (_, port, fault) => {
     const outcome = await request(port);
     expect(outcome).toMatchObject({ error: expect.stringMatching(/ALERT/) as string, bytes: 0 });

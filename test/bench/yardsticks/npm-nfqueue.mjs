@@ -1,4 +1,3 @@
- 
 /**
  * The binding to netfilter queues that npm has (node-nfqueue), accepting everything: `node npm-nfqueue.mjs MODULE QUEUE`;
  * writes "ready" when it is bound.

@@ -252,7 +252,9 @@ describe('who may ask', () => {
 
 /** What a script prints that another user runs. */
 async function outputAs(id: number, script: string): Promise<string> {
-  const child = spawn(process.execPath, ['-e', script], { uid: id, gid: id, stdio: ['ignore', 'pipe', 'inherit'] });
+  // It becomes that user only once it runs: the runtime itself may stand where others cannot reach it.
+  const become = `process.setgroups([]); process.setgid(${String(id)}); process.setuid(${String(id)}); `;
+  const child = spawn(process.execPath, ['-e', become + script], { stdio: ['ignore', 'pipe', 'inherit'] });
   let out = '';
   child.stdout.on('data', (text: Buffer) => (out += text.toString()));
   await once(child, 'close');
