@@ -73,7 +73,7 @@ export class Flows {
     if (!this.#table.full) return 'room';
     const [oldest] = this.#opening.size > 0 ? this.#opening : this.#decided;
     if (oldest !== undefined) this.forget(oldest, now);
-    else if (now >= this.#nextSweep) this.#sweep(now, SETTLED_AT_LEAST);
+    else if (now >= this.#nextSweep) this.#sweep(now, SETTLED_AT_LEAST, SETTLED_AT_LEAST);
     return this.#table.full ? 'full' : 'made';
   }
 
@@ -127,14 +127,14 @@ export class Flows {
     for (const flows of [this.#opening, this.#decided]) {
       for (const flow of flows) if (isStale(flow, now)) this.forget(flow, now);
     }
-    if (this.#settled > 0) this.#sweep(now, DECIDED_TIMEOUT);
+    if (this.#settled > 0) this.#sweep(now, DECIDED_TIMEOUT, DENIED_TIMEOUT);
   }
 
-  #sweep(now: number, age: number): void {
+  #sweep(now: number, acceptedFor: number, deniedFor: number): void {
     this.#nextSweep = now + SECOND / 10;
-    const latest = secondsOf(now - age);
+    const [accepted, denied] = [secondsOf(now - acceptedFor), secondsOf(now - deniedFor)];
     this.#table.sweep((flow) => {
-      const isOver = flow.kind === 'settled' && flow.atSeconds <= latest;
+      const isOver = flow.kind === 'settled' && flow.lastSeconds <= (flow.isAccepted ? accepted : denied);
       if (isOver) this.#settled--;
       return isOver;
     });
@@ -154,6 +154,8 @@ function isStale(flow: HalfOpen | Connection, now: number): boolean {
 const SECOND = 1e6;
 /** Long enough for packets that were queued before the mark was written. */
 const DECIDED_TIMEOUT = 30 * SECOND;
+/** A mark that goes with a packet which is dropped may never be written; TCP sends again every two minutes at the least. */
+const DENIED_TIMEOUT = 130 * SECOND;
 /** The least that a settled flow stays, though its room be needed. */
 const SETTLED_AT_LEAST = 2 * SECOND;
 /** A SYN is repeated for about a minute. */

@@ -70,7 +70,8 @@ export class Settled {
   readonly mark: MarkChange;
   readonly inIfindex: number;
   readonly synSeq: number;
-  readonly atSeconds: number;
+  /** When a packet of it last came, in seconds since the epoch. */
+  lastSeconds: number;
   successor: HalfOpen | undefined;
 
   constructor(connection: Connection, isAccepted: boolean, mark: MarkChange) {
@@ -79,11 +80,12 @@ export class Settled {
     this.mark = mark;
     this.inIfindex = connection.opening.inIfindex;
     this.synSeq = connection.opening.synSeq;
-    this.atSeconds = secondsOf(connection.lastSeen);
+    this.lastSeconds = secondsOf(connection.lastSeen);
   }
 
   /** Whether the packet may pass. */
   onPacket(p: PacketContext, fromClient: boolean): boolean {
+    this.lastSeconds = secondsOf(p.time);
     return this.isAccepted && (!fromClient || p.inIfindex === this.inIfindex);
   }
 }

@@ -51,6 +51,23 @@ describe('a forged certificate', () => {
     expect(wire.atClient.stream.toString('hex')).toBe(BAD_CERTIFICATE);
   });
 
+  it('stays denied while its octets are sent again, where no mark ever reaches conntrack', () => {
+    const wire = new Wire({ pinsets: [{ ...bank, onMismatch: { action: 'drop', connmark: null } }] }).open();
+    wire.fromClient(tls.clientHello(HOST));
+    const flight = tls.serverFlight(FORGED);
+    wire.fromServer(flight);
+    wire.connmark = PENDING; // it went with a packet that was dropped
+    const before = wire.atServer.flags.length;
+    for (const seconds of [1, 2, 4, 8, 16, 32, 64, 120, 120, 120]) {
+      wire.wait(seconds * 1000);
+      const { verdict } = wire.fromServer(flight, { seq: wire.serverSeq - flight.length });
+      expect(verdict).toBe('drop');
+      wire.connmark = PENDING;
+    }
+    expect(wire.atServer.flags.slice(before)).toEqual([]);
+    expect(wire.verdicts).toMatchObject([{ action: 'drop', reason: 'pin-mismatch' }]);
+  });
+
   it('is stopped in whatever segments it comes', () => {
     const flight = tls.serverFlight(FORGED);
     for (let size = 1; size < flight.length; size += size < 16 ? 1 : 97) {
