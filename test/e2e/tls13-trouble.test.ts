@@ -109,10 +109,10 @@ describe('both client and probe', () => {
 describe('the probe alone: nobody knows who the client would get, and it is told so in time', () => {
   it.each<[string, number, string]>([
     ['silent', PORT.silentToProbe, 'probe.timeout.handshake'],
-    ['resetting', PORT.resettingProbe, 'probe.closed: ECONNRESET'],
+    ['resetting', PORT.resettingProbe, 'probe.closed.ECONNRESET'],
     ['closing', PORT.closingProbe, 'probe.closed'],
     ['answering something else', PORT.garbageToProbe, 'probe.protocol'],
-    ['refusing', PORT.refusingProbe, 'probe.unreachable: ECONNREFUSED'],
+    ['refusing', PORT.refusingProbe, 'probe.unreachable.ECONNREFUSED'],
     ['unreachable', PORT.droppingProbe, 'probe.timeout.connect'],
   ])('%s', async (_, port, fault) => {
     const outcome = await request(port);
