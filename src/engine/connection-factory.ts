@@ -6,6 +6,7 @@ import { copyOf } from '../bytes/copy.ts';
 import type { LimitName } from '../pins/limits.ts';
 import type { FlowSubject, PinsetSnapshot } from '../pins/snapshot.ts';
 import type { FlowKey } from '../tcp/flow-key.ts';
+import { CertificateCache } from '../x509/certificate-cache.ts';
 import { Connection, type ConnectionHost, type Inspected } from './connection.ts';
 import { HalfOpen } from './half-open.ts';
 import { Inspection } from './inspection.ts';
@@ -27,6 +28,7 @@ export interface FactoryParts {
 export class ConnectionFactory {
   readonly #parts: FactoryParts;
   readonly #sessions = new SessionMemory(SESSIONS);
+  readonly #certificates = new CertificateCache();
   readonly #secrets: SecretBoard | undefined;
   #nextId = 1;
 
@@ -77,6 +79,7 @@ export class ConnectionFactory {
       secrets: this.#secrets,
       live,
       proves,
+      present: (der) => this.#certificates.present(der),
       now,
       settled,
       count,

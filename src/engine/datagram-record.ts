@@ -1,7 +1,6 @@
 /** The record of what was decided about a QUIC connection or a DTLS association: plain data out of ruling and facts. */
-import { VERSION } from '../tls/constants.ts';
 import type { FlowIdentity } from './datagram-flow.ts';
-import type { Action, TlsSummary, VerdictEvent } from './events.ts';
+import type { Action, VerdictEvent } from './events.ts';
 import type { FlowFacts } from './facts.ts';
 import { UNDECIDED } from './flow-record.ts';
 import type { Marks } from './marks.ts';
@@ -47,7 +46,7 @@ export function datagramEvent(record: DatagramRecord): VerdictEvent {
     others: ruling.others.map((other) => ({ ...other, would: actionOf(other.would, kind) })),
     fault: ruling.fault ?? facts?.fault ?? null,
     starttls: null,
-    tls: summaryOf(facts, kind),
+    tls: facts?.summary(kind) ?? null,
     frame: identity.frame,
   };
 }
@@ -57,29 +56,3 @@ function actionOf(action: Action, kind: 'quic' | 'dtls'): Action {
   if (action === 'accept' || action === 'drop') return action;
   return kind === 'quic' ? 'reject' : 'drop';
 }
-
-/** What DTLS speaks was read as the TLS that it is made of; the log says what was on the wire. */
-function summaryOf(facts: FlowFacts | undefined, kind: 'quic' | 'dtls'): TlsSummary | null {
-  const summary = facts?.summary() ?? null;
-  if (summary === null || kind === 'quic') return summary;
-  const { clientHello } = summary;
-  return {
-    ...summary,
-    version: facts!.isPrestandard ? VERSION.dtls10OpenSsl : (DTLS_VERSIONS.get(summary.version) ?? summary.version),
-    clientHello: clientHello === null ? null : withVersion(clientHello),
-  };
-}
-
-function withVersion(clientHello: Uint8Array): Uint8Array {
-  const out = new Uint8Array(clientHello);
-  const version = DTLS_VERSIONS.get((out[0]! << 8) | out[1]!);
-  if (version === undefined) return out;
-  out[0] = version >> 8;
-  out[1] = version;
-  return out;
-}
-
-const DTLS_VERSIONS: ReadonlyMap<number, number> = new Map([
-  [VERSION.tls11, VERSION.dtls10],
-  [VERSION.tls12, VERSION.dtls12],
-]);

@@ -8,6 +8,7 @@ import { ByteReader } from '../bytes/reader.ts';
 import { CONTENT, HANDSHAKE, VERSION } from '../tls/constants.ts';
 import { DtlsObserver } from '../tls/dtls-observer.ts';
 import { type DtlsRecord, readDtlsRecords } from '../tls/dtls-record.ts';
+import { presentCertificate } from '../x509/presented.ts';
 import { type Conversation, type ConversationHost, verdictOf } from './datagram-conversation.ts';
 import { type DatagramVerdict, type HeldDatagram, holdDatagram } from './datagram-packet.ts';
 import { Judge } from './judge.ts';
@@ -148,6 +149,7 @@ export class DtlsConversation implements Conversation {
       live: host.live,
       examiner: host.examiner,
       proves: host.proves,
+      present: presentCertificate,
       now: () => host.now(),
       count: (limit) => host.count(limit),
       watch: undefined,

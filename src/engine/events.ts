@@ -102,7 +102,9 @@ export interface TlsSummary {
   readonly cipherSuite: number;
   readonly clientAlpns: readonly string[];
   readonly sessionResumed: boolean;
-  /** Body of the ClientHello (without its handshake header), for JA4; null when it was not seen. */
+  /** Fingerprint of the client's hello; null when it was not seen, or is of SSLv2. */
+  readonly ja4: string | null;
+  /** Body of the ClientHello (without its handshake header); null when it was not seen, and between threads. */
   readonly clientHello: Uint8Array | null;
   /** DER as sent, in wire order. */
   readonly certificates: readonly Uint8Array[];

@@ -1,7 +1,9 @@
 /** What a flow has shown so far, for its record in the log. Copies only; decides nothing. */
-import { copyOf } from '../bytes/copy.ts';
 import type { ClientHello } from '../tls/client-hello.ts';
+import { VERSION } from '../tls/constants.ts';
+import { ja4 } from '../tls/ja4.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
+import type { PresentedCertificate } from '../x509/presented.ts';
 import type { Evidence, TlsSummary } from './events.ts';
 
 export class FlowFacts {
@@ -35,9 +37,9 @@ export class FlowFacts {
   }
 
   /** What goes by on the wire counts more than what a probe was shown. */
-  onCertificate(certificates: readonly Uint8Array[], evidence: Evidence = 'observed'): void {
+  onCertificate(chain: readonly PresentedCertificate[], evidence: Evidence = 'observed'): void {
     if (this.#certificates.length > 0 && this.evidence !== 'probed') return;
-    this.#certificates = certificates.map((der) => copyOf(der));
+    this.#certificates = chain.map(({ der }) => der);
     this.evidence = evidence;
   }
 
@@ -51,17 +53,44 @@ export class FlowFacts {
   /** Version that the record headers carried, where no ServerHello was seen. */
   recordVersion = 0;
 
-  summary(): TlsSummary | null {
+  get #version(): number {
+    return this.#serverHello?.version ?? this.recordVersion;
+  }
+
+  /** What DTLS speaks was read as the TLS that it is made of; the log says what was on the wire. */
+  get #dtlsVersion(): number {
+    if (this.isPrestandard) return VERSION.dtls10OpenSsl;
+    return DTLS_VERSIONS.get(this.#version) ?? this.#version;
+  }
+
+  /** `datagrams`: what carries the TLS, where it is not TCP. */
+  summary(datagrams?: 'quic' | 'dtls'): TlsSummary | null {
     if (!this.isTls) return null;
+    const hello = this.#clientHello?.body ?? null;
     return {
       sni: this.#clientHello?.serverName ?? null,
-      version: this.#serverHello?.version ?? this.recordVersion,
+      version: datagrams === 'dtls' ? this.#dtlsVersion : this.#version,
       cipherSuite: this.#serverHello?.cipherSuite ?? 0,
       clientAlpns: this.#clientHello?.alpns ?? [],
       sessionResumed: this.sessionResumed,
-      clientHello: this.#clientHello?.body ?? null,
+      ja4: hello === null ? null : ja4(datagrams === 'dtls' ? withDtlsVersion(hello) : hello, datagrams),
+      clientHello: hello,
       certificates: this.#certificates,
       clientCertificates: this.clientCertificates,
     };
   }
 }
+
+function withDtlsVersion(clientHello: Uint8Array): Uint8Array {
+  const out = new Uint8Array(clientHello);
+  const version = DTLS_VERSIONS.get((out[0]! << 8) | out[1]!);
+  if (version === undefined) return out;
+  out[0] = version >> 8;
+  out[1] = version;
+  return out;
+}
+
+const DTLS_VERSIONS: ReadonlyMap<number, number> = new Map([
+  [VERSION.tls11, VERSION.dtls10],
+  [VERSION.tls12, VERSION.dtls12],
+]);

@@ -15,7 +15,7 @@ import type { HandshakeListener, Side } from '../tls/observer.ts';
 import type { RecordConsumer } from '../tls/record.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
-import { type PresentedCertificate, presentCertificate, presentRawPublicKey } from '../x509/presented.ts';
+import { type PresentedCertificate, presentRawPublicKey } from '../x509/presented.ts';
 import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
 import { effectiveName } from './effective-name.ts';
 import type { Evidence, HandshakeEvent, Reason } from './events.ts';
@@ -53,6 +53,8 @@ export interface JudgeContext {
   /** Microseconds since the epoch. */
   now(): number;
   readonly proves: ProofVerifier;
+  /** Hashes and reads a certificate; keeps its own copy. */
+  present(der: Uint8Array): PresentedCertificate;
   /** Called when an answer from outside arrives: a ruling may be there, or the wait may be over. */
   settled(): void;
   anomaly(code: string, detail: string): void;
@@ -220,9 +222,10 @@ export class Judge implements HandshakeListener {
   }
 
   onCertificate(certificates: readonly Uint8Array[]): void {
-    this.facts.onCertificate(certificates);
-    this.#show(copyOf(certificates[0]!));
-    if (this.#ruling === undefined) this.#judge([certificates.map(presentCertificate)], 'observed');
+    const chain = certificates.map((der) => this.#context.present(der));
+    this.facts.onCertificate(chain);
+    this.#show(chain[0]!.der);
+    if (this.#ruling === undefined) this.#judge([chain], 'observed');
   }
 
   onRawPublicKey(spki: Uint8Array): void {
@@ -400,13 +403,13 @@ export class Judge implements HandshakeListener {
         return judge.ruling !== undefined;
       },
       onShown: (shown, evidence) => {
-        const [{ chain, isRawPublicKey }] = shown as [(typeof shown)[0]];
-        if (!isRawPublicKey) this.facts.onCertificate(chain, evidence);
+        const chains = shown.map((each) => this.#presentedBy(each));
+        if (!shown[0]!.isRawPublicKey) this.facts.onCertificate(chains[0]!, evidence);
         if (shown.some((each) => each.isRawPublicKey)) this.#settleRawPublicKey();
         if (this.#ruling !== undefined) return;
         // Behind a Certificate that is decrypted comes its proof.
         this.#isFlightWhole = evidence === 'probed' && this.#hidden.by !== 'earlyData';
-        this.#judge(shown.map(presentedBy), evidence);
+        this.#judge(chains, evidence);
       },
       onProof: (proven) => {
         this.#proof = proven ? 'verified' : 'failed';
@@ -415,6 +418,10 @@ export class Judge implements HandshakeListener {
       },
       onNothing: (findings, fault) => this.#rule(findings, null, 'none', fault),
     };
+  }
+
+  #presentedBy({ chain, isRawPublicKey }: Omit<ProbedAlternative, 'proven'>): PresentedCertificate[] {
+    return isRawPublicKey ? [presentRawPublicKey(chain[0]!)] : chain.map((der) => this.#context.present(der));
   }
 
   #settleRawPublicKey(): void {
@@ -577,10 +584,6 @@ export class Judge implements HandshakeListener {
 }
 
 export type WatchedMessage = Pick<HandshakeEvent, 'from' | 'messageType' | 'length' | 'sni' | 'leaf'>;
-
-function presentedBy({ chain, isRawPublicKey }: Omit<ProbedAlternative, 'proven'>) {
-  return isRawPublicKey ? [presentRawPublicKey(chain[0]!)] : chain.map(presentCertificate);
-}
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;

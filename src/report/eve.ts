@@ -7,7 +7,6 @@ import ipaddr from 'ipaddr.js';
 import type { AnomalyEvent, Endpoint, LoggedEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
 import { cipherSuiteName } from '../tls/cipher-suites.ts';
 import type { CertificateEntries, CertificateEntry } from './certificate-entry.ts';
-import { ja4 } from './ja4.ts';
 
 export interface EveOptions {
   readonly certificates: CertificateEntries;
@@ -47,7 +46,7 @@ function verdictRecord(event: VerdictEvent, options: EveOptions): EveRecord {
       ...(event.fault === null ? {} : { fault: event.fault }),
       ...(event.starttls === null ? {} : { starttls: event.starttls }),
     },
-    ...(event.tls === null ? {} : { tls: tlsObject(event.tls, event.datagrams, options.certificates) }),
+    ...(event.tls === null ? {} : { tls: tlsObject(event.tls, options.certificates) }),
   };
 }
 
@@ -77,10 +76,9 @@ function endpoints(client: Endpoint, server: Endpoint): Fields {
   };
 }
 
-function tlsObject(tls: TlsSummary, datagrams: VerdictEvent['datagrams'], entries: CertificateEntries): Fields {
+function tlsObject(tls: TlsSummary, entries: CertificateEntries): Fields {
   const certificates = tls.certificates.map((der) => entries.entryOf(der));
   const [leaf] = certificates;
-  const fingerprint = tls.clientHello === null ? null : ja4(tls.clientHello, datagrams);
   return {
     ...(tls.sni === null ? {} : { sni: tls.sni }),
     version: tlsVersionName(tls.version),
@@ -88,7 +86,7 @@ function tlsObject(tls: TlsSummary, datagrams: VerdictEvent['datagrams'], entrie
     ...(tls.clientAlpns.length === 0 ? {} : { client_alpns: tls.clientAlpns }),
     session_resumed: tls.sessionResumed,
     ...(leaf === undefined ? {} : leafFields(leaf)),
-    ...(fingerprint === null ? {} : { ja4: fingerprint }),
+    ...(tls.ja4 === null ? {} : { ja4: tls.ja4 }),
     certificates,
     ...(tls.clientCertificates.length === 0
       ? {}

@@ -49,6 +49,15 @@ export function verifySignature(
 
 /** The key of a SubjectPublicKeyInfo, remembered; null for what is not to be used. */
 export function keyFor(spki: Uint8Array): KeyObject | null {
+  let key = keysOfObjects.get(spki);
+  if (key === undefined) {
+    key = keyOfOctets(spki);
+    keysOfObjects.set(spki, key);
+  }
+  return key;
+}
+
+function keyOfOctets(spki: Uint8Array): KeyObject | null {
   const digest = sha256Hex(spki);
   let entry = keys.get(digest);
   if (entry === undefined) {
@@ -58,6 +67,8 @@ export function keyFor(spki: Uint8Array): KeyObject | null {
   return entry.key;
 }
 
+/** Saves the digest where the very same object comes again. */
+const keysOfObjects = new WeakMap<Uint8Array, KeyObject | null>();
 const keys = new LRUCache<string, { key: KeyObject | null }>({ max: 1024 });
 
 const rsa = (digest: string): SignatureScheme => ({ digest, padding: 'pkcs1', authentication: 'rsa', keys: ['rsa'] });

@@ -68,6 +68,7 @@ function verdict(host: string | null, chain: readonly string[], more: Partial<Ve
       cipherSuite: 0,
       clientAlpns: [],
       sessionResumed: false,
+      ja4: null,
       clientHello: null,
       certificates,
       clientCertificates: [],

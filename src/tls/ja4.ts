@@ -1,13 +1,15 @@
 /**
  * JA4, the fingerprint of a TLS client (FoxIO, technical_details/JA4.md), of the body of a ClientHello:
- * `t13d1516h2_8daaf6152771_e5627efa2ab1`. Computed for records that are written only. GREASE (RFC 8701) is left out
- * everywhere.
+ * `t13d1516h2_8daaf6152771_e5627efa2ab1`. GREASE (RFC 8701) is left out everywhere. Clients are few and come again, so
+ * the digests of what they offer are remembered.
  *
  *   a: t (q over QUIC, d over DTLS), version, d with a server name and i without, number of suites, of extensions, ends of the first ALPN value
  *   b: 12 digits of SHA-256 over the sorted suites
  *   c: 12 digits of SHA-256 over the sorted extensions, without server name and ALPN, and the signature algorithms as sent
  */
 import { hash } from 'node:crypto';
+
+import { LRUCache } from 'lru-cache';
 
 import { ByteReader } from '../bytes/reader.ts';
 
@@ -98,7 +100,13 @@ function alpnEnds(alpn: Uint8Array): string {
 }
 
 function list(values: readonly number[]): string {
-  return values.map((value) => value.toString(16).padStart(4, '0')).join(',');
+  let text = '';
+  for (const value of values) text += (text === '' ? '' : ',') + hex16(value);
+  return text;
+}
+
+function hex16(value: number): string {
+  return value.toString(16).padStart(4, '0');
 }
 
 function sorted(values: readonly number[]): number[] {
@@ -106,9 +114,18 @@ function sorted(values: readonly number[]): number[] {
 }
 
 function digest(text: string): string {
-  return text === '' ? '000000000000' : hash('sha256', text, 'hex').slice(0, 12);
+  if (text === '') return '000000000000';
+  let known = digests.get(text);
+  if (known === undefined) {
+    known = hash('sha256', text, 'hex').slice(0, 12);
+    if (text.length <= LONGEST_KEPT) digests.set(text, known);
+  }
+  return known;
 }
 
+const digests = new LRUCache<string, string>({ max: 1024 });
+/** Characters; what honest clients offer is a third of it. */
+const LONGEST_KEPT = 1024;
 const EXTENSION = { serverName: 0, signatureAlgorithms: 13, alpn: 16, supportedVersions: 43 } as const;
 const VERSIONS: ReadonlyMap<number, string> = new Map([
   [0x0304, '13'],

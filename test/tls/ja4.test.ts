@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { ja4 } from '../../src/report/ja4.ts';
+import { ja4 } from '../../src/tls/ja4.ts';
 import { alpn, clientHelloBody, serverName, signatureAlgorithms, supportedVersions } from '../support/client-hello.ts';
 
 const EMPTY = Buffer.alloc(0);
