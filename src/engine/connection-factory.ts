@@ -7,6 +7,7 @@ import type { LimitName } from '../pins/limits.ts';
 import type { FlowSubject, PinsetSnapshot } from '../pins/snapshot.ts';
 import type { FlowKey } from '../tcp/flow-key.ts';
 import { CertificateCache } from '../x509/certificate-cache.ts';
+import { ClearServers } from './clear-servers.ts';
 import { Connection, type ConnectionHost, type Inspected } from './connection.ts';
 import { HalfOpen } from './half-open.ts';
 import { Inspection } from './inspection.ts';
@@ -29,6 +30,7 @@ export class ConnectionFactory {
   readonly #parts: FactoryParts;
   readonly #sessions = new SessionMemory(SESSIONS);
   readonly #certificates = new CertificateCache();
+  readonly #clearServers = new ClearServers();
   readonly #secrets: SecretBoard | undefined;
   #nextId = 1;
 
@@ -75,6 +77,7 @@ export class ConnectionFactory {
       subject,
       sessions: this.#sessions,
       examiner,
+      clearServers: this.#clearServers,
       prober,
       secrets: this.#secrets,
       live,

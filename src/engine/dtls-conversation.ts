@@ -9,6 +9,7 @@ import { CONTENT, HANDSHAKE, VERSION } from '../tls/constants.ts';
 import { DtlsObserver } from '../tls/dtls-observer.ts';
 import { type DtlsRecord, readDtlsRecords } from '../tls/dtls-record.ts';
 import { presentCertificate } from '../x509/presented.ts';
+import { ClearServers } from './clear-servers.ts';
 import { type Conversation, type ConversationHost, verdictOf } from './datagram-conversation.ts';
 import { type DatagramVerdict, type HeldDatagram, holdDatagram } from './datagram-packet.ts';
 import { Judge } from './judge.ts';
@@ -144,6 +145,7 @@ export class DtlsConversation implements Conversation {
       subject: host.subject,
       // Sessions are not bound over datagrams, so none is known to be a pinned one's; and nobody asks over datagrams.
       sessions: NO_SESSIONS,
+      clearServers: NO_SERVERS,
       prober: undefined,
       secrets: undefined,
       live: host.live,
@@ -205,6 +207,7 @@ function firstHelloRandom(bytes: Uint8Array, record: DtlsRecord): Uint8Array | u
 }
 
 const NO_SESSIONS = new SessionMemory(1);
+const NO_SERVERS = new ClearServers();
 /** A Certificate may be either's. */
 const CLIENT_MESSAGES: ReadonlySet<number> = new Set([HANDSHAKE.clientHello, HANDSHAKE.clientKeyExchange]);
 const SERVER_MESSAGES: ReadonlySet<number> = new Set([

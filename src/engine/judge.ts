@@ -18,6 +18,7 @@ import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
 import { type PresentedCertificate, presentRawPublicKey } from '../x509/presented.ts';
 import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
 import { effectiveName } from './effective-name.ts';
+import type { ClearServers } from './clear-servers.ts';
 import type { Evidence, HandshakeEvent, Reason } from './events.ts';
 import { Examination } from './examination.ts';
 import { FlowFacts } from './facts.ts';
@@ -44,6 +45,7 @@ export interface JudgeContext {
   readonly subject: FlowSubject;
   readonly sessions: SessionMemory;
   readonly examiner: ChainExaminer;
+  readonly clearServers: ClearServers;
   /** Undefined where nobody can be asked. */
   readonly prober: Prober | undefined;
   /** Undefined where there is no key log. */
@@ -192,7 +194,7 @@ export class Judge implements HandshakeListener {
     if (this.#ruling !== undefined) return;
     this.#hidden.onClientHello({ clientHello: hello.body, recordVersion, starttls: this.facts.starttls });
     if (!offersTls13(hello)) return;
-    this.#hidden.expect(hiddenInTls13(this.#holders));
+    if (!this.#context.clearServers.has(subject.server, serverName)) this.#hidden.expect(hiddenInTls13(this.#holders));
     if (hello.offersEarlyData) this.#onEarlyData();
   }
 
@@ -202,6 +204,7 @@ export class Judge implements HandshakeListener {
     if (hello.isHelloRetryRequest) this.#retryRequest = hello;
     if (hello.isHelloRetryRequest) return;
     this.#keyExchange = keyExchange;
+    this.#noteChoice(hello.isTls13);
     if (this.#ruling !== undefined) return;
     this.#settleDenials((situations) => hello.version < situations.checks.minVersion, 'min-version');
     if (!hello.isTls13 && !KNOWN_VERSIONS.has(hello.version)) {
@@ -345,6 +348,13 @@ export class Judge implements HandshakeListener {
     if (watch !== undefined && this.#watched !== undefined) {
       watch({ ...this.#watched, sni: this.#hello?.serverName ?? null, leaf });
     }
+  }
+
+  #noteChoice(isTls13: boolean): void {
+    const { clearServers, subject } = this.#context;
+    const hello = this.#hello;
+    if (hello === undefined || !offersTls13(hello)) return;
+    clearServers.onChoice(subject.server, effectiveName(hello.serverName), isTls13);
   }
 
   #hiddenInResumption(): HiddenCertificates {

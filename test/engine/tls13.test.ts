@@ -166,6 +166,36 @@ describe('a probe', () => {
     expect(wire.atClient.stream.includes(Buffer.from(forgedDer))).toBe(false);
   });
 
+  it('is not asked ahead of a server that showed its certificate itself the last time', () => {
+    const { prober, wire } = probing();
+    /** Questions when the hello is out, and when the server has answered. */
+    const visit = (recording: Recording): readonly [number, number] => {
+      const before = prober.requests.length;
+      const { hello, server } = flights(recording);
+      wire.fromClient(hello);
+      const asked = prober.requests.length - before;
+      wire.fromServer(server.subarray(0, MSS));
+      const inTheEnd = prober.requests.length - before;
+      if (inTheEnd > 0) prober.answer(shown(forgedDer));
+      wire.fromClient('');
+      wire.clientSeq += 0x10000;
+      wire.serverSeq += 0x10000;
+      wire.atClient.next = undefined;
+      wire.open();
+      return [asked, inTheEnd];
+    };
+    expect(visit(toOld)).toEqual([1, 1]);
+    expect(visit(toOld)).toEqual([0, 0]);
+    expect(visit(toForged)).toEqual([0, 1]);
+    expect(visit(toForged)).toEqual([1, 1]);
+    expect(wire.verdicts.map(({ reason }) => reason)).toEqual([
+      'pin-mismatch',
+      'pin-mismatch',
+      'probe-mismatch',
+      'probe-mismatch',
+    ]);
+  });
+
   it('is not asked where the configuration decides without it', () => {
     for (const tls13 of ['accept', 'deny'] as const) {
       const { prober, wire } = probing(tls13);
