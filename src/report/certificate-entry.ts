@@ -34,6 +34,8 @@ export class CertificateEntries {
   readonly #readers: CertificateReaders;
   readonly #full: boolean;
   readonly #recent = new LRUCache<string, CertificateEntry>({ max: RECENT });
+  /** Of the very same object nothing is hashed again. */
+  readonly #ofObjects = new WeakMap<Uint8Array, CertificateEntry>();
 
   constructor(readers: CertificateReaders, log: 'pins' | 'full') {
     this.#readers = readers;
@@ -41,6 +43,15 @@ export class CertificateEntries {
   }
 
   entryOf(der: Uint8Array): CertificateEntry {
+    let entry = this.#ofObjects.get(der);
+    if (entry === undefined) {
+      entry = this.#entryOfOctets(der);
+      this.#ofObjects.set(der, entry);
+    }
+    return entry;
+  }
+
+  #entryOfOctets(der: Uint8Array): CertificateEntry {
     const presented = this.#readers.present(der);
     const known = this.#recent.get(presented.sha256);
     if (known !== undefined) return known;

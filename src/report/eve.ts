@@ -24,86 +24,92 @@ export function toEve(event: LoggedEvent, options: EveOptions): EveRecord {
   return event.kind === 'verdict' ? verdictRecord(event, options) : anomalyRecord(event, options);
 }
 
+// Records are filled field by field, in the order of the log: spreads of what may be absent take longer than all the rest.
+
 function verdictRecord(event: VerdictEvent, options: EveOptions): EveRecord {
-  return {
-    ...head('verdict', event, options),
-    ...endpoints(event.client, event.server),
-    proto: event.datagrams === undefined ? 'TCP' : 'UDP',
-    ...(event.tls === null && event.datagrams === undefined ? {} : { app_proto: event.datagrams ?? 'tls' }),
-    ...(event.frame === 0 ? {} : { pcap_cnt: event.frame }),
-    verdict: {
-      action: event.action,
-      reason: event.reason,
-      pinset: event.pinset,
-      mode: event.mode,
-      evidence: event.evidence,
-      matched: event.matched,
-      connmark: event.connmark === null ? null : `${hex32(event.connmark.value)}/${hex32(event.connmark.mask)}`,
-      held_us: event.heldMicros,
-      config: event.config,
-      ...(event.would === null ? {} : { would: event.would }),
-      ...(event.others.length === 0 ? {} : { others: event.others }),
-      ...(event.fault === null ? {} : { fault: event.fault }),
-      ...(event.starttls === null ? {} : { starttls: event.starttls }),
-    },
-    ...(event.tls === null ? {} : { tls: tlsObject(event.tls, options.certificates) }),
+  const record = newRecord('verdict', event, options);
+  putEndpoints(record, event.client, event.server);
+  record['proto'] = event.datagrams === undefined ? 'TCP' : 'UDP';
+  if (event.tls !== null || event.datagrams !== undefined) record['app_proto'] = event.datagrams ?? 'tls';
+  if (event.frame !== 0) record['pcap_cnt'] = event.frame;
+  record['verdict'] = verdictObject(event);
+  if (event.tls !== null) record['tls'] = tlsObject(event.tls, options.certificates);
+  return record;
+}
+
+function verdictObject(event: VerdictEvent): Fields {
+  const { connmark } = event;
+  const verdict: Record<string, unknown> = {
+    action: event.action,
+    reason: event.reason,
+    pinset: event.pinset,
+    mode: event.mode,
+    evidence: event.evidence,
+    matched: event.matched,
+    connmark: connmark === null ? null : `${hex32(connmark.value)}/${hex32(connmark.mask)}`,
+    held_us: event.heldMicros,
+    config: event.config,
   };
+  if (event.would !== null) verdict['would'] = event.would;
+  if (event.others.length > 0) verdict['others'] = event.others;
+  if (event.fault !== null) verdict['fault'] = event.fault;
+  if (event.starttls !== null) verdict['starttls'] = event.starttls;
+  return verdict;
 }
 
 function anomalyRecord(event: AnomalyEvent, options: EveOptions): EveRecord {
-  return {
-    ...head('anomaly', event, options),
-    ...(event.client === null || event.server === null ? {} : endpoints(event.client, event.server)),
-    anomaly: { event: event.code, detail: event.detail },
-  };
+  const record = newRecord('anomaly', event, options);
+  if (event.client !== null && event.server !== null) putEndpoints(record, event.client, event.server);
+  record['anomaly'] = { event: event.code, detail: event.detail };
+  return record;
 }
 
-function head(eventType: EventType, event: LoggedEvent, options: EveOptions): EveRecord {
-  return {
-    event_type: eventType,
-    timestamp: timestamp(event.time),
-    flow_id: event.flowId,
-    ...(options.pcapFilename === undefined ? {} : { pcap_filename: options.pcapFilename }),
-  };
+type Filled = { readonly event_type: EventType } & Record<string, unknown>;
+
+function newRecord(eventType: EventType, event: LoggedEvent, options: EveOptions): Filled {
+  const record: Filled = { event_type: eventType, timestamp: timestamp(event.time), flow_id: event.flowId };
+  if (options.pcapFilename !== undefined) record['pcap_filename'] = options.pcapFilename;
+  return record;
 }
 
-function endpoints(client: Endpoint, server: Endpoint): Fields {
-  return {
-    src_ip: addressText(client.address),
-    src_port: client.port,
-    dest_ip: addressText(server.address),
-    dest_port: server.port,
-  };
+function putEndpoints(record: Filled, client: Endpoint, server: Endpoint): void {
+  record['src_ip'] = addressText(client.address);
+  record['src_port'] = client.port;
+  record['dest_ip'] = addressText(server.address);
+  record['dest_port'] = server.port;
 }
 
 function tlsObject(tls: TlsSummary, entries: CertificateEntries): Fields {
+  const object: Record<string, unknown> = {};
+  if (tls.sni !== null) object['sni'] = tls.sni;
+  object['version'] = tlsVersionName(tls.version);
+  if (tls.cipherSuite !== 0) object['cipher'] = cipherSuiteName(tls.cipherSuite) ?? hex16(tls.cipherSuite);
+  if (tls.clientAlpns.length > 0) object['client_alpns'] = tls.clientAlpns;
+  object['session_resumed'] = tls.sessionResumed;
   const certificates = tls.certificates.map((der) => entries.entryOf(der));
-  const [leaf] = certificates;
-  return {
-    ...(tls.sni === null ? {} : { sni: tls.sni }),
-    version: tlsVersionName(tls.version),
-    ...(tls.cipherSuite === 0 ? {} : { cipher: cipherSuiteName(tls.cipherSuite) ?? hex16(tls.cipherSuite) }),
-    ...(tls.clientAlpns.length === 0 ? {} : { client_alpns: tls.clientAlpns }),
-    session_resumed: tls.sessionResumed,
-    ...(leaf === undefined ? {} : leafFields(leaf)),
-    ...(tls.ja4 === null ? {} : { ja4: tls.ja4 }),
-    certificates,
-    ...(tls.clientCertificates.length === 0
-      ? {}
-      : { client_certificates: tls.clientCertificates.map((der) => entries.entryOf(der)) }),
-  };
+  if (certificates.length > 0) putLeaf(object, certificates[0]!);
+  if (tls.ja4 !== null) object['ja4'] = tls.ja4;
+  object['certificates'] = certificates;
+  if (tls.clientCertificates.length > 0) {
+    object['client_certificates'] = tls.clientCertificates.map((der) => entries.entryOf(der));
+  }
+  return object;
 }
 
 /** What EVE says of the server's own certificate. */
-function leafFields(leaf: CertificateEntry): Fields {
-  return {
-    subject: leaf.subject,
-    issuerdn: leaf.issuer,
-    serial: leaf.serial,
-    fingerprint: leaf.sha1.replace(/(..)(?=.)/g, '$1:'),
-    notbefore: leaf.not_before,
-    notafter: leaf.not_after,
-  };
+function putLeaf(object: Record<string, unknown>, leaf: CertificateEntry): void {
+  object['subject'] = leaf.subject;
+  object['issuerdn'] = leaf.issuer;
+  object['serial'] = leaf.serial;
+  object['fingerprint'] = withColons(leaf.sha1);
+  object['notbefore'] = leaf.not_before;
+  object['notafter'] = leaf.not_after;
+}
+
+function withColons(hex: string): string {
+  let text = hex.slice(0, 2);
+  for (let at = 2; at < hex.length; at += 2) text += `:${hex.slice(at, at + 2)}`;
+  return text;
 }
 
 /** As EVE names versions; drafts of 1.3 carry their number (0x7fNN); null when it is not known. */
@@ -129,6 +135,7 @@ export function timestamp(micros: number): string {
 
 /** RFC 5952. */
 export function addressText(address: Uint8Array): string {
+  if (address.length === 4) return `${address[0]!}.${address[1]!}.${address[2]!}.${address[3]!}`;
   const parsed = ipaddr.fromByteArray([...address]);
   return parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString();
 }

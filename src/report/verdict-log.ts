@@ -38,6 +38,7 @@ export class VerdictLog {
         useOnlyCustomLevels: true,
         level: 'stats',
         formatters: { level: (label) => ({ event_type: label }) },
+        serializers: { event_type: () => undefined },
       },
       output,
     );
@@ -53,8 +54,7 @@ export class VerdictLog {
   }
 
   write(record: EveRecord): void {
-    const { event_type: eventType, ...rest } = record;
-    this.#logger[eventType](rest);
+    this.#logger[record.event_type](record);
   }
 
   /** Opens the same path again; what waits goes to the new file. Standard output stays as it is. */
@@ -89,6 +89,7 @@ class BoundedOutput implements DestinationStream {
   #descriptor: number;
   #waiting: string[] = [];
   #batch: Batch | undefined;
+  #isToBegin = false;
   /** Told when the batch under way is done. */
   #listeners: (() => void)[] = [];
 
@@ -104,7 +105,13 @@ class BoundedOutput implements DestinationStream {
       return;
     }
     this.#waiting.push(line);
-    if (this.#batch === undefined) this.#begin();
+    if (this.#batch !== undefined || this.#isToBegin) return;
+    // Those that come together go together.
+    this.#isToBegin = true;
+    queueMicrotask(() => {
+      this.#isToBegin = false;
+      if (this.#batch === undefined) this.#begin();
+    });
   }
 
   async reopen(): Promise<void> {
@@ -116,6 +123,7 @@ class BoundedOutput implements DestinationStream {
   }
 
   async close(): Promise<void> {
+    if (this.#batch === undefined) this.#begin();
     while (this.#batch !== undefined) await this.#batchDone();
     if (this.#options.destination !== '-') await promisify(close)(this.#descriptor);
   }

@@ -251,7 +251,10 @@ export class Daemon {
         queue.state = 'running';
         return;
       case 'events':
-        this.#onEvents(message.events, queue.queueNum);
+        this.#onEvents(
+          message.events.map((event) => queue.events.unpack(event)),
+          queue.queueNum,
+        );
         return queue.thread.postMessage({ kind: 'taken', count: message.events.length });
       case 'examine':
         return examiner.examine(message.request, (facts) =>

@@ -1,15 +1,19 @@
 /**
- * The packet thread's end of the log: gathers events and posts them as one message a batch. Bounded by what the main
- * thread has not yet taken; beyond that, events are dropped and counted, and packets never wait.
+ * The packet thread's end of the log: gathers events and posts them a few milliseconds' worth at a time, because waking
+ * the main thread costs more than a record. Bounded by what the main thread has not yet taken; beyond that, events are
+ * dropped and counted, and packets never wait.
  */
 import type { FlowEvent } from '../engine/events.ts';
 import type { EventSink } from '../engine/ports.ts';
+import { EventPacker, type WireEvent } from './event-wire.ts';
 import type { FromQueue, Port } from './messages.ts';
 
 export class EventOutbox implements EventSink {
   readonly #port: Port<FromQueue>;
   readonly #backlog: () => number;
-  #events: FlowEvent[] = [];
+  readonly #packer = new EventPacker();
+  #events: WireEvent[] = [];
+  #due: NodeJS.Timeout | undefined;
   #untaken = 0;
   #dropped = 0;
 
@@ -29,10 +33,15 @@ export class EventOutbox implements EventSink {
       return;
     }
     this.#untaken++;
-    this.#events.push(event);
+    this.#events.push(this.#packer.pack(event));
+    if (this.#events.length >= EVENTS_A_MESSAGE) this.flush();
+    else this.#due ??= setTimeout(() => this.flush(), PATIENCE_MS);
   }
 
+  /** Posts what was gathered, now. */
   flush(): void {
+    clearTimeout(this.#due);
+    this.#due = undefined;
     if (this.#events.length === 0) return;
     this.#port.postMessage({ kind: 'events', events: this.#events });
     this.#events = [];
@@ -42,3 +51,6 @@ export class EventOutbox implements EventSink {
     this.#untaken -= count;
   }
 }
+
+const EVENTS_A_MESSAGE = 64;
+const PATIENCE_MS = 5;

@@ -1,10 +1,10 @@
 /** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
-import type { FlowEvent } from '../engine/events.ts';
 import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
 import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../engine/ports.ts';
 import type { Policy } from '../pins/policy.ts';
 import type { HandshakeSecret } from '../source/key-log.ts';
 import type { ConnmarkRoute } from '../source/nfqueue.ts';
+import type { WireEvent } from './event-wire.ts';
 
 /** A packet thread's workerData. */
 export interface QueueSetup {
@@ -38,7 +38,7 @@ export type FromQueue =
   /** The policy of that generation decides from now on. */
   | { readonly kind: 'adopted'; readonly generation: number }
   | { readonly kind: 'listed'; readonly id: number; readonly page: FlowPage }
-  | { readonly kind: 'events'; readonly events: readonly FlowEvent[] }
+  | { readonly kind: 'events'; readonly events: readonly WireEvent[] }
   | { readonly kind: 'examine'; readonly id: number; readonly request: ExamineRequest }
   | { readonly kind: 'probe'; readonly id: number; readonly request: ProbeRequest }
   /** Something that operators should know and that stops nothing, such as ENOBUFS. */

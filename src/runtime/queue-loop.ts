@@ -128,6 +128,7 @@ export class QueueLoop implements PacketSink {
     clearInterval(this.#pulse);
     this.#engine.finish();
     this.#settle();
+    this.#outbox.flush();
     clearTimeout(this.#due);
     this.#counters.publishSource(this.#source.stats());
     await this.#source.stop();
@@ -149,7 +150,6 @@ export class QueueLoop implements PacketSink {
 
   /** After anything that the engine did. */
   #settle(): void {
-    this.#outbox.flush();
     this.#counters.publishEngine(this.#engine);
     this.#counters.publishEventsDropped(this.#outbox.dropped);
     if (this.#engine.waits && !this.#stopped) this.#due ??= setTimeout(() => this.#onDue(), HELD_TICK_MS);

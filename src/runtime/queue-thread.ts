@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 
 import { QueueCounters } from './counters.ts';
+import { EventUnpacker } from './event-wire.ts';
 import type { FromQueue, Port, QueueSetup, ToQueue } from './messages.ts';
 
 /** As much of a Worker as is used. */
@@ -31,6 +32,7 @@ export type QueueState = 'starting' | 'running' | 'stopping' | 'gone';
 export class Queue {
   readonly queueNum: number;
   readonly counters = new QueueCounters();
+  readonly events = new EventUnpacker();
   readonly thread: QueueThread;
   state: QueueState = 'starting';
   /** How connmarks travel; known once it runs. */

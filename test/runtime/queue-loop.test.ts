@@ -163,23 +163,32 @@ beforeEach(async () => {
 });
 afterEach(() => void vi.useRealTimers());
 
-it('a batch ends with its verdicts sent, its events posted as one message, and the counters published', () => {
+it('a batch ends with its verdicts sent, and the counters published; its events follow', () => {
   source.deliver(2, 4);
   expect(source.log).toEqual(['2 accept', '4 accept', 'flush']);
-  expect(posted).toEqual([
-    { kind: 'examine', id: 1, request: REQUEST },
-    { kind: 'events', events: [EVENT] },
-  ]);
+  expect(posted).toEqual([{ kind: 'examine', id: 1, request: REQUEST }]);
   expect(counters.read()).toMatchObject({ received: 2, heldNow: 0 });
+  vi.advanceTimersByTime(5);
+  expect(posted.slice(1)).toEqual([{ kind: 'events', events: [EVENT] }]);
+});
+
+it('the events of some milliseconds go as one message, and no message has too many', () => {
+  for (let i = 0; i < 100; i++) source.deliver(2);
+  const sizes = () => posted.map((message) => (message.kind === 'events' ? message.events.length : 0));
+  expect(sizes().filter(Boolean)).toEqual([64]);
+  vi.advanceTimersByTime(5);
+  expect(sizes().filter(Boolean)).toEqual([64, 36]);
 });
 
 it('an answer from the examiner reaches the question, once', async () => {
   source.deliver(2);
   source.deliver(4);
+  vi.advanceTimersByTime(5);
   posted.length = 0;
   await loop.onMessage({ kind: 'facts', id: 2, facts: FACTS });
   await loop.onMessage({ kind: 'facts', id: 2, facts: FACTS });
   expect(engine.facts).toEqual([FACTS]);
+  vi.advanceTimersByTime(5);
   expect(posted).toEqual([{ kind: 'events', events: [EVENT] }]);
 });
 
@@ -195,6 +204,7 @@ it('a question for the prober goes out, and its answer reaches it, once', async 
   await loop.onMessage({ kind: 'probed', id: 2, answer: ANSWER });
   await loop.onMessage({ kind: 'facts', id: 1, facts: FACTS });
   expect(engine.answers).toEqual([ANSWER]);
+  vi.advanceTimersByTime(5);
   expect(posted).toEqual([{ kind: 'events', events: [EVENT] }]);
 });
 
@@ -202,6 +212,7 @@ it('secrets are told to the engine, and kept for it', async () => {
   await loop.onMessage({ kind: 'secrets', secrets: [secret(1), secret(2)] });
   expect(engine.secrets).toEqual([1, 2]);
   expect(engine.keylog.secretFor(secret(2).clientRandom)).toEqual(secret(2).secret);
+  vi.advanceTimersByTime(5);
   expect(posted).toEqual([{ kind: 'events', events: [EVENT, EVENT] }]);
 });
 
@@ -243,6 +254,7 @@ it("the source's troubles are passed on", () => {
 
 it('stop answers what is held, then unbinds, then says so; no timer is left', async () => {
   source.deliver(1, 3);
+  vi.advanceTimersByTime(5);
   source.log.length = 0;
   posted.length = 0;
   await loop.onMessage({ kind: 'stop' });

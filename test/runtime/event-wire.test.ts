@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+
+import type { VerdictEvent } from '../../src/engine/events.ts';
+import { UNDECIDED } from '../../src/engine/flow-record.ts';
+import { EventPacker, EventUnpacker } from '../../src/runtime/event-wire.ts';
+
+const end = (last: number) => ({ address: Uint8Array.of(10, 0, 0, last), port: 443 });
+const verdict = (certificates: readonly Uint8Array[], clientCertificates: readonly Uint8Array[] = []) =>
+  ({
+    kind: 'verdict',
+    ...UNDECIDED,
+    time: 1,
+    flowId: 1,
+    client: end(1),
+    server: end(2),
+    heldMicros: 0,
+    config: '',
+    starttls: null,
+    frame: 0,
+    tls: {
+      sni: null,
+      version: 0x0303,
+      cipherSuite: 0,
+      clientAlpns: [],
+      sessionResumed: false,
+      ja4: null,
+      clientHello: null,
+      certificates,
+      clientCertificates,
+    },
+  }) satisfies VerdictEvent;
+const certificate = (content: number, length = 100) => new Uint8Array(length).fill(content);
+
+/** Both ends, with what goes between them copied as between threads. */
+function wire() {
+  const [packer, unpacker] = [new EventPacker(), new EventUnpacker()];
+  let octets = 0;
+  return {
+    send(event: VerdictEvent) {
+      const packed = structuredClone(packer.pack(event));
+      if (packed.kind !== 'verdict' || packed.tls === null) throw new Error('another kind of event');
+      octets = 0;
+      for (const sent of packed.tls.certificates) octets += typeof sent === 'number' ? 0 : sent.length;
+      return unpacker.unpack(packed) as VerdictEvent;
+    },
+    /** Of certificates, in the last event. */
+    get octets() {
+      return octets;
+    },
+  };
+}
+
+describe('certificates between threads', () => {
+  it('cross once, and are the same object from then on', () => {
+    const { send } = wire();
+    const [leaf, issuer] = [certificate(1), certificate(2)];
+    const first = send(verdict([leaf, issuer]));
+    expect(first.tls).toEqual(verdict([leaf, issuer]).tls);
+    const second = send(verdict([issuer], [leaf]));
+    expect(second.tls!.certificates[0]).toBe(first.tls!.certificates[1]);
+    expect(second.tls!.clientCertificates[0]).toBe(first.tls!.certificates[0]);
+  });
+
+  it('are numbers the second time', () => {
+    const between = wire();
+    const leaf = certificate(1);
+    between.send(verdict([leaf]));
+    expect(between.octets).toBe(100);
+    between.send(verdict([leaf]));
+    expect(between.octets).toBe(0);
+  });
+
+  it('are never mistaken, however many there are, in one event or in many', () => {
+    const { send } = wire();
+    const known = Array.from({ length: 3000 }, (_, i) => Uint8Array.of(i >> 8, i));
+    for (let at = 0; at < known.length; at += 7) {
+      const chain = [known[at]!, known[0]!, ...known.slice(at, at + 5), known[at >> 1]!];
+      expect(send(verdict(chain)).tls!.certificates).toEqual(chain);
+    }
+    expect(send(verdict([...known, ...known])).tls!.certificates).toEqual([...known, ...known]);
+    expect(send(verdict(known.slice(0, 10))).tls!.certificates).toEqual(known.slice(0, 10));
+  });
+
+  it('that are very long are sent each time, and nobody keeps them', () => {
+    const between = wire();
+    const long = certificate(1, 5000);
+    for (let i = 0; i < 3; i++) {
+      expect(between.send(verdict([long])).tls!.certificates).toEqual([long]);
+      expect(between.octets).toBe(5000);
+    }
+  });
+});
+
+it('an event without TLS crosses as it is', () => {
+  const event = { ...verdict([]), tls: null };
+  const [packer, unpacker] = [new EventPacker(), new EventUnpacker()];
+  expect(unpacker.unpack(packer.pack(event))).toEqual(event);
+});
