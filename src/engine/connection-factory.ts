@@ -7,13 +7,15 @@ import type { LimitName } from '../pins/limits.ts';
 import type { FlowSubject, PinsetSnapshot } from '../pins/snapshot.ts';
 import type { FlowKey } from '../tcp/flow-key.ts';
 import { CertificateCache } from '../x509/certificate-cache.ts';
+import type { PresentedCertificate } from '../x509/presented.ts';
 import { ClearServers } from './clear-servers.ts';
 import { Connection, type ConnectionHost, type Inspected } from './connection.ts';
+import type { AnomalyEvent, HandshakeEvent } from './events.ts';
 import { HalfOpen } from './half-open.ts';
 import { Inspection } from './inspection.ts';
-import { Judge } from './judge.ts';
+import { Judge, type JudgeContext } from './judge.ts';
 import type { PacketContext } from './packet-context.ts';
-import type { EngineOptions } from './ports.ts';
+import type { ChainExaminer, EngineOptions, ProofVerifier, Prober } from './ports.ts';
 import { SecretBoard } from './secret-board.ts';
 import { SessionMemory } from './sessions.ts';
 
@@ -28,16 +30,19 @@ export interface FactoryParts {
 
 export class ConnectionFactory {
   readonly #parts: FactoryParts;
-  readonly #sessions = new SessionMemory(SESSIONS);
-  readonly #certificates = new CertificateCache();
-  readonly #clearServers = new ClearServers();
-  readonly #secrets: SecretBoard | undefined;
+  readonly #shared: Shared;
   #nextId = 1;
 
   constructor(parts: FactoryParts) {
     this.#parts = parts;
     const { keylog } = parts.options;
-    this.#secrets = keylog && new SecretBoard(keylog);
+    this.#shared = {
+      ...parts,
+      sessions: new SessionMemory(SESSIONS),
+      certificates: new CertificateCache(),
+      clearServers: new ClearServers(),
+      secrets: keylog && new SecretBoard(keylog),
+    };
   }
 
   /** `key` is that of `p`. */
@@ -58,46 +63,105 @@ export class ConnectionFactory {
 
   /** The judge and the inspection of a connection, once it is open. */
   inspect(connection: Connection): Inspected {
-    const { host, options, now } = this.#parts;
-    const judge = this.judge(connection.subject, () => {
-      connection.onSettled(now());
-      options.verdicts.flush();
-    });
+    const { host, options } = this.#parts;
+    const judge = new Judge(new FlowContext(this.#shared, connection.subject, connection));
     return { judge, inspection: new Inspection(judge, { limits: host.limits, clientFirst: options.live }) };
   }
 
-  /** `settled` is called when an answer from outside comes after it was asked for. */
-  judge(subject: FlowSubject, settled: () => void = () => undefined): Judge {
-    const { options, snapshot, now, count } = this.#parts;
-    const { examiner, prober, proves, events, live } = options;
-    return new Judge({
-      get snapshot() {
-        return snapshot();
-      },
-      subject,
-      sessions: this.#sessions,
-      examiner,
-      clearServers: this.#clearServers,
-      prober,
-      secrets: this.#secrets,
-      live,
-      proves,
-      present: (der) => this.#certificates.present(der),
-      now,
-      settled,
-      count,
-      watch: options.watch
-        ? (message) => events.emit({ kind: 'handshake', time: now(), ...subject, ...message })
-        : undefined,
-      anomaly: (code, detail) => events.emit({ kind: 'anomaly', time: now(), flowId: 0, ...subject, code, detail }),
-    });
+  /** The judge of a flow that no connection will be made of: nobody tells it anything later. */
+  judge(subject: FlowSubject): Judge {
+    return new Judge(new FlowContext(this.#shared, subject, undefined));
   }
 
   /** Sessions stand for pinsets of one configuration. */
   forgetSessions(): void {
-    this.#sessions.clear();
+    this.#shared.sessions.clear();
   }
 }
+
+/** What all connections share. */
+interface Shared extends FactoryParts {
+  readonly sessions: SessionMemory;
+  readonly certificates: CertificateCache;
+  readonly clearServers: ClearServers;
+  readonly secrets: SecretBoard | undefined;
+}
+
+/** What a judge asks of its surroundings. Every connection has one, so it holds nothing but whose it is. */
+class FlowContext implements JudgeContext {
+  readonly subject: FlowSubject;
+  readonly #shared: Shared;
+  readonly #connection: Connection | undefined;
+
+  constructor(shared: Shared, subject: FlowSubject, connection: Connection | undefined) {
+    this.#shared = shared;
+    this.subject = subject;
+    this.#connection = connection;
+  }
+
+  get snapshot(): PinsetSnapshot {
+    return this.#shared.snapshot();
+  }
+
+  get sessions(): SessionMemory {
+    return this.#shared.sessions;
+  }
+
+  get clearServers(): ClearServers {
+    return this.#shared.clearServers;
+  }
+
+  get secrets(): SecretBoard | undefined {
+    return this.#shared.secrets;
+  }
+
+  get examiner(): ChainExaminer {
+    return this.#shared.options.examiner;
+  }
+
+  get prober(): Prober | undefined {
+    return this.#shared.options.prober;
+  }
+
+  get proves(): ProofVerifier {
+    return this.#shared.options.proves;
+  }
+
+  get live(): boolean {
+    return this.#shared.options.live;
+  }
+
+  get watch(): JudgeContext['watch'] {
+    return this.#shared.options.watch ? (message) => this.#emit({ kind: 'handshake', ...message }) : undefined;
+  }
+
+  now(): number {
+    return this.#shared.now();
+  }
+
+  present(der: Uint8Array): PresentedCertificate {
+    return this.#shared.certificates.present(der);
+  }
+
+  settled(): void {
+    this.#connection?.onSettled(this.now());
+    this.#shared.options.verdicts.flush();
+  }
+
+  anomaly(code: string, detail: string): void {
+    this.#emit({ kind: 'anomaly', flowId: 0, code, detail });
+  }
+
+  count(limit: LimitName): void {
+    this.#shared.count(limit);
+  }
+
+  #emit(event: Told<HandshakeEvent> | Told<AnomalyEvent>): void {
+    this.#shared.options.events.emit({ time: this.now(), ...this.subject, ...event });
+  }
+}
+
+type Told<Event> = Omit<Event, 'time' | 'client' | 'server'>;
 
 /** Both ends of a packet's flow, copied. */
 export function subjectOf(p: PacketContext, fromClient: boolean): FlowSubject {

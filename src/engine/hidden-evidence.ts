@@ -134,7 +134,8 @@ export class HiddenEvidence {
 
   /** Who reads the records behind a ServerHello; in a capture whatever was asked for, because a secret may show it. */
   encryptedFlight({ clientHello, retry, serverHello }: HelloMessages): Decryption | undefined {
-    const { secrets, live, snapshot, now, settled } = this.#context;
+    const context = this.#context;
+    const { secrets, live, snapshot } = context;
     this.#isPast = secrets === undefined || (live && this.#awaits !== 'secret');
     if (secrets === undefined || this.#isPast) return undefined;
     const decryption = new Decryption({
@@ -147,7 +148,7 @@ export class HiddenEvidence {
       cipherSuite: serverHello.cipherSuite,
       offersRawPublicKey: clientHello.offersRawPublicKey,
       limits: snapshot.policy.limits,
-      now: () => now() / 1000,
+      now: () => context.now() / 1000,
       listener: this.#decryptionListener(),
     });
     this.#decryption = decryption;
@@ -155,7 +156,7 @@ export class HiddenEvidence {
     let inTime = true;
     secrets.ask(clientHello.random, (secret) => {
       decryption.onSecret(secret);
-      if (!inTime) settled();
+      if (!inTime) context.settled();
     });
     inTime = false;
     if (live || !decryption.lacksSecret) return decryption;
@@ -183,7 +184,8 @@ export class HiddenEvidence {
 
   /** Asks the server in the client's place, once. */
   #ask(): void {
-    const { prober, subject, settled } = this.#context;
+    const context = this.#context;
+    const { prober, subject } = context;
     if (this.#probe !== undefined || this.#request === undefined || prober === undefined) return;
     this.#probe = 'asked';
     let inTime = true;
@@ -191,7 +193,7 @@ export class HiddenEvidence {
       this.#probe = answer;
       if (this.#awaits !== 'probe' || this.#host.isRuled) return;
       this.#onProbed(answer);
-      if (!inTime) settled();
+      if (!inTime) context.settled();
     });
     inTime = false;
   }

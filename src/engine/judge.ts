@@ -358,12 +358,13 @@ export class Judge implements HandshakeListener {
   }
 
   #hiddenInResumption(): HiddenCertificates {
-    const { sessions, subject, now } = this.#context;
+    const { sessions, subject } = this.#context;
+    const now = this.#context.now();
     const ticket = this.#hello?.sessionTicket ?? EMPTY;
     // What a client offers besides a ticket is an id of its own making (RFC 5077 §3.4).
     const credential = ticket.length > 0 ? ticket : (this.#hello?.sessionId ?? EMPTY);
     return hiddenInResumption(this.#holders, (pinset) =>
-      sessions.isBound(subject.server.address, credential, pinset === null ? [] : [pinset.name], now()),
+      sessions.isBound(subject.server.address, credential, pinset === null ? [] : [pinset.name], now),
     );
   }
 
@@ -444,18 +445,19 @@ export class Judge implements HandshakeListener {
 
   /** Several chains: what probes were shown, the latest first. */
   #judge(chains: readonly (readonly PresentedCertificate[])[], evidence: Evidence): void {
-    const { snapshot, examiner, now } = this.#context;
+    const { snapshot, examiner } = this.#context;
+    const now = this.#context.now();
     const selected = this.#selection ?? NOTHING_SELECTED;
     const selection = this.#hidden.cases?.narrow(selected) ?? selected;
     const serverName = effectiveName(this.#hello?.serverName ?? null);
-    const judgements = chains.map((chain) => new ChainJudgement(snapshot, selection, chain, serverName, now() / 1000));
+    const judgements = chains.map((chain) => new ChainJudgement(snapshot, selection, chain, serverName, now / 1000));
     const examination = new Examination(judgements, evidence === 'probed');
     this.#chains = chains;
     this.#evidence = evidence;
     this.#examination = examination;
     if (examination.final !== undefined) return this.#rule([examination.final]);
     if (evidence !== 'probed' && this.#wantsProof()) this.#proof ??= 'awaited';
-    this.#examinedAt = now();
+    this.#examinedAt = now;
     examination.ask(examiner, () => {
       // Another configuration has asked again meanwhile.
       if (this.#examination !== examination || examination.waiting) return;

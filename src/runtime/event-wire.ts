@@ -6,8 +6,7 @@
 import type { FlowEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
 
 export type WireEvent =
-  | Exclude<FlowEvent, VerdictEvent>
-  | (Omit<VerdictEvent, 'tls'> & { readonly tls: WireTls | null });
+  Exclude<FlowEvent, VerdictEvent> | (Omit<VerdictEvent, 'tls'> & { readonly tls: WireTls | null });
 
 interface WireTls extends Omit<TlsSummary, 'certificates' | 'clientCertificates'> {
   readonly certificates: readonly WireCertificate[];

@@ -1,7 +1,7 @@
 /**
  * JA4, the fingerprint of a TLS client (FoxIO, technical_details/JA4.md), of the body of a ClientHello:
  * `t13d1516h2_8daaf6152771_e5627efa2ab1`. GREASE (RFC 8701) is left out everywhere. Clients are few and come again, so
- * the digests of what they offer are remembered.
+ * the fingerprints of what they offer are remembered.
  *
  *   a: t (q over QUIC, d over DTLS), version, d with a server name and i without, number of suites, of extensions, ends of the first ALPN value
  *   b: 12 digits of SHA-256 over the sorted suites
@@ -15,8 +15,18 @@ import { ByteReader } from '../bytes/reader.ts';
 
 /** Null when the body is not a ClientHello. */
 export function ja4(clientHello: Uint8Array, datagrams?: 'quic' | 'dtls'): string | null {
-  const hello = readHello(clientHello);
-  if (hello === null) return null;
+  const offer = offerOf(clientHello);
+  if (offer === null) return null;
+  const key = `${datagrams ?? ''} ${offer}`;
+  let known = recent.get(key);
+  if (known === undefined) {
+    known = fingerprint(readHello(clientHello), datagrams);
+    if (key.length <= LONGEST_KEPT) recent.set(key, known);
+  }
+  return known;
+}
+
+function fingerprint(hello: Hello, datagrams?: 'quic' | 'dtls'): string {
   const { cipherSuites, extensions, signatureAlgorithms } = hello;
   const name = extensions.includes(EXTENSION.serverName) ? 'd' : 'i';
   // Versions of DTLS count downwards.
@@ -32,6 +42,33 @@ export function ja4(clientHello: Uint8Array, datagrams?: 'quic' | 'dtls'): strin
   return `${a}_${b}_${c}`;
 }
 
+/** Everything of a hello that a fingerprint is made of, one character an octet or a type; null for what is no hello. */
+function offerOf(body: Uint8Array): string | null {
+  const reader = new ByteReader(body);
+  let offer = String.fromCharCode(reader.u16());
+  reader.skip(32);
+  reader.skip(reader.u8());
+  offer += vectorOf(reader);
+  reader.skip(reader.u8());
+  // Hellos without extensions end here.
+  const extensions = reader.more() ? reader.vector16() : NOTHING;
+  while (extensions.more()) {
+    const type = extensions.u16();
+    offer += String.fromCharCode(type);
+    if (FINGERPRINTED.has(type)) offer += vectorOf(extensions);
+    else extensions.skip(extensions.u16());
+  }
+  return reader.ok && extensions.ok ? offer : null;
+}
+
+/** With its length, so that what follows cannot be taken for a part of it. */
+function vectorOf(reader: ByteReader): string {
+  const length = reader.u16();
+  const start = reader.at;
+  reader.skip(length);
+  return String.fromCharCode(length) + Buffer.prototype.latin1Slice.call(reader.bytes, start, reader.at);
+}
+
 interface Hello {
   readonly version: number;
   supportedVersions: number[];
@@ -43,7 +80,7 @@ interface Hello {
 }
 
 /** RFC 8446 §4.1.2, which earlier versions agree with. */
-function readHello(body: Uint8Array): Hello | null {
+function readHello(body: Uint8Array): Hello {
   const reader = new ByteReader(body);
   const version = reader.u16();
   reader.skip(32);
@@ -57,8 +94,7 @@ function readHello(body: Uint8Array): Hello | null {
     alpn: new Uint8Array(0),
   };
   reader.vector8();
-  // Hellos without extensions end here.
-  const extensions = reader.more() ? reader.vector16() : new ByteReader(new Uint8Array(0));
+  const extensions = reader.more() ? reader.vector16() : NOTHING;
   while (extensions.more()) {
     const type = extensions.u16();
     const data = extensions.vector16();
@@ -68,7 +104,7 @@ function readHello(body: Uint8Array): Hello | null {
     else if (type === EXTENSION.alpn) hello.alpn = data.vector16().vector8().rest();
     else if (type === EXTENSION.supportedVersions) hello.supportedVersions = numbers(data.vector8());
   }
-  return reader.ok && extensions.ok ? hello : null;
+  return hello;
 }
 
 function numbers(reader: ByteReader): number[] {
@@ -100,13 +136,7 @@ function alpnEnds(alpn: Uint8Array): string {
 }
 
 function list(values: readonly number[]): string {
-  let text = '';
-  for (const value of values) text += (text === '' ? '' : ',') + hex16(value);
-  return text;
-}
-
-function hex16(value: number): string {
-  return value.toString(16).padStart(4, '0');
+  return values.map((value) => value.toString(16).padStart(4, '0')).join(',');
 }
 
 function sorted(values: readonly number[]): number[] {
@@ -114,19 +144,19 @@ function sorted(values: readonly number[]): number[] {
 }
 
 function digest(text: string): string {
-  if (text === '') return '000000000000';
-  let known = digests.get(text);
-  if (known === undefined) {
-    known = hash('sha256', text, 'hex').slice(0, 12);
-    if (text.length <= LONGEST_KEPT) digests.set(text, known);
-  }
-  return known;
+  return text === '' ? '000000000000' : hash('sha256', text, 'hex').slice(0, 12);
 }
 
-const digests = new LRUCache<string, string>({ max: 1024 });
+const recent = new LRUCache<string, string>({ max: 1024 });
 /** Characters; what honest clients offer is a third of it. */
 const LONGEST_KEPT = 1024;
+const NOTHING = new ByteReader(new Uint8Array(0));
 const EXTENSION = { serverName: 0, signatureAlgorithms: 13, alpn: 16, supportedVersions: 43 } as const;
+const FINGERPRINTED: ReadonlySet<number> = new Set([
+  EXTENSION.signatureAlgorithms,
+  EXTENSION.alpn,
+  EXTENSION.supportedVersions,
+]);
 const VERSIONS: ReadonlyMap<number, string> = new Map([
   [0x0304, '13'],
   [0x0303, '12'],
