@@ -21,6 +21,10 @@ async function visitInTurn(figure, lab, { rounds, seconds, short }) {
   const sides = all.filter(([, contender]) => lab.has(contender));
   const pace = { seconds, warm: Math.min(WARM, seconds / 2) };
   const outcomes = Object.fromEntries(sides.map(([side]) => [side, []]));
+  for (const [, contender] of sides) {
+    await lab.put(contender);
+    await lab.warmUp();
+  }
   // Round 0 only warms up.
   for (let round = 0; round <= rounds; round++) {
     for (const [side, contender] of round % 2 === 0 ? sides : sides.toReversed()) {
