@@ -81,7 +81,7 @@ async function watch(round: Round, choice: FlowChoice, poller: Poller, out: Outp
 }
 
 function printOnce(now: Round, choice: FlowChoice, out: Output): void {
-  const columns = out.isTerminal ? (process.stdout.columns ?? 80) : Infinity;
+  const columns = out.isTerminal ? process.stdout.columns || 80 : Infinity;
   const view = { now, before: undefined, error: undefined, clock: now.time, scroll: 0, filter: choiceText(choice) };
   const lines = viewLines({ ...view, footer: undefined, isPaused: false }, { columns, rows: Infinity });
   for (const each of lines) out.line(painted(each, columns, (style, text) => out.paint(style, text)).trimEnd());

@@ -163,7 +163,7 @@ class LiveView implements ScreenEvents {
     try {
       const round = await this.#options.ask(this.#choice, this.#scroll + 2 * flowsShown(this.#screen.size));
       // One that a key has asked for at once is too near to the last for rates.
-      if (round.at - this.#now.at >= SHORTEST_MS) this.#before = this.#now;
+      if (round.at - this.#now.at >= this.#options.interval / 2) this.#before = this.#now;
       this.#now = round;
       this.#error = undefined;
     } catch (error) {
@@ -194,5 +194,3 @@ const KEYS = 'q quit   p pause   / name   ↑ ↓ scroll   h help';
 const HELP =
   'q quit   p or space pause and go on   / flows of a server name, Esc all again   ↑ ↓ PgUp PgDn Home scroll the flows   ^Z suspend';
 const LONGEST_NAME = 253;
-/** Milliseconds over which rates are taken at the least. */
-const SHORTEST_MS = 200;

@@ -117,9 +117,9 @@ export class Rates {
 
   /** Undefined where it cannot be known: no time has passed, or what counts began anew. */
   of(count: (round: Round) => number | undefined): number | undefined {
-    const now = count(this.#now) ?? 0;
+    const now = count(this.#now);
     const before = this.#before === undefined ? 0 : (count(this.#before) ?? 0);
-    return this.seconds > 0 && now >= before ? (now - before) / this.seconds : undefined;
+    return now !== undefined && now >= before && this.seconds > 0 ? (now - before) / this.seconds : undefined;
   }
 
   /** What was added since the former round; 0 without one. */

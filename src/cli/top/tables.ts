@@ -111,13 +111,14 @@ export function flowLines({ now, clock, scroll, filter }: FlowsView, width: numb
     ...open.map(openCells),
     ...verdicts.filter(({ flow }) => !isListed.has(flow)).map((verdict) => verdictCells(verdict, clock)),
   ];
-  const chosen = [
+  const first = Math.min(scroll, Math.max(0, rows.length - 1));
+  const remarks = [
     ...(filter === '' ? [] : [`only ${filter}`]),
-    ...(scroll === 0 ? [] : [`from ${Math.min(scroll, rows.length) + 1} on`]),
-    ...(now.hasMoreFlows ? ['more are undecided than are shown'] : []),
+    ...(first === 0 ? [] : [`${first} above`]),
+    ...(now.hasMoreFlows ? ['more than are shown'] : []),
   ];
-  const remark = chosen.length === 0 ? [] : [line(span(`flows: ${chosen.join(', ')}`, 'note'))];
-  const page = rows.slice(scroll, scroll + Math.max(0, most - 1 - remark.length));
+  const remark = remarks.length === 0 ? [] : [line(span(`flows: ${remarks.join(', ')}`, 'note'))];
+  const page = rows.slice(first, first + Math.max(0, most - 1 - remark.length));
   const none = page.length > 0 ? [] : [line(span('none', 'faint'))];
   return [...remark, ...tableLines(FLOW_COLUMNS, page, width), ...none].slice(0, Math.max(0, most));
 }

@@ -56,8 +56,8 @@ export function flowsShown({ rows }: Size): number {
 }
 
 /** Ages stand still while nothing newer is known. */
-function flowsOf({ now, clock, scroll, filter, error }: View): FlowsView {
-  return { now, clock: error === undefined ? clock : now.time, scroll, filter };
+function flowsOf({ now, clock, scroll, filter, error, isPaused }: View): FlowsView {
+  return { now, clock: error !== undefined || isPaused ? now.time : clock, scroll, filter };
 }
 
 function headerLines({ now, clock, error, isPaused }: View, rates: Rates): Line[] {
@@ -74,15 +74,16 @@ function headerLines({ now, clock, error, isPaused }: View, rates: Rates): Line[
     ),
     line(
       ...modeSpans(configuration.modes),
-      `, ${configuration.pins} pins; generation ${configuration.generation} for ${age}, `,
+      `, pins ${configuration.pins}; generation ${configuration.generation} for ${age}, `,
       `${shortHash(configuration.hash)}, ${configuration.file}`,
     ),
     line(
+      'flows ',
       span(`${status.flows}`, 'bold'),
-      ' flows, ',
+      ', packets held ',
       span(`${status.held}`, status.held > 0 ? 'warn' : 'bold'),
-      ` packets held; packets: ${packets.received} received, ${packets.accepted} accepted, ${packets.dropped} dropped; `,
-      `connmark route: ${status.connmark.route}`,
+      `; connmark route ${status.connmark.route}; `,
+      `packets received ${packets.received}, accepted ${packets.accepted}, dropped ${packets.dropped}`,
     ),
     ...(stats.probes === null || stats.probes['asked'] === 0 ? [] : [line(`probes: ${countsText(stats.probes)}`)]),
   ];
@@ -95,13 +96,13 @@ function periodText(rates: Rates, error: string | undefined): string {
 
 /** Whatever is not enforced is said. */
 function modeSpans(modes: Readonly<Record<string, number>>): Span[] {
-  const all = Object.entries(modes).filter(([, count]) => count > 0);
+  const all = Object.entries(modes);
   if (all.length === 0) return [span('no pinsets', 'warn')];
-  return all.flatMap(([mode, count], i) => [
-    span(`${i === 0 ? '' : ', '}${count} `),
-    span(mode, mode === 'enforce' ? 'good' : 'warn'),
-    ...(i === all.length - 1 ? [span(all.length === 1 && count === 1 ? ' pinset' : ' pinsets')] : []),
+  const counts = all.flatMap(([mode, count]) => [
+    span(', '),
+    span(`${mode} ${count}`, mode === 'enforce' ? 'good' : 'warn'),
   ]);
+  return [span('pinsets: '), ...counts.slice(1)];
 }
 
 function warningLines({ now, error, clock }: View, rates: Rates): Line[] {
