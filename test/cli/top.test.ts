@@ -208,13 +208,17 @@ describe('on a terminal', () => {
     const terminal = readlinkSync(`/proc/${programOf(child)}/fd/1`);
     expect(spawnSync('stty', ['-F', terminal, 'rows', '12', 'cols', '40']).status).toBe(0);
     await child.until(() => frames(child).at(-1)!.split('\r\n').length === 12, 'drawn anew');
-    for (const text of plain(frames(child).at(-1)!).split('\n')) expect(text.length).toBeLessThanOrEqual(40);
+    for (const text of frames(child).at(-1)!.split('\r\n')) {
+      expect(plain(text).length).toBeLessThanOrEqual(40);
+      // Behind a character in the last column, the terminal would take that one away too.
+      expect(text).toMatch(/^\x1b\[K(?!.*\x1b\[K)/);
+    }
   });
 
   it('an engine that ends, and one that comes, are seen and no end', async () => {
     const child = await watch();
     await server!.stop();
-    await child.until(() => /! control socket .*; shown is what was \d+ s ago/.test(lastOf(child)), 'the loss');
+    await child.until(() => /! shown is what was \d+ s ago: control socket /.test(lastOf(child)), 'the loss');
     expect(lastOf(child)).toMatch(/^0\/2 /m);
     answers['status'] = { status: statusAnswer({ pid: 4712, uptime: 1, version: '1.2.4' }) };
     await serve();
@@ -240,7 +244,7 @@ describe('on a terminal', () => {
     await new Promise((resolve) => setTimeout(resolve, 250));
     const count = asked.length;
     child.write('h');
-    await child.until(() => lastOf(child).includes('PgUp PgDn'), 'help');
+    await child.until(() => lastOf(child).includes('Esc all'), 'help');
     expect(asked.length).toBe(count);
     child.write(' ');
     await child.until(() => !/paused/.test(lastOf(child)), 'going on');
@@ -315,8 +319,8 @@ function frames({ output }: Child): string[] {
   return output
     .split('\x1b[H')
     .slice(1)
-    .filter((text) => text.includes('\x1b[J'))
-    .map((text) => text.slice(0, text.indexOf('\x1b[J')));
+    .filter((text) => text.includes(END))
+    .map((text) => text.slice(0, text.indexOf(END)));
 }
 
 function plain(frame: string): string {
@@ -329,6 +333,7 @@ function lastOf(child: Child): string {
 }
 
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l';
+const END = '\x1b[?2026l';
 const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l';
 /** The screen, the cursor, and the modes of the terminal: nothing is drawn after it. */
 // eslint-disable-next-line no-control-regex

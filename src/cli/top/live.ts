@@ -191,6 +191,5 @@ export function choiceText(choice: FlowChoice): string {
 }
 
 const KEYS = 'q quit   p pause   / name   ↑ ↓ scroll   h help';
-const HELP =
-  'q quit   p or space pause and go on   / flows of a server name, Esc all again   ↑ ↓ PgUp PgDn Home scroll the flows   ^Z suspend';
+const HELP = 'q quit   p pause   / a name   Esc all names   ↑ ↓ PgUp PgDn Home scroll   ^Z stop';
 const LONGEST_NAME = 253;

@@ -8,7 +8,7 @@
  *             ▼ │
  *            given back
  *
- * Sequences: xterm's "Control Sequences" (DECSET 1049, 7 and 25), ECMA-48 §8.3.39 and §8.3.41 (ED, EL).
+ * Sequences: xterm's "Control Sequences" (DECSET 1049, 7 and 25), ECMA-48 §8.3.41 and §8.3.21 (EL, CUP).
  */
 import { emitKeypressEvents, type Key } from 'node:readline';
 
@@ -69,8 +69,9 @@ export class Screen {
   /** Lines without escape sequences but those of colours, none longer than the screen is wide. */
   draw(lines: readonly string[]): void {
     if (!this.#isShown) return;
-    const rows = lines.map((text) => `${text}${CLEAR_LINE}`);
-    this.#output.write(`${HOME}${rows.join('\r\n')}${CLEAR_BELOW}`);
+    // Cleared before, not after: the cursor stays on the last column, whose character would go.
+    const rows = lines.map((text) => `${CLEAR_LINE}${text}`);
+    this.#output.write(`${BEGIN}${HOME}${rows.join('\r\n')}${END}`);
   }
 
   #take(): void {
@@ -133,4 +134,6 @@ const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l';
 const HOME = '\x1b[H';
 const CLEAR_LINE = '\x1b[K';
-const CLEAR_BELOW = '\x1b[J';
+/** Shown when it is whole, by terminals that know this; others let it be ("Synchronized Output", DECSET 2026). */
+const BEGIN = '\x1b[?2026h';
+const END = '\x1b[?2026l';

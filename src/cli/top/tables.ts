@@ -34,7 +34,7 @@ export function queueLines({ status }: Round, rates: Rates, width: number, most:
   const others = rows.length - shown.length;
   return [
     ...tableLines(QUEUE_COLUMNS, [...shown.map(({ cells }) => cells), ...all], width),
-    ...(others === 0 ? [] : [line(span(`and ${others} others with less to do`, 'faint'))]),
+    ...(others === 0 ? [] : [line(span(`and ${others} more with less to do`, 'faint'))]),
   ];
 }
 
@@ -81,14 +81,15 @@ function busiestOf<T extends { readonly queue: number; readonly weight: number }
   return chosen.sort((a, b) => a.queue - b.queue);
 }
 
-/** The most frequent first. */
+/** The most frequent first; where not all have room, those that happen now, in the same order. */
 export function decisionLines({ stats }: Round, rates: Rates, width: number, most: number): Line[] {
   const kinds = Object.entries(stats.verdicts)
     .map(([kind, count]) => ({ kind, count, rate: rates.of((round) => round.stats.verdicts[kind]) }))
-    .sort((a, b) => (b.rate ?? 0) - (a.rate ?? 0) || b.count - a.count);
+    .sort((a, b) => b.count - a.count);
   const all = kinds.reduce((total, { count }) => total + count, 0);
   const room = Math.max(1, most - 1);
-  const shown = kinds.length <= room ? kinds : kinds.slice(0, Math.max(1, room - 1));
+  const current = [...kinds].sort((a, b) => (b.rate ?? 0) - (a.rate ?? 0)).slice(0, Math.max(1, room - 1));
+  const shown = kinds.length <= room ? kinds : kinds.filter((kind) => current.includes(kind));
   const rows = shown.map(({ kind, count, rate }) => {
     const [action = '', reason = ''] = kind.split(' ');
     const share = `${((count / all) * 100).toFixed(1)} %`;
@@ -98,7 +99,7 @@ export function decisionLines({ stats }: Round, rates: Rates, width: number, mos
   return [
     ...tableLines(DECISION_COLUMNS, rows, width),
     ...(kinds.length === 0 ? [line(span('none yet', 'faint'))] : []),
-    ...(others === 0 ? [] : [line(span(`and ${others} other kinds`, 'faint'))]),
+    ...(others === 0 ? [] : [line(span(`and ${others} more`, 'faint'))]),
   ];
 }
 

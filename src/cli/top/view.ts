@@ -109,7 +109,7 @@ function warningLines({ now, error, clock }: View, rates: Rates): Line[] {
   const { status, silent } = now;
   const warnings: [Style, string][] = [];
   if (error !== undefined) {
-    warnings.push(['bad', `${error}; shown is what was ${duration(Math.round((clock - now.time) / 1000))} ago`]);
+    warnings.push(['bad', `shown is what was ${duration(Math.round((clock - now.time) / 1000))} ago: ${error}`]);
   }
   if (status.fail_open) warnings.push(['bad', 'queue full: packets pass unseen ("failOpen")']);
   if (status.queue_bypass === true) warnings.push(['bad', 'no engine: packets pass unseen (--queue-bypass)']);

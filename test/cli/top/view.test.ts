@@ -151,8 +151,8 @@ describe('rates', () => {
   it('of a kind of decision that was not there before are its own', () => {
     const now = later(before, counted(1000, { 'accept pin-match': 50, 'reset limit': 3 }, 101));
     expect(table(view(now, { before }), 'DECISION')).toEqual([
-      ['reset', 'limit', '3.0', '3', '5.7 %'],
       ['accept', 'pin-match', '0.0', '50', '94.3 %'],
+      ['reset', 'limit', '3.0', '3', '5.7 %'],
     ]);
   });
 
@@ -214,12 +214,25 @@ describe('what needs attention', () => {
   it('a lost connection is said with the age of what is shown, whose ages stand still', () => {
     const now = roundOf({ verdicts: [verdictAnswer('0/8')] });
     const shown = view(now, { clock: NOON + 90_000, error: 'control socket x: nobody listens' });
-    expect(styled(shown)).toContain('<bad|! control socket x: nobody listens; shown is what was 90 s ago>');
+    expect(styled(shown)).toContain('<bad|! shown is what was 90 s ago: control socket x: nobody listens>');
     expect(table(shown, 'FLOW')[0]).toContain('3 s');
   });
 
   it('a pause is said', () => {
     expect(styled(view(roundOf(), { isPaused: true }))).toContain('<warn|paused>');
+  });
+});
+
+describe('many kinds of decisions', () => {
+  it('are those that happen now where not all have room, the most frequent first', () => {
+    const kinds = Array.from({ length: 30 }, (_, i) => [`drop reason${i}`, 100 + i] as const);
+    const before = roundOf({ stats: statsAnswer([[0, 0, 0]], { verdicts: Object.fromEntries(kinds) }) });
+    const verdicts = { ...before.stats.verdicts, 'drop reason3': 104, 'drop reason9': 110 };
+    const now = later(before, { stats: statsAnswer([[0, 0, 0]], { verdicts }) });
+    const rows = table(view(now, { before }), 'DECISION', { columns: 100, rows: 20 });
+    expect(rows.map(([, reason]) => reason)).toEqual(['reason29', 'reason9', 'reason3', undefined]);
+    expect(rows.at(-1)).toEqual(['and 27 more']);
+    expect(table(view(now), 'DECISION', { columns: 100, rows: Infinity })).toHaveLength(30);
   });
 });
 
@@ -238,7 +251,7 @@ describe('many queues', () => {
 
   it('are the busiest in their order where there is not', () => {
     const rows = table(view(busy), 'QUEUE', { columns: 140, rows: 24 });
-    expect(rows.map(([queue]) => queue)).toEqual(['0', '5', '17', 'all', 'and 21 others with less to do']);
+    expect(rows.map(([queue]) => queue)).toEqual(['0', '5', '17', 'all', 'and 21 more with less to do']);
   });
 
   it('one alone needs no line for all; what is not told of it is not made up', () => {
