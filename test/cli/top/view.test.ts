@@ -323,7 +323,7 @@ describe('flows', () => {
     });
     const size = { columns: 400, rows: 40 };
     const text = lines(view(evil, { error: hostile, filter: hostile }), size).join('\n');
-    // eslint-disable-next-line no-control-regex
+
     expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
     expect(text).toContain('a\\x1b[2J\\x1b]0;owned\\x07\\x9b31m\\x0d\\x0a\\x202eb');
   });
