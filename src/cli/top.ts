@@ -26,9 +26,9 @@ export function registerTop(program: Command): void {
       .command('top')
       .summary('watch a running tlspin: queues, decisions, flows')
       .description(
-        'Watch a running tlspin: its queues, what it decides and why, the packets that it holds, its flows; drawn anew each\n' +
-          'second. Where standard output is no terminal, or with --once, it is shown once, with averages since the start.\n' +
-          'Keys: q quits, p pauses, / chooses a server name, the arrows scroll the flows, h helps.',
+        'Watch a running tlspin: its queues, what it decides and why, the packets that it holds, its flows; drawn anew ' +
+          'each second. Where standard output is no terminal, or with --once, it is shown once, with averages since ' +
+          'the start.\nKeys: q quits, p pauses, / chooses a server name, the arrows scroll the flows, h helps.',
       ),
   )
     .option('--interval <seconds>', 'between two rounds', seconds, 1)
