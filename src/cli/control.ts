@@ -36,7 +36,8 @@ export async function withControl(
   }
 }
 
-function socketOf({ control, config }: ControlFlags): string {
+/** Where the flags say that it is; throws a sentence where the configuration that they name does not tell. */
+export function socketOf({ control, config }: ControlFlags): string {
   if (control !== undefined) return control;
   if (config === undefined) return process.env['TLSPIN_CONTROL'] || DEFAULT_SOCKET;
   const read = readConfiguration(config);

@@ -1,6 +1,7 @@
 /** Answers of the control socket as people read them. Knows what fields there are, and nothing of how they come about. */
 
 import type { Explanation, PinExplanation } from '../runtime/explain.ts';
+import { printable } from './output.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -144,7 +145,7 @@ function explainText(answer: Fields): string {
       ...(certificate.spki_sha256 === null ? [] : [`  spki-sha256:${certificate.spki_sha256}`]),
     ]),
   ];
-  return lines.map((line) => `${line}\n`).join('');
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
 function pinLine({ pin, at, role, counts, result }: PinExplanation, kind: string): string {
@@ -213,11 +214,12 @@ function pairs(fields: Fields): string {
     .join(', ');
 }
 
+/** Made harmless for a terminal: names are what peers chose. */
 export function show(value: unknown): string {
-  return value === null || value === undefined ? '-' : String(value as string | number);
+  return value === null || value === undefined ? '-' : printable(String(value as string | number));
 }
 
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`;

@@ -8,6 +8,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Request } from '../runtime/control/client.ts';
 import { type ControlFlags, withControl, withControlFlags } from './control.ts';
 import { type Fields, TEXTS } from './ctl-text.ts';
+import { jsonText } from './output.ts';
 
 interface FlowFlags extends ControlFlags {
   readonly limit?: number;
@@ -18,6 +19,7 @@ interface FlowFlags extends ControlFlags {
   readonly port?: number;
   readonly pinset?: string;
   readonly action?: string;
+  readonly held?: true;
 }
 
 export function registerCtl(program: Command): void {
@@ -30,6 +32,7 @@ export function registerCtl(program: Command): void {
   simple(ctl, 'stats', 'everything that it counts');
   withFlowFlags(asking(ctl, 'flows', 'the flows that are not settled yet'))
     .option('--after <flow>', 'those that follow this one')
+    .option('--held', 'those of which packets wait')
     .addOption(new Option('--phase <phase>', 'in this phase').choices(PHASES))
     .action((flags: FlowFlags, command: Command) => ask({ command: 'flows', ...ofFlow(flags) }, flags, command));
   withFlowFlags(asking(ctl, 'verdicts', 'the decisions of late, the latest first'))
@@ -65,8 +68,8 @@ function withFlowFlags(command: Command): Command {
     .option('--pinset <pinset>', 'for which this pinset was selected');
 }
 
-function ofFlow({ limit, after, phase, name, address, port, pinset, action }: FlowFlags): Fields {
-  return { limit, after, phase, name, address, port, pinset, action };
+function ofFlow({ limit, after, phase, name, address, port, pinset, action, held }: FlowFlags): Fields {
+  return { limit, after, phase, name, address, port, pinset, action, held };
 }
 
 async function ask(
@@ -78,7 +81,7 @@ async function ask(
   await withControl(flags, command, async (client) => {
     const answer = await client.ask(request);
     const text = flags.json === true ? undefined : TEXTS[request.command]?.(answer);
-    process.stdout.write(text ?? `${JSON.stringify(answer, null, 2)}\n`);
+    process.stdout.write(text ?? `${jsonText(answer, 2)}\n`);
     if (!isDone(answer)) process.exitCode = 1;
   });
 }

@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   pin: async () => (await import('./pin.ts')).registerPin,
   import: async () => (await import('./import.ts')).registerImport,
   ctl: async () => (await import('./ctl.ts')).registerCtl,
+  top: async () => (await import('./top.ts')).registerTop,
   list: async () => (await import('./list.ts')).registerList,
   learn: async () => (await import('./learn.ts')).registerLearn,
   rules: async () => (await import('./rules.ts')).registerRules,

@@ -3,6 +3,8 @@
  * JSON document where a program asked for it. Knows streams and characters, and nothing that is shown.
  */
 
+import { columnsOf } from './columns.ts';
+
 /** As much of a stream as is used. */
 export interface Sink {
   readonly isTTY?: boolean | undefined;
@@ -35,7 +37,7 @@ export class Output {
   }
 
   json(value: unknown): void {
-    this.#sink.write(`${JSON.stringify(value, null, 2)}\n`);
+    this.#sink.write(`${jsonText(value, 2)}\n`);
   }
 
   paint(style: Style, text: string): string {
@@ -51,7 +53,7 @@ export class Output {
       return;
     }
     const cells = [heading, ...rows].map((row) => row.map(printable));
-    const widths = heading.map((_, column) => Math.max(...cells.map((row) => widthOf(row[column] ?? ''))));
+    const widths = heading.map((_, column) => Math.max(...cells.map((row) => columnsOf(row[column] ?? ''))));
     for (const [index, row] of cells.entries()) {
       const text = row.map((cell, column) => pad(cell, column === row.length - 1 ? 0 : widths[column]!)).join('  ');
       this.line(index === 0 ? this.paint('faint', text) : text);
@@ -66,13 +68,14 @@ export function printable(text: string): string {
   return text.replace(INVISIBLE, (character) => `\\x${character.codePointAt(0)!.toString(16).padStart(2, '0')}`);
 }
 
-function pad(cell: string, width: number): string {
-  return cell + ' '.repeat(Math.max(0, width - widthOf(cell)));
+/** JSON that says the same, and in which the characters that `printable` spells out are escaped. */
+export function jsonText(value: unknown, indent?: number): string {
+  const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, null, indent).replace(UNESCAPED, escape);
 }
 
-/** Characters, as far as they take one place each. */
-function widthOf(text: string): number {
-  return [...text].length;
+function pad(cell: string, width: number): string {
+  return cell + ' '.repeat(Math.max(0, width - columnsOf(cell)));
 }
 
 /** SGR parameters: on, off. */
@@ -85,3 +88,5 @@ const STYLES: Readonly<Record<Style, readonly [number, number]>> = {
   note: [36, 39],
 };
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+/** The same without those that JSON escapes itself, or has between its tokens. */
+const UNESCAPED = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;

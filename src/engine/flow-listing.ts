@@ -29,6 +29,8 @@ export interface FlowFilter {
   /** Of either end. */
   readonly port?: number | undefined;
   readonly pinset?: string | undefined;
+  /** Those alone of which packets wait. */
+  readonly isHeld?: boolean | undefined;
 }
 
 export interface FlowPage {
@@ -102,11 +104,12 @@ function viewOf(connection: Connection, engine: ListedEngine, detailed: boolean)
   };
 }
 
-function fits(connection: Connection, { id, phase, name, address, port, pinset }: FlowFilter): boolean {
+function fits(connection: Connection, { id, phase, name, address, port, pinset, isHeld }: FlowFilter): boolean {
   const { client, server } = connection.subject;
   return (
     (id === undefined || connection.id === id) &&
     (phase === undefined || connection.phase === phase) &&
+    (isHeld !== true || connection.heldCount > 0) &&
     (port === undefined || client.port === port || server.port === port) &&
     (address === undefined || isSame(address, client.address) || isSame(address, server.address)) &&
     (name === undefined || fitsName(connection.judge.facts.serverName, name)) &&

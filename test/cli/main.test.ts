@@ -20,6 +20,7 @@ const COMMANDS = [
   'pin',
   'import',
   'ctl',
+  'top',
   'list',
   'learn',
   'rules',

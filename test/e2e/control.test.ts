@@ -201,6 +201,42 @@ describe('flows', () => {
   });
 });
 
+describe('top', () => {
+  it('shows the queue, what was decided and what was decided of late', async () => {
+    await run({});
+    await startTlsServer(lab, 'server', { identity: genuine });
+    await request();
+    await verdictsOf(1);
+    const text = output('top', '--once');
+    expect(text).toMatch(/^tlspin \S+, process \d+, up \d+ s, \d+ MiB /);
+    expect(text).toMatch(/^pinsets: enforce 1, pins 2; generation 1 for /m);
+    expect(text).toMatch(/^ +0 +[1-9][\d.]* +[1-9][\d.]* +0\.0 +\d+ +0 +0 +0 +0$/m);
+    expect(text).toMatch(/^accept +pin-match +[\d.<]+ +1 +100\.0 %$/m);
+    expect(text).toMatch(/^0\/\d+ .* accept +pin-match +\d+ s +bank +www\.bank\.example$/m);
+    expect(text).not.toMatch(/^!/m);
+    // Programs that ask often leave out what takes long.
+    expect(ask({ command: 'status' })['status']).toMatchObject({ queue_bypass: false });
+    expect(ask({ command: 'status', brief: true })['status']).not.toHaveProperty('queue_bypass');
+  });
+
+  it('shows first what is held', async () => {
+    await run({ pinned: { tls13: 'probe' }, probe: { timeout: 9_000 }, limits: { holdTime: 9_500 } });
+    await startTlsServer(lab, 'server', { identity: genuine, maxVersion: 'TLSv1.3' });
+    const lost = 'OUTPUT -p tcp --dport 443 -j DROP';
+    lab.shell('gateway', `iptables -I ${lost}`); // no probe reaches the server
+    const requested = request();
+    await expect
+      .poll(() => ask({ command: 'flows', held: true })['flows'], { timeout: 3000 })
+      .toMatchObject([{ phase: 'inspecting', waits: true, sni: HOST }]);
+    expect(output('top', '--once')).toMatch(
+      /^0\/\d+ .* inspecting +evidence awaited +\d+ s +[1-9]\d* +bank +www\.bank\.example$/m,
+    );
+    lab.shell('gateway', `iptables -D ${lost}`);
+    expect(await requested).toMatchObject({ error: null });
+    expect(ask({ command: 'flows', held: true })).toMatchObject({ flows: [], next: null });
+  });
+});
+
 describe('the log', () => {
   it.each(['SIGUSR1', 'log-reopen'])('goes on in a new file after %s, without a loss', async (how) => {
     const engine = await run({});

@@ -41,9 +41,11 @@ function describePeer({ uid, pid }: PeerCredentials): string {
   return `control (uid ${uid}, pid ${pid})`;
 }
 
+/** `brief`: without what other programs have to be asked for, for who asks often. */
 const status: Command = async (host, request) => {
+  const isBrief = request.flag('brief');
   request.end();
-  return { status: await statusOf(host) };
+  return { status: await statusOf(host, isBrief) };
 };
 
 const stats: Command = (host, request) => {

@@ -13,7 +13,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export async function flowsAnswer(daemon: Daemon, request: RequestReader): Promise<Fields> {
   const limit = request.integer('limit', 1, MOST) ?? USUAL;
   const [afterQueue, after] = parseReference(request.text('after')) ?? [-1, 0];
-  const filter = filterOf(request);
+  const filter = { ...filterOf(request), isHeld: request.flag('held') };
   request.end();
   // An earlier queue has nothing to add, and of the page's own queue only what follows.
   const pages = await Promise.all([

@@ -1,5 +1,6 @@
 /** How the daemon stands, for operators: the answers of `status` and `stats`. Reads only. */
 import { LIMIT_DEFAULTS, type LimitName } from '../../pins/limits.ts';
+import type { Policy } from '../../pins/policy.ts';
 import { readKernelQueue } from '../../source/kernel-queue.ts';
 import type { QueueCounts } from '../counters.ts';
 import type { Daemon } from '../daemon.ts';
@@ -18,7 +19,8 @@ export interface Overview {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-export async function statusOf({ version, configuration, daemon, log }: Overview): Promise<Fields> {
+/** `isBrief`: the rules are not asked, which takes as long as other programs take to print them. */
+export async function statusOf({ version, configuration, daemon, log }: Overview, isBrief = false): Promise<Fields> {
   const { queues, probes } = daemon.status();
   const { policy } = configuration;
   return {
@@ -36,7 +38,7 @@ export async function statusOf({ version, configuration, daemon, log }: Overview
     },
     fail_open: policy.failOpen,
     // What happens while no engine listens is in the rules; null where no such rules are found.
-    queue_bypass: await findQueueBypass(queueRange(queues, policy.queues)),
+    ...(isBrief ? {} : { queue_bypass: await findQueueBypass(queueRange(queues, policy.queues)) }),
     queues: queues.map(({ queue, route, counts }) => ({
       queue,
       route,
@@ -88,10 +90,18 @@ export function describeConfiguration(configuration: LiveConfiguration): Fields 
     since: new Date(since).toISOString(),
     age: Math.floor((Date.now() - since) / 1000),
     pinsets: policy.pinsets.length,
+    modes: modesOf(policy),
     pins,
     rules: policy.rules.length,
     lists: policy.lists.map(({ id, writable, entries }) => ({ list: id, writable, entries: entries.length })),
   };
+}
+
+/** How many pinsets are in which mode. */
+function modesOf({ pinsets }: Policy): Fields {
+  const counts: Partial<Record<Policy['pinsets'][number]['mode'], number>> = {};
+  for (const { mode } of pinsets) counts[mode] = (counts[mode] ?? 0) + 1;
+  return counts;
 }
 
 function kernelFields(queueNum: number): Fields {

@@ -1,0 +1,134 @@
+/**
+ * What a running tlspin says of itself at one moment, in the fields of the control socket that the view shows; and how
+ * often something happened between two of those moments, a restart between them included. Knows no sockets.
+ */
+
+/** Answers as they came, with when they did. */
+export interface Round {
+  /** Milliseconds since the epoch, for people. */
+  readonly time: number;
+  /** Milliseconds of a clock that nobody sets, for rates. */
+  readonly at: number;
+  readonly status: StatusAnswer;
+  readonly stats: StatsAnswer;
+  readonly flows: readonly FlowAnswer[];
+  /** Whether there are more flows than were asked for. */
+  readonly hasMoreFlows: boolean;
+  /** The latest first. */
+  readonly verdicts: readonly VerdictAnswer[];
+  /** Queues that did not answer in time. */
+  readonly silent: readonly number[];
+}
+
+export type Counts = Readonly<Record<string, number>>;
+
+export interface StatusAnswer {
+  readonly version: string;
+  readonly pid: number;
+  /** Seconds. */
+  readonly uptime: number;
+  readonly configuration: {
+    readonly file: string;
+    readonly hash: string;
+    readonly generation: number;
+    readonly age: number;
+    readonly pinsets: number;
+    readonly modes: Counts;
+    readonly pins: number;
+  };
+  readonly connmark: { readonly route: string };
+  readonly fail_open: boolean;
+  /** Null: no rules were found. Missing: nobody has looked. */
+  readonly queue_bypass?: boolean | null;
+  readonly queues: readonly {
+    readonly queue: number;
+    readonly flows: number;
+    readonly held: number;
+    readonly kernel: { readonly waiting: number; readonly queue_dropped: number; readonly user_dropped: number } | null;
+  }[];
+  readonly flows: number;
+  readonly held: number;
+  readonly limits: Counts;
+  readonly log: { readonly written: number; readonly dropped: number; readonly events_dropped: number };
+}
+
+export interface StatsAnswer {
+  readonly packets: PacketCounts;
+  /** By `action reason`. */
+  readonly verdicts: Counts;
+  readonly anomalies: number;
+  /** Without its failures, all numbers. */
+  readonly probes: (Counts & { readonly failures: unknown }) | null;
+  /** Octets. */
+  readonly memory: number;
+  readonly queues: readonly (PacketCounts & { readonly queue: number })[];
+}
+
+export interface PacketCounts {
+  readonly received: number;
+  readonly accepted: number;
+  readonly dropped: number;
+}
+
+export interface FlowAnswer {
+  readonly flow: string;
+  readonly src_ip: string;
+  readonly src_port: number;
+  readonly dest_ip: string;
+  readonly dest_port: number;
+  readonly phase: string;
+  readonly sni: string | null;
+  readonly pinsets: readonly string[] | null;
+  readonly action: string | null;
+  readonly reason: string | null;
+  readonly waits: boolean;
+  readonly held: number;
+  readonly age_ms: number;
+}
+
+export interface VerdictAnswer {
+  readonly flow: string;
+  readonly time: string;
+  readonly src_ip: string;
+  readonly src_port: number;
+  readonly dest_ip: string;
+  readonly dest_port: number;
+  readonly sni: string | null;
+  readonly action: string;
+  readonly reason: string;
+  readonly pinset: string | null;
+}
+
+/** How often something happens a second, between two rounds or, without a former one of the same process, since its start. */
+export class Rates {
+  /** Whether they are averages since the start. */
+  readonly areSinceStart: boolean;
+  /** That they are taken over. */
+  readonly seconds: number;
+  readonly #now: Round;
+  readonly #before: Round | undefined;
+
+  constructor(now: Round, before: Round | undefined) {
+    this.#now = now;
+    this.#before = before !== undefined && isSameProcess(before, now) ? before : undefined;
+    this.areSinceStart = this.#before === undefined;
+    this.seconds = this.#before === undefined ? now.status.uptime : (now.at - this.#before.at) / 1000;
+  }
+
+  /** Undefined where it cannot be known: no time has passed, or what counts began anew. */
+  of(count: (round: Round) => number | undefined): number | undefined {
+    const now = count(this.#now);
+    const before = this.#before === undefined ? 0 : (count(this.#before) ?? 0);
+    return now !== undefined && now >= before && this.seconds > 0 ? (now - before) / this.seconds : undefined;
+  }
+
+  /** What was added since the former round; 0 without one. */
+  growth(count: (round: Round) => number | undefined): number {
+    if (this.#before === undefined) return 0;
+    return Math.max(0, (count(this.#now) ?? 0) - (count(this.#before) ?? 0));
+  }
+}
+
+function isSameProcess(before: Round, now: Round): boolean {
+  return before.status.pid === now.status.pid && before.status.uptime <= now.status.uptime && before.at < now.at;
+}

@@ -1,0 +1,98 @@
+/** What a made-up engine answers to `tlspin top`, with what a test wants otherwise. */
+import type { FlowAnswer, Round, StatsAnswer, StatusAnswer, VerdictAnswer } from '../../src/cli/top/round.ts';
+
+/** 12:00:05 UTC. */
+export const NOON = Date.parse('2026-03-01T12:00:05.000Z');
+
+export function statusAnswer(more: Partial<StatusAnswer> = {}): StatusAnswer {
+  return {
+    version: '1.2.3',
+    pid: 4711,
+    uptime: 100,
+    configuration: {
+      file: '/etc/tlspin.json',
+      hash: `sha256:${'0123456789abcdef'.repeat(4)}`,
+      generation: 2,
+      age: 600,
+      pinsets: 2,
+      modes: { enforce: 2 },
+      pins: 4,
+    },
+    connmark: { route: 'verdict' },
+    fail_open: false,
+    queue_bypass: false,
+    queues: [queueStanding(0)],
+    flows: 0,
+    held: 0,
+    limits: {},
+    log: { written: 0, dropped: 0, events_dropped: 0 },
+    ...more,
+  };
+}
+
+export function queueStanding(queue: number, more: Partial<StatusAnswer['queues'][number]> = {}) {
+  return { queue, flows: 0, held: 0, kernel: { waiting: 0, queue_dropped: 0, user_dropped: 0 }, ...more };
+}
+
+/** Of each queue: packets received, accepted, dropped. */
+export function statsAnswer(queues: readonly (readonly [number, number, number])[], more: Partial<StatsAnswer> = {}) {
+  const total = (at: number) => queues.reduce((sum, counts) => sum + counts[at]!, 0);
+  return {
+    packets: { received: total(0), accepted: total(1), dropped: total(2) },
+    verdicts: {},
+    anomalies: 0,
+    probes: null,
+    memory: 100 * 2 ** 20,
+    queues: queues.map(([received, accepted, dropped], queue) => ({ queue, received, accepted, dropped })),
+    ...more,
+  };
+}
+
+export function flowAnswer(flow: string, more: Partial<FlowAnswer> = {}): FlowAnswer {
+  return {
+    flow,
+    src_ip: '10.0.0.2',
+    src_port: 40_000,
+    dest_ip: '198.51.100.2',
+    dest_port: 443,
+    phase: 'inspecting',
+    sni: 'www.bank.example',
+    pinsets: ['bank'],
+    action: null,
+    reason: null,
+    waits: false,
+    held: 0,
+    age_ms: 1_000,
+    ...more,
+  };
+}
+
+export function verdictAnswer(flow: string, more: Partial<VerdictAnswer> = {}): VerdictAnswer {
+  return {
+    flow,
+    time: new Date(NOON - 3_000).toISOString(),
+    src_ip: '10.0.0.2',
+    src_port: 40_001,
+    dest_ip: '198.51.100.2',
+    dest_port: 443,
+    sni: 'www.bank.example',
+    action: 'accept',
+    reason: 'pin-match',
+    pinset: 'bank',
+    ...more,
+  };
+}
+
+export function roundOf(more: Partial<Round> = {}): Round {
+  return {
+    time: NOON,
+    at: 50_000,
+    status: statusAnswer(),
+    stats: statsAnswer([[0, 0, 0]]),
+    flows: [],
+    hasMoreFlows: false,
+    verdicts: [],
+    silent: [],
+    ...more,
+  };
+}
