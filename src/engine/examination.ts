@@ -10,6 +10,7 @@ import { denies, type Finding } from './ruling.ts';
 export class Examination {
   readonly #cases: readonly ExaminedChain[];
   readonly #isProbed: boolean;
+  #findings: readonly Finding[] | undefined;
 
   /** `isProbed`: the chains are what probes were shown, the latest first. */
   constructor(judgements: readonly ChainJudgement[], isProbed: boolean) {
@@ -51,7 +52,11 @@ export class Examination {
   }
 
   /** One finding a pinset, once every answer is there. */
-  findings(): Finding[] {
+  findings(): readonly Finding[] {
+    return (this.#findings ??= this.#find());
+  }
+
+  #find(): Finding[] {
     const [latest, ...earlier] = this.#cases.map(({ judgement, answers }) =>
       judgement.findings(answers as ChainFacts[]).map((finding) => (this.#isProbed ? asProbed(finding) : finding)),
     );

@@ -171,8 +171,12 @@ class Start {
     this.first = new Uint8Array(0);
   }
 
-  /** Octets taken of bytes[start, end). */
+  /** Octets of bytes[start, end) that went into `first`: none where all that tells is there at once, and tells TLS. */
   take(bytes: Uint8Array, start: number, end: number): number {
+    if (this.first.length === 0 && end - start >= MOST_THAT_TELL && beginsTls(bytes[start]!, bytes[start + 1]!)) {
+      this.kind = 'tls';
+      return 0;
+    }
     let at = start;
     while (this.kind === 'undecided' && at < end) {
       this.first = Uint8Array.of(...this.first, bytes[at++]!);
@@ -184,11 +188,21 @@ class Start {
 
 function classify(first: Uint8Array, ssl2Type: number): Start['kind'] {
   const [type, major] = first;
-  const isRecord = type === CONTENT.handshake || type === CONTENT.alert;
-  if (isRecord) return major === undefined ? 'undecided' : major === 3 ? 'tls' : 'other';
+  if (isRecordType(type!)) return major === undefined ? 'undecided' : beginsTls(type!, major) ? 'tls' : 'other';
   if ((type! & 0x80) === 0) return 'other';
   if (first.length < 3) return 'undecided';
   if (first[2] !== ssl2Type) return 'other';
-  if (first.length < 4) return 'undecided';
+  if (first.length < MOST_THAT_TELL) return 'undecided';
   return beginsSsl2(first, ssl2Type) ? 'ssl2' : 'other';
 }
+
+/** The first octets of a record: its type, and the 3 of every version. */
+function beginsTls(type: number, major: number): boolean {
+  return isRecordType(type) && major === 3;
+}
+
+function isRecordType(type: number): boolean {
+  return type === CONTENT.handshake || type === CONTENT.alert;
+}
+
+const MOST_THAT_TELL = 4;

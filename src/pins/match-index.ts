@@ -40,12 +40,16 @@ export class MatchIndex<T extends Matched> {
   /** One entry for each distinct pair of ports and clients among those that name hosts, or nothing. */
   readonly #hostConditions = new Map<string, Entry<T>>();
 
+  readonly #isEmpty: boolean;
+
   constructor(items: readonly T[]) {
+    this.#isEmpty = items.length === 0;
     for (const item of items) this.#add(item);
   }
 
   /** The entry bound to the server's address: longest prefix, then port, then client. */
   byAddress(subject: FlowSubject): T | undefined {
+    if (this.#ipv4.isEmpty && this.#ipv6.isEmpty) return undefined;
     const at = plainSubject(subject);
     return this.#table(at).longest(at)?.item;
   }
@@ -64,11 +68,13 @@ export class MatchIndex<T extends Matched> {
 
   /** Among the entries that name neither hosts nor addresses: port, then client. */
   anywhere(subject: FlowSubject): T | undefined {
+    if (this.#anywhere.length === 0) return undefined;
     return best(this.#anywhere, plainSubject(subject))?.item;
   }
 
   /** Everything that fits, in the order of the file. */
   all(subject: FlowSubject, name: string | null): T[] {
+    if (this.#isEmpty) return [];
     const at = plainSubject(subject);
     const found = new Set<T>();
     const take = (entries: readonly Entry<T>[] | undefined) => {
@@ -147,6 +153,10 @@ interface PlainSubject {
 class PrefixTable<T extends Matched> {
   readonly #byLength = new Map<number, Map<string, Entry<T>[]>>();
   #lengths: number[] = [];
+
+  get isEmpty(): boolean {
+    return this.#lengths.length === 0;
+  }
 
   add(range: AddressRange, entry: Entry<T>): void {
     let networks = this.#byLength.get(range.prefix);

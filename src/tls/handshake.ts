@@ -15,7 +15,8 @@ export class HandshakeReader {
   readonly #consume: MessageConsumer;
   readonly #gate: MessageGate | undefined;
   readonly #maxLength: number;
-  readonly #header = new Uint8Array(HEADER_LENGTH);
+  /** Of the message that is being read; big-endian, as far as its octets have come. */
+  #header = 0;
   #headerFilled = 0;
   #length = 0;
   #body: Uint8Array = EMPTY;
@@ -33,15 +34,19 @@ export class HandshakeReader {
     return this.#headerFilled > 0;
   }
 
+  get #type(): number {
+    return this.#header >>> 24;
+  }
+
   feed(bytes: Uint8Array, start: number, end: number): Fault | undefined {
     let at = start;
     while (at < end) {
       if (this.#headerFilled < HEADER_LENGTH) {
-        this.#header[this.#headerFilled++] = bytes[at++]!;
-        if (this.#headerFilled < HEADER_LENGTH) continue;
-        this.#length = (this.#header[1]! << 16) | (this.#header[2]! << 8) | this.#header[3]!;
+        this.#header = ((this.#header << 8) | bytes[at++]!) >>> 0;
+        if (++this.#headerFilled < HEADER_LENGTH) continue;
+        this.#length = this.#header & 0xffffff;
         if (this.#length > this.#maxLength) return misbehaved(LIMIT_FAULT, at - HEADER_LENGTH);
-        const fault = this.#gate?.(this.#header[0]!);
+        const fault = this.#gate?.(this.#type);
         if (fault !== undefined) return fault;
       }
       const missing = this.#length - this.#bodyFilled;
@@ -68,7 +73,7 @@ export class HandshakeReader {
     this.#headerFilled = 0;
     this.#bodyFilled = 0;
     this.#body = EMPTY;
-    return this.#consume(this.#header[0]!, body);
+    return this.#consume(this.#type, body);
   }
 
   #gather(bytes: Uint8Array, start: number, end: number): void {

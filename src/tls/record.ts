@@ -19,7 +19,8 @@ export interface RecordConsumer {
 
 export class RecordReader {
   readonly #consumer: RecordConsumer;
-  readonly #header = new Uint8Array(HEADER_LENGTH);
+  /** Of one that came in pieces. */
+  #header: Uint8Array | undefined;
   #headerFilled = 0;
   #contentType = 0;
   #remaining = 0;
@@ -53,28 +54,37 @@ export class RecordReader {
   }
 
   #awaitHeader(bytes: Uint8Array, at: number, end: number): number {
+    if (this.#headerFilled === 0 && end - at >= HEADER_LENGTH) {
+      this.#at += HEADER_LENGTH;
+      this.#begin(bytes, at);
+      return at + HEADER_LENGTH;
+    }
+    this.#header ??= new Uint8Array(HEADER_LENGTH);
     const length = Math.min(HEADER_LENGTH - this.#headerFilled, end - at);
     for (let i = 0; i < length; i++) this.#header[this.#headerFilled + i] = bytes[at + i]!;
     this.#headerFilled += length;
     this.#at += length;
-    if (this.#headerFilled === HEADER_LENGTH) this.#begin();
+    if (this.#headerFilled < HEADER_LENGTH) return at + length;
+    this.#headerFilled = 0;
+    this.#begin(this.#header, 0);
     return at + length;
   }
 
-  #begin(): void {
-    const h = this.#header;
+  /** The header is bytes[start, start + 5). */
+  #begin(bytes: Uint8Array, start: number): void {
     const at = this.#at - HEADER_LENGTH;
-    const length = (h[3]! << 8) | h[4]!;
-    this.#headerFilled = 0;
-    this.#contentType = h[0]!;
+    const contentType = bytes[start]!;
+    const version = (bytes[start + 1]! << 8) | bytes[start + 2]!;
+    const length = (bytes[start + 3]! << 8) | bytes[start + 4]!;
+    this.#contentType = contentType;
     // RFC 8446 §5.1: legacy_record_version MUST be ignored; what is not 3.x is not a record of this protocol.
-    if (h[1] !== 3) this.#fault = malformed('tls.record.version', at);
-    else if (h[0]! < CONTENT.changeCipherSpec || h[0]! > CONTENT.heartbeat)
+    if (version >>> 8 !== 3) this.#fault = malformed('tls.record.version', at);
+    else if (contentType < CONTENT.changeCipherSpec || contentType > CONTENT.heartbeat)
       this.#fault = unsupported('tls.record.type', at);
     else if (length > MAX_CIPHERTEXT) this.#fault = malformed('tls.record.overflow', at);
     // RFC 8446 §5.1: zero-length fragments of handshake, alert and change_cipher_spec are not allowed.
-    else if (length === 0 && h[0] !== CONTENT.applicationData) this.#fault = malformed('tls.record.empty', at);
-    else this.#fault = this.#consumer.onRecordStart(h[0]!, (h[1]! << 8) | h[2]!, length, at);
+    else if (length === 0 && contentType !== CONTENT.applicationData) this.#fault = malformed('tls.record.empty', at);
+    else this.#fault = this.#consumer.onRecordStart(contentType, version, length, at);
     this.#remaining = length;
     this.#inPayload = length > 0;
   }
