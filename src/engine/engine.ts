@@ -13,6 +13,7 @@ import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { PROTOCOL_TCP, TCP_FLAG } from '../packet/tcp.ts';
 import { PROTOCOL_UDP } from '../packet/udp.ts';
 import type { LimitName, Limits } from '../pins/limits.ts';
+import type { PolicyChange } from '../pins/pack.ts';
 import type { Policy } from '../pins/policy.ts';
 import { PinsetSnapshot } from '../pins/snapshot.ts';
 import { FlowKey } from '../tcp/flow-key.ts';
@@ -50,7 +51,7 @@ export class Engine implements PacketSink {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#snapshot = new PinsetSnapshot(options.policy);
+    this.#snapshot = options.snapshot ?? new PinsetSnapshot(options.policy);
     this.#marks = new Marks(options.policy.connmark);
     const seed = randomBytes(4).readInt32LE();
     this.#key = new FlowKey(seed);
@@ -112,8 +113,17 @@ export class Engine implements PacketSink {
 
   /** Undecided connections are judged by the new policy from now on; decided ones keep their decision. */
   replacePolicy(policy: Policy): void {
-    this.#snapshot = new PinsetSnapshot(policy);
-    this.#marks = new Marks(policy.connmark);
+    this.#adopt(new PinsetSnapshot(policy));
+  }
+
+  /** The same, told as what differs. */
+  changePolicy(change: PolicyChange): void {
+    this.#adopt(this.#snapshot.changed(change));
+  }
+
+  #adopt(snapshot: PinsetSnapshot): void {
+    this.#snapshot = snapshot;
+    this.#marks = new Marks(snapshot.policy.connmark);
     this.#factory.forgetSessions();
     for (const connection of [...this.#flows.connections()]) {
       if (!connection.isOpen) continue;

@@ -3,6 +3,7 @@
  * these; the engine imports none of them.
  */
 import type { Policy } from '../pins/policy.ts';
+import type { PinsetSnapshot } from '../pins/snapshot.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import type { ChainFacts, ExamineRequest } from '../x509/examine.ts';
 import type { SignedKeyExchange } from '../x509/proof.ts';
@@ -149,6 +150,8 @@ export interface KeylogSource {
 /** Everything that an engine is made with. */
 export interface EngineOptions {
   readonly policy: Policy;
+  /** Of the policy, where it is made already. */
+  readonly snapshot?: PinsetSnapshot | undefined;
   readonly verdicts: VerdictSink;
   readonly events: EventSink;
   readonly clock: Clock;

@@ -28,10 +28,10 @@ export function compileList(
     report.error(path, `a list's name holds letters, digits, "_", "-" and "." only, not "${id}"`);
   for (const [index, text] of elements(source.entries)) {
     const parsed = parseEntry(text, kind);
-    if ('pin' in parsed) entries.push(listed(parsed.pin));
+    if ('pin' in parsed) entries.push(listed(parsed.pin, id));
     else report.error([...path, 'entries', index], parsed.error);
   }
-  if (source.file !== undefined) readListFile(source, source.file, path, files, nowMs, report, entries);
+  if (source.file !== undefined) readListFile(id, source, source.file, path, files, nowMs, report, entries);
   if (source.entries === undefined && source.file === undefined && source.writable !== true) {
     report.error(path, `the list "${id}" has neither entries nor a file`);
   }
@@ -56,12 +56,13 @@ export function entryOfLine(line: string): string {
 }
 
 /** A list's entry: compared with any certificate, whatever the date. */
-export function listed(pin: ParsedPin): CompiledPin {
+export function listed(pin: ParsedPin, list: string): CompiledPin {
   const { canonical, kind, key, der } = pin;
-  return { canonical, kind, key, at: 'any', role: 'primary', notBefore: null, expires: null, der };
+  return { canonical, kind, key, at: 'any', role: 'primary', notBefore: null, expires: null, der, list };
 }
 
 function readListFile(
+  id: string,
   source: ListSource,
   name: string,
   path: Path,
@@ -101,7 +102,7 @@ function readListFile(
   }
 
   function take(parsed: { pin: ParsedPin } | { error: string }, at: string, line: number): void {
-    if ('pin' in parsed) entries.push(listed(parsed.pin));
+    if ('pin' in parsed) entries.push(listed(parsed.pin, id));
     else report.errorIn(at, line, parsed.error);
   }
 }

@@ -2,14 +2,15 @@
 import type { FlowEvent } from '../engine/events.ts';
 import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
 import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../engine/ports.ts';
-import type { Policy } from '../pins/policy.ts';
+import type { PolicyChange } from '../pins/pack.ts';
 import type { HandshakeSecret } from '../source/key-log.ts';
 import type { ConnmarkRoute } from '../source/nfqueue.ts';
 
 /** A packet thread's workerData. */
 export interface QueueSetup {
   readonly queueNum: number;
-  readonly policy: Policy;
+  /** Whole. */
+  readonly policy: PolicyChange;
   /** Whether handshake messages are to be told as they go by. */
   readonly watch: boolean;
   /** Of QueueCounters. */
@@ -17,8 +18,8 @@ export interface QueueSetup {
 }
 
 export type ToQueue =
-  /** Answered by `adopted`. Generations are numbered from 1, the one that the thread began with. */
-  | { readonly kind: 'policy'; readonly policy: Policy; readonly generation: number }
+  /** Answered by `adopted`. Generations are numbered from 1, the one that the thread began with, and leave none out. */
+  | { readonly kind: 'policy'; readonly change: PolicyChange; readonly generation: number }
   /** Answered by `listed`. */
   | { readonly kind: 'list'; readonly id: number; readonly question: FlowQuestion }
   /** The answer to `examine`. */
