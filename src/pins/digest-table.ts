@@ -81,11 +81,14 @@ export class DigestTable {
     return true;
   }
 
-  /** Digests are as good as random: two of their words, mixed with the seed, tell them apart. */
+  /** Of all words: what is listed need not be a digest of anything. */
   #hash(): number {
-    let hash = Math.imul(this.#wanted[0]! ^ this.#seed, 0x9e37_79b1);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ this.#wanted[1]!, 0x85eb_ca6b);
-    return (hash ^ (hash >>> 13)) >>> 0;
+    let hash = this.#seed;
+    for (let i = 0; i < this.#wanted.length; i++) {
+      hash = Math.imul(hash ^ this.#wanted[i]!, 0x9e37_79b1);
+      hash ^= hash >>> 15;
+    }
+    return hash >>> 0;
   }
 }
 
