@@ -52,7 +52,7 @@ export function parseEntry(text: string, kind: DigestKind | null): { pin: Parsed
 
 /** What a line of a list's file holds besides a comment; empty when that is all. */
 export function entryOfLine(line: string): string {
-  return line.replace(/(^|\s)#.*$/, '').trim();
+  return (line.includes('#') ? line.replace(/(^|\s)#.*$/, '') : line).trim();
 }
 
 /** A list's entry: compared with any certificate, whatever the date. */
@@ -157,5 +157,6 @@ function digestOfSumLine(line: string): string | undefined {
 
 function eachLine(bytes: Uint8Array, visit: (line: string, number: number) => void): void {
   const text = new TextDecoder().decode(bytes);
-  for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) visit(line, index + 1);
+  const lines = text.includes('\r') ? text.split(/\r\n|\n|\r/) : text.split('\n');
+  for (const [index, line] of lines.entries()) visit(line, index + 1);
 }

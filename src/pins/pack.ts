@@ -11,6 +11,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { DigestTable } from './digest-table.ts';
 import { DIGEST_OCTETS, type PinTerms, type TableChange } from './pin-table.ts';
 import type { CompiledPin, CompiledPinset, Policy } from './policy.ts';
+import { differenceOfSequences } from './sequence-difference.ts';
 
 /** What a packet thread is told when the policy changes, and at the start. Plain data. */
 export interface PolicyChange {
@@ -98,43 +99,16 @@ class Parting {
 }
 
 function packTable(table: string, terms: PinTerms, pins: readonly CompiledPin[], before: PackedTable | undefined) {
-  const edit = before && editOf(before.pins, pins);
-  if (before === undefined || edit === undefined || before.edits + sizeOf(edit) > MOST_EDITS) {
-    const base = DigestTable.build(DIGEST_OCTETS[terms.kind]!, keysOf(pins), pins.length);
+  const { added: add, removed: remove } = differenceOfSequences(before?.pins ?? [], pins, ({ key }) => key);
+  const edits = (before?.edits ?? 0) + add.length + remove.length;
+  if (before === undefined || edits > MOST_EDITS) {
+    const digests = pins.map(({ key }) => key);
+    const base = DigestTable.build(DIGEST_OCTETS[terms.kind]!, digests, pins.length);
     const change: TableChange = { table, kind: 'build', terms, digests: base.data };
     return { packed: { terms, pins, base, edits: 0 }, change };
   }
-  const packed: PackedTable = { ...before, pins, edits: before.edits + sizeOf(edit) };
-  return { packed, change: sizeOf(edit) === 0 ? undefined : ({ table, kind: 'edit', ...edit } satisfies TableChange) };
-}
-
-interface Edit {
-  readonly add: string[];
-  readonly remove: string[];
-}
-
-/** Lists are changed here and there: what is equal at their beginning and end is passed over. Undefined: by too much. */
-function editOf(before: readonly CompiledPin[], now: readonly CompiledPin[]): Edit | undefined {
-  const shorter = Math.min(before.length, now.length);
-  let start = 0;
-  while (start < shorter && before[start]!.key === now[start]!.key) start++;
-  let end = 0;
-  while (end < shorter - start && before.at(-1 - end)!.key === now.at(-1 - end)!.key) end++;
-  const add = new Set(keysOf(now.slice(start, now.length - end)));
-  const remove = new Set(keysOf(before.slice(start, before.length - end)));
-  for (const key of add) if (remove.delete(key)) add.delete(key);
-  if (add.size + remove.size > MOST_EDITS) return undefined;
-  // What is in a list twice is in it still.
-  if (remove.size > 0) for (const { key } of now) remove.delete(key);
-  return { add: [...add], remove: [...remove] };
-}
-
-function sizeOf({ add, remove }: Edit): number {
-  return add.length + remove.length;
-}
-
-function keysOf(pins: readonly CompiledPin[]): string[] {
-  return pins.map(({ key }) => key);
+  const change: TableChange | undefined = edits === before.edits ? undefined : { table, kind: 'edit', add, remove };
+  return { packed: { ...before, pins, edits }, change };
 }
 
 function isTabular({ list, kind, key, der }: CompiledPin): boolean {

@@ -99,10 +99,7 @@ export class PinIndex {
 }
 
 /** From `notBefore` on, until `expires`. */
-export function isUsable(
-  { notBefore, expires }: Pick<CompiledPin, 'notBefore' | 'expires'>,
-  nowMs: number,
-): boolean {
+export function isUsable({ notBefore, expires }: Pick<CompiledPin, 'notBefore' | 'expires'>, nowMs: number): boolean {
   return (notBefore === null || nowMs >= notBefore) && (expires === null || nowMs < expires);
 }
 

@@ -193,7 +193,7 @@ describe('what a thread is told', () => {
 
   it('of an entry that was there twice is nothing until the last of them goes', () => {
     const twice = packPolicy(listed([...digests, digests[7]!]), begun.packed);
-    expect(twice.change.tables).toMatchObject([{ kind: 'edit', add: [digests[7]], remove: [] }]);
+    expect(twice.change.tables).toEqual([]);
     const once = packPolicy(listed(digests), twice.packed);
     expect(once.change.tables).toEqual([]);
     const none = packPolicy(listed(digests.filter((_, n) => n !== 7)), once.packed);
