@@ -7,7 +7,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** By command; the others are shown as JSON. */
 export const TEXTS: Readonly<Record<string, (answer: Fields) => string>> = {
   status: ({ status }) => statusText(status as Fields),
-  flows: ({ flows, next }) => flowsText(flows as Fields[], next as string | null),
+  flows: ({ flows, next }) => flowsText(flows as Fields[], next as number | null),
   verdicts: ({ verdicts }) => verdictsText(verdicts as Fields[]),
   explain: explainText,
   reload: reloadText,
@@ -72,7 +72,7 @@ function probesText(probes: Fields): string {
   return `${pairs(counts)}${failed === '' ? '' : ` (${failed})`}`;
 }
 
-function flowsText(flows: readonly Fields[], next: string | null): string {
+function flowsText(flows: readonly Fields[], next: number | null): string {
   if (flows.length === 0) return 'no flows\n';
   const rows = flows.map((flow) => [
     show(flow['flow']),

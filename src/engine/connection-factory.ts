@@ -7,6 +7,7 @@ import type { LimitName } from '../pins/limits.ts';
 import type { FlowSubject, PinsetSnapshot } from '../pins/snapshot.ts';
 import type { FlowKey } from '../tcp/flow-key.ts';
 import { Connection, type ConnectionHost, type Inspected } from './connection.ts';
+import type { FlowNumbers } from './flow-numbers.ts';
 import { HalfOpen } from './half-open.ts';
 import { Inspection } from './inspection.ts';
 import { Judge } from './judge.ts';
@@ -22,13 +23,13 @@ export interface FactoryParts {
   /** Microseconds since the epoch. */
   readonly now: () => number;
   readonly count: (limit: LimitName) => void;
+  readonly numbers: FlowNumbers;
 }
 
 export class ConnectionFactory {
   readonly #parts: FactoryParts;
   readonly #sessions = new SessionMemory(SESSIONS);
   readonly #secrets: SecretBoard | undefined;
-  #nextId = 1;
 
   constructor(parts: FactoryParts) {
     this.#parts = parts;
@@ -39,7 +40,7 @@ export class ConnectionFactory {
   /** `key` is that of `p`. */
   halfOpen(p: PacketContext, key: FlowKey, fromClient = true): HalfOpen {
     return new HalfOpen({
-      id: this.#nextId++,
+      id: this.#parts.numbers.next(),
       key: key.kept,
       clientForward: key.forward === fromClient,
       frame: p.frame,

@@ -23,6 +23,7 @@ import type { Connection, ConnectionHost } from './connection.ts';
 import { Counters } from './counters.ts';
 import { DatagramEngine, type DatagramHost } from './datagram-engine.ts';
 import { listFlows, type FlowPage, type FlowQuestion } from './flow-listing.ts';
+import { FlowNumbers } from './flow-numbers.ts';
 import { Flows } from './flows.ts';
 import { strangerEvent, verdictEvent } from './flow-record.ts';
 import { type Flow, type HalfOpen, Settled } from './half-open.ts';
@@ -43,8 +44,7 @@ export class Engine implements PacketSink {
   #snapshot: PinsetSnapshot;
   #marks: Marks;
   #held = 0;
-  /** Apart from the numbers of connections. */
-  #nextDatagramFlow = DATAGRAM_FLOWS;
+  readonly #numbers: FlowNumbers;
   readonly #strangers = new Set<number>();
   readonly #factory: ConnectionFactory;
   readonly #datagrams: DatagramEngine;
@@ -53,6 +53,7 @@ export class Engine implements PacketSink {
     this.#options = options;
     this.#snapshot = options.snapshot ?? new PinsetSnapshot(options.policy);
     this.#marks = new Marks(options.policy.connmark);
+    this.#numbers = new FlowNumbers(options.numbering);
     const seed = randomBytes(4).readInt32LE();
     this.#key = new FlowKey(seed);
     this.#flows = new Flows({
@@ -68,6 +69,7 @@ export class Engine implements PacketSink {
       snapshot: () => this.#snapshot,
       now: () => this.#now(),
       count: (limit) => this.#count(limit),
+      numbers: this.#numbers,
     });
     this.#datagrams = new DatagramEngine(options, this.#makeDatagramHost());
   }
@@ -431,7 +433,7 @@ export class Engine implements PacketSink {
       onReleased: (count) => {
         this.#held -= count;
       },
-      nextFlowId: () => this.#nextDatagramFlow++,
+      nextFlowId: () => this.#numbers.next(),
       isServerPort: (port) => this.#isServerPort(port),
     };
   }
@@ -480,4 +482,3 @@ function isOfNoPinset({ action, pinset, would, others }: Ruling): boolean {
 const SECOND = 1e6;
 const NOTHING = new Uint8Array(0);
 const MAX_STRANGERS = 4096;
-const DATAGRAM_FLOWS = 2 ** 40;

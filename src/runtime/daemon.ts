@@ -8,6 +8,7 @@
  *               +-> failed
  */
 import type { AnomalyEvent, FlowEvent } from '../engine/events.ts';
+import type { FlowNumbering } from '../engine/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
 import type { ChainExaminer, ProbeRequest } from '../engine/ports.ts';
 import { type PackedPolicy, packPolicy, type PolicyChange } from '../pins/pack.ts';
@@ -112,7 +113,10 @@ export class Daemon {
     const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
     const { packed, change } = packPolicy(this.#policy);
     this.#packed = packed;
-    const parts = [this.#keylog.start(), ...numbers.map((queueNum) => this.#startQueue(queueNum, change))];
+    const parts = [
+      this.#keylog.start(),
+      ...numbers.map((queueNum, i) => this.#startQueue(queueNum, change, { first: i + 1, step: numbers.length })),
+    ];
     try {
       await Promise.all(parts);
     } catch (error) {
@@ -222,10 +226,11 @@ export class Daemon {
     await this.#options.log.close();
   }
 
-  #startQueue(queueNum: number, policy: PolicyChange): Promise<void> {
+  #startQueue(queueNum: number, policy: PolicyChange, numbering: FlowNumbering): Promise<void> {
     const queue = new Queue(this.#options.spawn, {
       queueNum,
       policy,
+      numbering,
       watch: this.#options.watch ?? false,
     });
     this.#queues.push(queue);

@@ -1,5 +1,6 @@
 /** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
 import type { FlowEvent } from '../engine/events.ts';
+import type { FlowNumbering } from '../engine/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
 import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../engine/ports.ts';
 import type { PolicyChange } from '../pins/pack.ts';
@@ -11,6 +12,7 @@ export interface QueueSetup {
   readonly queueNum: number;
   /** Whole. */
   readonly policy: PolicyChange;
+  readonly numbering: FlowNumbering;
   /** Whether handshake messages are to be told as they go by. */
   readonly watch: boolean;
   /** Of QueueCounters. */

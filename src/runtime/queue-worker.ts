@@ -16,7 +16,7 @@ import { WallClock } from './wall-clock.ts';
 
 const port = parentPort!;
 const out: Port<FromQueue> = port;
-const { queueNum, policy: whole, counters, watch } = workerData as QueueSetup;
+const { queueNum, policy: whole, numbering, counters, watch } = workerData as QueueSetup;
 const snapshot = PinsetSnapshot.of(whole);
 const { policy } = snapshot;
 
@@ -41,6 +41,7 @@ const loop = new QueueLoop({
       clock: new WallClock(),
       proves: verifyServerKeyExchange,
       live: true,
+      numbering,
       watch,
     }),
 });

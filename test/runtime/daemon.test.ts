@@ -326,6 +326,14 @@ describe('reloading', () => {
     expect(running.status().config).toBe('sha256:01');
   });
 
+  it('leaves each thread flow numbers of its own', async () => {
+    await started();
+    expect(threads.map(({ setup }) => setup.numbering)).toEqual([
+      { first: 1, step: 2 },
+      { first: 2, step: 2 },
+    ]);
+  });
+
   it('tells every thread only what differs, where that is entries of lists', async () => {
     const listed = (...keys: string[]) => [
       {
