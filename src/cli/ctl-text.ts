@@ -38,6 +38,9 @@ function statusText(status: Fields): string {
     ['configuration', `${show(configuration['file'])}, ${show(configuration['hash'])}`],
     ['', `generation ${show(configuration['generation'])}, in force for ${duration(Number(configuration['age']))}`],
     ['', `${show(configuration['pinsets'])} pinsets, ${show(configuration['pins'])} pins, ${lists.length} lists`],
+    ...lists.flatMap(({ list, stale }): [string, string][] =>
+      stale === true ? [['', `the list ${show(list)} is stale: its file is older than its maxAge`]] : [],
+    ),
     ['connmark', `route ${show(connmark['route'])}, mask ${show(connmark['mask'])}`],
     ['queue full', status['fail_open'] === true ? 'packets pass unseen (failOpen)' : 'packets are dropped'],
     [
@@ -109,9 +112,10 @@ function listsText(lists: readonly Fields[]): string {
     show(list['list']),
     show(list['entries']),
     list['writable'] === true ? 'yes' : 'no',
+    list['stale'] === true ? 'stale' : '',
     show(list['file']),
   ]);
-  return table(['list', 'entries', 'writable', 'file'], rows);
+  return table(['list', 'entries', 'writable', 'age', 'file'], rows);
 }
 
 function explainText(answer: Fields): string {

@@ -39,7 +39,8 @@ export function compileList(
     report.error([...path, 'writable'], 'only a list in the format "lines" can be written back');
   }
   const file = source.file === undefined ? null : files.path(source.file);
-  return { id, writable: source.writable ?? false, file, kind, entries };
+  const maxAge = source.maxAge === undefined ? undefined : parseDuration(source.maxAge);
+  return { id, writable: source.writable ?? false, file, kind, entries, ...(maxAge === undefined ? {} : { maxAge }) };
 }
 
 /** One pin of a list, as it is written in a file or given at run time; a list cannot hold lists. */

@@ -128,6 +128,8 @@ export interface CompiledList {
   readonly file: string | null;
   /** What bare digests in the file and at run time are; null: told by their length, where it tells. */
   readonly kind: 'cert-sha1' | 'cert-sha256' | 'spki-sha256' | null;
+  /** Milliseconds after which the file is stale; absent: it never is. */
+  readonly maxAge?: number | undefined;
   /** Pins without place or date: any presented certificate is compared. */
   readonly entries: readonly CompiledPin[];
   /** Names of the tables that hold the other entries. Never in a file: `pack.ts` adds it. */

@@ -95,6 +95,11 @@ export class LiveConfiguration {
     return [...this.#loaded.contents.keys()];
   }
 
+  /** When the file was last written whose content is in force, in milliseconds since the epoch. */
+  modifiedAt(path: string): number | undefined {
+    return this.#loaded.contents.get(path)?.modifiedMs;
+  }
+
   /** Reads everything anew. A configuration that cannot be had changes nothing. */
   reload(by: string): Promise<ConfigurationChange> {
     return this.#inTurn(async () => {
