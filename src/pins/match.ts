@@ -56,6 +56,13 @@ export function matchDeny(
   return undefined;
 }
 
+/** The first date after this time from which on the pinset may judge otherwise; Infinity when there is none. */
+export function nextChange(pinset: CompiledPinset, nowMs: number): number {
+  const { pins, deny } = indexOf(pinset);
+  const ownEnd = pinset.expires !== null && pinset.expires > nowMs ? pinset.expires : Infinity;
+  return Math.min(ownEnd, pins.nextChange(nowMs), deny.nextChange(nowMs));
+}
+
 /**
  * `fpl`: true if any presented certificate is listed; inverted, unless the leaf is (xt_sslpin 2.0 was satisfied by any
  * certificate, so that the genuine one appended behind a forged leaf passed). `pubkey`: compares the leaf's key.

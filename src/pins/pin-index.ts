@@ -17,6 +17,8 @@ export class PinIndex {
   readonly #sha512 = new Map<string, CompiledPin[]>();
   readonly #spkiSha512 = new Map<string, CompiledPin[]>();
   readonly #usable: UsableTimes;
+  /** Every date at which a pin comes into use or goes out of it, in ascending order. */
+  readonly #dates: readonly number[];
   readonly #tables: readonly PinTable[];
   /** Whole certificates that may stand above the leaf. */
   readonly anchors: readonly CompiledPin[];
@@ -26,12 +28,18 @@ export class PinIndex {
     this.#tables = tables;
     for (const pin of pins) this.#add(pin);
     this.#usable = new UsableTimes(pins);
+    this.#dates = datesOf(pins, tables);
     this.anchors = pins.filter((pin) => pin.kind === 'cert' && pin.der !== null && pin.at !== 'leaf');
   }
 
   /** Whether at least one pin may be used at this time. */
   usableAt(nowMs: number): boolean {
     return this.#usable.contains(nowMs) || this.#tables.some((table) => table.usableAt(nowMs));
+  }
+
+  /** The first date after this time from which on another answer may be given; Infinity when there is none. */
+  nextChange(nowMs: number): number {
+    return this.#dates.find((date) => date > nowMs) ?? Infinity;
   }
 
   /** The pins that this certificate satisfies and that `accepts` lets through; primary pins first. */
@@ -132,6 +140,14 @@ class UsableTimes {
     }
     return low < this.#from.length && this.#from[low]! <= nowMs;
   }
+}
+
+function datesOf(pins: readonly CompiledPin[], tables: readonly PinTable[]): number[] {
+  const dates = [...pins, ...tables.map(({ terms }) => terms)].flatMap(({ notBefore, expires }) => [
+    ...(notBefore === null ? [] : [notBefore]),
+    ...(expires === null ? [] : [expires]),
+  ]);
+  return [...new Set(dates)].sort((a, b) => a - b);
 }
 
 function isSame(a: CompiledPin, b: CompiledPin): boolean {

@@ -29,18 +29,18 @@ export type TableChange = { readonly table: string } & (
 export type PinTables = ReadonlyMap<string, PinTable>;
 
 export class PinTable {
-  readonly #terms: PinTerms;
+  readonly terms: PinTerms;
   #base: DigestTable;
   readonly #added = new Set<string>();
   readonly #removed = new Set<string>();
 
   constructor(terms: PinTerms, base: DigestTable) {
-    this.#terms = terms;
+    this.terms = terms;
     this.#base = base;
   }
 
   get kind(): PinKind {
-    return this.#terms.kind;
+    return this.terms.kind;
   }
 
   get size(): number {
@@ -70,14 +70,14 @@ export class PinTable {
 
   /** Whether at least one entry may be used at this time. */
   usableAt(nowMs: number): boolean {
-    return this.size > 0 && isUsable(this.#terms, nowMs);
+    return this.size > 0 && isUsable(this.terms, nowMs);
   }
 
   /** The entry as a pin. */
   find(key: string): CompiledPin | undefined {
     if (!this.has(key)) return undefined;
     const canonical = this.kind === 'spki-sha256' ? spkiCanonical(key) : `${this.kind}:${key}`;
-    return { ...this.#terms, canonical, key, der: null };
+    return { ...this.terms, canonical, key, der: null };
   }
 }
 
