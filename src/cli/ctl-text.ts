@@ -8,7 +8,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** By command; the others are shown as JSON. */
 export const TEXTS: Readonly<Record<string, (answer: Fields) => string>> = {
   status: ({ status }) => statusText(status as Fields),
-  flows: ({ flows, next }) => flowsText(flows as Fields[], next as string | null),
+  flows: ({ flows, next }) => flowsText(flows as Fields[], next as number | null),
   verdicts: ({ verdicts }) => verdictsText(verdicts as Fields[]),
   explain: explainText,
   reload: reloadText,
@@ -39,6 +39,9 @@ function statusText(status: Fields): string {
     ['configuration', `${show(configuration['file'])}, ${show(configuration['hash'])}`],
     ['', `generation ${show(configuration['generation'])}, in force for ${duration(Number(configuration['age']))}`],
     ['', `${show(configuration['pinsets'])} pinsets, ${show(configuration['pins'])} pins, ${lists.length} lists`],
+    ...lists.flatMap(({ list, stale }): [string, string][] =>
+      stale === true ? [['', `the list ${show(list)} is stale: its file is older than its maxAge`]] : [],
+    ),
     ['connmark', `route ${show(connmark['route'])}, mask ${show(connmark['mask'])}`],
     ['queue full', status['fail_open'] === true ? 'packets pass unseen (failOpen)' : 'packets are dropped'],
     [
@@ -73,7 +76,7 @@ function probesText(probes: Fields): string {
   return `${pairs(counts)}${failed === '' ? '' : ` (${failed})`}`;
 }
 
-function flowsText(flows: readonly Fields[], next: string | null): string {
+function flowsText(flows: readonly Fields[], next: number | null): string {
   if (flows.length === 0) return 'no flows\n';
   const rows = flows.map((flow) => [
     show(flow['flow']),
@@ -110,9 +113,10 @@ function listsText(lists: readonly Fields[]): string {
     show(list['list']),
     show(list['entries']),
     list['writable'] === true ? 'yes' : 'no',
+    list['stale'] === true ? 'stale' : '',
     show(list['file']),
   ]);
-  return table(['list', 'entries', 'writable', 'file'], rows);
+  return table(['list', 'entries', 'writable', 'age', 'file'], rows);
 }
 
 function explainText(answer: Fields): string {

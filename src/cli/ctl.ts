@@ -39,7 +39,10 @@ export function registerCtl(program: Command): void {
     .addOption(new Option('--action <action>', 'with this outcome').choices(['accept', 'drop', 'reset', 'tls-alert']))
     .action((flags: FlowFlags, command: Command) => ask({ command: 'verdicts', ...ofFlow(flags) }, flags, command));
   asking(ctl, 'explain', 'why a flow is decided as it is: the pinset, each pin, the situation')
-    .argument('<flow>', 'as flows and verdicts show it (0/1234), its flow_id in the log, or a client as ADDRESS:PORT')
+    .argument(
+      '<flow>',
+      'its number (flow_id in the log, and as flows and verdicts show it), or a client as ADDRESS:PORT',
+    )
     .action((flow: string, flags: ControlFlags, command: Command) => ask({ command: 'explain', flow }, flags, command));
   asking(ctl, 'reload', 'read the configuration again')
     .option('--dry-run', 'only say what would change')

@@ -3,6 +3,7 @@
  * pinset's pins and checks. What needs a verified path, a name or a date becomes a question, one a pinset at the most,
  * whose answer comes from outside. Knows no packets and no handshake.
  */
+import { hasPins } from '../pins/learning.ts';
 import { matchDeny, matchPins, matchRule, type PinMatch } from '../pins/match.ts';
 import type { CompiledPin, CompiledPinset } from '../pins/policy.ts';
 import type { PinsetSnapshot, Selection } from '../pins/snapshot.ts';
@@ -130,8 +131,8 @@ function findingOf(open: PinsetCase, facts: ChainFacts | undefined): Finding {
 }
 
 /** Without pins there is nothing yet that a server could fail to match. */
-function learns({ mode, pins }: CompiledPinset): boolean {
-  return mode === 'learn' && pins.length === 0;
+function learns(pinset: CompiledPinset): boolean {
+  return pinset.mode === 'learn' && !hasPins(pinset);
 }
 
 /** A pin above the leaf counts only on the verified path. */

@@ -11,6 +11,7 @@ import type { PresentedCertificate } from '../x509/presented.ts';
 import { ClearServers } from './clear-servers.ts';
 import { Connection, type ConnectionHost, type Inspected } from './connection.ts';
 import type { AnomalyEvent, HandshakeEvent } from './events.ts';
+import type { FlowNumbers } from './flow-numbers.ts';
 import { HalfOpen } from './half-open.ts';
 import { Inspection } from './inspection.ts';
 import { Judge, type JudgeContext } from './judge.ts';
@@ -26,12 +27,12 @@ export interface FactoryParts {
   /** Microseconds since the epoch. */
   readonly now: () => number;
   readonly count: (limit: LimitName) => void;
+  readonly numbers: FlowNumbers;
 }
 
 export class ConnectionFactory {
   readonly #parts: FactoryParts;
   readonly #shared: Shared;
-  #nextId = 1;
 
   constructor(parts: FactoryParts) {
     this.#parts = parts;
@@ -48,7 +49,7 @@ export class ConnectionFactory {
   /** `key` is that of `p`. */
   halfOpen(p: PacketContext, key: FlowKey, fromClient = true): HalfOpen {
     return new HalfOpen({
-      id: this.#nextId++,
+      id: this.#parts.numbers.next(),
       key: key.kept,
       clientForward: key.forward === fromClient,
       frame: p.frame,

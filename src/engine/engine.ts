@@ -13,6 +13,7 @@ import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { PROTOCOL_TCP, TCP_FLAG } from '../packet/tcp.ts';
 import { PROTOCOL_UDP } from '../packet/udp.ts';
 import type { LimitName, Limits } from '../pins/limits.ts';
+import type { PolicyChange } from '../pins/pack.ts';
 import type { Policy } from '../pins/policy.ts';
 import { PinsetSnapshot } from '../pins/snapshot.ts';
 import { FlowKey } from '../tcp/flow-key.ts';
@@ -22,6 +23,7 @@ import type { Connection, ConnectionHost } from './connection.ts';
 import { Counters } from './counters.ts';
 import { DatagramEngine, type DatagramHost } from './datagram-engine.ts';
 import { listFlows, type FlowPage, type FlowQuestion } from './flow-listing.ts';
+import { FlowNumbers } from './flow-numbers.ts';
 import { Flows } from './flows.ts';
 import { strangerEvent, verdictEvent } from './flow-record.ts';
 import { type Flow, type HalfOpen, Settled } from './half-open.ts';
@@ -42,16 +44,16 @@ export class Engine implements PacketSink {
   #snapshot: PinsetSnapshot;
   #marks: Marks;
   #held = 0;
-  /** Apart from the numbers of connections. */
-  #nextDatagramFlow = DATAGRAM_FLOWS;
+  readonly #numbers: FlowNumbers;
   readonly #strangers = new Set<number>();
   readonly #factory: ConnectionFactory;
   readonly #datagrams: DatagramEngine;
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#snapshot = new PinsetSnapshot(options.policy);
+    this.#snapshot = options.snapshot ?? new PinsetSnapshot(options.policy);
     this.#marks = new Marks(options.policy.connmark);
+    this.#numbers = new FlowNumbers(options.numbering);
     const seed = randomBytes(4).readInt32LE();
     this.#key = new FlowKey(seed);
     this.#flows = new Flows({
@@ -67,6 +69,7 @@ export class Engine implements PacketSink {
       snapshot: () => this.#snapshot,
       now: () => this.#now(),
       count: (limit) => this.#count(limit),
+      numbers: this.#numbers,
     });
     this.#datagrams = new DatagramEngine(options, this.#makeDatagramHost());
   }
@@ -112,8 +115,17 @@ export class Engine implements PacketSink {
 
   /** Undecided connections are judged by the new policy from now on; decided ones keep their decision. */
   replacePolicy(policy: Policy): void {
-    this.#snapshot = new PinsetSnapshot(policy);
-    this.#marks = new Marks(policy.connmark);
+    this.#adopt(new PinsetSnapshot(policy));
+  }
+
+  /** The same, told as what differs. */
+  changePolicy(change: PolicyChange): void {
+    this.#adopt(this.#snapshot.changed(change));
+  }
+
+  #adopt(snapshot: PinsetSnapshot): void {
+    this.#snapshot = snapshot;
+    this.#marks = new Marks(snapshot.policy.connmark);
     this.#factory.forgetSessions();
     for (const connection of [...this.#flows.connections()]) {
       if (!connection.isOpen) continue;
@@ -421,7 +433,7 @@ export class Engine implements PacketSink {
       onReleased: (count) => {
         this.#held -= count;
       },
-      nextFlowId: () => this.#nextDatagramFlow++,
+      nextFlowId: () => this.#numbers.next(),
       isServerPort: (port) => this.#isServerPort(port),
     };
   }
@@ -470,4 +482,3 @@ function isOfNoPinset({ action, pinset, would, others }: Ruling): boolean {
 const SECOND = 1e6;
 const NOTHING = new Uint8Array(0);
 const MAX_STRANGERS = 4096;
-const DATAGRAM_FLOWS = 2 ** 40;

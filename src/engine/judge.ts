@@ -7,6 +7,7 @@ import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { LimitName } from '../pins/limits.ts';
 import type { Checks, Situations } from '../pins/policy.ts';
+import { nextChange } from '../pins/match.ts';
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
@@ -88,6 +89,8 @@ export class Judge implements HandshakeListener {
   #isFlightWhole = false;
   #proof: 'awaited' | 'verified' | 'failed' | undefined;
   readonly #hidden: HiddenEvidence;
+  /** Until when sessions stand for what was matched: then a pin comes into use or goes out of it. In milliseconds. */
+  #bindsUntil = Infinity;
   /** When chains were asked about, in microseconds. */
   #examinedAt = 0;
 
@@ -529,7 +532,10 @@ export class Judge implements HandshakeListener {
   #remember(credential: Uint8Array, seconds: number): void {
     const names = this.#selection!.require.filter((pinset) => pinset.mode === 'enforce').map((pinset) => pinset.name);
     const { sessions, subject } = this.#context;
-    sessions.remember(subject.server.address, credential, names, this.#context.now(), seconds * 1e6);
+    const now = this.#context.now();
+    // On that date itself they do not any more.
+    const lifetime = Math.min(seconds * 1e6, this.#bindsUntil * 1000 - 1 - now);
+    sessions.remember(subject.server.address, credential, names, now, lifetime);
   }
 
   #settleNoCertificate(): void {
@@ -591,6 +597,9 @@ export class Judge implements HandshakeListener {
     this.#hidden.close();
     if (!this.#binds()) return this.session.giveUp();
     const { sessionId, answersSessionTicket } = this.#serverHello!;
+    const nowMs = this.#context.now() / 1000;
+    const { require, deny } = this.#selection!;
+    this.#bindsUntil = Math.min(...[...require, ...deny].map((pinset) => nextChange(pinset, nowMs)));
     this.session.begin(sessionId, answersSessionTicket, this.facts.sessionResumed);
   }
 }

@@ -3,10 +3,12 @@
  * these; the engine imports none of them.
  */
 import type { Policy } from '../pins/policy.ts';
+import type { PinsetSnapshot } from '../pins/snapshot.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import type { ChainFacts, ExamineRequest } from '../x509/examine.ts';
 import type { SignedKeyExchange } from '../x509/proof.ts';
 import type { Endpoint, FlowEvent } from './events.ts';
+import type { FlowNumbering } from './flow-numbers.ts';
 
 export type { ChainFacts, ExamineRequest };
 
@@ -149,6 +151,8 @@ export interface KeylogSource {
 /** Everything that an engine is made with. */
 export interface EngineOptions {
   readonly policy: Policy;
+  /** Of the policy, where it is made already. */
+  readonly snapshot?: PinsetSnapshot | undefined;
   readonly verdicts: VerdictSink;
   readonly events: EventSink;
   readonly clock: Clock;
@@ -160,6 +164,8 @@ export interface EngineOptions {
   readonly keylog?: KeylogSource | undefined;
   /** False for captures: nothing is held or denied, connections are picked up in their middle, records come at the end. */
   readonly live: boolean;
+  /** What is left out: the engine is the only one of its run. */
+  readonly numbering?: FlowNumbering | undefined;
   /** Says each handshake message; off unless somebody watches, since it costs an event a message. */
   readonly watch?: boolean;
 }

@@ -82,11 +82,12 @@ function compileEntry(entry: PinEntry, use: Use, path: Path, context: PinContext
   const dates = compileDates(options, path, context.report);
   if ('list' in parsed && isUnchanged(options, use)) return listEntries(parsed.list, at, context);
   const pins = 'list' in parsed ? listPins(parsed.list, at, context) : [parsed.pin];
+  const list = 'list' in parsed ? { list: parsed.list } : {};
   return pins.flatMap((pin) => {
     const place = placeOf(pin, options.at, use, typeof entry === 'string' ? path : [...path, 'at'], at, context.report);
     if (place === undefined) return [];
     const { canonical, kind, key, der } = pin;
-    return [{ canonical, kind, key, at: place, role: options.role ?? 'primary', ...dates, der }];
+    return [{ canonical, kind, key, at: place, role: options.role ?? 'primary', ...dates, der, ...list }];
   });
 }
 

@@ -10,8 +10,13 @@ import type { Endpoint } from './match-index.ts';
 import type { CompiledMatch, CompiledPinset } from './policy.ts';
 
 /** Whether a pinset is selected for flows; one without pins that does not learn is a deny list. */
-export function requires({ pins, mode }: Pick<CompiledPinset, 'pins' | 'mode'>): boolean {
-  return pins.length > 0 || mode === 'learn';
+export function requires(pinset: Pick<CompiledPinset, 'pins' | 'listed' | 'mode'>): boolean {
+  return hasPins(pinset) || pinset.mode === 'learn';
+}
+
+/** Wherever they are. */
+export function hasPins({ pins, listed }: Pick<CompiledPinset, 'pins' | 'listed'>): boolean {
+  return pins.length > 0 || (listed !== undefined && listed.pins.length > 0);
 }
 
 /** Whether some flow that it is selected for is denied in earnest. */

@@ -28,10 +28,10 @@ export function compileList(
     report.error(path, `a list's name holds letters, digits, "_", "-" and "." only, not "${id}"`);
   for (const [index, text] of elements(source.entries)) {
     const parsed = parseEntry(text, kind);
-    if ('pin' in parsed) entries.push(listed(parsed.pin));
+    if ('pin' in parsed) entries.push(listed(parsed.pin, id));
     else report.error([...path, 'entries', index], parsed.error);
   }
-  if (source.file !== undefined) readListFile(source, source.file, path, files, nowMs, report, entries);
+  if (source.file !== undefined) readListFile(id, source, source.file, path, files, nowMs, report, entries);
   if (source.entries === undefined && source.file === undefined && source.writable !== true) {
     report.error(path, `the list "${id}" has neither entries nor a file`);
   }
@@ -39,7 +39,8 @@ export function compileList(
     report.error([...path, 'writable'], 'only a list in the format "lines" can be written back');
   }
   const file = source.file === undefined ? null : files.path(source.file);
-  return { id, writable: source.writable ?? false, file, kind, entries };
+  const maxAge = source.maxAge === undefined ? undefined : parseDuration(source.maxAge);
+  return { id, writable: source.writable ?? false, file, kind, entries, ...(maxAge === undefined ? {} : { maxAge }) };
 }
 
 /** One pin of a list, as it is written in a file or given at run time; a list cannot hold lists. */
@@ -52,16 +53,17 @@ export function parseEntry(text: string, kind: DigestKind | null): { pin: Parsed
 
 /** What a line of a list's file holds besides a comment; empty when that is all. */
 export function entryOfLine(line: string): string {
-  return line.replace(/(^|\s)#.*$/, '').trim();
+  return (line.includes('#') ? line.replace(/(^|\s)#.*$/, '') : line).trim();
 }
 
 /** A list's entry: compared with any certificate, whatever the date. */
-export function listed(pin: ParsedPin): CompiledPin {
+export function listed(pin: ParsedPin, list: string): CompiledPin {
   const { canonical, kind, key, der } = pin;
-  return { canonical, kind, key, at: 'any', role: 'primary', notBefore: null, expires: null, der };
+  return { canonical, kind, key, at: 'any', role: 'primary', notBefore: null, expires: null, der, list };
 }
 
 function readListFile(
+  id: string,
   source: ListSource,
   name: string,
   path: Path,
@@ -101,7 +103,7 @@ function readListFile(
   }
 
   function take(parsed: { pin: ParsedPin } | { error: string }, at: string, line: number): void {
-    if ('pin' in parsed) entries.push(listed(parsed.pin));
+    if ('pin' in parsed) entries.push(listed(parsed.pin, id));
     else report.errorIn(at, line, parsed.error);
   }
 }
@@ -156,5 +158,6 @@ function digestOfSumLine(line: string): string | undefined {
 
 function eachLine(bytes: Uint8Array, visit: (line: string, number: number) => void): void {
   const text = new TextDecoder().decode(bytes);
-  for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) visit(line, index + 1);
+  const lines = text.includes('\r') ? text.split(/\r\n|\n|\r/) : text.split('\n');
+  for (const [index, line] of lines.entries()) visit(line, index + 1);
 }

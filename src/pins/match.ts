@@ -6,7 +6,8 @@
 import type { PresentedCertificate } from '../x509/presented.ts';
 import { outlineOf } from '../x509/outline.ts';
 import { PinIndex } from './pin-index.ts';
-import type { CompiledPin, CompiledPinset, CompiledRule } from './policy.ts';
+import type { PinTable, PinTables } from './pin-table.ts';
+import type { CompiledList, CompiledPin, CompiledPinset, CompiledRule } from './policy.ts';
 
 export type PinMatch =
   /** The leaf satisfies a pin that may stand on the leaf. */
@@ -55,6 +56,13 @@ export function matchDeny(
   return undefined;
 }
 
+/** The first date after this time from which on the pinset may judge otherwise; Infinity when there is none. */
+export function nextChange(pinset: CompiledPinset, nowMs: number): number {
+  const { pins, deny } = indexOf(pinset);
+  const ownEnd = pinset.expires !== null && pinset.expires > nowMs ? pinset.expires : Infinity;
+  return Math.min(ownEnd, pins.nextChange(nowMs), deny.nextChange(nowMs));
+}
+
 /**
  * `fpl`: true if any presented certificate is listed; inverted, unless the leaf is (xt_sslpin 2.0 was satisfied by any
  * certificate, so that the genuine one appended behind a forged leaf passed). `pubkey`: compares the leaf's key.
@@ -72,9 +80,16 @@ export function matchRule(
   return test.inverted ? leaf === undefined || !isListed(leaf) : chain.some(isListed);
 }
 
-/** Builds the indexes of a pinset ahead of its first flow. */
-export function prepare(pinset: CompiledPinset): void {
+/** Builds the indexes of a pinset ahead of its first flow. `tables`: where the entries of lists are that it names. */
+export function prepare(pinset: CompiledPinset, tables: PinTables): void {
+  homes.set(pinset, tables);
+  for (const learned of pinset.learned?.values() ?? []) homes.set(learned, tables);
   indexOf(pinset);
+}
+
+/** A list's entries, looked up as the pins of a pinset are. */
+export function indexList({ entries, listed = [] }: CompiledList, tables: PinTables): PinIndex {
+  return new PinIndex(entries, tablesOf(listed, tables));
 }
 
 interface PinsetIndex {
@@ -85,20 +100,27 @@ interface PinsetIndex {
 }
 
 const indexes = new WeakMap<CompiledPinset, PinsetIndex>();
+const homes = new WeakMap<CompiledPinset, PinTables>();
 
 function indexOf(pinset: CompiledPinset): PinsetIndex {
   let index = indexes.get(pinset);
   if (index === undefined) {
-    const pins = new PinIndex(pinset.pins);
+    const tables = homes.get(pinset) ?? NO_TABLES;
+    const { pins: ofPins, deny: ofDeny } = pinset.listed ?? NONE_LISTED;
+    const pins = new PinIndex(pinset.pins, tablesOf(ofPins, tables));
     const anchorsBySubject = new Map<string, CompiledPin[]>();
     for (const anchor of pins.anchors) {
       const subject = nameOf(anchor.der!, 'subject');
       if (subject !== undefined) anchorsBySubject.set(subject, [...(anchorsBySubject.get(subject) ?? []), anchor]);
     }
-    index = { pins, deny: new PinIndex(pinset.deny), anchorsBySubject };
+    index = { pins, deny: new PinIndex(pinset.deny, tablesOf(ofDeny, tables)), anchorsBySubject };
     indexes.set(pinset, index);
   }
   return index;
+}
+
+function tablesOf(names: readonly string[], tables: PinTables): PinTable[] {
+  return names.flatMap((name) => tables.get(name) ?? []);
 }
 
 function anchorsFor(pinset: CompiledPinset, chain: readonly PresentedCertificate[], nowMs: number) {
@@ -134,5 +156,7 @@ const anywhere = () => true;
 
 const UNUSABLE: PinMatch = { kind: 'unusable' };
 const MISMATCH: PinMatch = { kind: 'mismatch' };
+const NO_TABLES: PinTables = new Map();
+const NONE_LISTED = { pins: [], deny: [] };
 /** Lists have no dates. */
 const ANY_TIME = 0;

@@ -1,10 +1,12 @@
 /**
  * The pins of one pinset, deny list or named list, looked up by what a certificate is compared with: one hash look-up
- * for each kind of pin, whatever their number. Built once for each configuration; knows dates and no places.
+ * for each kind of pin, whatever their number; entries of lists may be in tables. Built once for each configuration;
+ * knows dates and no places.
  */
 import { sha512Hex } from '../x509/fingerprint.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
-import type { CompiledPin } from './policy.ts';
+import type { PinTable } from './pin-table.ts';
+import type { CompiledPin, PinKind } from './policy.ts';
 
 export class PinIndex {
   readonly #sha1 = new Map<string, CompiledPin[]>();
@@ -15,18 +17,29 @@ export class PinIndex {
   readonly #sha512 = new Map<string, CompiledPin[]>();
   readonly #spkiSha512 = new Map<string, CompiledPin[]>();
   readonly #usable: UsableTimes;
+  /** Every date at which a pin comes into use or goes out of it, in ascending order. */
+  readonly #dates: readonly number[];
+  readonly #tables: readonly PinTable[];
   /** Whole certificates that may stand above the leaf. */
   readonly anchors: readonly CompiledPin[];
 
-  constructor(pins: readonly CompiledPin[]) {
+  /** `tables` change under it. */
+  constructor(pins: readonly CompiledPin[], tables: readonly PinTable[] = []) {
+    this.#tables = tables;
     for (const pin of pins) this.#add(pin);
     this.#usable = new UsableTimes(pins);
+    this.#dates = datesOf(pins, tables);
     this.anchors = pins.filter((pin) => pin.kind === 'cert' && pin.der !== null && pin.at !== 'leaf');
   }
 
   /** Whether at least one pin may be used at this time. */
   usableAt(nowMs: number): boolean {
-    return this.#usable.contains(nowMs);
+    return this.#usable.contains(nowMs) || this.#tables.some((table) => table.usableAt(nowMs));
+  }
+
+  /** The first date after this time from which on another answer may be given; Infinity when there is none. */
+  nextChange(nowMs: number): number {
+    return this.#dates.find((date) => date > nowMs) ?? Infinity;
   }
 
   /** The pins that this certificate satisfies and that `accepts` lets through; primary pins first. */
@@ -36,11 +49,15 @@ export class PinIndex {
     accepts: (pin: CompiledPin) => boolean,
   ): CompiledPin | undefined {
     let backup: CompiledPin | undefined;
+    const { sha1, sha256, spkiSha256 } = certificate;
     const candidates = [
-      this.#sha256.get(certificate.sha256),
-      certificate.spkiSha256 === null ? undefined : this.#spki.get(certificate.spkiSha256),
+      this.#sha256.get(sha256),
+      this.#listed('cert-sha256', sha256),
+      spkiSha256 === null ? undefined : this.#spki.get(spkiSha256),
+      spkiSha256 === null ? undefined : this.#listed('spki-sha256', spkiSha256),
       certificate.key === null ? undefined : this.#key.get(certificate.key),
-      this.#sha1.get(certificate.sha1),
+      this.#sha1.get(sha1),
+      this.#listed('cert-sha1', sha1),
       this.#sha512.size === 0 ? undefined : this.#sha512.get(sha512Hex(certificate.der)),
       this.#spkiSha512.size === 0 || certificate.spki === null
         ? undefined
@@ -54,6 +71,10 @@ export class PinIndex {
       }
     }
     return backup;
+  }
+
+  #listed(kind: PinKind, key: string): CompiledPin[] {
+    return this.#tables.flatMap((table) => (table.kind === kind ? (table.find(key) ?? []) : []));
   }
 
   #add(pin: CompiledPin): void {
@@ -86,8 +107,8 @@ export class PinIndex {
 }
 
 /** From `notBefore` on, until `expires`. */
-export function isUsable(pin: CompiledPin, nowMs: number): boolean {
-  return (pin.notBefore === null || nowMs >= pin.notBefore) && (pin.expires === null || nowMs < pin.expires);
+export function isUsable({ notBefore, expires }: Pick<CompiledPin, 'notBefore' | 'expires'>, nowMs: number): boolean {
+  return (notBefore === null || nowMs >= notBefore) && (expires === null || nowMs < expires);
 }
 
 /** When at least one of many pins may be used: disjoint intervals in ascending order. */
@@ -119,6 +140,14 @@ class UsableTimes {
     }
     return low < this.#from.length && this.#from[low]! <= nowMs;
   }
+}
+
+function datesOf(pins: readonly CompiledPin[], tables: readonly PinTable[]): number[] {
+  const dates = [...pins, ...tables.map(({ terms }) => terms)].flatMap(({ notBefore, expires }) => [
+    ...(notBefore === null ? [] : [notBefore]),
+    ...(expires === null ? [] : [expires]),
+  ]);
+  return [...new Set(dates)].sort((a, b) => a - b);
 }
 
 function isSame(a: CompiledPin, b: CompiledPin): boolean {

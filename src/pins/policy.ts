@@ -32,6 +32,8 @@ export interface CompiledPin {
   readonly expires: number | null;
   /** The certificate itself where it was given whole: it closes a path whose root is not sent. */
   readonly der: Uint8Array | null;
+  /** The list that it is an entry of; absent where it is written in the document itself. */
+  readonly list?: string | undefined;
 }
 
 export interface AddressRange {
@@ -99,6 +101,8 @@ export interface CompiledPinset {
   readonly then?: 'enforce' | undefined;
   /** What it has become for hosts whose keys were learned, by host. Never in a file: whoever learns adds it. */
   readonly learned?: ReadonlyMap<string, CompiledPinset> | undefined;
+  /** Names of the tables that hold what is in neither `pins` nor `deny`. Never in a file: `pack.ts` adds it. */
+  readonly listed?: { readonly pins: readonly string[]; readonly deny: readonly string[] } | undefined;
   readonly expires: number | null;
   readonly afterExpiry: 'report-only' | 'enforce' | 'deny' | 'accept';
   readonly onMatch: CompiledVerdict;
@@ -124,8 +128,12 @@ export interface CompiledList {
   readonly file: string | null;
   /** What bare digests in the file and at run time are; null: told by their length, where it tells. */
   readonly kind: 'cert-sha1' | 'cert-sha256' | 'spki-sha256' | null;
+  /** Milliseconds after which the file is stale; absent: it never is. */
+  readonly maxAge?: number | undefined;
   /** Pins without place or date: any presented certificate is compared. */
   readonly entries: readonly CompiledPin[];
+  /** Names of the tables that hold the other entries. Never in a file: `pack.ts` adds it. */
+  readonly listed?: readonly string[] | undefined;
 }
 
 export interface ConnmarkLayout {

@@ -273,7 +273,11 @@ const list = z
       .optional()
       .describe('Whether it may be changed at run time; it is then written back to its file.')
       .meta({ default: false }),
-    maxAge: text().optional().describe('A file older than this, such as "36h" or "7d", is warned about.'),
+    maxAge: text()
+      .optional()
+      .describe(
+        'A file older than this, such as "36h" or "7d", is stale: that is warned about when it is read, and said, logged and shown when it becomes so later. Its entries stay in force.',
+      ),
     comment,
   })
   .describe('A named or numbered list of pins.');

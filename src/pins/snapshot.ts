@@ -1,12 +1,15 @@
 /**
  * A compiled configuration with the indexes that each packet thread builds of it: which pinsets, deny lists and rules
- * a flow falls under. Immutable: a reload makes another snapshot. Decides nothing.
+ * a flow falls under. A reload makes another snapshot; where only entries of lists differ, that one takes over the
+ * indexes and the tables, and this one has had its time. Decides nothing.
  */
 import { asLearned, mayEnforce, requires } from './learning.ts';
 import { MatchIndex, normalName } from './match-index.ts';
 import type { FlowSubject } from './match-index.ts';
-import { prepare } from './match.ts';
-import { PinIndex } from './pin-index.ts';
+import { indexList, prepare } from './match.ts';
+import type { PolicyChange } from './pack.ts';
+import type { PinIndex } from './pin-index.ts';
+import { changeTables, type PinTables } from './pin-table.ts';
 import type { CompiledPinset, CompiledRule, Policy } from './policy.ts';
 
 export type { Endpoint, FlowSubject } from './match-index.ts';
@@ -24,38 +27,42 @@ export class PinsetSnapshot {
   readonly policy: Policy;
   /** What rules look their lists up in. */
   readonly lists: ReadonlyMap<string, PinIndex>;
-  readonly #requiring: MatchIndex<CompiledPinset>;
-  readonly #enforced: MatchIndex<CompiledPinset>;
-  readonly #nameless: MatchIndex<CompiledPinset>;
-  readonly #denying: MatchIndex<CompiledPinset>;
-  readonly #rules: MatchIndex<CompiledRule>;
+  readonly #tables: PinTables;
+  readonly #indexes: Indexes;
 
-  constructor(policy: Policy) {
+  /** `tables`: those that the policy names, if it was packed. */
+  constructor(policy: Policy, tables: PinTables = new Map(), indexes?: Indexes) {
     this.policy = policy;
-    const requiring = policy.pinsets.filter(requires);
-    this.#requiring = new MatchIndex(requiring);
-    this.#enforced = new MatchIndex(requiring.filter(mayEnforce));
-    const isNameless = ({ match, situations }: CompiledPinset) => match.hosts.length > 0 && situations.noSni === 'deny';
-    this.#nameless = new MatchIndex(requiring.filter(isNameless));
-    this.#denying = new MatchIndex(policy.pinsets.filter((pinset) => !requires(pinset)));
-    this.#rules = new MatchIndex(policy.rules);
-    this.lists = new Map(policy.lists.map((list) => [list.id, new PinIndex(list.entries)]));
-    for (const pinset of policy.pinsets) prepare(pinset);
+    this.#tables = tables;
+    this.#indexes = indexes ?? indexesOf(policy, tables);
+    this.lists = this.#indexes.lists;
+  }
+
+  /** What packet threads begin with. */
+  static of({ policy, hash, tables }: PolicyChange): PinsetSnapshot {
+    return new PinsetSnapshot({ ...policy!, hash }, changeTables(new Map(), tables));
+  }
+
+  /** The snapshot after the change, in a time that does not depend on how much there is besides. */
+  changed({ policy, hash, tables }: PolicyChange): PinsetSnapshot {
+    const changed = changeTables(this.#tables, tables);
+    if (policy !== null) return new PinsetSnapshot({ ...policy, hash }, changed);
+    return new PinsetSnapshot({ ...this.policy, hash }, changed, this.#indexes);
   }
 
   /** Whether a host pinset, or the fallback, could be selected by a name that is not known yet. */
   couldHostPinsetApply(subject: FlowSubject): boolean {
-    return this.#requiring.couldNameDecide(subject);
+    return this.#indexes.requiring.couldNameDecide(subject);
   }
 
   /** The same among pinsets that enforce: where only others could apply, a denial would be more than was asked for. */
   couldEnforcedHostPinsetApply(subject: FlowSubject): boolean {
-    return this.#enforced.couldNameDecide(subject);
+    return this.#indexes.enforced.couldNameDecide(subject);
   }
 
   /** The host pinset, if any, on whose ports and clients a hello without a name is denied. */
   deniesWithoutName(subject: FlowSubject): CompiledPinset | undefined {
-    return this.#nameless.whateverName(subject);
+    return this.#indexes.nameless.whateverName(subject);
   }
 
   /** `serverName` is the effective name, null when the client gave none. */
@@ -63,17 +70,41 @@ export class PinsetSnapshot {
     const name = serverName === null ? null : normalName(serverName);
     return {
       require: this.#require(subject, name).map((pinset) => asLearned(pinset, subject.server, name)),
-      deny: this.#denying.all(subject, name),
-      rules: this.#rules.all(subject, name),
+      deny: this.#indexes.denying.all(subject, name),
+      rules: this.#indexes.rules.all(subject, name),
     };
   }
 
   #require(subject: FlowSubject, name: string | null): CompiledPinset[] {
-    const address = this.#requiring.byAddress(subject);
-    const host = name === null ? undefined : this.#requiring.byHost(subject, name);
+    const { requiring } = this.#indexes;
+    const address = requiring.byAddress(subject);
+    const host = name === null ? undefined : requiring.byHost(subject, name);
     const found = [address, host].filter((pinset) => pinset !== undefined);
     if (found.length > 0) return found;
-    const fallback = this.#requiring.anywhere(subject);
+    const fallback = requiring.anywhere(subject);
     return fallback === undefined ? [] : [fallback];
   }
+}
+
+interface Indexes {
+  readonly requiring: MatchIndex<CompiledPinset>;
+  readonly enforced: MatchIndex<CompiledPinset>;
+  readonly nameless: MatchIndex<CompiledPinset>;
+  readonly denying: MatchIndex<CompiledPinset>;
+  readonly rules: MatchIndex<CompiledRule>;
+  readonly lists: ReadonlyMap<string, PinIndex>;
+}
+
+function indexesOf(policy: Policy, tables: PinTables): Indexes {
+  const requiring = policy.pinsets.filter(requires);
+  const isNameless = ({ match, situations }: CompiledPinset) => match.hosts.length > 0 && situations.noSni === 'deny';
+  for (const pinset of policy.pinsets) prepare(pinset, tables);
+  return {
+    requiring: new MatchIndex(requiring),
+    enforced: new MatchIndex(requiring.filter(mayEnforce)),
+    nameless: new MatchIndex(requiring.filter(isNameless)),
+    denying: new MatchIndex(policy.pinsets.filter((pinset) => !requires(pinset))),
+    rules: new MatchIndex(policy.rules),
+    lists: new Map(policy.lists.map((list) => [list.id, indexList(list, tables)])),
+  };
 }

@@ -8,8 +8,10 @@
  *               +-> failed
  */
 import type { AnomalyEvent, FlowEvent } from '../engine/events.ts';
+import type { FlowNumbering } from '../engine/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
 import type { ChainExaminer, ProbeRequest } from '../engine/ports.ts';
+import { type PackedPolicy, packPolicy, type PolicyChange } from '../pins/pack.ts';
 import type { KeylogPolicy, Policy } from '../pins/policy.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';
 import type { QueueCounts } from './counters.ts';
@@ -73,6 +75,8 @@ export class Daemon {
   /** As it was loaded, and with what was learned in it. */
   #loaded: Policy;
   #policy: Policy;
+  /** As packet threads have it: what they are told is what differs from it. */
+  #packed: PackedPolicy | undefined;
   #generation = 1;
   readonly #adoptions = new Roundup<true>(ADOPTION_PATIENCE_MS);
   readonly #listings = new Roundup<FlowPage>(LISTING_PATIENCE_MS);
@@ -107,7 +111,12 @@ export class Daemon {
   async start(): Promise<void> {
     const [first, last] = this.#options.queues ?? this.#policy.queues;
     const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-    const parts = [this.#keylog.start(), ...numbers.map((queueNum) => this.#startQueue(queueNum))];
+    const { packed, change } = packPolicy(this.#policy);
+    this.#packed = packed;
+    const parts = [
+      this.#keylog.start(),
+      ...numbers.map((queueNum, i) => this.#startQueue(queueNum, change, { first: i + 1, step: numbers.length })),
+    ];
     try {
       await Promise.all(parts);
     } catch (error) {
@@ -150,7 +159,9 @@ export class Daemon {
     const generation = ++this.#generation;
     const running = this.#running();
     const adopted = this.#adoptions.ask(generation, running);
-    this.#broadcast({ kind: 'policy', policy, generation });
+    const { packed, change } = packPolicy(policy, this.#packed);
+    this.#packed = packed;
+    this.#broadcast({ kind: 'policy', change, generation });
     const acknowledged = await adopted;
     return running.filter((queueNum) => !acknowledged.has(queueNum));
   }
@@ -215,10 +226,11 @@ export class Daemon {
     await this.#options.log.close();
   }
 
-  #startQueue(queueNum: number): Promise<void> {
+  #startQueue(queueNum: number, policy: PolicyChange, numbering: FlowNumbering): Promise<void> {
     const queue = new Queue(this.#options.spawn, {
       queueNum,
-      policy: this.#policy,
+      policy,
+      numbering,
       watch: this.#options.watch ?? false,
     });
     this.#queues.push(queue);

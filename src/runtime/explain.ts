@@ -74,7 +74,7 @@ export interface CertificateExplanation {
 /** `policy`: the one that decided, by its hash; another one tells what it would compare. */
 export function explainFlow(policy: Policy, event: VerdictEvent): Explanation {
   const chain = (event.tls?.certificates ?? []).map(presentCertificate);
-  const snapshot = new PinsetSnapshot(policy);
+  const snapshot = snapshotOf(policy);
   const pinsets = explainPinsets(snapshot, event, chain);
   const shown = [...pinsets.filter(isOfInterest), ...pinsets.filter((each) => !isOfInterest(each))].slice(0, PINSETS);
   return {
@@ -104,6 +104,15 @@ export function explainFlow(policy: Policy, event: VerdictEvent): Explanation {
     certificates: chain.map(explainCertificate),
   };
 }
+
+/** Lists may be long, and the questions many. */
+function snapshotOf(policy: Policy): PinsetSnapshot {
+  const snapshot = snapshots.get(policy) ?? new PinsetSnapshot(policy);
+  snapshots.set(policy, snapshot);
+  return snapshot;
+}
+
+const snapshots = new WeakMap<Policy, PinsetSnapshot>();
 
 function explainPinsets(snapshot: PinsetSnapshot, event: VerdictEvent, chain: readonly PresentedCertificate[]) {
   const name = nameOf(event);

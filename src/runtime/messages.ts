@@ -1,7 +1,8 @@
 /** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
+import type { FlowNumbering } from '../engine/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
 import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../engine/ports.ts';
-import type { Policy } from '../pins/policy.ts';
+import type { PolicyChange } from '../pins/pack.ts';
 import type { HandshakeSecret } from '../source/key-log.ts';
 import type { ConnmarkRoute } from '../source/nfqueue.ts';
 import type { WireEvent } from './event-wire.ts';
@@ -9,7 +10,9 @@ import type { WireEvent } from './event-wire.ts';
 /** A packet thread's workerData. */
 export interface QueueSetup {
   readonly queueNum: number;
-  readonly policy: Policy;
+  /** Whole. */
+  readonly policy: PolicyChange;
+  readonly numbering: FlowNumbering;
   /** Whether handshake messages are to be told as they go by. */
   readonly watch: boolean;
   /** Of QueueCounters. */
@@ -17,8 +20,8 @@ export interface QueueSetup {
 }
 
 export type ToQueue =
-  /** Answered by `adopted`. Generations are numbered from 1, the one that the thread began with. */
-  | { readonly kind: 'policy'; readonly policy: Policy; readonly generation: number }
+  /** Answered by `adopted`. Generations are numbered from 1, the one that the thread began with, and leave none out. */
+  | { readonly kind: 'policy'; readonly change: PolicyChange; readonly generation: number }
   /** Answered by `listed`. */
   | { readonly kind: 'list'; readonly id: number; readonly question: FlowQuestion }
   /** The answer to `examine`. */

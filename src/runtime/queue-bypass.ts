@@ -19,9 +19,10 @@ export async function findQueueBypass(
   ]);
   const rules = [iptables, ip6tables, nft]
     .flatMap((text) => (text ?? '').split('\n'))
+    .map((line) => line.replace(QUOTED, '""'))
     .filter((line) => {
-      const [, iptablesNumber, number = iptablesNumber] = QUEUE_NUMBER.exec(line) ?? [];
-      return number !== undefined && first <= Number(number) && Number(number) <= last;
+      const { from, to = from } = (IPTABLES.exec(line) ?? NFT.exec(line))?.groups ?? {};
+      return from !== undefined && Number(from) <= last && first <= Number(to);
     });
   return rules.length === 0 ? null : rules.some((line) => /--queue-bypass\b|\bqueue\b.*\bbypass\b/.test(line));
 }
@@ -34,5 +35,9 @@ function runProgram(program: string, args: readonly string[]): Promise<string | 
   });
 }
 
-/** `-j NFQUEUE --queue-num 3`, `--queue-balance 0:3`; `queue num 0-3 bypass`, `queue flags bypass to 0-3`. */
-const QUEUE_NUMBER = /-j NFQUEUE .*--queue-(?:num|balance) (\d+)|\bqueue (?:.*\b(?:num|to) )?(\d+)/;
+/** Comments are anybody's words. */
+const QUOTED = /"(?:[^"\\]|\\.)*"/g;
+/** `-j NFQUEUE --queue-num 3`, `--queue-balance 0:3`. */
+const IPTABLES = /-j NFQUEUE .*--queue-(?:num|balance) (?<from>\d+)(?::(?<to>\d+))?/;
+/** `queue num 0-3 bypass`, `queue flags bypass to 0-3`. */
+const NFT = /\bqueue (?:.*\b(?:num|to) )?(?<from>\d+)(?:-(?<to>\d+))?/;

@@ -17,7 +17,6 @@ import type {
   VerdictSink,
 } from '../engine/ports.ts';
 import type { PacketBatch } from '../packet/batch.ts';
-import type { Policy } from '../pins/policy.ts';
 import { KeyLogStore } from '../source/key-log-store.ts';
 import type { QueueCounters } from './counters.ts';
 import { EventOutbox } from './event-outbox.ts';
@@ -38,12 +37,13 @@ export interface EngineParts {
 /** As much of the engine as is used here. */
 export type DrivenEngine = Pick<
   Engine,
-  'onBatch' | 'tick' | 'replacePolicy' | 'finish' | 'list' | 'heldPackets' | 'waits' | 'flows' | 'counters'
+  'onBatch' | 'tick' | 'changePolicy' | 'finish' | 'list' | 'heldPackets' | 'waits' | 'flows' | 'counters'
 >;
 
 export interface QueueLoopOptions {
   readonly source: PacketSource;
-  readonly policy: Policy;
+  /** The policy's limit of that name. */
+  readonly logBacklog: number;
   readonly port: Port<FromQueue>;
   readonly counters: QueueCounters;
   readonly createEngine: (parts: EngineParts) => DrivenEngine;
@@ -58,17 +58,17 @@ export class QueueLoop implements PacketSink {
   readonly #prober: RemoteProber;
   readonly #keylog = new KeyLogStore();
   readonly #engine: DrivenEngine;
-  #policy: Policy;
+  #logBacklog: number;
   #pulse: NodeJS.Timeout | undefined;
   #due: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor({ source, policy, port, counters, createEngine }: QueueLoopOptions) {
+  constructor({ source, logBacklog, port, counters, createEngine }: QueueLoopOptions) {
     this.#source = source;
     this.#port = port;
     this.#counters = counters;
-    this.#policy = policy;
-    this.#outbox = new EventOutbox(port, () => this.#policy.limits.logBacklog);
+    this.#logBacklog = logBacklog;
+    this.#outbox = new EventOutbox(port, () => this.#logBacklog);
     this.#examiner = new RemoteExaminer(port);
     this.#prober = new RemoteProber(port);
     this.#engine = createEngine({
@@ -98,8 +98,8 @@ export class QueueLoop implements PacketSink {
   async onMessage(message: ToQueue): Promise<void> {
     switch (message.kind) {
       case 'policy':
-        this.#policy = message.policy;
-        this.#engine.replacePolicy(message.policy);
+        this.#logBacklog = message.change.policy?.limits.logBacklog ?? this.#logBacklog;
+        this.#engine.changePolicy(message.change);
         this.#settle();
         return this.#port.postMessage({ kind: 'adopted', generation: message.generation });
       case 'list':

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { Engine } from '../engine/engine.ts';
+import { PinsetSnapshot } from '../pins/snapshot.ts';
 import { NfqueueSource } from '../source/nfqueue.ts';
 import { verifyServerKeyExchange } from '../x509/proof.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';
@@ -15,7 +16,9 @@ import { WallClock } from './wall-clock.ts';
 
 const port = parentPort!;
 const out: Port<FromQueue> = port;
-const { queueNum, policy, counters, watch } = workerData as QueueSetup;
+const { queueNum, policy: whole, numbering, counters, watch } = workerData as QueueSetup;
+const snapshot = PinsetSnapshot.of(whole);
+const { policy } = snapshot;
 
 const source = new NfqueueSource({
   queueNum,
@@ -27,11 +30,20 @@ const source = new NfqueueSource({
 });
 const loop = new QueueLoop({
   source,
-  policy,
+  logBacklog: policy.limits.logBacklog,
   port: out,
   counters: new QueueCounters(counters),
   createEngine: (parts) =>
-    new Engine({ ...parts, policy, clock: new WallClock(), proves: verifyServerKeyExchange, live: true, watch }),
+    new Engine({
+      ...parts,
+      policy,
+      snapshot,
+      clock: new WallClock(),
+      proves: verifyServerKeyExchange,
+      live: true,
+      numbering,
+      watch,
+    }),
 });
 
 port.on('message', (message: ToQueue) => {

@@ -8,6 +8,7 @@
  *   ratio   of a round, by the values of its sides
  */
 import { measureInspection } from './inspect.mjs';
+import { measureLists } from './lists.mjs';
 import { measureMemory } from './memory.mjs';
 
 const ENGINE = { accept: 'accept-all', tlspin: 'tlspin:pinned' };
@@ -132,6 +133,16 @@ export const FIGURES = [
     sides: { ten: 'tlspin:ten-pins', many: 'tlspin:many-pins' },
     visit: visits('handshake', 64),
   },
+  ...[
+    ['change', 'an entry of a list of 100,000 changes'],
+    ['reload', 'all of its 100,000 entries change'],
+  ].map(([kind, words]) => ({
+    name: `list-${kind}`,
+    title: `how long a packet thread stands still when ${words}, against the whole policy handed over`,
+    unit: 'ms',
+    goal: atMost(0.05),
+    measure: (plan) => measureLists(kind, plan),
+  })),
   ...[
     ['half-open', 'of which only the SYN came', 512],
     ['open', 'open, before its ClientHello', 512],

@@ -15,7 +15,7 @@ import type { ClosableProber } from '../../src/runtime/probing.ts';
 import type { QueueThread } from '../../src/runtime/queue-thread.ts';
 import { ServiceManager } from '../../src/runtime/service-manager.ts';
 import { bank } from '../support/flows.ts';
-import { policy } from '../support/policy.ts';
+import { pin, policy } from '../support/policy.ts';
 
 const EVENT: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'test', detail: '' };
 const FACTS: ChainFacts = {
@@ -203,7 +203,7 @@ describe('learning', () => {
     expect(running.policy.hash).toBe('sha256:02');
     for (const thread of threads) {
       expect(thread.received.filter(({ kind }) => kind === 'policy')).toMatchObject([
-        { policy: { hash: 'sha256:02' } },
+        { change: { hash: 'sha256:02' } },
       ]);
     }
     expect(logged.map((event) => event.kind === 'anomaly' && event.code)).toEqual([
@@ -318,11 +318,40 @@ describe('the watchdog', () => {
 describe('reloading', () => {
   it('gives the new policy to every thread', async () => {
     const running = await started();
-    const next = policy({ queues: [0, 1], hash: 'sha256:01' });
+    const next = policy({ queues: [0, 1], hash: 'sha256:01', ports: [[8443, 8443]] });
     expect(await running.reload(next)).toEqual({ isInForce: true, generation: 2, silent: [] });
-    for (const thread of threads) expect(thread.received).toEqual([{ kind: 'policy', policy: next, generation: 2 }]);
+    const change = { hash: 'sha256:01', policy: { ...next, hash: '' }, tables: [] };
+    for (const thread of threads) expect(thread.received).toEqual([{ kind: 'policy', change, generation: 2 }]);
     expect(told).toEqual(['READY=1', 'RELOADING=1', 'READY=1']);
     expect(running.status().config).toBe('sha256:01');
+  });
+
+  it('leaves each thread flow numbers of its own', async () => {
+    await started();
+    expect(threads.map(({ setup }) => setup.numbering)).toEqual([
+      { first: 1, step: 2 },
+      { first: 2, step: 2 },
+    ]);
+  });
+
+  it('tells every thread only what differs, where that is entries of lists', async () => {
+    const listed = (...keys: string[]) => [
+      {
+        id: '0',
+        writable: true,
+        file: null,
+        kind: null,
+        entries: keys.map((key) => pin('cert-sha1', key.repeat(40), { at: 'any', list: '0' })),
+      },
+    ];
+    const running = await started({ lists: listed('a', 'b') });
+    const lists = listed('b', 'c');
+    expect(await running.reload(policy({ queues: [0, 1], hash: 'sha256:01', lists }))).toMatchObject({ generation: 2 });
+    const [built] = threads[0]!.setup.policy.tables;
+    expect(built).toMatchObject({ kind: 'build', digests: { count: 2 } });
+    const edit = { kind: 'edit', table: built!.table, add: ['c'.repeat(40)], remove: ['a'.repeat(40)] };
+    const change = { hash: 'sha256:01', policy: null, tables: [edit] };
+    for (const thread of threads) expect(thread.received).toEqual([{ kind: 'policy', change, generation: 2 }]);
   });
 
   it('is done when every thread has it, and not before', async () => {

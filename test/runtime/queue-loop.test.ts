@@ -12,11 +12,10 @@ import type {
   ProbeRequest,
 } from '../../src/engine/ports.ts';
 import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../src/packet/batch.ts';
-import type { Policy } from '../../src/pins/policy.ts';
+import type { PolicyChange } from '../../src/pins/pack.ts';
 import { QueueCounters } from '../../src/runtime/counters.ts';
 import type { FromQueue } from '../../src/runtime/messages.ts';
 import { type DrivenEngine, type EngineParts, QueueLoop } from '../../src/runtime/queue-loop.ts';
-import { policy } from '../support/policy.ts';
 
 const EVENT: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'test', detail: '' };
 const FACTS: ChainFacts = {
@@ -47,7 +46,7 @@ class HoldingEngine implements DrivenEngine {
   readonly counters = new Counters();
   readonly flows = 1;
   readonly held: number[] = [];
-  readonly policies: Policy[] = [];
+  readonly changes: PolicyChange[] = [];
   readonly facts: ChainFacts[] = [];
   readonly answers: ProbeAnswer[] = [];
   readonly secrets: (number | undefined)[] = [];
@@ -101,8 +100,8 @@ class HoldingEngine implements DrivenEngine {
     return 0;
   }
 
-  replacePolicy(next: Policy): void {
-    this.policies.push(next);
+  changePolicy(change: PolicyChange): void {
+    this.changes.push(change);
   }
 
   list({ after }: FlowQuestion): FlowPage {
@@ -154,7 +153,7 @@ beforeEach(async () => {
   posted = [];
   loop = new QueueLoop({
     source,
-    policy: policy(),
+    logBacklog: 10_000,
     port: { postMessage: (message) => posted.push(message) },
     counters,
     createEngine: (parts) => (engine = new HoldingEngine(parts)),
@@ -235,9 +234,9 @@ it('each second the kernel is asked for its losses, and the heart beats', () => 
 });
 
 it('a new policy reaches the engine, and is acknowledged by its generation', async () => {
-  const next = policy({ hash: 'sha256:01' });
-  await loop.onMessage({ kind: 'policy', policy: next, generation: 4 });
-  expect(engine.policies).toEqual([next]);
+  const change: PolicyChange = { hash: 'sha256:01', policy: null, tables: [] };
+  await loop.onMessage({ kind: 'policy', change, generation: 4 });
+  expect(engine.changes).toEqual([change]);
   expect(posted).toEqual([{ kind: 'adopted', generation: 4 }]);
 });
 

@@ -7,6 +7,7 @@ import type { PeerCredentials } from '../../source/binding.ts';
 import type { ConfigurationChange } from './configuration.ts';
 import { explainAnswer } from './explain-answer.ts';
 import { flowsAnswer, verdictsAnswer } from './flows.ts';
+import { isStale } from './list-ages.ts';
 import { RequestReader } from './requests.ts';
 import type { Answer, AnswerRequest } from './server.ts';
 import { type Overview, statsOf, statusOf } from './status.ts';
@@ -85,12 +86,13 @@ function reloadFields(
 const lists: Command = ({ configuration }, request) => {
   request.end();
   return {
-    lists: configuration.policy.lists.map(({ id, writable, file, kind, entries }) => ({
-      list: id,
-      entries: entries.length,
-      writable,
-      file,
-      kind,
+    lists: configuration.policy.lists.map((list) => ({
+      list: list.id,
+      entries: list.entries.length,
+      writable: list.writable,
+      file: list.file,
+      kind: list.kind,
+      stale: isStale(list, configuration),
     })),
   };
 };

@@ -11,7 +11,8 @@ import { type FileContent, readFromDisk, type ReadFile } from '../../pins/files.
 import { editList, writeListFile } from '../../pins/list-file.ts';
 import { parseEntry } from '../../pins/lists.ts';
 import { formatMessage, type Message, nearest } from '../../pins/message.ts';
-import type { CompiledList, Policy } from '../../pins/policy.ts';
+import type { CompiledList, CompiledPin, Policy } from '../../pins/policy.ts';
+import { differenceOfSequences } from '../../pins/sequence-difference.ts';
 import { type ReloadOutcome, refusalOf } from '../daemon.ts';
 import { type Difference, differenceOf } from './difference.ts';
 
@@ -94,6 +95,11 @@ export class LiveConfiguration {
     return [...this.#loaded.contents.keys()];
   }
 
+  /** When the file was last written whose content is in force, in milliseconds since the epoch. */
+  modifiedAt(path: string): number | undefined {
+    return this.#loaded.contents.get(path)?.modifiedMs;
+  }
+
   /** Reads everything anew. A configuration that cannot be had changes nothing. */
   reload(by: string): Promise<ConfigurationChange> {
     return this.#inTurn(async () => {
@@ -130,23 +136,24 @@ export class LiveConfiguration {
     const list = this.#writable(id);
     const add = canonicalAll(change.add, list);
     const remove = canonicalAll(change.remove, list);
-    const before = new Set(list.entries.map(({ canonical }) => canonical));
+    const had = presentIn(list.entries, [...add, ...remove]);
     const next = list.file === null ? this.#inMemory(list, add, remove) : this.#inFile(list, list.file, add, remove);
     if ('errors' in next.read) {
       this.#refused('list', by, next.read.errors, `the list "${id}" cannot be changed so`);
       throw new Error(`the list "${id}" cannot be changed so: ${next.read.errors.map(formatMessage).join('; ')}`);
     }
-    const now = entriesOf(next.read.policy, id);
+    const entries = entriesOf(next.read.policy, id);
     // What comes back although it was to go is written in the document, which is not ours to write.
-    const fixed = [...remove].filter((entry) => now.has(entry));
-    if (fixed.length > 0) throw new Error(`${fixed[0]} is written in ${this.file} itself: remove it there, and reload`);
+    const [fixed] = presentIn(entries, [...remove]);
+    if (fixed !== undefined) throw new Error(`${fixed} is written in ${this.file} itself: remove it there, and reload`);
+    const difference = differenceOfSequences(list.entries, entries, ({ canonical }) => canonical);
     const generation = await this.#adopt(by, id, list.file, next);
     return {
       list: id,
-      added: [...now].filter((entry) => !before.has(entry)).length,
-      removed: [...before].filter((entry) => !now.has(entry)).length,
-      unchanged: [...[...add].filter((entry) => before.has(entry)), ...[...remove].filter((e) => !before.has(e))],
-      entries: now.size,
+      added: difference.added.length,
+      removed: difference.removed.length,
+      unchanged: [...[...add].filter((entry) => had.has(entry)), ...[...remove].filter((entry) => !had.has(entry))],
+      entries: entries.length,
       generation,
       file: list.file,
     };
@@ -173,7 +180,7 @@ export class LiveConfiguration {
 
   #withoutAdded(id: string): string[] {
     const added = new Set(this.#added.get(id) ?? []);
-    return [...entriesOf(this.policy, id)].filter((entry) => !added.has(entry));
+    return entriesOf(this.policy, id).flatMap(({ canonical }) => (added.has(canonical) ? [] : [canonical]));
   }
 
   /** What somebody else has written to the file meanwhile is kept, and comes into force with the change. */
@@ -286,8 +293,15 @@ function canonicalAll(entries: readonly string[], { kind }: CompiledList): Set<s
   );
 }
 
-function entriesOf(policy: Policy, id: string): Set<string> {
-  return new Set(policy.lists.find((list) => list.id === id)?.entries.map(({ canonical }) => canonical));
+function entriesOf(policy: Policy, id: string): readonly CompiledPin[] {
+  return policy.lists.find((list) => list.id === id)?.entries ?? [];
+}
+
+/** Those of the wanted ones that are among the entries, however many entries there are. */
+function presentIn(entries: readonly CompiledPin[], wanted: readonly string[]): Set<string> {
+  const missing = new Set(wanted);
+  if (missing.size > 0) for (const { canonical } of entries) missing.delete(canonical);
+  return new Set(wanted.filter((entry) => !missing.has(entry)));
 }
 
 /** Lists that are gone, or have a file now, keep nothing of what was added. */

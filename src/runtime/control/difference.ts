@@ -3,6 +3,7 @@
  * rules, and the sections whose values differ. Pure.
  */
 import type { CompiledList, CompiledPin, CompiledPinset, Policy } from '../../pins/policy.ts';
+import { differenceOfSequences } from '../../pins/sequence-difference.ts';
 import { renderRules } from '../rules.ts';
 
 export interface Difference {
@@ -71,8 +72,8 @@ function pinsetDifference(before: CompiledPinset, after: CompiledPinset): Pinset
   );
   return {
     pinset: after.name,
-    pins: entryDifference(before.pins.map(describePin), after.pins.map(describePin)),
-    deny: entryDifference(before.deny.map(describePin), after.deny.map(describePin)),
+    pins: entryDifference(before.pins, after.pins, describePin),
+    deny: entryDifference(before.deny, after.deny, describePin),
     keys,
   };
 }
@@ -83,21 +84,26 @@ function isDifferent({ pins, deny, keys }: PinsetDifference): boolean {
 }
 
 function listDifference(before: CompiledList, after: CompiledList): { readonly list: string } & EntryDifference {
-  const canonical = ({ entries }: CompiledList): string[] => entries.map((entry) => entry.canonical);
-  return { list: after.id, ...entryDifference(canonical(before), canonical(after)) };
+  return { list: after.id, ...entryDifference(before.entries, after.entries, ({ canonical }) => canonical) };
 }
 
-function entryDifference(before: readonly string[], after: readonly string[]): EntryDifference {
-  if (before.length === after.length && before.every((entry, i) => entry === after[i])) return NO_DIFFERENCE;
-  const [old, now] = [new Set(before), new Set(after)];
-  const added = [...now].filter((entry) => !old.has(entry));
-  const removed = [...old].filter((entry) => !now.has(entry));
+function entryDifference(
+  before: readonly CompiledPin[],
+  after: readonly CompiledPin[],
+  describe: (pin: CompiledPin) => string,
+): EntryDifference {
+  const { added, removed } = differenceOfSequences(before, after, describe, isSamePin);
   return {
     added: added.slice(0, SHOWN),
     removed: removed.slice(0, SHOWN),
     addedCount: added.length,
     removedCount: removed.length,
   };
+}
+
+function isSamePin(a: CompiledPin, b: CompiledPin): boolean {
+  const isOnSameTerms = a.at === b.at && a.role === b.role && a.notBefore === b.notBefore && a.expires === b.expires;
+  return isOnSameTerms && a.canonical === b.canonical;
 }
 
 /** `spki-sha256:… (at ca, backup, until 2027-01-31)`: a pin whose terms change is another pin. */
@@ -138,8 +144,6 @@ function byName<T>(before: readonly T[], after: readonly T[], nameOf: (item: T) 
 function isEqual(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
-
-const NO_DIFFERENCE: EntryDifference = { added: [], removed: [], addedCount: 0, removedCount: 0 };
 
 const SECTIONS = [
   'rules',

@@ -6,19 +6,16 @@ import type { FlowFilter } from '../../engine/flow-listing.ts';
 import { parseRange } from '../../pins/compile-match.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { explainFlow } from '../explain.ts';
-import type { RequestReader } from './requests.ts';
+import { FLOW, type RequestReader } from './requests.ts';
 import type { Overview } from './status.ts';
 
 interface Found {
-  readonly flow: string;
+  readonly flow: number;
+  readonly queue: number;
   readonly event: VerdictEvent;
   readonly policy: Policy | undefined;
   /** Undefined for one that is settled. */
   readonly phase: string | undefined;
-}
-
-interface Reference extends FlowFilter {
-  readonly queue: number | undefined;
 }
 
 /** The latest that fits; a flow that is not decided yet is told of as far as it has come. */
@@ -26,11 +23,11 @@ export async function explainAnswer(
   host: Overview,
   request: RequestReader,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const text = request.text('flow');
+  const text = request.word('flow');
   request.end();
   const reference = referenceOf(text);
   if (reference === undefined) {
-    throw new Error('"flow" must be a flow such as 0/1234, a flow_id of the log, or a client as ADDRESS:PORT');
+    throw new Error('"flow" must be the number of a flow (flow_id in the log), or a client as ADDRESS:PORT');
   }
   const found = (await findLive(host, reference)) ?? findSettled(host, reference);
   if (found === undefined) {
@@ -38,10 +35,11 @@ export async function explainAnswer(
       `there is no flow ${text}, and no decision of late; flows that no pinset is for are kept only with "log": { "unpinned": true }`,
     );
   }
-  const { flow, event, phase } = found;
+  const { flow, queue, event, phase } = found;
   const policy = found.policy ?? host.configuration.policy;
   return {
     flow,
+    queue,
     phase: phase ?? 'settled',
     decided: phase === undefined || event.reason !== 'incomplete' || event.action !== 'accept',
     // The configuration that decided is known only for a while.
@@ -50,32 +48,31 @@ export async function explainAnswer(
   };
 }
 
-async function findLive({ daemon, configuration }: Overview, reference: Reference): Promise<Found | undefined> {
-  const { queue: wanted, ...filter } = reference;
+async function findLive({ daemon, configuration }: Overview, filter: FlowFilter): Promise<Found | undefined> {
   const pages = await daemon.list({ after: 0, limit: 1, filter, detailed: true });
   for (const [queue, { flows }] of pages) {
     const [view] = flows;
-    if (view?.seen === undefined || (wanted !== undefined && wanted !== queue)) continue;
-    return { flow: `${queue}/${view.id}`, event: view.seen, policy: configuration.policy, phase: view.phase };
+    if (view?.seen === undefined) continue;
+    return { flow: view.id, queue, event: view.seen, policy: configuration.policy, phase: view.phase };
   }
   return undefined;
 }
 
-function findSettled({ verdicts }: Overview, { queue: wanted, id, address, port }: Reference): Found | undefined {
+function findSettled({ verdicts }: Overview, { id, address, port }: FlowFilter): Found | undefined {
   for (const { queue, event, policy } of verdicts.latest()) {
-    const isFlow = id === undefined || (event.flowId === id && (wanted === undefined || wanted === queue));
+    const isFlow = id === undefined || event.flowId === id;
     const isClient = address === undefined || Buffer.compare(address, event.client.address) === 0;
     const isPort = port === undefined || event.client.port === port;
-    if (isFlow && isClient && isPort) return { flow: `${queue}/${event.flowId}`, event, policy, phase: undefined };
+    if (isFlow && isClient && isPort) return { flow: event.flowId, queue, event, policy, phase: undefined };
   }
   return undefined;
 }
 
-function referenceOf(text: string | undefined): Reference | undefined {
-  const [, queue, id] = /^(?:(\d{1,5})\/)?(\d{1,15})$/.exec(text ?? '') ?? [];
-  if (id !== undefined) return { queue: queue === undefined ? undefined : Number(queue), id: Number(id) };
+function referenceOf(text: string | undefined): FlowFilter | undefined {
+  const [, id] = FLOW.exec(text ?? '') ?? [];
+  if (id !== undefined) return { id: Number(id) };
   const [, address = '', port] = /^\[?(.+?)\]?:(\d{1,5})$/.exec(text ?? '') ?? [];
   const parsed = isIP(address) === 0 ? undefined : parseRange(address);
   if (parsed === undefined || !('value' in parsed)) return undefined;
-  return { queue: undefined, address: parsed.value.address, port: Number(port) };
+  return { address: parsed.value.address, port: Number(port) };
 }

@@ -9,32 +9,22 @@ import type { RequestReader } from './requests.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A page of the flows that are not settled, in the order of queue and id; `next` is where the page after it begins. */
+/** A page of the flows that are not settled, in the order of their numbers; `next` is where the page after it begins. */
 export async function flowsAnswer(daemon: Daemon, request: RequestReader): Promise<Fields> {
   const limit = request.integer('limit', 1, MOST) ?? USUAL;
-  const [afterQueue, after] = parseReference(request.text('after')) ?? [-1, 0];
+  const after = request.flow('after') ?? 0;
   const filter = { ...filterOf(request), isHeld: request.flag('held') };
   request.end();
-  // An earlier queue has nothing to add, and of the page's own queue only what follows.
-  const pages = await Promise.all([
-    daemon.list({ after, limit, filter, detailed: false }),
-    after === 0 ? undefined : daemon.list({ after: 0, limit, filter, detailed: false }),
-  ]);
-  const rows: Fields[] = [];
-  let isMore = false;
-  for (const { queue } of daemon.status().queues) {
-    const page = (queue === afterQueue || pages[1] === undefined ? pages[0] : pages[1]).get(queue);
-    if (page === undefined || queue < afterQueue) continue;
-    isMore ||= page.more || rows.length + page.flows.length > limit;
-    rows.push(...page.flows.slice(0, limit - rows.length).map((flow) => flowFields(queue, flow)));
-  }
-  const silent = daemon
-    .status()
-    .queues.map(({ queue }) => queue)
-    .filter((queue) => !pages[0].has(queue));
+  const pages = await daemon.list({ after, limit, filter, detailed: false });
+  const found = [...pages].flatMap(([queue, { flows }]) => flows.map((flow) => ({ queue, flow })));
+  found.sort((a, b) => a.flow.id - b.flow.id);
+  const shown = found.slice(0, limit);
+  const isMore = found.length > shown.length || [...pages.values()].some(({ more }) => more);
+  const { queues } = daemon.status();
+  const silent = queues.flatMap(({ queue }) => (pages.has(queue) ? [] : [queue]));
   return {
-    flows: rows,
-    next: isMore ? (rows.at(-1)?.['flow'] ?? null) : null,
+    flows: shown.map(({ queue, flow }) => flowFields(queue, flow)),
+    next: isMore ? (shown.at(-1)?.flow.id ?? null) : null,
     ...(silent.length === 0 ? {} : { silent }),
   };
 }
@@ -64,17 +54,10 @@ export function filterOf(request: RequestReader): FlowFilter {
   };
 }
 
-/** `queue/id`, as `flow` shows it. */
-export function parseReference(text: string | undefined): readonly [number, number] | undefined {
-  if (text === undefined) return undefined;
-  const [, queue, id] = /^(\d{1,5})\/(\d{1,15})$/.exec(text) ?? [];
-  if (id === undefined) throw new Error(`"${text}" is not a flow such as 0/1234`);
-  return [Number(queue), Number(id)];
-}
-
 function flowFields(queue: number, flow: FlowView): Fields {
   return {
-    flow: `${queue}/${flow.id}`,
+    flow: flow.id,
+    queue,
     src_ip: addressText(flow.client.address),
     src_port: flow.client.port,
     dest_ip: addressText(flow.server.address),
@@ -95,7 +78,8 @@ function flowFields(queue: number, flow: FlowView): Fields {
 
 export function verdictFields({ queue, event }: RecentVerdict): Fields {
   return {
-    flow: `${queue}/${event.flowId}`,
+    flow: event.flowId,
+    queue,
     time: new Date(event.time / 1000).toISOString(),
     src_ip: addressText(event.client.address),
     src_port: event.client.port,

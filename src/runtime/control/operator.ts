@@ -8,6 +8,7 @@ import type { EveLog } from '../event-log.ts';
 import { answerCommands } from './commands.ts';
 import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
 import { FileWatch } from './file-watch.ts';
+import { ListAges } from './list-ages.ts';
 import { RecentVerdicts } from './recent-verdicts.ts';
 import { ControlServer } from './server.ts';
 import { statsOf } from './status.ts';
@@ -35,6 +36,7 @@ export class Operator {
   #server: ControlServer | undefined;
   #watch: FileWatch | undefined;
   #stats: NodeJS.Timeout | undefined;
+  readonly #ages: ListAges;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -57,6 +59,7 @@ export class Operator {
       apply: (policy) => this.daemon.reload(policy),
       onChange: (change) => this.#onChange(change),
     });
+    this.#ages = new ListAges({ configuration: this.#configuration, log, say: options.daemon.say });
   }
 
   /** Rejects, with nothing left of it, when a queue cannot be bound or the socket not be made. */
@@ -76,6 +79,7 @@ export class Operator {
       await this.#server?.stop();
       throw error;
     }
+    this.#ages.start();
     if (watchesFiles) {
       const paths = () => this.#configuration.paths;
       this.#watch = new FileWatch({ paths, onChange: () => void this.reload('file change') });
@@ -100,6 +104,7 @@ export class Operator {
 
   async stop(): Promise<void> {
     clearInterval(this.#stats);
+    this.#ages.stop();
     this.#watch?.stop();
     await this.#server?.stop();
     await this.daemon.stop();
@@ -112,6 +117,7 @@ export class Operator {
       log.adopt(change.policy);
       this.#verdicts.adopt(change.policy);
       this.#watch?.settle();
+      this.#ages.look();
     } else {
       daemon.say(`not ${change.kind === 'reload' ? 'reloaded' : 'changed'}: ${change.error}; the one in force stays`);
     }

@@ -16,6 +16,23 @@ export class RequestReader {
     throw new Error(`"${key}" must be a text`);
   }
 
+  /** A text, or a whole number as its digits. */
+  word(key: string): string | undefined {
+    const value = this.#request[key];
+    if (!Number.isSafeInteger(value)) return this.text(key);
+    this.#take(key);
+    return String(value);
+  }
+
+  /** A flow's number. */
+  flow(key: string): number | undefined {
+    const text = this.word(key);
+    if (text === undefined) return undefined;
+    const [, id] = FLOW.exec(text) ?? [];
+    if (id === undefined) throw new Error(`"${key}" must be the number of a flow, such as 1234`);
+    return Number(id);
+  }
+
   flag(key: string): boolean {
     const value = this.#take(key) ?? false;
     if (typeof value === 'boolean') return value;
@@ -61,4 +78,6 @@ export class RequestReader {
   }
 }
 
+/** `1234`; also `0/1234`, as flows were once called. */
+export const FLOW = /^(?:\d{1,5}\/)?(\d{1,15})$/;
 const LONGEST_TEXT = 1_000;

@@ -7,6 +7,7 @@ import type { Daemon } from '../daemon.ts';
 import type { EveLog } from '../event-log.ts';
 import { findQueueBypass } from '../queue-bypass.ts';
 import type { LiveConfiguration } from './configuration.ts';
+import { isStale } from './list-ages.ts';
 import type { RecentVerdicts } from './recent-verdicts.ts';
 
 export interface Overview {
@@ -93,7 +94,12 @@ export function describeConfiguration(configuration: LiveConfiguration): Fields 
     modes: modesOf(policy),
     pins,
     rules: policy.rules.length,
-    lists: policy.lists.map(({ id, writable, entries }) => ({ list: id, writable, entries: entries.length })),
+    lists: policy.lists.map((list) => ({
+      list: list.id,
+      writable: list.writable,
+      entries: list.entries.length,
+      stale: isStale(list, configuration),
+    })),
   };
 }
 

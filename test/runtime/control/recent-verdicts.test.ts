@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+
+import type { FlowEvent, TlsSummary, VerdictEvent } from '../../../src/engine/events.ts';
+import { RecentVerdicts } from '../../../src/runtime/control/recent-verdicts.ts';
+import { policy } from '../../support/policy.ts';
+
+const ANOMALY: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'x', detail: '' };
+
+const summary = (octets: number): TlsSummary => ({
+  sni: null,
+  version: 0x0303,
+  cipherSuite: 0,
+  clientAlpns: [],
+  sessionResumed: false,
+  ja4: null,
+  clientHello: new Uint8Array(octets),
+  certificates: [new Uint8Array(octets)],
+  clientCertificates: [new Uint8Array(octets)],
+});
+
+function verdict(flowId: number, more: Partial<VerdictEvent> = {}): VerdictEvent {
+  return {
+    kind: 'verdict',
+    time: flowId * 1000,
+    flowId,
+    client: { address: new Uint8Array([10, 0, 0, 1]), port: 40_000 },
+    server: { address: new Uint8Array([198, 51, 100, 7]), port: 443 },
+    action: 'accept',
+    reason: 'pin-match',
+    pinset: 'bank',
+    mode: 'enforce',
+    evidence: 'observed',
+    matched: null,
+    connmark: null,
+    heldMicros: 0,
+    config: 'sha256:00',
+    would: null,
+    others: [],
+    fault: null,
+    starttls: null,
+    tls: null,
+    frame: 0,
+    ...more,
+  } as VerdictEvent;
+}
+
+const ids = (recent: RecentVerdicts) => [...recent.latest()].map(({ event }) => event.flowId);
+const many = (count: number, more?: Partial<VerdictEvent>) =>
+  Array.from({ length: count }, (_, i) => verdict(i + 1, more));
+
+describe('decisions of late', () => {
+  it('come the latest first, each with the queue that it is of', () => {
+    const recent = new RecentVerdicts(policy());
+    recent.take([verdict(1), verdict(2)], 0);
+    recent.take([verdict(3)], 5);
+    expect([...recent.latest()].map(({ queue, event }) => [queue, event.flowId])).toEqual([
+      [5, 3],
+      [0, 2],
+      [0, 1],
+    ]);
+  });
+
+  it('are as many as may be kept: the oldest go first', () => {
+    const recent = new RecentVerdicts(policy(), { flows: 3, octets: 1e9 });
+    recent.take(many(5), 0);
+    expect(ids(recent)).toEqual([5, 4, 3]);
+  });
+
+  it('are as large as they may be: hello, certificates and the client’s own count', () => {
+    const recent = new RecentVerdicts(policy(), { flows: 100, octets: 30_000 });
+    // 3 x 3,000 octets each, and about 1,000 for the rest.
+    recent.take(many(10, { tls: summary(3_000) }), 0);
+    expect(ids(recent)).toEqual([10, 9, 8]);
+    recent.take([verdict(11)], 0);
+    expect(ids(recent)).toEqual([11, 10, 9]);
+  });
+
+  it('that are larger than everything are not kept at all, and push out the rest', () => {
+    const recent = new RecentVerdicts(policy(), { flows: 100, octets: 10_000 });
+    recent.take([verdict(1), verdict(2, { tls: summary(5_000) }), verdict(3)], 0);
+    expect(ids(recent)).toEqual([3]);
+  });
+
+  it('that were let go still count', () => {
+    const recent = new RecentVerdicts(policy(), { flows: 1, octets: 1e9 });
+    recent.take(many(3), 0);
+    recent.take([verdict(4, { action: 'tls-alert', reason: 'pin-mismatch' })], 1);
+    expect(recent.counts).toEqual({ 'accept pin-match': 3, 'tls-alert pin-mismatch': 1 });
+    expect(Object.keys(recent.counts)).toEqual(['accept pin-match', 'tls-alert pin-mismatch']);
+  });
+
+  it('are not anomalies, which are only counted', () => {
+    const recent = new RecentVerdicts(policy());
+    recent.take([ANOMALY, verdict(1), ANOMALY], 0);
+    expect([recent.anomalies, ids(recent)]).toEqual([2, [1]]);
+  });
+});
+
+describe('the configuration that decided', () => {
+  const generation = (n: number) => policy({ hash: `sha256:${n}` });
+  const decidedBy = (recent: RecentVerdicts) => [...recent.latest()].map(({ policy }) => policy?.hash);
+
+  it('is known by its hash, also for a decision that comes after a reload', () => {
+    const recent = new RecentVerdicts(generation(1));
+    recent.take([verdict(1, { config: 'sha256:1' })], 0);
+    recent.adopt(generation(2));
+    recent.take([verdict(2, { config: 'sha256:1' }), verdict(3, { config: 'sha256:2' })], 0);
+    expect(decidedBy(recent)).toEqual(['sha256:2', 'sha256:1', 'sha256:1']);
+  });
+
+  it('stays with its decisions when it is not in force any more', () => {
+    const recent = new RecentVerdicts(generation(1));
+    recent.take([verdict(1, { config: 'sha256:1' })], 0);
+    for (let n = 2; n < 20; n++) recent.adopt(generation(n));
+    expect(decidedBy(recent)).toEqual(['sha256:1']);
+  });
+
+  it('is not known of a decision that comes eight configurations later', () => {
+    const recent = new RecentVerdicts(generation(1));
+    for (let n = 2; n <= 8; n++) recent.adopt(generation(n));
+    recent.take([verdict(1, { config: 'sha256:1' })], 0);
+    recent.adopt(generation(9));
+    recent.take([verdict(2, { config: 'sha256:1' })], 0);
+    expect(decidedBy(recent)).toEqual([undefined, 'sha256:1']);
+  });
+});
