@@ -37,7 +37,7 @@ export function registerExplain(program: Command): void {
     .command('explain')
     .summary('say why a flow of a capture was decided as it was')
     .description(
-      'Say why a flow of a capture was decided as it was: which pinsets were chosen and why the others were not, each pin\n' +
+      'Say why a flow of a capture was decided as it was: which pinsets were chosen and why the others were not, each pin ' +
         'compared with each certificate, checks, proof, and which situation applied. Without --flow, list the flows.',
     )
     .argument('<capture>', 'a capture (pcap or pcapng, also gzip; - is standard input)')
