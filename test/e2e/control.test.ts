@@ -143,13 +143,13 @@ describe('who asks why', () => {
     const [verdict] = (await verdictsOf(1)) as [Record<string, unknown>];
     expect(verdict).toMatchObject({ action: 'tls-alert', reason: 'pin-mismatch', pinset: 'bank', sni: HOST });
     const text = output('ctl', 'explain', String(verdict['flow']));
-    expect(text).toContain('tls-alert: pin-mismatch: none of the pins of the pinset is satisfied');
-    expect(text).toContain(`pinset bank: selected: ${HOST} fits ${HOST}\n`);
-    expect(text).toMatch(/spki-sha256:\S+ \(at path\): no certificate that was presented has it/);
-    expect(text).toMatch(/\(at path, backup\): no certificate/);
-    expect(text).toContain(`pinset others: not selected: ${HOST} fits **.example, but "bank" is more specific`);
-    expect(text).toContain(`pinset elsewhere: not selected: ${HOST} is none of its hosts`);
-    expect(text).toMatch(/certificate 0 \(leaf\): .*CN=www\.bank\.example, issued by .*/);
+    expect(text).toContain('verdict: tls-alert, pin-mismatch: none of the pins of the pinset is satisfied');
+    expect(text).toContain(`  bank: chosen as host: it names ${HOST}\n`);
+    expect(text).toMatch(/spki-sha256:\S+ \(path\)\n {5}no match: it is of none of the certificates/);
+    expect(text).toMatch(/\(path, backup\)\n {5}no match/);
+    expect(text).toContain(`  others: not chosen: "bank" is more specific: it names ${HOST}`);
+    expect(text).toContain(`  elsewhere: not chosen: its hosts do not cover ${HOST}`);
+    expect(text).toMatch(/ {2}1 \(leaf\): .*CN=www\.bank\.example, issued by .*/);
     expect(text).toContain(spkiPin(forged.cert).replace('sha256//', 'spki-sha256:'));
 
     const client = `${String(verdict['src_ip'])}:${String(verdict['src_port'])}`;
@@ -167,7 +167,7 @@ describe('who asks why', () => {
     await startTlsServer(lab, 'server', { identity: genuine, maxVersion: 'TLSv1.3' });
     await request();
     const [verdict] = (await verdictsOf(1)) as [Record<string, unknown>];
-    expect(output('ctl', 'explain', String(verdict['flow']))).toContain('"tls13" is "deny" (pinset bank)');
+    expect(output('ctl', 'explain', String(verdict['flow']))).toContain('"tls13" is "deny" (bank)');
   });
 });
 
@@ -192,7 +192,7 @@ describe('flows', () => {
     const [flow] = ask({ command: 'flows' })['flows'] as { flow: string; src_port: number }[];
     expect(output('ctl', 'flows', '--port', String(flow!.src_port))).toContain('inspecting');
     expect(output('ctl', 'explain', flow!.flow)).toMatch(
-      /\(inspecting\).*\nnot decided yet\n(.*\n)*pinset bank: selected/,
+      /\(inspecting\).*\nnot decided yet\n(.*\n)* {2}bank: chosen as host/,
     );
     expect(ask({ command: 'status' })).toMatchObject({
       status: { flows: 1, queue_bypass: false, connmark: { mask: '0x60000000' } },
