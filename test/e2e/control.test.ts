@@ -1,28 +1,14 @@
 /** Operators and a running engine: real socket, real signals, real queue, the commands as processes. */
 import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { type Identity, spkiPin } from '../../src/runtime/demo/certificates.ts';
+import { spkiPin } from '../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../src/runtime/demo/child.ts';
 import { TLSPIN } from '../support/lab/engine.ts';
-import { Lab } from '../support/lab/lab.ts';
+import { NAME as HOST } from '../support/lab/bank.ts';
 import { requestWithNode, startTlsServer } from '../support/lab/peers.ts';
-
-const HOST = 'www.bank.example';
-
-let lab: Lab;
-let ca: Identity;
-let genuine: Identity;
-let forged: Identity;
-
-beforeEach(() => {
-  lab = new Lab();
-  ca = lab.certificates.authority('ca');
-  genuine = lab.certificates.leaf('genuine', { issuer: ca, names: [HOST], key: 'rsa' });
-  forged = lab.certificates.leaf('forged', { issuer: ca, names: [HOST], key: 'rsa' });
-});
-afterEach(() => lab.close());
+import { ca, forged, genuine, lab } from '../support/lab/twins-of-each.ts';
 
 describe('a list', () => {
   const listed = () => ({
