@@ -38,7 +38,12 @@ function statusText(status: Fields): string {
     ['tlspin', `${show(status['version'])}, process ${show(status['pid'])}, up ${duration(Number(status['uptime']))}`],
     ['configuration', `${show(configuration['file'])}, ${show(configuration['hash'])}`],
     ['', `generation ${show(configuration['generation'])}, in force for ${duration(Number(configuration['age']))}`],
-    ['', `${show(configuration['pinsets'])} pinsets, ${show(configuration['pins'])} pins, ${lists.length} lists`],
+    [
+      '',
+      [many(configuration['pinsets'], 'pinset'), many(configuration['pins'], 'pin'), many(lists.length, 'list')].join(
+        ', ',
+      ),
+    ],
     ['connmark', `route ${show(connmark['route'])}, mask ${show(connmark['mask'])}`],
     ['queue full', status['fail_open'] === true ? 'packets pass unseen (failOpen)' : 'packets are dropped'],
     [
@@ -175,6 +180,10 @@ function entryLines(difference: Fields, kind: string): string[] {
     ...removed.map((entry) => `  - ${kind}${entry}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ];
+}
+
+function many(count: unknown, what: string): string {
+  return `${show(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function named(keys: readonly string[]): string {
