@@ -1,16 +1,16 @@
 /** Answers of the control socket as people read them. Knows what fields there are, and nothing of how they come about. */
 
-import type { Explanation, PinExplanation } from '../runtime/explain.ts';
-import { printable } from './output.ts';
+import type { Explanation } from '../runtime/explain/explanation.ts';
+import { showExplanation } from './explanation-text.ts';
+import { type Output, printable } from './output.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** By command; the others are shown as JSON. */
+/** By command; `explain` has a function of its own, and the others are shown as JSON. */
 export const TEXTS: Readonly<Record<string, (answer: Fields) => string>> = {
   status: ({ status }) => statusText(status as Fields),
   flows: ({ flows, next }) => flowsText(flows as Fields[], next as number | null),
   verdicts: ({ verdicts }) => verdictsText(verdicts as Fields[]),
-  explain: explainText,
   reload: reloadText,
   lists: ({ lists }) => listsText(lists as Fields[]),
   'log-reopen': () => 'the log is open again\n',
@@ -38,7 +38,12 @@ function statusText(status: Fields): string {
     ['tlspin', `${show(status['version'])}, process ${show(status['pid'])}, up ${duration(Number(status['uptime']))}`],
     ['configuration', `${show(configuration['file'])}, ${show(configuration['hash'])}`],
     ['', `generation ${show(configuration['generation'])}, in force for ${duration(Number(configuration['age']))}`],
-    ['', `${show(configuration['pinsets'])} pinsets, ${show(configuration['pins'])} pins, ${lists.length} lists`],
+    [
+      '',
+      [many(configuration['pinsets'], 'pinset'), many(configuration['pins'], 'pin'), many(lists.length, 'list')].join(
+        ', ',
+      ),
+    ],
     ...lists.flatMap(({ list, stale }): [string, string][] =>
       stale === true ? [['', `the list ${show(list)} is stale: its file is older than its maxAge`]] : [],
     ),
@@ -119,43 +124,16 @@ function listsText(lists: readonly Fields[]): string {
   return table(['list', 'entries', 'writable', 'age', 'file'], rows);
 }
 
-function explainText(answer: Fields): string {
-  const { flow, verdict, situation, pinsets, pinsetsLeftOut, rules, certificates } = answer[
-    'explanation'
-  ] as Explanation;
-  const isDecided = answer['decided'] === true;
-  const name = flow.sni === null ? 'no server name' : flow.sni;
-  const lines = [
-    `flow ${show(answer['flow'])} (${show(answer['phase'])}): ${flow.src} > ${flow.dest}, ${name}, ${flow.version ?? 'no TLS yet'}`,
-    isDecided ? `${verdict.action}: ${verdict.reason}: ${verdict.meaning}` : 'not decided yet',
-    ...(verdict.would === null
-      ? []
-      : [`  pinset ${show(verdict.pinset)} only reports; it would have been: ${verdict.would}`]),
-    ...(verdict.fault === null ? [] : [`  what was wrong: ${verdict.fault}`]),
-    ...(situation === null ? [] : [`  "${situation.key}" is "${situation.value}" (${situation.of})`]),
-    ...(answer['configuration_known'] === true
-      ? []
-      : ['  the configuration has changed since; told is what is in force now']),
-    ...pinsets.flatMap((pinset) => [
-      `pinset ${pinset.pinset}: ${pinset.selected ? 'selected' : 'not selected'}: ${pinset.why}`,
-      ...pinset.pins.map((pin) => pinLine(pin, '')),
-      ...pinset.deny.map((pin) => pinLine(pin, 'deny ')),
-    ]),
-    ...(pinsetsLeftOut > 0 ? [`and ${pinsetsLeftOut} pinsets that do not fit`] : []),
-    ...rules.map(({ rule, result }) => `rule ${rule}: ${result}`),
-    ...certificates.flatMap((certificate, i) => [
-      `certificate ${i}${i === 0 ? ' (leaf)' : ''}: ${show(certificate.subject)}, issued by ${show(certificate.issuer)}`,
-      `  cert-sha256:${certificate.sha256}`,
-      ...(certificate.spki_sha256 === null ? [] : [`  spki-sha256:${certificate.spki_sha256}`]),
-    ]),
-  ];
-  return lines.map((line) => `${printable(line)}\n`).join('');
-}
-
-function pinLine({ pin, at, role, counts, result }: PinExplanation, kind: string): string {
-  const terms = role === 'backup' ? `at ${at}, backup` : `at ${at}`;
-  const text = pin.length <= 90 ? pin : `${pin.slice(0, 89)}…`;
-  return `  ${counts ? 'x' : ' '} ${kind}${text} (${terms}): ${result}`;
+/** Of `explain`. */
+export function showExplained(answer: Fields, out: Output): void {
+  const notes =
+    answer['configuration_known'] === true ? [] : ['the configuration has changed since; told is what is in force now'];
+  const title = {
+    flow: `flow ${show(answer['flow'])} (${show(answer['phase'])})`,
+    isDecided: answer['decided'] === true,
+    notes,
+  };
+  showExplanation(answer['explanation'] as Explanation, title, out);
 }
 
 function reloadText(answer: Fields): string {
@@ -206,6 +184,10 @@ function entryLines(difference: Fields, kind: string): string[] {
     ...removed.map((entry) => `  - ${kind}${entry}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ];
+}
+
+function many(count: unknown, what: string): string {
+  return `${show(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function named(keys: readonly string[]): string {

@@ -2,13 +2,13 @@
  * `tlspin ctl`: asks a running tlspin over its control socket and prints the answer, for people or as JSON. Owns the
  * flags; what may be asked is runtime/control/commands.ts.
  */
-import { addExamples } from './help.ts';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import type { Request } from '../runtime/control/client.ts';
 import { type ControlFlags, withControl, withControlFlags } from './control.ts';
-import { type Fields, TEXTS } from './ctl-text.ts';
-import { jsonText } from './output.ts';
+import { type Fields, showExplained, TEXTS } from './ctl-text.ts';
+import { addExamples, asSentence, type Example } from './help.ts';
+import { jsonText, Output } from './output.ts';
 
 interface FlowFlags extends ControlFlags {
   readonly limit?: number;
@@ -28,38 +28,74 @@ export function registerCtl(program: Command): void {
     .summary('ask a running tlspin, and tell it what to do')
     .description('Ask a running tlspin, or tell it what to do, over its control socket.');
   addExamples(ctl, { command: 'tlspin ctl status --control /run/tlspin.sock', does: 'how it stands' });
-  simple(ctl, 'status', 'how it stands: queues, configuration, limits, probes');
-  simple(ctl, 'stats', 'everything that it counts');
-  withFlowFlags(asking(ctl, 'flows', 'the flows that are not settled yet'))
+  simple(ctl, 'status', 'how it stands: queues, configuration, limits, probes', {
+    command: 'tlspin ctl status',
+    does: 'how the tlspin of this host stands',
+  });
+  simple(ctl, 'stats', 'everything that it counts', {
+    command: 'tlspin ctl stats | jq .stats.verdicts',
+    does: 'how many decisions of which kind there were',
+  });
+  const flows = asking(ctl, 'flows', 'the flows that are not settled yet', {
+    command: "tlspin ctl flows --name '*.bank.example'",
+    does: 'those of a bank, and how far each has come',
+  });
+  withFlowFlags(flows)
     .option('--after <flow>', 'those that follow this one')
     .option('--held', 'those of which packets wait')
     .addOption(new Option('--phase <phase>', 'in this phase').choices(PHASES))
     .action((flags: FlowFlags, command: Command) => ask({ command: 'flows', ...ofFlow(flags) }, flags, command));
-  withFlowFlags(asking(ctl, 'verdicts', 'the decisions of late, the latest first'))
+  const verdicts = asking(ctl, 'verdicts', 'the decisions of late, the latest first', {
+    command: 'tlspin ctl verdicts --action tls-alert --limit 10',
+    does: 'what was refused of late',
+  });
+  withFlowFlags(verdicts)
     .addOption(new Option('--action <action>', 'with this outcome').choices(['accept', 'drop', 'reset', 'tls-alert']))
     .action((flags: FlowFlags, command: Command) => ask({ command: 'verdicts', ...ofFlow(flags) }, flags, command));
-  asking(ctl, 'explain', 'why a flow is decided as it is: the pinset, each pin, the situation')
+  const why = { command: 'tlspin ctl explain 1234', does: 'why a flow of `tlspin ctl verdicts` was refused' };
+  const latest = { command: 'tlspin ctl explain 10.1.2.3:51514', does: 'the same of what a client began there last' };
+  asking(ctl, 'explain', 'why a flow is decided as it is: the pinset, each pin, the situation', why, latest)
     .argument(
       '<flow>',
       'its number (flow_id in the log, and as flows and verdicts show it), or a client as ADDRESS:PORT',
     )
-    .action((flow: string, flags: ControlFlags, command: Command) => ask({ command: 'explain', flow }, flags, command));
-  asking(ctl, 'reload', 'read the configuration again')
+    .action((flow: string, flags: ControlFlags, command: Command) =>
+      withControl(flags, command, async (client) => {
+        const answer = await client.ask({ command: 'explain', flow });
+        const out = new Output(process.stdout);
+        if (flags.json === true) out.json(answer);
+        else showExplained(answer, out);
+      }),
+    );
+  const reload = { command: 'tlspin ctl reload --dry-run', does: 'what would change, and what is wrong with the file' };
+  asking(ctl, 'reload', 'read the configuration again', reload)
     .option('--dry-run', 'only say what would change')
     .action((flags: ControlFlags & { dryRun?: true }, command: Command) =>
       ask({ command: 'reload', ...(flags.dryRun === true ? { dry_run: true } : {}) }, flags, command, isReloaded),
     );
-  simple(ctl, 'lists', 'the lists, and which of them can be changed (see tlspin list)');
-  simple(ctl, 'log-reopen', 'open the log file again, after it was moved away');
-  simple(ctl, 'shutdown', 'answer what is held, and end');
+  simple(ctl, 'lists', 'the lists, and which of them can be changed (see tlspin list)', {
+    command: 'tlspin ctl lists',
+    does: 'each with its file and how much is on it',
+  });
+  simple(ctl, 'log-reopen', 'open the log file again, after it was moved away', {
+    command: 'mv tlspin.json tlspin.json.1 && tlspin ctl log-reopen',
+    does: 'what logrotate does',
+  });
+  simple(ctl, 'shutdown', 'answer what is held, and end', {
+    command: 'tlspin ctl shutdown',
+    does: 'as SIGTERM does',
+  });
 }
 
-function simple(ctl: Command, name: string, summary: string): void {
-  asking(ctl, name, summary).action((flags: ControlFlags, command: Command) => ask({ command: name }, flags, command));
+function simple(ctl: Command, name: string, summary: string, example: Example): void {
+  asking(ctl, name, summary, example).action((flags: ControlFlags, command: Command) =>
+    ask({ command: name }, flags, command),
+  );
 }
 
-function asking(ctl: Command, name: string, summary: string): Command {
-  return withControlFlags(ctl.command(name).description(summary));
+function asking(ctl: Command, name: string, summary: string, ...examples: Example[]): Command {
+  const command = ctl.command(name).summary(summary).description(asSentence(summary));
+  return addExamples(withControlFlags(command), ...examples);
 }
 
 function withFlowFlags(command: Command): Command {

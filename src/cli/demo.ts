@@ -12,7 +12,7 @@ export function registerDemo(program: Command): void {
     .command('demo')
     .summary('see a forged certificate being stopped')
     .description(
-      'Build a private network with real rules and a real engine, visit a genuine and a forged server, and show what\n' +
+      'Build a private network with real rules and a real engine, visit a genuine and a forged server, and show what ' +
         'happens. Needs no root where ordinary users may make namespaces; exit status 0 only if all went as it should.',
     )
     .addOption(new Option('--inside').hideHelp())

@@ -21,6 +21,11 @@ export function examplesOf(command: Command): readonly Example[] {
   return EXAMPLES.get(command) ?? [];
 }
 
+/** A summary as a description: with its capital and its full stop. */
+export function asSentence(phrase: string): string {
+  return `${phrase.charAt(0).toUpperCase()}${phrase.slice(1)}`.replace(/\.?$/, '.');
+}
+
 /** What every command ends with. */
 export const EXIT_STATUSES: readonly (readonly [number, string])[] = [
   [0, 'Done.'],

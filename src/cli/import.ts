@@ -24,8 +24,8 @@ export function registerImport(program: Command): void {
     .command('import')
     .summary('make a configuration of other programs’ pins')
     .description(
-      'Make a configuration of the pins of other programs: rules and lists of xt_sslpin, Public-Key-Pins headers, Android\n' +
-        'network security configurations, Chromium static pins (both files together), OkHttp and curl, TLSA records, and the\n' +
+      'Make a configuration of the pins of other programs: rules and lists of xt_sslpin, Public-Key-Pins headers, Android ' +
+        'network security configurations, Chromium static pins (both files together), OkHttp and curl, TLSA records, and the ' +
         'SSL blacklist of abuse.ch. What cannot be taken over is a comment in it. - is standard input.',
     )
     .argument('<file...>', 'what to import')

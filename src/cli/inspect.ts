@@ -28,7 +28,7 @@ export function registerInspect(program: Command): void {
     .command('inspect')
     .summary('inspect captures with the engine that packets go through')
     .description(
-      'Inspect captures (pcap or pcapng, also gzip; - is standard input) with the same engine that packets go through:\n' +
+      'Inspect captures (pcap or pcapng, also gzip; - is standard input) with the same engine that packets go through: ' +
         'one verdict record a TLS flow, as NDJSON on standard output.',
     )
     .argument('<capture...>', 'captures')

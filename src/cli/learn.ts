@@ -2,7 +2,6 @@
  * `tlspin learn`: what was learned of hosts, for people (`show`) and as pinsets to take over (`propose`). Reads the file
  * that the engine keeps, at most some seconds old; changes nothing.
  */
-import { addExamples } from './help.ts';
 import { existsSync } from 'node:fs';
 
 import { type Command, InvalidArgumentError } from 'commander';
@@ -13,6 +12,7 @@ import { readState } from '../learn/state-file.ts';
 import { LEARN_DEFAULTS } from '../pins/learn-defaults.ts';
 import { loadPolicy } from '../pins/load.ts';
 import { formatMessage } from '../pins/message.ts';
+import { addExamples, asSentence } from './help.ts';
 
 interface Flags {
   readonly state?: string;
@@ -30,10 +30,11 @@ export function registerLearn(program: Command): void {
     command: 'tlspin learn propose -c /etc/tlspin.json',
     does: 'pinsets of what was learned, to review',
   });
-  for (const [name, description, print] of VERBS) {
-    learn
+  for (const [name, summary, print, example] of VERBS) {
+    const command = learn
       .command(name)
-      .description(description)
+      .summary(summary)
+      .description(asSentence(summary))
       .argument('[pinset]', 'the pinset that learned; all unless given')
       .option('--state <file>', 'where it is recorded (learn.file)')
       .option('-c, --config <file>', 'the configuration that says where')
@@ -50,6 +51,7 @@ export function registerLearn(program: Command): void {
           command.error(`error: ${(error as Error).message}`, { exitCode: 1 });
         }
       });
+    addExamples(command, example);
   }
 }
 
@@ -124,6 +126,16 @@ function json(value: unknown): string {
 }
 
 const VERBS = [
-  ['show', 'what was seen of each host, and what it comes to', showText],
-  ['propose', 'pinsets of what was learned, to review: JSON with comments, or with --json plain', proposeText],
+  [
+    'show',
+    'what was seen of each host, and what it comes to',
+    showText,
+    { command: 'tlspin learn show devices -c /etc/tlspin.json', does: 'what the hosts of a pinset have presented' },
+  ],
+  [
+    'propose',
+    'pinsets of what was learned, to review: JSON with comments, or with --json plain',
+    proposeText,
+    { command: 'tlspin learn propose -c /etc/tlspin.json', does: 'a pinset for each host that is steady enough' },
+  ],
 ] as const;

@@ -3,7 +3,6 @@
  *
  *   openssl s_client -connect HOST:443 </dev/null | openssl x509 -outform DER | sha1sum | tlspin list 0 add -
  */
-import { addExamples } from './help.ts';
 import { readFileSync } from 'node:fs';
 
 import type { Command } from 'commander';
@@ -11,6 +10,7 @@ import type { Command } from 'commander';
 import type { ControlClient } from '../runtime/control/client.ts';
 import { type ControlFlags, withControl, withControlFlags } from './control.ts';
 import { type Fields, show, TEXTS } from './ctl-text.ts';
+import { addExamples } from './help.ts';
 
 export function registerList(program: Command): void {
   const registered = withControlFlags(
@@ -35,10 +35,15 @@ export function registerList(program: Command): void {
       await change(client, list, action, entries, flags);
     });
   });
-  addExamples(registered, {
-    command: 'openssl x509 -in cert.pem -outform DER | sha1sum | tlspin list 0 add -',
-    does: 'a certificate into list 0, at once',
-  });
+  addExamples(
+    registered,
+    {
+      command: 'openssl x509 -in cert.pem -outform DER | sha1sum | tlspin list 0 add -',
+      does: 'a certificate into list 0, at once',
+    },
+    { command: 'tlspin list 0', does: 'what is on it' },
+    { command: 'tlspin list 0 show | tlspin list 0 rm -', does: 'nothing is on it any more' },
+  );
 }
 
 /** Page after page. */

@@ -9,7 +9,7 @@ import type { Command } from 'commander';
 
 import { nearest } from '../pins/message.ts';
 import { commandTree, type CommandNode, findNode, oneLine, type OptionNode } from './command-tree.ts';
-import { addExamples, EXIT_STATUSES } from './help.ts';
+import { addExamples, asSentence, EXIT_STATUSES } from './help.ts';
 
 export function registerMan(program: Command): void {
   const man = program
@@ -92,7 +92,7 @@ function aboutOption({ description, value, defaultValue }: OptionNode): string {
 }
 
 function withChoices(description: string, choices: readonly string[]): string {
-  const sentence = `${description.charAt(0).toUpperCase()}${description.slice(1)}`.replace(/\.?$/, '.');
+  const sentence = asSentence(description);
   return choices.length === 0 ? sentence : `${sentence} One of ${choices.join(', ')}.`;
 }
 

@@ -14,7 +14,9 @@ import { Output } from './output.ts';
 import type { VersionWish } from './pin/hello.ts';
 import { liveChain } from './pin/live.ts';
 import { parseTarget, schemeNames } from './pin/target.ts';
-import { type Finding, pinsetsOf, showFinding } from './pin/view.ts';
+import type { Finding } from './pin/finding.ts';
+import { pinsetsOf, withComments, withoutComments } from './pin/pinset.ts';
+import { showFinding } from './pin/view.ts';
 
 interface Flags {
   readonly json?: true;
@@ -31,13 +33,13 @@ export function registerPin(program: Command): void {
     .command('pin')
     .summary('show the pins of a chain')
     .description(
-      'Show the pins of a certificate chain in every spelling. A chain is that of a live server (HOST, HOST:PORT, or a URL\n' +
-        `whose scheme says how TLS begins: ${schemeNames().join(', ')}), or what is in a file:\n` +
+      'Show the pins of a certificate chain in every spelling. A chain is that of a live server (HOST, HOST:PORT, or a URL ' +
+        `whose scheme says how TLS begins: ${schemeNames().join(', ')}), or what is in a file: ` +
         'certificates, also in PKCS#7, certificate requests and public keys, in PEM or DER; - is standard input.',
     )
     .argument('<source...>', 'hosts, URLs and files')
-    .option('--json', 'print a ready pinset, as JSON with comments (a list of them for several sources)')
-    .option('--config', 'print a whole configuration of such pinsets')
+    .option('--json', 'print a ready pinset (a list of them for several sources)')
+    .option('--config', 'print a whole configuration of such pinsets, as JSON with comments')
     .option('--sni <name>', 'the server name to ask for, instead of the host')
     .option('--no-sni', 'ask for no server name')
     .addOption(
@@ -70,8 +72,9 @@ async function pinAll(sources: readonly string[], flags: Flags): Promise<0 | 1> 
   }
   if (findings.length > 0) {
     const pinsets = pinsetsOf(findings);
-    if (flags.config === true) out.line(commentedJson({ version: 1, pinsets }));
-    else if (flags.json === true) out.line(commentedJson(sources.length === 1 ? pinsets[0] : pinsets));
+    const isOne = sources.length === 1;
+    if (flags.config === true) out.line(commentedJson({ version: 1, pinsets: pinsets.map(withComments) }));
+    else if (flags.json === true) out.json(isOne ? withoutComments(pinsets[0]!) : pinsets.map(withoutComments));
   }
   return findings.length === sources.length ? 0 : 1;
 }

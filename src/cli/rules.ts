@@ -5,11 +5,10 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 
-import { loadPolicy } from '../pins/load.ts';
-import { formatMessage } from '../pins/message.ts';
 import { renderRemoval, renderRules } from '../runtime/rules.ts';
 import type { RulesFormat } from '../runtime/rules.ts';
 import type { Hook, Route } from '../runtime/rules/plan.ts';
+import { neededConfig, policyOf } from './configuration.ts';
 import { addExamples } from './help.ts';
 
 interface Flags {
@@ -57,16 +56,9 @@ export function registerRules(program: Command): void {
 function rulesText(flags: Flags, command: Command): string {
   const { config, hook, format, quic, route } = flags;
   if (flags.remove === true) return renderRemoval(hook, format);
-  if (config === undefined) {
-    command.error("error: required option '-c, --config <file>' not specified", { exitCode: 2 });
-  }
-  const loaded = loadPolicy(config);
-  const messages = 'errors' in loaded ? loaded.errors : loaded.warnings;
-  process.stderr.write(messages.map((message) => `${formatMessage(message)}\n`).join(''));
-  if ('errors' in loaded)
-    command.error(`error: ${config} is no valid configuration: no rules printed`, { exitCode: 1 });
+  const policy = policyOf(neededConfig(config, command), command, 'no rules printed');
   const queueBypass = flags.queueBypass === true;
   const queueUdp = flags.queueUdp === true;
   const options = { hook, format, quic, queueUdp, queueBypass };
-  return renderRules(loaded.policy, route === undefined ? options : { ...options, route });
+  return renderRules(policy, route === undefined ? options : { ...options, route });
 }

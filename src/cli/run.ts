@@ -19,11 +19,12 @@ import { spawnQueueThread } from '../runtime/queue-thread.ts';
 import { ServiceManager } from '../runtime/service-manager.ts';
 import { CAP_NET_ADMIN, loadBinding } from '../source/binding.ts';
 import { examineChain } from '../x509/examine.ts';
+import { neededConfig } from './configuration.ts';
 import { addExamples } from './help.ts';
 import { packageVersion } from './version.ts';
 
 interface Flags {
-  readonly config: string;
+  readonly config?: string;
   readonly queue?: readonly [number, number];
   readonly log: string;
   readonly control?: string;
@@ -36,7 +37,7 @@ export function registerRun(program: Command): void {
     .command('run')
     .summary('run the engine')
     .description('Run the engine in the foreground, on the queues that the rules of `tlspin rules` fill.')
-    .requiredOption('-c, --config <file>', 'the configuration')
+    .option('-c, --config <file>', 'the configuration')
     .option('--queue <number>', 'queue, or first:last, instead of those of the configuration', parseQueues)
     .option('--log <file>', 'where verdict records go: a file, or - for standard output', '-')
     .option('--control <socket>', 'the control socket, instead of the one of the configuration')
@@ -47,7 +48,9 @@ export function registerRun(program: Command): void {
       parseDebug,
     )
     .action(async (flags: Flags, command: Command) => {
-      await run(flags).catch((error: unknown) => command.error(`error: ${messageOf(error)}`, { exitCode: 1 }));
+      await run(neededConfig(flags.config, command), flags).catch((error: unknown) =>
+        command.error(`error: ${messageOf(error)}`, { exitCode: 1 }),
+      );
     });
   addExamples(
     command,
@@ -82,11 +85,11 @@ function parseDebug(text: string): WatchFilter {
   return filter;
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(file: string, flags: Flags): Promise<void> {
   process.on('SIGUSR1', () => {}); // unheard, the signal would open Node's debugger
-  const loaded = readConfiguration(flags.config);
+  const loaded = readConfiguration(file);
   for (const message of 'errors' in loaded ? loaded.errors : loaded.warnings) say(formatMessage(message));
-  if ('errors' in loaded) throw new Error(`${flags.config} is no valid configuration: not started`);
+  if ('errors' in loaded) throw new Error(`${file} is no valid configuration: not started`);
   const { policy } = loaded;
   const offload = policy.allowOffload ? [] : findFlowOffload();
   if (offload.length > 0) throw new Error(describeFlowOffload(offload));
@@ -97,7 +100,7 @@ async function run(flags: Flags): Promise<void> {
   const stop = new Stop();
   const operator = new Operator({
     version: packageVersion(),
-    file: flags.config,
+    file,
     loaded,
     log,
     daemon: {

@@ -22,8 +22,6 @@ export interface CaptureOptions {
   /** Of key logs, beside those that the capture itself has. */
   readonly secrets?: Secrets | undefined;
   readonly onEvent: (event: LoggedEvent) => void;
-  /** Told of each ServerKeyExchange that was verified, or not, by the client's random. */
-  readonly onProof?: ((clientRandom: Uint8Array, proven: boolean) => void) | undefined;
   /** Octets of the file that were read so far. */
   readonly onProgress?: ((octets: number) => void) | undefined;
 }
@@ -38,11 +36,7 @@ export async function inspectCapture(options: CaptureOptions): Promise<void> {
     events: { emit: (event) => event.kind !== 'handshake' && options.onEvent(event) },
     clock: source.clock,
     examiner: { examine: (request, done) => done(examineChain(request)) },
-    proves: (exchange) => {
-      const proven = verifyServerKeyExchange(exchange);
-      options.onProof?.(exchange.signed.slice(0, CLIENT_RANDOM), proven);
-      return proven;
-    },
+    proves: verifyServerKeyExchange,
     keylog,
     live: false,
   });
@@ -85,6 +79,4 @@ function offlinePolicy(policy: Policy): Policy {
   return { ...policy, limits };
 }
 
-/** Octets with which begins what a server signs (RFC 5246 §7.4.3). */
-const CLIENT_RANDOM = 32;
 const OFFLINE_HANDSHAKE_BYTES = 2 * LIMIT_DEFAULTS.handshakeBytes;

@@ -39,9 +39,17 @@ test('help names every command, and is no error', () => {
   for (const command of COMMANDS) expect(out).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
 });
 
-test.each(COMMANDS)('the help of %s has an example', (command) => {
-  const { status, out } = tlspin([command, '--help']);
+test.each([
+  ...COMMANDS,
+  ...['status', 'stats', 'flows', 'verdicts', 'explain', 'reload', 'lists', 'log-reopen', 'shutdown'].map(
+    (name) => `ctl ${name}`,
+  ),
+  'learn show',
+  'learn propose',
+])('the help of %s says what it is for in sentences, and has an example', (command) => {
+  const { status, out } = tlspin([...command.split(' '), '--help']);
   expect(status).toBe(0);
+  expect(out).toMatch(/^Usage: .*\n\n[A-Z](.|\n\S)*\.\n\n/);
   expect(out).toMatch(/^Examples:\n {2}.*tlspin.*\n {6}\S/m);
 });
 
@@ -55,6 +63,11 @@ describe('usage is exit status 2', () => {
     [['inspcet', 'x'], "error: unknown command 'inspcet'\n(Did you mean inspect?)\n"],
     [['inspect', '--checksum', 'x'], "error: unknown option '--checksum'\n(Did you mean --checksums?)\n"],
     [['pin', '--jsn', 'x'], "error: unknown option '--jsn'\n(Did you mean --json?)\n"],
+    [['run', '--confg', 'x'], "error: unknown option '--confg'\n(Did you mean --config?)\n"],
+    [['explain', 'x', '--flwo', '1'], "error: unknown option '--flwo'\n(Did you mean --flow?)\n"],
+    [['run'], "error: required option '-c, --config <file>' not specified\n"],
+    [['explain', 'x'], "error: required option '-c, --config <file>' not specified\n"],
+    [['rules'], "error: required option '-c, --config <file>' not specified\n"],
     [['inspect'], "error: missing required argument 'capture'\n"],
     [['check', '--nonsense'], "error: unknown option '--nonsense'\n"],
   ])('%j', (args, err) => {

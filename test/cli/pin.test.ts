@@ -8,7 +8,9 @@ import { parse } from 'jsonc-parser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { parseTarget } from '../../src/cli/pin/target.ts';
-import { pinsetsOf, spellings } from '../../src/cli/pin/view.ts';
+import type { Finding } from '../../src/cli/pin/finding.ts';
+import { pinsetsOf, withComments } from '../../src/cli/pin/pinset.ts';
+import { spellings } from '../../src/cli/pin/view.ts';
 import { commentedJson } from '../../src/import/commented-json.ts';
 import { parsePin } from '../../src/pins/pin-string.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
@@ -109,10 +111,11 @@ it('shows pins that are all read back as pins of that certificate', () => {
 
 describe('a pinset', () => {
   const live = { chain: [], isRawPublicKey: false, version: 0x0303, address: '192.0.2.1', proven: true };
+  const written = (findings: Finding[]) => pinsetsOf(findings).map(withComments);
   const ofHost = (source: string, serverName: string | null, certificates = chain) =>
-    pinsetsOf([{ source, target: parseTarget(source), live: { ...live, serverName }, chain: certificates, keys: [] }]);
+    written([{ source, target: parseTarget(source), live: { ...live, serverName }, chain: certificates, keys: [] }]);
   const ofFile = (name: string, certificates = chain) =>
-    pinsetsOf([{ source: `${name}.pem`, target: undefined, live: undefined, chain: certificates, keys: [] }]);
+    written([{ source: `${name}.pem`, target: undefined, live: undefined, chain: certificates, keys: [] }]);
   const valid = (pinsets: unknown[]) => load(commentedJson({ version: 1, strict: true, pinsets }));
 
   it('is ready to be used, without a warning', () => {
@@ -165,7 +168,7 @@ describe('a pinset', () => {
 
   it('is one for all sources of the same host', () => {
     const other = [presentCertificate(certificate('leaf-p256'))];
-    const pinsets = pinsetsOf([
+    const pinsets = written([
       { source: 'a.pem', target: undefined, live: undefined, chain, keys: [] },
       { source: 'b.pem', target: undefined, live: undefined, chain: [...chain.slice(0, 1), ...other], keys: [] },
       { source: 'c', target: parseTarget('c.example:1'), live: { ...live, serverName: 'c.example' }, chain, keys: [] },
@@ -204,11 +207,24 @@ describe('files', () => {
     }
   });
 
+  it('become plain JSON that a configuration takes, and what lacks stands in its comment', async () => {
+    const { out } = await tlspin(['pin', at('sent.pem'), '--json']);
+    const pinset = JSON.parse(out);
+    expect(pinset.comment).toMatch(
+      /sent\.pem; add a backup of your own, .* \{ "pin": "sha256\/\/…", "role": "backup" \}$/,
+    );
+    expect(load(JSON.stringify({ version: 1, strict: true, pinsets: [pinset] })).errors).toEqual([]);
+    const { out: several } = await tlspin(['pin', at('sent.pem'), at('next.csr'), '--json']);
+    const [whole] = JSON.parse(several);
+    expect(whole.comment).not.toContain('backup');
+    expect(load(JSON.stringify({ version: 1, pinsets: [whole] })).policy!.pinsets[0]!.pins).toHaveLength(3);
+  });
+
   it('may come by standard input', async () => {
     const { out } = await tlspin(['pin', '-'], { input: readFileSync(at('next.csr')) });
     expect(out).toContain(`  request: CN=next\n    ${pinOf('next')}\n`);
     const { out: json } = await tlspin(['pin', '-', '--json'], { input: readFileSync(at('next.csr')) });
-    expect(parse(json)).toMatchObject({ match: { hosts: ['www.bank.example'] }, pins: [{ pin: pinOf('next') }] });
+    expect(JSON.parse(json)).toMatchObject({ match: { hosts: ['www.bank.example'] }, pins: [{ pin: pinOf('next') }] });
   });
 
   it('that say nothing are told, and the rest is shown', async () => {
@@ -271,7 +287,7 @@ describe('a live server', () => {
       }),
     );
     const out = await pinned(`localhost:${port}`, '-4', '--sni', 'www.bank.example', '--json');
-    expect(parse(out).match).toEqual({ hosts: ['www.bank.example'], ports: [port] });
+    expect(JSON.parse(out).match).toEqual({ hosts: ['www.bank.example'], ports: [port] });
     await pinned(`localhost:${port}`, '-4');
     expect(await pinned(`localhost:${port}`, '-4', '--no-sni')).toContain('no server name');
     expect(names).toEqual(['www.bank.example', 'localhost']);
@@ -314,7 +330,7 @@ describe('a live server', () => {
     backend.on('tlsClientError', () => {});
     const port = await listen(server);
     const out = await pinned(`smtp://127.0.0.1:${port}`, '--json');
-    expect(parse(out)).toMatchObject({ match: { ports: [port] }, pins: [{ pin: pinOf('leaf') }, {}] });
+    expect(JSON.parse(out)).toMatchObject({ match: { ports: [port] }, pins: [{ pin: pinOf('leaf') }, {}] });
     expect((await tlspin(['pin', `127.0.0.1:${port}`])).err).toMatch(/is no TLS .*smtp:\/\/\?\n$/);
   });
 

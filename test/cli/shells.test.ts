@@ -1,4 +1,4 @@
-/** Completion and manual pages, as the programs that read them see them; what is not on the machine is not asked. */
+/** Completion and manual pages, as the programs that read them see them. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { ensureBuilt, tlspin } from '../support/command-line.ts';
+import { hasProgram } from '../support/program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlspin-shells-'));
-const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 let commands: string[] = [];
 
 beforeAll(async () => {
@@ -63,13 +63,30 @@ describe('bash', () => {
   });
 });
 
-describe.runIf(has('zsh'))('zsh', () => {
+describe.runIf(hasProgram('zsh'))('zsh', () => {
   it('understands the script', async () => {
     said('zsh', ['-n', await script('zsh')]);
   });
+
+  // Only a shell that somebody types into completes: it has a terminal of its own, and is read until it has said it.
+  it.each([
+    ['tlspin rules --hook ', 'forward*local'],
+    ['tlspin ctl relo', 'ad'],
+    ['tlspin import --from xt', '-sslpin'],
+  ])('completes %j by %j', async (line, found) => {
+    const typed = `zmodload zsh/zpty
+      zpty typist TERM=dumb zsh -f -i
+      zpty -w typist 'PROMPT=; autoload -Uz compinit && compinit -D -u; source ${await script('zsh')}; print REA''DY'
+      zpty -r -m typist _ '*READY*'
+      zpty -n -w typist ${`'${line}'`}$'\\t'
+      zpty -r -m typist _ '*${found}*' && print completed
+      zpty -d typist`;
+    const { stdout, stderr } = spawnSync('zsh', ['-f', '-c', typed], { cwd: folder, timeout: 20_000 });
+    expect([stdout.toString(), stderr.toString()]).toEqual(['completed\n', '']);
+  });
 });
 
-describe.runIf(has('fish'))('fish', () => {
+describe.runIf(hasProgram('fish'))('fish', () => {
   it('understands the script and completes by it', async () => {
     const path = await script('fish');
     said('fish', ['-n', path]);
@@ -120,14 +137,14 @@ describe('manual pages', () => {
     });
   });
 
-  it.runIf(has('mandoc'))('are what mandoc wants', async () => {
+  it.runIf(hasProgram('mandoc'))('are what mandoc wants', async () => {
     for (const path of [[], ...commands.map((name) => [name])]) {
       const { status, stdout } = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning'], { input: await page(...path) });
       expect([path, status, stdout.toString()]).toEqual([path, 0, '']);
     }
   });
 
-  it.runIf(has('man') && has('groff'))('are shown by man', async () => {
+  it.runIf(hasProgram('man') && hasProgram('groff'))('are shown by man', async () => {
     const path = join(folder, 'tlspin-pin.1');
     writeFileSync(path, await page('pin'));
     const { status, stdout, stderr } = spawnSync('man', ['--warnings', '-l', path], {

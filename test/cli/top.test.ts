@@ -32,8 +32,8 @@ beforeEach(async () => {
   answers = {
     status: { status: statusAnswer({ held: 1, queues: [queueStanding(0, { held: 1 })] }) },
     stats: { stats: statsAnswer([[500, 400, 99]], { verdicts: { 'accept pin-match': 5 } }) },
-    flows: { flows: [flowAnswer('0/1', { held: 1, sni: HOSTILE })], next: null },
-    verdicts: { verdicts: [verdictAnswer('0/2', { action: 'tls-alert', reason: 'pin-mismatch' })] },
+    flows: { flows: [flowAnswer(1, { held: 1, sni: HOSTILE })], next: null },
+    verdicts: { verdicts: [verdictAnswer(2, { action: 'tls-alert', reason: 'pin-mismatch' })] },
   };
   await serve();
 });
@@ -65,8 +65,8 @@ describe('where nobody looks', () => {
     expect(out).toMatch(/^tlspin 1\.2\.3, process 4711, up 100 s, /);
     expect(out).toMatch(/^ +0 +5\.0 +5\.0 +1\.0 +0 +1 +0 +0 +0$/m);
     expect(out).toMatch(/^accept +pin-match +0\.1 +5 +100\.0 %$/m);
-    expect(out).toMatch(/^0\/1 .* inspecting .* a\\x1b\[2J\\x9b2J\\x202eb$/m);
-    expect(out).toMatch(/^0\/2 .* tls-alert +pin-mismatch .* www\.bank\.example$/m);
+    expect(out).toMatch(/^1 .* inspecting .* a\\x1b\[2J\\x9b2J\\x202eb$/m);
+    expect(out).toMatch(/^2 .* tls-alert +pin-mismatch .* www\.bank\.example$/m);
     expect(out).not.toMatch(CONTROL);
   });
 
@@ -81,7 +81,7 @@ describe('where nobody looks', () => {
   });
 
   it('those that are held are asked for where a page does not reach them', async () => {
-    answers['flows'] = { flows: [], next: '0/100' };
+    answers['flows'] = { flows: [], next: 100 };
     expect((await top()).out).toContain('flows: more than are shown\n');
     expect(asked.map(({ command, held }) => [command, held])).toEqual([
       ['flows', undefined],
@@ -99,8 +99,8 @@ describe('where nobody looks', () => {
       time: expect.stringMatching(/^\d{4}-.*Z$/) as string,
       status: { version: '1.2.3', queue_bypass: false },
       stats: { packets: { received: 500 } },
-      flows: [{ flow: '0/1', sni: HOSTILE }],
-      verdicts: [{ flow: '0/2' }],
+      flows: [{ flow: 1, sni: HOSTILE }],
+      verdicts: [{ flow: 2 }],
     });
   });
 
@@ -161,7 +161,7 @@ describe('on a terminal', () => {
     const frame = frames(child).at(-1)!;
     expect(frame.split('\r\n')).toHaveLength(24);
     expect(frame).toContain('\x1b[33m   1\x1b[39m');
-    expect(plain(frame)).toMatch(/^0\/1 .*a\\x1b\[2J/m);
+    expect(plain(frame)).toMatch(/^1 .*a\\x1b\[2J/m);
     child.write('q');
     expect((await child.ended).code).toBe(0);
     expect(child.output).toMatch(RESTORED);
@@ -222,7 +222,7 @@ describe('on a terminal', () => {
     const child = await watch();
     await server!.stop();
     await child.until(() => /! shown is what was \d+ s ago: control socket /.test(lastOf(child)), 'the loss');
-    expect(lastOf(child)).toMatch(/^0\/2 /m);
+    expect(lastOf(child)).toMatch(/^2 /m);
     answers['status'] = { status: statusAnswer({ pid: 4712, uptime: 1, version: '1.2.4' }) };
     await serve();
     await child.until(() => /tlspin 1\.2\.4, process 4712/.test(lastOf(child)), 'the new one');
@@ -264,9 +264,9 @@ describe('on a terminal', () => {
     const child = await watch();
     child.write('\x1b[B\x1b[B\x1b[B');
     await child.until(() => /^flows: 1 above/m.test(lastOf(child)), 'the second one');
-    expect(lastOf(child)).not.toMatch(/^0\/1 /m);
+    expect(lastOf(child)).not.toMatch(/^1 /m);
     child.write('\x1b[5~');
-    await child.until(() => /^0\/1 /m.test(lastOf(child)), 'the first one');
+    await child.until(() => /^1 /m.test(lastOf(child)), 'the first one');
   });
 
   it('colours are for who wants them', async () => {

@@ -1,21 +1,10 @@
 /** DTLS through the rules, with OpenSSL at both ends: the pinned server is reached, the forged one is not. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
-import { type Bank, makeBank, NAME } from '../support/lab/bank.ts';
+import { NAME } from '../support/lab/bank.ts';
+import { bank, lab } from '../support/lab/bank-of-each.ts';
 import { connmarks, Engine } from '../support/lab/engine.ts';
-import { Lab } from '../support/lab/lab.ts';
-
-let bank: Bank;
-let lab: Lab;
-beforeAll(() => {
-  bank = makeBank();
-});
-afterAll(() => bank.remove());
-beforeEach(() => {
-  lab = new Lab();
-});
-afterEach(() => lab.close());
 
 async function serve(identity: Identity, args: readonly string[] = []): Promise<void> {
   lab.start('server', [

@@ -1,27 +1,14 @@
 /** Secrets that clients log: how they reach the engine, and what is decided by them on the kernel's queue. */
 import { existsSync, statSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
+import { NAME, pinset } from '../support/lab/bank.ts';
+import { bank, lab } from '../support/lab/bank-of-each.ts';
 import { connmarks, Engine, TLSPIN } from '../support/lab/engine.ts';
-import { Lab } from '../support/lab/lab.ts';
 import { startTlsServer } from '../support/lab/peers.ts';
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
 
 const ACCEPTED = 0x20000000;
-
-let bank: Bank;
-let lab: Lab;
-beforeAll(() => {
-  bank = makeBank();
-});
-afterAll(() => bank.remove());
-beforeEach(() => {
-  lab = new Lab();
-  // The client has to have the ServerHello to log anything, and a super-packet cannot be cut behind it.
-});
-afterEach(() => lab.close());
 
 const BODY = 50_000;
 const configuration = (keylog: object, tls13 = 'keylog') => ({

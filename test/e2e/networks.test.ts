@@ -1,27 +1,15 @@
 /** Networks as they are: small segments, losses, address translation, own flows, other people's marks and rules. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { makeBank, NAME } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
+import { NAME } from '../support/lab/bank.ts';
+import { anotherLab, bank, lab } from '../support/lab/bank-of-each.ts';
 import { connmarks, Engine } from '../support/lab/engine.ts';
-import { Lab } from '../support/lab/lab.ts';
 import { requestWithCurl, requestWithNode, startTlsServer } from '../support/lab/peers.ts';
 import type { Outcome } from '../support/lab/peers.ts';
 
 const MARK = { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000 };
 const GENUINE_PORT = 443;
 const FORGED_PORT = 8443;
-
-let bank: Bank;
-let lab: Lab;
-beforeAll(() => {
-  bank = makeBank();
-});
-afterAll(() => bank.remove());
-beforeEach(() => {
-  lab = new Lab();
-});
-afterEach(() => lab.close());
 
 /** Without probes, whose connections would be among those that are looked at: the servers here speak TLS 1.2. */
 const config = (): object => ({
@@ -50,8 +38,7 @@ async function expectPinned(host?: string): Promise<void> {
 
 describe('small segments', () => {
   it('an MTU of 300 octets and an initial window of two: the alert comes within a second', async () => {
-    await lab.close();
-    lab = new Lab({ mtu: 300 });
+    await anotherLab({ mtu: 300 });
     lab.withoutOffload('client', 'gateway', 'server');
     lab.shell('server', 'ip route change default via 198.51.100.1 initcwnd 2');
     await Engine.start(lab, { config: config() });
@@ -69,8 +56,7 @@ describe('small segments', () => {
 
 describe('losses', () => {
   it('of five packets in a hundred, in both directions: genuine passes and forged does not, every time', async () => {
-    await lab.close();
-    lab = new Lab({ hosts: ['client', 'router', 'gateway', 'server'] });
+    await anotherLab({ hosts: ['client', 'router', 'gateway', 'server'] });
     lab.withoutOffload('client', 'router', 'gateway', 'server');
     lab.shell('router', 'iptables -A FORWARD -m statistic --mode random --probability 0.05 -j DROP');
     lab.shell(

@@ -1,25 +1,14 @@
 /** What tlspin is for: real clients, real servers, the kernel's queue; genuine passes, forged does not. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
+import { NAME, pinset } from '../support/lab/bank.ts';
+import { anotherLab, bank, lab } from '../support/lab/bank-of-each.ts';
 import { connmarks, Engine } from '../support/lab/engine.ts';
 import { Lab } from '../support/lab/lab.ts';
 import { requestWithCurl, requestWithNode, requestWithOpenssl, startTlsServer } from '../support/lab/peers.ts';
 import type { Outcome, Request, TlsServerOptions } from '../support/lab/peers.ts';
 
 const MARK = { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000 };
-
-let bank: Bank;
-let lab: Lab;
-beforeAll(() => {
-  bank = makeBank();
-});
-afterAll(() => bank.remove());
-beforeEach(() => {
-  lab = new Lab();
-});
-afterEach(() => lab.close());
 
 const CLIENTS: Readonly<Record<string, (request: Request, where?: Lab) => Promise<Outcome>>> = {
   curl: (request, where = lab) => requestWithCurl(where, 'client', request),
@@ -182,8 +171,7 @@ describe('what is looked at', () => {
       { file: bank.genuine.cert },
     ];
     for (const [at, pin] of spellings.entries()) {
-      await lab.close();
-      lab = new Lab();
+      await anotherLab();
       const engine = await Engine.start(lab, { config: { pinsets: [pinset({ pins: [pin] })] } });
       await serve();
       expect(await CLIENTS.curl!(requestTo()), `spelling ${at}`).toMatchObject({ error: null });
@@ -211,8 +199,7 @@ describe('what no certificate can decide', () => {
     await serve({ maxVersion: 'TLSv1.3' });
     expect(await CLIENTS.curl!(requestTo())).toMatchObject({ bytes: 0 });
     expect((await engine.next(0)).verdict.action).toBe('tls-alert');
-    await lab.close();
-    lab = new Lab();
+    await anotherLab();
     await Engine.start(lab, { config: { pinsets: [pinset({ pins: [bank.pin], tls13: 'accept' })] } });
     await serve({ maxVersion: 'TLSv1.3' });
     expect(await CLIENTS.curl!(requestTo())).toMatchObject({ error: null });

@@ -1,9 +1,9 @@
 /** QUIC through the rules, with real clients: refused at once where a pinset could concern it, or decided by its name. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { type Bank, makeBank, NAME } from '../support/lab/bank.ts';
+import { NAME } from '../support/lab/bank.ts';
+import { bank, lab } from '../support/lab/bank-of-each.ts';
 import { Engine } from '../support/lab/engine.ts';
-import { Lab } from '../support/lab/lab.ts';
 import {
   browseWithChromium,
   hasChromium,
@@ -13,17 +13,6 @@ import {
   startBrowsedServer,
   startQuicServer,
 } from '../support/lab/quic.ts';
-
-let bank: Bank;
-let lab: Lab;
-beforeAll(() => {
-  bank = makeBank();
-});
-afterAll(() => bank.remove());
-beforeEach(() => {
-  lab = new Lab();
-});
-afterEach(() => lab.close());
 
 const peers = hasQuicPeers ? 'ngtcp2' : 'ngtcp2 is not on this machine (packages ngtcp2-client, ngtcp2-server)';
 

@@ -2,26 +2,14 @@
  * Sessions of TLS 1.2 that go on without a certificate: one that was given out in a flow whose pins matched may be
  * resumed with the same server; any other is denied in a way that clients forget it, and their next handshake is whole.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
+import { NAME, pinset } from '../support/lab/bank.ts';
+import { bank, lab } from '../support/lab/bank-of-each.ts';
 import { Engine } from '../support/lab/engine.ts';
-import { Lab } from '../support/lab/lab.ts';
 import { runOpensslClient, startOpensslServer } from '../support/lab/openssl.ts';
 import type { ClientRun } from '../support/lab/openssl.ts';
 import { requestWithNode, startTlsServer } from '../support/lab/peers.ts';
-
-let bank: Bank;
-let lab: Lab;
-beforeAll(() => {
-  bank = makeBank();
-});
-afterAll(() => bank.remove());
-beforeEach(() => {
-  lab = new Lab();
-});
-afterEach(() => lab.close());
 
 /** What the server hands out, by its own options. */
 const KINDS = { 'session ids': ['-no_ticket'], tickets: [] } as const;

@@ -1,29 +1,15 @@
 /** `tlspin run` as a process on the kernel's real queue: how it starts, what it writes, how it reloads and how it ends. */
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { loadPolicy } from '../../src/pins/load.ts';
-import { type Identity, spkiPin } from '../../src/runtime/demo/certificates.ts';
+import { spkiPin } from '../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../src/runtime/demo/child.ts';
 import { renderRules } from '../../src/runtime/rules.ts';
 import { ROOT } from '../support/built.ts';
-import { Lab } from '../support/lab/lab.ts';
+import { NAME as HOST } from '../support/lab/bank.ts';
 import { requestWithCurl, requestWithNode, startTlsServer } from '../support/lab/peers.ts';
-
-const HOST = 'www.bank.example';
-
-let lab: Lab;
-let ca: Identity;
-let genuine: Identity;
-let forged: Identity;
-
-beforeEach(() => {
-  lab = new Lab();
-  ca = lab.certificates.authority('ca');
-  genuine = lab.certificates.leaf('genuine', { issuer: ca, names: [HOST], key: 'rsa' });
-  forged = lab.certificates.leaf('forged', { issuer: ca, names: [HOST], key: 'rsa' });
-});
-afterEach(() => lab.close());
+import { ca, forged, genuine, lab } from '../support/lab/twins-of-each.ts';
 
 describe('starting', () => {
   it('binds its queues, says so, and tells the service manager', async () => {

@@ -2,7 +2,6 @@
  * What servers and clients of TLS 1.3 do beyond the ordinary: the probe sees what the client would see, genuine servers
  * pass with all of it and forged ones do not.
  */
-import { spawnSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { brotliCompressSync, deflateSync } from 'node:zlib';
@@ -31,6 +30,7 @@ import { startRelayed } from '../support/lab/relayed.ts';
 import { Scene } from '../support/lab/scene.ts';
 import { startTwice } from '../support/lab/twice.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
+import { hasProgram } from '../support/program.ts';
 import { ScriptedServer, withExtension } from '../support/scripted-server.ts';
 import type { Script } from '../support/scripted-server.ts';
 import { der, extension, handshake, readFlight, record, u16, vector16, vector8 } from '../support/tls-bytes.ts';
@@ -327,7 +327,7 @@ describe('what only some libraries do', () => {
 });
 
 describe('GnuTLS', () => {
-  const hasGnutls = spawnSync('gnutls-serv', ['--version']).status === 0;
+  const hasGnutls = hasProgram('gnutls-serv');
 
   it.skipIf(!hasGnutls)('with a raw public key (where gnutls-bin is installed)', async () => {
     const serve = async (identity: Identity, port: number): Promise<void> => {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { AnomalyEvent, FlowEvent } from '../../src/engine/events.ts';
 import type { FlowPage } from '../../src/engine/flow-listing.ts';
-import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../../src/engine/ports.ts';
+import type { ProbeAnswer, ProbeRequest } from '../../src/engine/ports.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { QueueCounters } from '../../src/runtime/counters.ts';
 import { Daemon, type PolicyLearner } from '../../src/runtime/daemon.ts';
@@ -16,26 +16,8 @@ import type { QueueThread } from '../../src/runtime/queue-thread.ts';
 import { ServiceManager } from '../../src/runtime/service-manager.ts';
 import { bank } from '../support/flows.ts';
 import { pin, policy } from '../support/policy.ts';
+import { ANSWER, EVENT, FACTS, PROBE, REQUEST } from '../support/queue-messages.ts';
 
-const EVENT: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'test', detail: '' };
-const FACTS: ChainFacts = {
-  onPath: [0],
-  anchorsOnPath: [],
-  nameMatches: true,
-  exhausted: false,
-  leafValidAt: true,
-  trusted: false,
-};
-const REQUEST: ExamineRequest = { chain: [], anchors: [], names: [], atMs: 0, trust: [] };
-
-const PROBE: ProbeRequest = {
-  client: { address: new Uint8Array([10, 0, 0, 1]), port: 40_000 },
-  server: { address: new Uint8Array([198, 51, 100, 7]), port: 443 },
-  clientHello: new Uint8Array(50),
-  recordVersion: 0x0301,
-  starttls: null,
-};
-const ANSWER: ProbeAnswer = { kind: 'failed', reason: 'unreachable', detail: 'ECONNREFUSED', fromCache: false };
 const PAGE: FlowPage = { flows: [], more: false };
 const SECRET = { clientRandom: new Uint8Array(32).fill(0xab), secret: new Uint8Array(32).fill(0xcd) };
 const SECRET_LINE = `SERVER_HANDSHAKE_TRAFFIC_SECRET ${'ab'.repeat(32)} ${'cd'.repeat(32)}\n`;

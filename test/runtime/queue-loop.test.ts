@@ -1,41 +1,15 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { Counters } from '../../src/engine/counters.ts';
-import type { FlowEvent } from '../../src/engine/events.ts';
 import type { FlowPage, FlowQuestion } from '../../src/engine/flow-listing.ts';
-import type {
-  ChainFacts,
-  ExamineRequest,
-  PacketSink,
-  PacketSource,
-  ProbeAnswer,
-  ProbeRequest,
-} from '../../src/engine/ports.ts';
+import type { ChainFacts, PacketSink, PacketSource, ProbeAnswer } from '../../src/engine/ports.ts';
 import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../src/packet/batch.ts';
 import type { PolicyChange } from '../../src/pins/pack.ts';
 import { QueueCounters } from '../../src/runtime/counters.ts';
 import type { FromQueue } from '../../src/runtime/messages.ts';
 import { type DrivenEngine, type EngineParts, QueueLoop } from '../../src/runtime/queue-loop.ts';
+import { ANSWER, EVENT, FACTS, PROBE, REQUEST } from '../support/queue-messages.ts';
 
-const EVENT: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'test', detail: '' };
-const FACTS: ChainFacts = {
-  onPath: [0],
-  anchorsOnPath: [],
-  nameMatches: true,
-  exhausted: false,
-  leafValidAt: true,
-  trusted: false,
-};
-const REQUEST: ExamineRequest = { chain: [], anchors: [], names: [], atMs: 0, trust: [] };
-
-const PROBE: ProbeRequest = {
-  client: { address: new Uint8Array([10, 0, 0, 1]), port: 40_000 },
-  server: { address: new Uint8Array([198, 51, 100, 7]), port: 443 },
-  clientHello: new Uint8Array(50),
-  recordVersion: 0x0301,
-  starttls: null,
-};
-const ANSWER: ProbeAnswer = { kind: 'failed', reason: 'unreachable', detail: 'ECONNREFUSED', fromCache: false };
 const secret = (octet: number) => ({
   clientRandom: new Uint8Array(32).fill(octet),
   secret: new Uint8Array(32).fill(1),

@@ -48,7 +48,7 @@ export function statsAnswer(queues: readonly (readonly [number, number, number])
   };
 }
 
-export function flowAnswer(flow: string, more: Partial<FlowAnswer> = {}): FlowAnswer {
+export function flowAnswer(flow: number, more: Partial<FlowAnswer> = {}): FlowAnswer {
   return {
     flow,
     src_ip: '10.0.0.2',
@@ -67,7 +67,7 @@ export function flowAnswer(flow: string, more: Partial<FlowAnswer> = {}): FlowAn
   };
 }
 
-export function verdictAnswer(flow: string, more: Partial<VerdictAnswer> = {}): VerdictAnswer {
+export function verdictAnswer(flow: number, more: Partial<VerdictAnswer> = {}): VerdictAnswer {
   return {
     flow,
     time: new Date(NOON - 3_000).toISOString(),

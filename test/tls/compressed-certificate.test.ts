@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { COMPRESSION, inflateZstdByScript, readCompressedCertificate } from '../../src/tls/compressed-certificate.ts';
+import { hasProgram } from '../support/program.ts';
 import { u16, vector24 } from '../support/tls-bytes.ts';
 
 const MAX = 262_144;
@@ -19,7 +20,7 @@ function read(algorithm: number, compressed: Uint8Array, length: number): Uint8A
 
 const readZstd = (frame: Uint8Array, length: number) => read(COMPRESSION.zstd, frame, length);
 const zstd = (input: Uint8Array, ...args: string[]) => spawnSync('zstd', ['-c', ...args], { input }).stdout;
-const hasZstd = spawnSync('zstd', ['--version']).status === 0;
+const hasZstd = hasProgram('zstd');
 
 /** Neither random nor all alike, as certificates are. */
 function certificateLike(length: number): Buffer {

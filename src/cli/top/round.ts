@@ -71,7 +71,7 @@ export interface PacketCounts {
 }
 
 export interface FlowAnswer {
-  readonly flow: string;
+  readonly flow: number;
   readonly src_ip: string;
   readonly src_port: number;
   readonly dest_ip: string;
@@ -87,7 +87,7 @@ export interface FlowAnswer {
 }
 
 export interface VerdictAnswer {
-  readonly flow: string;
+  readonly flow: number;
   readonly time: string;
   readonly src_ip: string;
   readonly src_port: number;

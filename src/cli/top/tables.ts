@@ -162,7 +162,7 @@ function endCells({
   dest_ip: server,
   dest_port: to,
 }: FlowAnswer | VerdictAnswer) {
-  return [span(flow), span(hostPort(client, from)), span(hostPort(server, to))];
+  return [span(`${flow}`), span(hostPort(client, from)), span(hostPort(server, to))];
 }
 
 function hostPort(address: string, port: number): string {

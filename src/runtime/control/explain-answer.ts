@@ -5,7 +5,7 @@ import type { VerdictEvent } from '../../engine/events.ts';
 import type { FlowFilter } from '../../engine/flow-listing.ts';
 import { parseRange } from '../../pins/compile-match.ts';
 import type { Policy } from '../../pins/policy.ts';
-import { explainFlow } from '../explain.ts';
+import { explain, type Extent } from '../explain/explanation.ts';
 import { FLOW, type RequestReader } from './requests.ts';
 import type { Overview } from './status.ts';
 
@@ -44,7 +44,7 @@ export async function explainAnswer(
     decided: phase === undefined || event.reason !== 'incomplete' || event.action !== 'accept',
     // The configuration that decided is known only for a while.
     configuration_known: policy.hash === event.config,
-    explanation: explainFlow(policy, event),
+    explanation: explain(event, policy, EXTENT),
   };
 }
 
@@ -76,3 +76,6 @@ function referenceOf(text: string | undefined): FlowFilter | undefined {
   if (parsed === undefined || !('value' in parsed)) return undefined;
   return { address: parsed.value.address, port: Number(port) };
 }
+
+/** What an answer tells of at the most. */
+const EXTENT: Extent = { pinsets: 50, pins: 200, rules: 50 };

@@ -78,6 +78,6 @@ export class RequestReader {
   }
 }
 
-/** `1234`; also `0/1234`, as flows were once called. */
-export const FLOW = /^(?:\d{1,5}\/)?(\d{1,15})$/;
+/** A flow_id. */
+export const FLOW = /^(\d{1,15})$/;
 const LONGEST_TEXT = 1_000;

@@ -54,8 +54,8 @@ describe('the whole of it', () => {
     const now = roundOf({
       status: statusAnswer({ flows: 1, held: 2, queues: [queueStanding(0, { flows: 1, held: 2 })] }),
       stats: statsAnswer([[200, 150, 48]], { verdicts: { 'accept pin-match': 30, 'tls-alert pin-mismatch': 10 } }),
-      flows: [flowAnswer('0/9', { held: 2 })],
-      verdicts: [verdictAnswer('0/8')],
+      flows: [flowAnswer(9, { held: 2 })],
+      verdicts: [verdictAnswer(8)],
     });
     const clock = new Date(NOON).toTimeString().slice(0, 8);
     expect(lines(view(now), { columns: 110, rows: 20 })).toEqual([
@@ -71,8 +71,8 @@ describe('the whole of it', () => {
       'tls-alert  pin-mismatch     0.1         10   25.0 %',
       '',
       'FLOW    CLIENT           SERVER            STATE       REASON           AGE  HELD  PINSET  NAME',
-      '0/9     10.0.0.2:40000   198.51.100.2:443  inspecting                   1 s     2  bank    www.bank.example',
-      '0/8     10.0.0.2:40001   198.51.100.2:443  accept      pin-match        3 s        bank    www.bank.example',
+      '9       10.0.0.2:40000   198.51.100.2:443  inspecting                   1 s     2  bank    www.bank.example',
+      '8       10.0.0.2:40001   198.51.100.2:443  accept      pin-match        3 s        bank    www.bank.example',
       '',
       '',
       '',
@@ -83,9 +83,9 @@ describe('the whole of it', () => {
   });
 
   it('without an end and without keys has every line that there is, and no other', () => {
-    const now = roundOf({ flows: Array.from({ length: 90 }, (_, i) => flowAnswer(`0/${i}`)) });
+    const now = roundOf({ flows: Array.from({ length: 90 }, (_, i) => flowAnswer(1000 + i)) });
     const all = lines(view(now, { footer: undefined }), { columns: Infinity, rows: Infinity });
-    expect(all.filter((text) => text.startsWith('0/'))).toHaveLength(90);
+    expect(all.filter((text) => text.startsWith('10'))).toHaveLength(90);
     expect(all.at(-1)).not.toBe('');
   });
 
@@ -98,7 +98,7 @@ describe('the whole of it', () => {
         const now = roundOf({
           status: statusAnswer({ queues: Array.from({ length: count }, (_, i) => queueStanding(i)), fail_open: true }),
           stats: statsAnswer(Array.from({ length: count }, () => [1, 1, 0] as const)),
-          flows: snis.map((sni, i) => flowAnswer(`0/${i}`, { sni })),
+          flows: snis.map((sni, i) => flowAnswer(1000 + i, { sni })),
         });
         const shown = viewLines(view(now, { scroll }), size).map((each) => painted(each, size.columns, (_, t) => t));
         expect(shown).toHaveLength(size.rows);
@@ -212,7 +212,7 @@ describe('what needs attention', () => {
   });
 
   it('a lost connection is said with the age of what is shown, whose ages stand still', () => {
-    const now = roundOf({ verdicts: [verdictAnswer('0/8')] });
+    const now = roundOf({ verdicts: [verdictAnswer(8)] });
     const shown = view(now, { clock: NOON + 90_000, error: 'control socket x: nobody listens' });
     expect(styled(shown)).toContain('<bad|! shown is what was 90 s ago: control socket x: nobody listens>');
     expect(table(shown, 'FLOW')[0]).toContain('3 s');
@@ -263,24 +263,24 @@ describe('many queues', () => {
 describe('flows', () => {
   const now = roundOf({
     flows: [
-      flowAnswer('0/1', { age_ms: 9_000, waits: true }),
-      flowAnswer('0/2', { age_ms: 60_000, phase: 'opening', sni: null, pinsets: null }),
-      flowAnswer('1/1', { held: 3 }),
-      flowAnswer('0/4', { phase: 'accepting', action: 'accept', reason: 'pin-match' }),
+      flowAnswer(1, { age_ms: 9_000, waits: true }),
+      flowAnswer(2, { age_ms: 60_000, phase: 'opening', sni: null, pinsets: null }),
+      flowAnswer(11, { held: 3 }),
+      flowAnswer(4, { phase: 'accepting', action: 'accept', reason: 'pin-match' }),
     ],
     verdicts: [
-      verdictAnswer('0/4'),
-      verdictAnswer('0/3', { action: 'tls-alert', reason: 'pin-mismatch', src_ip: '2001:db8::2' }),
+      verdictAnswer(4),
+      verdictAnswer(3, { action: 'tls-alert', reason: 'pin-mismatch', src_ip: '2001:db8::2' }),
     ],
   });
 
   it('that are held come first, then the undecided, the oldest first, then the decisions of late', () => {
     expect(table(view(now), 'FLOW').map((row) => [row[0], row[3]])).toEqual([
-      ['1/1', 'inspecting'],
-      ['0/2', 'opening'],
-      ['0/1', 'inspecting'],
-      ['0/4', 'accept'],
-      ['0/3', 'tls-alert'],
+      ['11', 'inspecting'],
+      ['2', 'opening'],
+      ['1', 'inspecting'],
+      ['4', 'accept'],
+      ['3', 'tls-alert'],
     ]);
     expect(styled(view(now))).toContain('<bad|tls-alert >');
     expect(table(view(now), 'FLOW')[4]![1]).toBe('[2001:db8::2]:40001');
@@ -290,8 +290,8 @@ describe('flows', () => {
   it('are scrolled over, as far as there are any, and what they are chosen by is said', () => {
     const shown = view(now, { scroll: 3, filter: 'port 443' });
     expect(lines(shown)).toContain('flows: only port 443, 3 above');
-    expect(table(shown, 'FLOW').map(([flow]) => flow)).toEqual(['0/4', '0/3']);
-    expect(table(view(now, { scroll: 99 }), 'FLOW').map(([flow]) => flow)).toEqual(['0/3']);
+    expect(table(shown, 'FLOW').map(([flow]) => flow)).toEqual(['4', '3']);
+    expect(table(view(now, { scroll: 99 }), 'FLOW').map(([flow]) => flow)).toEqual(['3']);
     expect(lines(view({ ...now, hasMoreFlows: true }))).toContain('flows: more than are shown');
   });
 
@@ -308,9 +308,9 @@ describe('flows', () => {
   });
 
   it('with wide names are aligned and cut by their columns', () => {
-    const wide = roundOf({ flows: [flowAnswer('0/1', { sni: '銀行'.repeat(20), pinsets: ['銀行'] })] });
+    const wide = roundOf({ flows: [flowAnswer(1, { sni: '銀行'.repeat(20), pinsets: ['銀行'] })] });
     const rows = lines(view(wide), { columns: 120, rows: 40 });
-    const row = rows.find((text) => text.startsWith('0/1'))!;
+    const row = rows.find((text) => text.startsWith('1'))!;
     expect(columnsOf(row)).toBeGreaterThanOrEqual(119);
     expect(row).toMatch(/ {2}銀行 {4}(銀行)+銀?…$/);
   });
@@ -318,8 +318,8 @@ describe('flows', () => {
   it('say no name that a terminal would obey', () => {
     const hostile = 'a\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u202eb';
     const evil = roundOf({
-      flows: [flowAnswer('0/1', { sni: hostile })],
-      verdicts: [verdictAnswer('0/2', { sni: hostile, pinset: hostile })],
+      flows: [flowAnswer(1, { sni: hostile })],
+      verdicts: [verdictAnswer(2, { sni: hostile, pinset: hostile })],
     });
     const size = { columns: 400, rows: 40 };
     const text = lines(view(evil, { error: hostile, filter: hostile }), size).join('\n');

@@ -87,7 +87,6 @@ describe('flows', () => {
   it.each([
     ['3', [4, 5, 11]],
     [3, [4, 5, 11]],
-    ['0/3', [4, 5, 11]],
   ])('follow the one that is named as %j', async (after, expected) => {
     expect((await asked(daemon, { after })).flows.map(({ flow }) => flow)).toEqual(expected);
   });
@@ -103,7 +102,7 @@ describe('flows', () => {
 });
 
 describe('explain', () => {
-  it.each(['1234', 1234, '1/1234'])('looks for the flow with the number %j in every queue', async (flow) => {
+  it.each(['1234', 1234])('looks for the flow with the number %j in every queue', async (flow) => {
     const { daemon, questions } = daemonOf({ 0: [], 1: [] });
     const host = { daemon, verdicts: { latest: () => [] } } as unknown as Overview;
     const explained = explainAnswer(host, new RequestReader({ flow }));

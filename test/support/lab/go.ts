@@ -1,5 +1,5 @@
 /** Programs of test/support/peers that are written in Go: built when they are first wanted, gone with the process. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,10 +7,11 @@ import { fileURLToPath } from 'node:url';
 
 import type { Identity } from '../../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../../src/runtime/demo/child.ts';
+import { hasProgram } from '../program.ts';
 import type { Lab } from './lab.ts';
 
 /** Whether there is a compiler on this machine. */
-export const hasGo = spawnSync('go', ['version']).status === 0;
+export const hasGo = hasProgram('go');
 
 /** Path of the program. */
 export function goProgram(name: string): string {

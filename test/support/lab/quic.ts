@@ -1,7 +1,6 @@
 /** Peers that speak QUIC and HTTP/3: ngtcp2's server and client, and Chromium, which falls back to TCP. */
-import { existsSync } from 'node:fs';
-
 import type { Identity } from '../../../src/runtime/demo/certificates.ts';
+import { hasProgram } from '../program.ts';
 import type { Lab } from './lab.ts';
 
 const SERVER = '/usr/sbin/gtlsserver';
@@ -11,8 +10,8 @@ const CHROMIUM = '/usr/bin/chromium';
 const FETCHES = 8;
 
 /** Of Debian's packages ngtcp2-client, ngtcp2-server and chromium. */
-export const hasQuicPeers = existsSync(SERVER) && existsSync(CLIENT);
-export const hasChromium = existsSync(CHROMIUM);
+export const hasQuicPeers = hasProgram(SERVER) && hasProgram(CLIENT);
+export const hasChromium = hasProgram(CHROMIUM);
 
 export async function startQuicServer(lab: Lab, host: string, identity: Identity, port = 443): Promise<void> {
   lab.write('index.html', 'hello over QUIC');

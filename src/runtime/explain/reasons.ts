@@ -1,51 +1,16 @@
-/** The reasons of verdicts, for people: what each means, and which key of the configuration decides what is done. */
-import type { Reason, VerdictEvent } from '../engine/events.ts';
-import { VERSION } from '../tls/constants.ts';
+/** The reasons of verdicts, and the faults behind them, for people: what each means, and what helps. */
+import type { Reason, VerdictEvent } from '../../engine/events.ts';
 
 /** One sentence, without its full stop. */
 export function meaningOf(reason: Reason): string {
   return MEANINGS[reason];
 }
 
-/** A situation, or a check as `checks.name`; undefined where the pins decided, or nothing had to. */
-export function situationOf({ reason, tls }: VerdictEvent): string | undefined {
-  const isTls13 = tls?.version === VERSION.tls13;
-  if (HIDDEN.has(reason)) return tls?.sessionResumed === true && !isTls13 ? 'resumed' : 'tls13';
-  if (reason === 'no-certificate') return isTls13 ? 'tls13' : undefined;
-  return KEYS[reason];
+/** What may be behind a fault, and what helps: null where the fault says it all. */
+export function hintFor({ fault }: VerdictEvent): string | null {
+  const [, hint = null] = HINTS.find(([beginning]) => fault?.startsWith(beginning) ?? false) ?? [];
+  return hint;
 }
-
-/** Where the certificate came from elsewhere, or should have. */
-const HIDDEN: ReadonlySet<Reason> = new Set([
-  'probe-match',
-  'probe-mismatch',
-  'probe-failed',
-  'probe-inconsistent',
-  'keylog-missing',
-]);
-
-const KEYS: Readonly<Partial<Record<Reason, string>>> = {
-  'resumed-bound': 'resumed',
-  'resumed-unbound': 'resumed',
-  'no-sni': 'noSni',
-  ech: 'ech',
-  'not-tls': 'notTls',
-  starttls: 'starttls',
-  anonymous: 'anonymous',
-  'raw-public-key': 'rawPublicKey',
-  'parse-error': 'parseError',
-  'overlap-conflict': 'parseError',
-  limit: 'parseError',
-  midstream: 'midstream',
-  incomplete: 'incomplete',
-  overload: 'overload',
-  quic: 'quic',
-  'name-mismatch': 'checks.name',
-  'certificate-expired': 'checks.validity',
-  untrusted: 'checks.trust',
-  'no-proof': 'checks.proofOfPossession',
-  'min-version': 'checks.minVersion',
-};
 
 const MEANINGS: Readonly<Record<Reason, string>> = {
   learning: 'the pinset is still learning what the host presents',
@@ -84,3 +49,18 @@ const MEANINGS: Readonly<Record<Reason, string>> = {
   renegotiation: 'the connection negotiated anew',
   quic: 'QUIC hides the name',
 };
+
+/** By how a fault's code begins. */
+const HINTS: readonly (readonly [beginning: string, hint: string])[] = [
+  [
+    'probe.timeout.handshake',
+    'the server took the probe’s connection and did not answer on it: one that serves a single connection at a time, as `openssl s_server` does, cannot be probed',
+  ],
+  ['probe.timeout.waiting', 'more probes were waiting than "probe": { "atOnce" } lets through in time'],
+  ['probe.timeout', 'this host cannot connect to the server by itself: see its routes and its own packet filter'],
+  ['probe.unreachable', 'this host cannot connect to the server by itself: see its routes and its own packet filter'],
+  ['probe.limited', 'there were more probes a minute than "probe" allows'],
+  ['probe.forbidden', 'local servers are probed with "probe": { "allowLocal": true } alone'],
+  ['probe.not-marked', 'the mark by which the rules let a probe pass could not be set, which takes CAP_NET_ADMIN'],
+  ['probe.alert', 'the server refused the probe with the TLS alert of this number'],
+];

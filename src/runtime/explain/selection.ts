@@ -2,7 +2,7 @@
  * Why a flow's pinsets were chosen and the others were not, in words: the same questions that selection asks, asked of
  * one pinset after the other. What was chosen is the snapshot's to say, never this file's.
  */
-import { inRange, plainAddress } from '../../pins/address.ts';
+import { inRange, plainAddress, plainRange } from '../../pins/address.ts';
 import { normalName, parentOf } from '../../pins/match-index.ts';
 import type { CompiledMatch, CompiledPinset } from '../../pins/policy.ts';
 import type { FlowSubject, Selection } from '../../pins/snapshot.ts';
@@ -11,7 +11,7 @@ import { addressText } from '../../report/eve.ts';
 export interface Candidate {
   readonly pinset: string;
   /** `address`, `host`, `fallback`: must pass; `deny`: its deny pins hold; null: it has no say. */
-  readonly chosenAs: 'address' | 'host' | 'fallback' | 'deny' | null;
+  readonly chosen_as: 'address' | 'host' | 'fallback' | 'deny' | null;
   readonly why: string;
 }
 
@@ -34,9 +34,15 @@ function candidateOf(
 ): Candidate {
   const { match } = pinset;
   const misfit = misfitOf(match, subject, name);
-  const made = (chosenAs: Candidate['chosenAs'], why: string): Candidate => ({ pinset: pinset.name, chosenAs, why });
-  if (selection.deny.includes(pinset)) return made('deny', `a deny list; ${fitOf(match, subject, name)}`);
-  if (selection.require.includes(pinset)) {
+  const made = (chosenAs: Candidate['chosen_as'], why: string): Candidate => ({
+    pinset: pinset.name,
+    chosen_as: chosenAs,
+    why,
+  });
+  // A pinset that has learned is another one for each host, at the same place of the file.
+  const isAmong = (chosen: readonly CompiledPinset[]) => chosen.some(({ index }) => index === pinset.index);
+  if (isAmong(selection.deny)) return made('deny', `a deny list; ${fitOf(match, subject, name)}`);
+  if (isAmong(selection.require)) {
     if (match.addresses.length > 0) return made('address', fitOf(match, subject, name));
     return match.hosts.length > 0
       ? made('host', fitOf(match, subject, name))
@@ -84,7 +90,7 @@ function fitOf(match: CompiledMatch, { server }: FlowSubject, name: string | nul
 
 function networkOf(ranges: CompiledMatch['addresses'], address: Uint8Array): string | undefined {
   const plain = plainAddress(address);
-  const range = ranges.filter((one) => inRange(plain, one)).sort((a, b) => b.prefix - a.prefix)[0];
+  const range = ranges.filter((one) => inRange(plain, plainRange(one))).sort((a, b) => b.prefix - a.prefix)[0];
   return range === undefined ? undefined : `${addressText(range.address)}/${range.prefix}`;
 }
 

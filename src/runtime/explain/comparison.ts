@@ -1,0 +1,77 @@
+/**
+ * Each pin of a pinset beside the certificates that were presented: which of them it is a pin of, whether that counts
+ * where it stands, and why not. Knows no flow.
+ */
+import { isUsable } from '../../pins/pin-index.ts';
+import type { CompiledPin } from '../../pins/policy.ts';
+import type { ChainFacts } from '../../x509/examine.ts';
+import { sha512Hex } from '../../x509/fingerprint.ts';
+import type { PresentedCertificate } from '../../x509/presented.ts';
+
+export interface ComparedPin {
+  /** In its canonical spelling. */
+  readonly pin: string;
+  readonly at: string;
+  readonly role: string;
+  /** Positions in the chain of the certificates that it is a pin of, the leaf being 0. */
+  readonly equals: readonly number[];
+  /** Whether one of them counts, or the pinned certificate itself ends the path. */
+  readonly counts: boolean;
+  /** Why not, where it is equal or could not be used at all; null otherwise. */
+  readonly but: string | null;
+}
+
+/** `closing`: pins whose certificates were not presented and end the verified path. */
+export function comparePins(
+  pins: readonly CompiledPin[],
+  chain: readonly PresentedCertificate[],
+  facts: ChainFacts,
+  closing: readonly CompiledPin[],
+  nowMs: number,
+): ComparedPin[] {
+  return pins.map((pin) => {
+    const { canonical, at, role } = pin;
+    const equals = chain.flatMap((certificate, index) => (isPinOf(pin, certificate) ? [index] : []));
+    const told = (counts: boolean, but: string | null) => ({ pin: canonical, at, role, equals, counts, but });
+    if (!isUsable(pin, nowMs)) return told(false, whyUnusable(pin, nowMs));
+    const objections = equals.map((index) => objectionTo(pin, index, facts));
+    const counts = closing.includes(pin) || objections.includes(null);
+    return told(counts, counts ? null : (objections[0] ?? null));
+  });
+}
+
+/** Why a certificate that the pin is of does not satisfy it; null when it does. */
+function objectionTo(pin: CompiledPin, index: number, facts: ChainFacts): string | null {
+  if (index === 0) return pin.at === 'ca' ? 'it holds above the leaf only' : null;
+  if (pin.at === 'leaf') return 'it holds for the leaf only';
+  return facts.onPath.includes(index) ? null : 'that certificate is not on the verified path from the leaf';
+}
+
+function whyUnusable({ notBefore, expires }: CompiledPin, nowMs: number): string {
+  const day = (at: number) => new Date(at).toISOString().slice(0, 10);
+  // Stands for pins that are lists without an entry.
+  if (notBefore === Infinity) return 'nothing is on the list, so nothing satisfies it';
+  if (notBefore !== null && nowMs < notBefore) return `it is used from ${day(notBefore)} on`;
+  return `it expired on ${day(expires!)}`;
+}
+
+function isPinOf(pin: CompiledPin, certificate: PresentedCertificate): boolean {
+  switch (pin.kind) {
+    case 'cert-sha1':
+      return pin.key === certificate.sha1;
+    case 'cert-sha256':
+    case 'cert':
+      return pin.key === certificate.sha256;
+    case 'spki-sha256':
+    case 'spki':
+      return pin.key === certificate.spkiSha256;
+    case 'key':
+      return pin.key === certificate.key;
+    case 'cert-sha512':
+      return pin.key === sha512Hex(certificate.der);
+    case 'spki-sha512':
+      return certificate.spki !== null && pin.key === sha512Hex(certificate.spki);
+    default:
+      return pin.kind satisfies never;
+  }
+}
