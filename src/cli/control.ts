@@ -36,7 +36,8 @@ export async function withControl(
   }
 }
 
-function socketOf({ control, config }: ControlFlags): string {
+/** Throws a sentence where the configuration names none. */
+export function socketOf({ control, config }: ControlFlags): string {
   if (control !== undefined) return control;
   if (config === undefined) return process.env['TLSPIN_CONTROL'] || DEFAULT_SOCKET;
   const read = readConfiguration(config);

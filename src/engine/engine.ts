@@ -384,6 +384,12 @@ export class Engine implements PacketSink {
       onReleased: (count) => {
         this.#held -= count;
       },
+      onContinued: (connection) => {
+        const { judge } = connection;
+        const { hash } = this.#snapshot.policy;
+        const verdict = verdictEvent(connection, judge.ruling, hash, this.#marks, this.#options.clock.now());
+        this.#options.events.emit({ kind: 'continued', verdict });
+      },
       onDecided: (connection) => {
         this.#flows.onDecided(connection);
         this.#report(connection, this.#options.clock.now());

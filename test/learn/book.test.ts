@@ -15,7 +15,7 @@ const chain = (key: string, more: Partial<LearnedChain> = {}): LearnedChain => (
   carriesName: true,
   ...more,
 });
-const LIMITS = { observations: 4, hosts: 10, keys: 3 };
+const LIMITS = { observations: 4, spacing: 0, hosts: 10, keys: 3 };
 const HOST = 'www.bank.example:443';
 
 /** After a host has shown these keys, one a letter; `?`: one that cannot be read. */

@@ -189,6 +189,7 @@ describe('learning', () => {
           hasChanged: ++promoted < 3,
         }),
         save: async () => void steps.push(`saved ${running.policy.hash}`),
+        forget: () => Promise.reject(new Error('nothing')),
       },
     );
     const start = running.start();

@@ -39,7 +39,7 @@ export async function explainAnswer(
     );
   }
   const { flow, event, phase } = found;
-  const policy = found.policy ?? host.configuration.policy;
+  const policy = found.policy ?? host.daemon.policy;
   return {
     flow,
     phase: phase ?? 'settled',
@@ -50,13 +50,13 @@ export async function explainAnswer(
   };
 }
 
-async function findLive({ daemon, configuration }: Overview, reference: Reference): Promise<Found | undefined> {
+async function findLive({ daemon }: Overview, reference: Reference): Promise<Found | undefined> {
   const { queue: wanted, ...filter } = reference;
   const pages = await daemon.list({ after: 0, limit: 1, filter, detailed: true });
   for (const [queue, { flows }] of pages) {
     const [view] = flows;
     if (view?.seen === undefined || (wanted !== undefined && wanted !== queue)) continue;
-    return { flow: `${queue}/${view.id}`, event: view.seen, policy: configuration.policy, phase: view.phase };
+    return { flow: `${queue}/${view.id}`, event: view.seen, policy: daemon.policy, phase: view.phase };
   }
   return undefined;
 }
