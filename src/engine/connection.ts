@@ -67,6 +67,8 @@ export class Connection {
   lastSeen: number;
   /** When the client began to speak TLS. */
   begunAt = Infinity;
+  /** Hash of the configuration that decided. */
+  decidedBy = '';
   /** When the decision of a watched connection fell; 0 while there is none. */
   decidedAt = 0;
   phase: Phase = 'opening';

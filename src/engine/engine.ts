@@ -385,12 +385,12 @@ export class Engine implements PacketSink {
         this.#held -= count;
       },
       onContinued: (connection) => {
-        const { judge } = connection;
-        const { hash } = this.#snapshot.policy;
-        const verdict = verdictEvent(connection, judge.ruling, hash, this.#marks, this.#options.clock.now());
+        const { judge, decidedBy } = connection;
+        const verdict = verdictEvent(connection, judge.ruling, decidedBy, this.#marks, this.#options.clock.now());
         this.#options.events.emit({ kind: 'continued', verdict });
       },
       onDecided: (connection) => {
+        connection.decidedBy = this.#snapshot.policy.hash;
         this.#flows.onDecided(connection);
         this.#report(connection, this.#options.clock.now());
       },

@@ -40,6 +40,9 @@ export class Learner {
   readonly #said = new Set<string>();
   /** Chains of late, by pinset and host: what is neither news nor counted costs no signatures. */
   readonly #latest = new Map<string, { readonly digest: string; readonly atMs: number }>();
+  #hash = '';
+  /** Of hosts that were held and are forgotten, the policy by which they were: what it let through does not count. */
+  readonly #stale = new Map<string, string>();
   /** Promoted hosts by the policy in force: those that are held, and those that wait for a pinset that learns them. */
   #held: ReadonlySet<string> = new Set();
   #idle: ReadonlySet<string> = new Set();
@@ -89,7 +92,9 @@ export class Learner {
       return { ...pinset, learned };
     });
     this.#sayWhatIsIdle(policy, pinsets);
-    return isRefined ? { ...policy, pinsets, hash: `sha256:${hash.digest('hex')}` } : policy;
+    const refined = isRefined ? { ...policy, pinsets, hash: `sha256:${hash.digest('hex')}` } : policy;
+    this.#hash = refined.hash;
+    return refined;
   }
 
   observe(events: readonly FlowEvent[]): Lesson {
@@ -122,7 +127,11 @@ export class Learner {
         return after.state;
       },
       () => {
-        for (const { pinset, host } of found) this.#book.forget(pinset, host);
+        if (this.#stale.size >= MOST_REMEMBERED) this.#stale.clear();
+        for (const { pinset, host, held } of found) {
+          this.#book.forget(pinset, host);
+          if (held !== null) this.#stale.set(`${pinset} ${host}`, this.#hash);
+        }
       },
     );
     this.#latest.clear();
@@ -173,7 +182,8 @@ export class Learner {
 
   #onContinued(event: VerdictEvent): void {
     for (const { pinset, host, reason } of this.#subjectsOf(event)) {
-      if (counts(event, reason)) this.#onObserved(event, pinset, host);
+      const isStale = this.#stale.get(`${pinset.name} ${host}`) === event.config;
+      if (counts(event, reason) && !isStale) this.#onObserved(event, pinset, host);
     }
   }
 
