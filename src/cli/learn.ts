@@ -19,7 +19,9 @@ export function registerLearn(program: Command): void {
   const learn = program
     .command('learn')
     .summary('show, propose and forget what was learned')
-    .description('Show what pinsets in the mode "learn" have recorded, propose pinsets of it, or have hosts forgotten.');
+    .description(
+      'Show what pinsets in the mode "learn" have recorded, propose pinsets of it, or have hosts forgotten.',
+    );
   addExamples(
     learn,
     { command: 'tlspin learn propose -c /etc/tlspin.json', does: 'pinsets of what was learned, to review' },

@@ -36,7 +36,10 @@ export function findHosts(book: LearnBook, { targets, pinset }: ForgetRequest): 
       );
     }
     if (hosts.length + ofPinset.length === 0) {
-      const candidates = [...known.flatMap(([, host]) => [host, nameOf(host)]), ...(pinset === undefined ? pinsets : [])];
+      const candidates = [
+        ...known.flatMap(([, host]) => [host, nameOf(host)]),
+        ...(pinset === undefined ? pinsets : []),
+      ];
       const where = pinset === undefined ? '' : ` for the pinset "${pinset}"`;
       throw new Error(`nothing was learned of "${target.slice(0, 253)}"${where}${suggestion(wanted, candidates)}`);
     }

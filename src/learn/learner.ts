@@ -140,7 +140,9 @@ export class Learner {
 
   /** A promotion that counts no more is no accident: nobody is to believe that a host is held which is not. */
   #sayWhatIsIdle({ pinsets }: Policy, refined: readonly CompiledPinset[]): void {
-    const held = new Set(refined.flatMap(({ name, learned }) => [...(learned?.keys() ?? [])].map((h) => `${name} ${h}`)));
+    const held = new Set(
+      refined.flatMap(({ name, learned }) => [...(learned?.keys() ?? [])].map((h) => `${name} ${h}`)),
+    );
     const idle = new Set<string>();
     for (const [name, host, { promoted }] of this.#book.hosts()) {
       const id = `${name} ${host}`;
@@ -261,7 +263,10 @@ export class Learner {
       if (sites.length === 0 || this.#said.has(`shared ${spki}`)) continue;
       this.#hasChanged = true;
       const held = this.#heldBelow(pinset, spki);
-      const cure = held.length === 0 ? '' : `; ${held.join(', ')}: held to a key below it since before this was known: tlspin learn forget, if that is a proxy's`;
+      const cure =
+        held.length === 0
+          ? ''
+          : `; ${held.join(', ')}: held to a key below it since before this was known: tlspin learn forget, if that is a proxy's`;
       const detail = `spki-sha256:${spki} (${subject ?? 'unreadable'}) signs for ${sites.join(' and ')}, as an interception proxy's key does: it is neither proposed nor promoted; if it is meant, write it into the pinset, with a comment${cure}`;
       this.#note(event, 'learn.shared-key', detail, `shared ${spki}`);
     }

@@ -153,7 +153,9 @@ export class Daemon {
   }
 
   /** Has the learner forget hosts, and every queue know it. Rejects with a sentence, nothing changed. */
-  forget(request: ForgetRequest): Promise<{ readonly forgotten: readonly ForgottenHost[]; readonly generation: number }> {
+  forget(
+    request: ForgetRequest,
+  ): Promise<{ readonly forgotten: readonly ForgottenHost[]; readonly generation: number }> {
     const forgotten = this.#reloading.then(async () => {
       const { learner } = this.#options;
       if (learner === undefined) throw new Error('nothing is learned: there is no section "learn"');

@@ -151,8 +151,12 @@ describe('a server in the middle', () => {
       await request({ rejectUnauthorized: false });
       await request({ rejectUnauthorized: false, servername: SHOP, port: 8443 });
     }
-    expect(await anomaly('learn.shared-key')).toMatch(/spki-sha256:\S+ \(.*CN=proxy\) signs for bank\.example and shop\.test/);
-    await expect.poll(() => shown()).toMatchObject([{ learned: { observations: 5 } }, { learned: { observations: 5 } }]);
+    expect(await anomaly('learn.shared-key')).toMatch(
+      /spki-sha256:\S+ \(.*CN=proxy\) signs for bank\.example and shop\.test/,
+    );
+    await expect
+      .poll(() => shown())
+      .toMatchObject([{ learned: { observations: 5 } }, { learned: { observations: 5 } }]);
     expect(engine.anomalies.map(({ anomaly: { event } }) => event)).toEqual(['learn.shared-key']);
     expect(new Set(reasons())).toEqual(new Set(['learning']));
     expect(JSON.parse(output('learn', 'propose', '--json'))).toMatchObject({

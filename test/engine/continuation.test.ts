@@ -5,7 +5,17 @@ import type { FlowEvent } from '../../src/engine/events.ts';
 import type { ProbeAnswer, Prober } from '../../src/engine/ports.ts';
 import { DatagramWire } from '../support/datagram-wire.ts';
 import * as dtls from '../support/dtls-bytes.ts';
-import { ACCEPT, bank, forgedFlight, GENUINE, genuineFlight, genuinePin, HOST, opened, PENDING } from '../support/flows.ts';
+import {
+  ACCEPT,
+  bank,
+  forgedFlight,
+  GENUINE,
+  genuineFlight,
+  genuinePin,
+  HOST,
+  opened,
+  PENDING,
+} from '../support/flows.ts';
 import { PINNED } from '../support/policy.ts';
 import * as tls from '../support/tls-bytes.ts';
 import { Wire } from '../support/wire.ts';
@@ -32,7 +42,9 @@ describe('over TLS 1.2', () => {
         if (part.length > 0) expect(wire.fromClient(part).verdict).toBe('accept');
       }
       wire.fromClient(tls.applicationData);
-      expect(continued(wire)).toMatchObject([{ action: 'accept', reason: 'learning', proven: true, evidence: 'observed' }]);
+      expect(continued(wire)).toMatchObject([
+        { action: 'accept', reason: 'learning', proven: true, evidence: 'observed' },
+      ]);
       expect(wire.connmark).toBe(ACCEPT);
     }
   });
@@ -133,7 +145,11 @@ describe('over TLS 1.3, where records do not say what they are', () => {
     alternatives: [],
     fromCache: false,
   };
-  const hello = tls.clientHello({ name: HOST, supportedVersions: [0x0304], extensions: [tls.extension(51, Buffer.alloc(40))] });
+  const hello = tls.clientHello({
+    name: HOST,
+    supportedVersions: [0x0304],
+    extensions: [tls.extension(51, Buffer.alloc(40))],
+  });
 
   it.each<[string, readonly Buffer[], number]>([
     ['what follows its Finished', [tls.changeCipherSpec, finished, tls.applicationData], 1],

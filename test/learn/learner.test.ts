@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -289,6 +289,119 @@ describe('a key that signs for unrelated hosts', () => {
   });
 });
 
+describe('a promotion', () => {
+  const promoted = (...pinsets: CompiledPinset[]) => {
+    const loaded = settings(1, ...(pinsets.length === 0 ? [anyone()] : pinsets));
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    learner.observe([seen(HOST, ['leaf', 'inter'])]);
+    const held = () => [...(learner.refine(loaded).pinsets[0]!.learned?.keys() ?? [])];
+    expect(held()).toEqual([AT]);
+    return { loaded, learner, held };
+  };
+
+  it('stands when its issuer turns out to sign for others: who has a certificate of it is not to undo it', () => {
+    const { learner, held } = promoted();
+    const { anomalies } = learner.observe([seen('shop.test', ['other', 'inter'])]);
+    expect(anomalies).toMatchObject([{ code: 'learn.shared-key' }]);
+    expect(anomalies[0]!.detail).toContain(`${AT}: held to a key below it`);
+    expect(anomalies[0]!.detail).toContain('tlspin learn forget');
+    expect(held()).toEqual([AT]);
+  });
+
+  it('by a probe is changed by a probe', () => {
+    const { learner } = promoted();
+    const denied = { action: 'tls-alert', reason: 'probe-mismatch', evidence: 'probed', mode: 'enforce' } as const;
+    expect(codes(learner.observe([verdict(HOST, ['forged'], denied)]))).toEqual(['learn.changed']);
+  });
+
+  it('of a policy that does not mean it any more is kept, and what became of it is said once', () => {
+    const { loaded, learner, held } = promoted();
+    const reload = (...pinsets: CompiledPinset[]) => {
+      said = [];
+      const refined = learner.refine({ ...loaded, pinsets });
+      learner.refine({ ...loaded, pinsets });
+      return [refined.pinsets.some(({ learned }) => learned !== undefined), ...said];
+    };
+    const kept = `${file} keeps them`;
+    const isNot = `${AT} is held no more to the keys that were learned of it`;
+    expect(reload(anyone({ then: undefined }))).toEqual([
+      false,
+      `${isNot}: the pinset "any" has no "then": "enforce"; ${kept}`,
+    ]);
+    expect([held(), said.length]).toEqual([[AT], 1]);
+    expect(reload(anyone({ mode: 'enforce', then: undefined }))[1]).toContain('"any" does not learn any more');
+    expect(held()).toEqual([AT]);
+    expect(reload(anyone({ name: 'other' }))[1]).toContain('there is no pinset "any"');
+    expect(held()).toEqual([AT]);
+    expect(reload(anyone({ match: match({ hosts: ['shop.test'] }) }))[1]).toContain('"any" is not for it');
+    expect(held()).toEqual([AT]);
+    expect(reload(anyone({ match: match({ hosts: ['**.bank.example'] }) }))).toEqual([true]);
+  });
+
+  it('of a file that the first policy does not mean is said', async () => {
+    const { learner, loaded } = promoted();
+    await learner.save();
+    const next = { ...loaded, pinsets: [] };
+    learnerOf(next).refine(next);
+    expect(said).toEqual([expect.stringContaining(`${AT} is not held to the keys that were learned of it`)]);
+  });
+
+  it('is forgotten in the file first, and what the flows of before still show does not count', async () => {
+    const { learner, loaded, held } = promoted();
+    const before = learner.refine(loaded).hash;
+    learner.observe([seen('shop.test', ['other'])]);
+    expect(await learner.forget({ targets: [HOST] })).toEqual([
+      { pinset: 'any', host: AT, observations: 1, held: [`spki-sha256:${LEAF}`] },
+    ]);
+    expect(Object.keys(readState(file).pinsets.any!)).toEqual(['shop.test:443']);
+    expect(held()).toEqual(['shop.test:443']);
+    expect(learner.observe([seen(HOST, ['leaf'], { config: before })]).hasChanged).toBe(false);
+    expect(codes(learner.observe([seen(HOST, ['forged'])]))).toEqual(['learn.promoted']);
+  });
+
+  it('is not forgotten where the file cannot be written, nor with a host that nobody knows', async () => {
+    const { learner, held } = promoted();
+    await expect(learner.forget({ targets: [HOST, 'nobody.example'] })).rejects.toThrow(
+      'nothing was learned of "nobody.example"',
+    );
+    expect(held()).toEqual([AT]);
+    rmSync(folder, { recursive: true });
+    await expect(learner.forget({ targets: [HOST] })).rejects.toThrow(`${file} cannot be written: ENOENT`);
+    expect(held()).toEqual([AT]);
+    mkdirSync(folder);
+    await learner.forget({ targets: [HOST] });
+    expect(held()).toEqual([]);
+  });
+
+  it('loses no observation to a host that is forgotten meanwhile', async () => {
+    const { learner } = promoted();
+    const forgetting = learner.forget({ targets: [HOST] });
+    learner.observe([seen('shop.test', ['other'])]);
+    await forgetting;
+    await learner.save();
+    expect(readState(file).pinsets).toMatchObject({ any: { 'shop.test:443': { observations: 1 } } });
+    expect(Object.keys(readState(file).pinsets.any!)).toEqual(['shop.test:443']);
+  });
+});
+
+it('many connections at once are one observation', () => {
+  const loaded = { ...settings(3, anyone()), learn: { file, observations: 3, spacing: 60, hosts: 4, keys: 4 } };
+  const learner = learnerOf(loaded);
+  learner.refine(loaded);
+  const at = (seconds: number) => seen(HOST, ['leaf'], { time: (MS + seconds * 1_000) * 1_000 });
+  expect(codes(learner.observe(Array.from({ length: 59 }, (_, i) => at(i))))).toEqual([]);
+  expect(codes(learner.observe([at(60), at(61), at(119)]))).toEqual([]);
+  expect(codes(learner.observe([at(120)]))).toEqual(['learn.promoted']);
+});
+
+it('a verdict alone teaches nothing: its client has not gone on', () => {
+  const loaded = settings(1, anyone());
+  const learner = learnerOf(loaded);
+  learner.refine(loaded);
+  expect(learner.observe([verdict(HOST, ['leaf'])])).toEqual({ anomalies: [], hasChanged: false });
+});
+
 describe('across restarts', () => {
   it('what was promoted is in force from the start, and counts go on', async () => {
     const loaded = settings(2, anyone());
@@ -322,6 +435,11 @@ describe('across restarts', () => {
     learner.observe([seen(HOST, ['leaf']), seen(HOST, ['leaf'])]);
     const said = Array.from({ length: 50 }, (_, i) => codes(learner.observe([seen(`x${i}.example`, ['leaf'])])));
     expect(said.flat().filter((code) => code === 'learn.full')).toHaveLength(1);
-    expect([...learner.hosts()].map(([, host]) => host)).toEqual([AT, 'x47.example:443', 'x48.example:443', 'x49.example:443']);
+    expect([...learner.hosts()].map(([, host]) => host)).toEqual([
+      AT,
+      'x47.example:443',
+      'x48.example:443',
+      'x49.example:443',
+    ]);
   });
 });
