@@ -1,84 +1,84 @@
 /**
- * `tlspin learn`: what was learned of hosts, for people (`show`) and as pinsets to take over (`propose`). Reads the file
- * that the engine keeps, at most some seconds old; changes nothing.
+ * `tlspin learn`: what was learned of hosts, for people (`show`), as pinsets to take over (`propose`), and unlearned
+ * (`forget`). Owns the flags; where it is asked for and where it is kept is learn-source.ts.
  */
-import { existsSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
-import { type Command, InvalidArgumentError } from 'commander';
-
-import type { BookLimits } from '../learn/book.ts';
-import { plain, type Proposal, proposalsOf } from '../learn/proposal.ts';
-import { readState } from '../learn/state-file.ts';
-import { LEARN_DEFAULTS } from '../pins/learn-defaults.ts';
-import { loadPolicy } from '../pins/load.ts';
-import { formatMessage } from '../pins/message.ts';
+import { type Proposal, proposalsOf } from '../learn/proposal.ts';
+import { withControlFlags } from './control.ts';
 import { addExamples, asSentence } from './help.ts';
+import { forgetLearned, type LearnFlags, readLearned } from './learn-source.ts';
+import { forgottenText, proposeText, showText } from './learn-text.ts';
 
-interface Flags {
-  readonly state?: string;
-  readonly config?: string;
+interface Flags extends LearnFlags {
   readonly observations?: number;
-  readonly json?: true;
+  readonly pinset?: string;
 }
 
 export function registerLearn(program: Command): void {
   const learn = program
     .command('learn')
-    .summary('show and propose what was learned')
-    .description('Show what pinsets in the mode "learn" have recorded, or propose pinsets of it.');
-  addExamples(learn, {
-    command: 'tlspin learn propose -c /etc/tlspin.json',
-    does: 'pinsets of what was learned, to review',
-  });
+    .summary('show, propose and forget what was learned')
+    .description(
+      'Show what pinsets in the mode "learn" have recorded, propose pinsets of it, or have hosts forgotten.',
+    );
+  addExamples(
+    learn,
+    { command: 'tlspin learn propose -c /etc/tlspin.json', does: 'pinsets of what was learned, to review' },
+    { command: 'tlspin learn forget www.bank.example', does: 'learn the keys of a host anew' },
+  );
   for (const [name, summary, print, example] of VERBS) {
-    const command = learn
-      .command(name)
-      .summary(summary)
-      .description(asSentence(summary))
+    const command = withSourceFlags(learn.command(name).summary(summary).description(asSentence(summary)))
       .argument('[pinset]', 'the pinset that learned; all unless given')
-      .option('--state <file>', 'where it is recorded (learn.file)')
-      .option('-c, --config <file>', 'the configuration that says where')
-      .option(
-        '--observations <number>',
-        'times that a key has to be seen, instead of those of the configuration',
-        parseCount,
-      )
-      .option('--json', 'print JSON')
-      .action((pinset: string | undefined, flags: Flags, command: Command) => {
-        try {
-          process.stdout.write(print(proposals(pinset, flags), flags.json === true));
-        } catch (error) {
-          command.error(`error: ${(error as Error).message}`, { exitCode: 1 });
-        }
-      });
+      .option('--observations <number>', 'times that a key has to be seen, instead of those that are set', parseCount)
+      .action((pinset: string | undefined, flags: Flags, command: Command) =>
+        orError(command, async () => print(await proposals(pinset, flags), flags.json === true)),
+      );
     addExamples(command, example);
   }
+  const forget = withSourceFlags(
+    learn
+      .command('forget')
+      .summary('forget hosts, or pinsets with all that they learned')
+      .description(
+        'Forget hosts, or pinsets with all that they learned: what they show next is learned anew. In a running tlspin, or in the file where none runs.',
+      ),
+  )
+    .argument('[what...]', 'hosts, such as www.bank.example or www.bank.example:443, and names of pinsets')
+    .option('--pinset <pinset>', 'hosts of this pinset only; all of them unless some are named')
+    .action((targets: string[], flags: Flags, command: Command) => {
+      if (targets.length === 0 && flags.pinset === undefined) {
+        command.error('error: name what is to be forgotten: hosts, or pinsets', { exitCode: 2 });
+      }
+      return orError(command, async () =>
+        forgottenText(await forgetLearned(flags, { targets, pinset: flags.pinset }), flags.json === true),
+      );
+    });
+  addExamples(forget, { command: 'tlspin learn forget www.bank.example', does: 'its new key may be learned' });
 }
 
-function proposals(pinset: string | undefined, flags: Flags): Proposal[] {
-  const { file, ...limits } = sourceOf(flags);
-  if (!existsSync(file)) throw new Error(`${file} does not exist: nothing has been learned yet`);
-  const found = proposalsOf(readState(file), limits, pinset);
-  if (pinset !== undefined && found.length === 0)
-    throw new Error(`nothing has been learned for "${pinset}" in ${file}`);
-  return found;
+function withSourceFlags(command: Command): Command {
+  return withControlFlags(command).addOption(
+    new Option('--state <file>', 'the file where it is kept, instead of a running tlspin').conflicts('control'),
+  );
 }
 
-function sourceOf({ state, config, observations }: Flags): BookLimits & { file: string } {
-  const learn = config === undefined ? LEARN_DEFAULTS : learnPolicyOf(config);
-  const file = state ?? learn.file;
-  if (file === null) {
-    throw new Error(
-      config === undefined ? 'name the file with --state, or the configuration with -c' : `${config} learns nothing`,
-    );
+async function orError(command: Command, text: () => Promise<string>): Promise<void> {
+  try {
+    process.stdout.write(await text());
+  } catch (error) {
+    command.error(`error: ${(error as Error).message}`, { exitCode: 1 });
   }
-  return { ...learn, file, ...(observations === undefined ? {} : { observations }) };
 }
 
-function learnPolicyOf(config: string) {
-  const loaded = loadPolicy(config);
-  if ('policy' in loaded) return loaded.policy.learn;
-  throw new Error(loaded.errors.map(formatMessage).join('\n'));
+async function proposals(pinset: string | undefined, flags: Flags): Promise<Proposal[]> {
+  const { state, limits, from } = await readLearned(flags);
+  const { observations = limits.observations } = flags;
+  const found = proposalsOf(state, { ...limits, observations }, pinset);
+  if (pinset !== undefined && found.length === 0) {
+    throw new Error(`nothing has been learned for "${pinset}" (${from})`);
+  }
+  return found;
 }
 
 function parseCount(text: string): number {
@@ -86,56 +86,17 @@ function parseCount(text: string): number {
   return Number(text);
 }
 
-function showText(proposals: readonly Proposal[], isJson: boolean): string {
-  if (isJson) return json(proposals.map(({ proposed: _, ...shown }) => shown));
-  return proposals.map((each) => `${hostText(each)}\n`).join('');
-}
-
-function hostText({ pinset, host, standing, learned, warnings }: Proposal): string {
-  const held = learned.promoted?.keys ?? [];
-  const row = (
-    what: string,
-    key: { spki: string; subject: string | null; count: number; firstSeen: string; lastSeen: string },
-  ) =>
-    `  ${what}  spki-sha256:${key.spki}  ${key.count} × ${key.firstSeen.slice(0, 10)} … ${key.lastSeen.slice(0, 10)}  ${plain(key.subject ?? '?')}`;
-  return [
-    `${pinset}  ${host}  ${standing}, seen ${learned.observations} ×`,
-    ...learned.keys.map((key) => row(held.includes(key.spki) ? 'held  ' : 'leaf  ', key)),
-    ...learned.issuers.map((key) => row('issuer', key)),
-    ...learned.refused.map((key) => row('denied', key)),
-    ...warnings.map((warning) => `  warning: ${plain(warning)}`),
-  ].join('\n');
-}
-
-/** JSON with comments, as configurations are, so that what speaks against a pin stands next to it. */
-function proposeText(proposals: readonly Proposal[], isJson: boolean): string {
-  if (isJson) {
-    const warnings = proposals.flatMap(({ host, warnings: texts }) => texts.map((warning) => ({ host, warning })));
-    return json({ pinsets: proposals.flatMap(({ proposed }) => proposed ?? []), warnings });
-  }
-  const parts = proposals.flatMap(({ pinset, host, standing, proposed, warnings }) => [
-    `  // ${host}, learned by "${plain(pinset)}": ${standing}`,
-    ...warnings.map((warning) => `  // warning: ${plain(warning)}`),
-    ...(proposed === undefined ? [] : [`${JSON.stringify(proposed, null, 2).replace(/^/gm, '  ')},`]),
-  ]);
-  return ['[', ...parts, ']', ''].join('\n');
-}
-
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
-}
-
 const VERBS = [
   [
     'show',
     'what was seen of each host, and what it comes to',
     showText,
-    { command: 'tlspin learn show devices -c /etc/tlspin.json', does: 'what the hosts of a pinset have presented' },
+    { command: 'tlspin learn show devices', does: 'what the hosts of a pinset have presented' },
   ],
   [
     'propose',
     'pinsets of what was learned, to review: JSON with comments, or with --json plain',
     proposeText,
-    { command: 'tlspin learn propose -c /etc/tlspin.json', does: 'a pinset for each host that is steady enough' },
+    { command: 'tlspin learn propose', does: 'a pinset for each host that is steady enough' },
   ],
 ] as const;

@@ -17,6 +17,7 @@ import { describeFlowOffload, findFlowOffload } from '../runtime/offload.ts';
 import { canProbe, mirrorProbers } from '../runtime/probing.ts';
 import { spawnQueueThread } from '../runtime/queue-thread.ts';
 import { ServiceManager } from '../runtime/service-manager.ts';
+import { StateLock } from '../runtime/state-lock.ts';
 import { CAP_NET_ADMIN, loadBinding } from '../source/binding.ts';
 import { examineChain } from '../x509/examine.ts';
 import { neededConfig } from './configuration.ts';
@@ -98,6 +99,9 @@ async function run(file: string, flags: Flags): Promise<void> {
   const watch = flags.debug === undefined ? undefined : { filter: flags.debug, say };
   const log = await EveLog.open(flags.log, policy, watch);
   const stop = new Stop();
+  // What is read of it is nobody else's to write from then on.
+  const lock = policy.learn.file === null ? undefined : await StateLock.take(policy.learn.file);
+  const learner = lock === undefined ? undefined : new Learner({ policy: policy.learn, say });
   const operator = new Operator({
     version: packageVersion(),
     file,
@@ -108,11 +112,11 @@ async function run(file: string, flags: Flags): Promise<void> {
       watch: watch !== undefined,
       examiner: { examine: (request, done) => done(examineChain(request)) },
       createProber: mirrorProbers(binding),
-      learner: policy.learn.file === null ? undefined : new Learner({ policy: policy.learn, say }),
       spawn: spawnQueueThread,
       manager: new ServiceManager(process.env, binding),
       say,
     },
+    learner,
     binding,
     socket: flags.control,
     watchesFiles: flags.watch === true,
@@ -132,6 +136,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     await Promise.race([stop.asked, operator.daemon.failure]);
   } finally {
     await operator.stop();
+    await lock?.release();
   }
 }
 

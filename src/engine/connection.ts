@@ -40,6 +40,8 @@ export interface ConnectionHost extends GateHost {
   onHeld(connection: Connection): void;
   /** An answer from outside is awaited, and it has a deadline. */
   onWaits(connection: Connection): void;
+  /** The client believes what it was shown of a server that is recorded. Called once, behind `onDecided`. */
+  onContinued(connection: Connection): void;
   /** The ruling is there. Called once. */
   onDecided(connection: Connection): void;
   /** The mark is written, or is with the next packet: the kernel sees to the rest. Called once, after `onDecided`. */
@@ -65,6 +67,8 @@ export class Connection {
   lastSeen: number;
   /** When the client began to speak TLS. */
   begunAt = Infinity;
+  /** Hash of the configuration that decided. */
+  decidedBy = '';
   /** When the decision of a watched connection fell; 0 while there is none. */
   decidedAt = 0;
   phase: Phase = 'opening';
@@ -121,6 +125,11 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.#client !== undefined;
+  }
+
+  /** Nothing is left to decide: a client that has nothing to say for long loses nothing by it. */
+  get mayRest(): boolean {
+    return this.phase === 'accepting' && this.judge.continuation.wasAsked;
   }
 
   /** Octets of memory that copies of this connection's streams use. */
@@ -286,8 +295,19 @@ export class Connection {
     if (this.#is('denied')) return this.#host.drop(p.packetId, this.#denyMark());
     if (tcp.dataLength > 0 && this.judge.holdsClient) return this.#holdClient(p);
     this.#gate!.onClientPacket();
+    if (tcp.dataLength > 0 && this.phase === 'accepting' && this.judge.continuation.isAwaited) this.#readOn(p, client);
     this.#forwarded = Math.max(this.#forwarded, client.next);
     this.#acceptFromClient(p);
+  }
+
+  /** Behind a decision that accepts: whether the client goes on. Its packets pass meanwhile. */
+  #readOn(p: PacketContext, client: HalfStream): void {
+    const { continuation } = this.judge;
+    const { tcp } = p;
+    const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedClient);
+    const isDoubtful = outcome === SEGMENT.refused || outcome === SEGMENT.conflict;
+    if (isDoubtful || client.next > this.#host.limits.bytesPerDirection) continuation.giveUp();
+    if (continuation.isSeen) this.#host.onContinued(this);
   }
 
   /** Early data would reach the server ahead of the decision. */
@@ -325,7 +345,8 @@ export class Connection {
     const { tcp } = p;
     if (this.phase === 'accepting') this.#session!.onAcknowledgment();
     const covers = tcp.has(TCP_FLAG.ack) && this.#server!.offsetOf(tcp.ack) >= this.#decisionPoint;
-    const isSettled = this.phase === 'accepting' && covers && !this.judge.session.isAwaited;
+    const { session, continuation } = this.judge;
+    const isSettled = this.phase === 'accepting' && covers && !session.isAwaited && !continuation.isAwaited;
     if (this.phase !== 'accepted' && !isSettled) return this.#host.accept(p.packetId);
     if (this.phase === 'accepting') this.#settle('accepted');
     this.#host.accept(p.packetId, this.#host.marks.accept(this.judge.ruling!.connmark));
@@ -340,6 +361,8 @@ export class Connection {
     const offset = server.offsetOf(tcp.seq);
     if (this.phase === 'accepting' && offset >= this.#decisionPoint) {
       this.#session!.onServerPacket(tcp);
+      // Whoever only listens does not become a matter for ever.
+      if (offset - this.#decisionPoint > this.#host.limits.bytesPerDirection) this.judge.continuation.giveUp();
       return this.#host.accept(p.packetId);
     }
     if (!this.#isFresh(p, offset)) return this.#host.drop(p.packetId);

@@ -22,8 +22,10 @@ export interface ConversationHost {
   mayHold(): boolean;
   /** Answers a datagram that `hold` was said of, before. */
   release(datagram: HeldDatagram, verdict: Exclude<DatagramVerdict, 'hold'>): void;
-  /** `ruling` is undefined where nothing was decided. */
-  report(kind: 'quic' | 'dtls', ruling: Ruling | undefined, facts: FlowFacts | undefined): void;
+  /** `ruling` is undefined where nothing was decided; `proven`: VerdictEvent's. */
+  report(kind: 'quic' | 'dtls', ruling: Ruling | undefined, facts: FlowFacts | undefined, proven?: boolean): void;
+  /** The client believes what it was shown of a server that is recorded. */
+  onContinued(ruling: Ruling, facts: FlowFacts): void;
 }
 
 export interface Conversation {

@@ -248,7 +248,13 @@ export class DatagramEngine {
           verdicts.flush();
         });
       },
-      report: (kind, ruling, facts) => this.#report(flow(), kind, ruling, facts),
+      report: (kind, ruling, facts, proven = false) => this.#report(flow(), kind, ruling, facts, proven),
+      onContinued: (ruling, facts) => {
+        const { identity } = flow();
+        const config = host.snapshot.policy.hash;
+        const record = { identity, kind: 'dtls', ruling, facts, proven: true, config, marks: host.marks } as const;
+        this.#options.events.emit({ kind: 'continued', verdict: datagramEvent({ ...record, time: clock.now() }) });
+      },
     };
   }
 
@@ -257,6 +263,7 @@ export class DatagramEngine {
     kind: 'quic' | 'dtls',
     ruling: Ruling | undefined,
     facts: Parameters<ConversationHost['report']>[2],
+    proven: boolean,
   ): void {
     const { live, events, clock } = this.#options;
     const { policy } = this.#host.snapshot;
@@ -264,7 +271,7 @@ export class DatagramEngine {
     if (live && !policy.log.unpinned && isOfNoPinset && ruling.others.length === 0) return;
     const time = live ? clock.now() : this.#now;
     const marks = live ? this.#host.marks : undefined;
-    events.emit(datagramEvent({ identity, kind, ruling, facts, config: policy.hash, marks, time }));
+    events.emit(datagramEvent({ identity, kind, ruling, facts, proven, config: policy.hash, marks, time }));
   }
 }
 

@@ -12,6 +12,7 @@ export interface DatagramRecord {
   /** Undefined for a flow that ended before anything was decided. */
   readonly ruling: Ruling | undefined;
   readonly facts: FlowFacts | undefined;
+  readonly proven: boolean;
   readonly config: string;
   /** Undefined for captures. */
   readonly marks: Marks | undefined;
@@ -38,6 +39,7 @@ export function datagramEvent(record: DatagramRecord): VerdictEvent {
     pinset: ruling.pinset,
     mode: ruling.mode,
     evidence: ruling.evidence === 'none' && facts?.hasCertificates ? 'observed' : ruling.evidence,
+    proven: record.proven,
     matched: ruling.matched,
     connmark: connmark ?? null,
     heldMicros: 0,

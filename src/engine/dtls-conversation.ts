@@ -56,9 +56,16 @@ export class DtlsConversation implements Conversation {
   accepted(p: PacketContext, fromClient: boolean): Ruling | undefined {
     const { ruling } = this.#judge;
     if (!fromClient || ruling?.action !== 'accept') return undefined;
-    const goesOn = this.#records(p).some(
-      (record) => record.epoch > 0 || handshakeType(p, record) > HANDSHAKE.clientHello,
-    );
+    const records = this.#records(p);
+    const { continuation, isSigned, facts } = this.#judge;
+    const isProtected = records.some(({ epoch }) => epoch > 0);
+    if (continuation.isAwaited) {
+      if (!isProtected) return undefined;
+      if (isSigned) continuation.onFinished();
+      else continuation.giveUp();
+      if (continuation.isSeen) this.#host.onContinued(ruling, facts);
+    }
+    const goesOn = isProtected || records.some((record) => handshakeType(p, record) > HANDSHAKE.clientHello);
     return goesOn || ruling.pinset === null ? ruling : undefined;
   }
 
@@ -121,7 +128,7 @@ export class DtlsConversation implements Conversation {
     this.#reported = ruling;
     const { facts } = this.#judge;
     facts.isPrestandard = this.#observer.recordVersion === VERSION.dtls10OpenSsl;
-    this.#host.report('dtls', ruling, facts);
+    this.#host.report('dtls', ruling, facts, this.#judge.isProven);
   }
 
   #beginAnewIfAsked(p: PacketContext, records: readonly DtlsRecord[]): void {

@@ -396,7 +396,13 @@ export class Engine implements PacketSink {
       onReleased: (count) => {
         this.#held -= count;
       },
+      onContinued: (connection) => {
+        const { judge, decidedBy } = connection;
+        const verdict = verdictEvent(connection, judge.ruling, decidedBy, this.#marks, this.#options.clock.now());
+        this.#options.events.emit({ kind: 'continued', verdict });
+      },
       onDecided: (connection) => {
+        connection.decidedBy = this.#snapshot.policy.hash;
         this.#flows.onDecided(connection);
         this.#report(connection, this.#options.clock.now());
       },

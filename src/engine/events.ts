@@ -142,4 +142,13 @@ export interface HandshakeEvent {
 /** What becomes a record of the log. */
 export type LoggedEvent = VerdictEvent | AnomalyEvent;
 
-export type FlowEvent = LoggedEvent | HandshakeEvent;
+/**
+ * A client has gone on with a server that was accepted, whose keys a pinset records: it believes what it was shown. For
+ * whoever learns; the verdict itself was told before.
+ */
+export interface ContinuedEvent {
+  readonly kind: 'continued';
+  readonly verdict: VerdictEvent;
+}
+
+export type FlowEvent = LoggedEvent | HandshakeEvent | ContinuedEvent;

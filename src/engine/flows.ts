@@ -147,7 +147,8 @@ function isStale(flow: HalfOpen | Connection, now: number): boolean {
     return secondsOf(now - limit) >= flow.lastSeconds;
   }
   const isOver = flow.closedSides >= 2 || flow.phase === 'accepted' || flow.phase === 'denied';
-  const limit = isOver ? DECIDED_TIMEOUT : flow.isOpen ? IDLE_TIMEOUT : OPENING_TIMEOUT;
+  const idle = flow.mayRest ? REST_TIMEOUT : IDLE_TIMEOUT;
+  const limit = isOver ? DECIDED_TIMEOUT : flow.isOpen ? idle : OPENING_TIMEOUT;
   return now - flow.lastSeen >= limit;
 }
 
@@ -162,3 +163,5 @@ const SETTLED_AT_LEAST = 2 * SECOND;
 const OPENING_TIMEOUT = 75 * SECOND;
 /** A client may connect ahead of need; longer than that, its next packet is answered with a reset. */
 const IDLE_TIMEOUT = 300 * SECOND;
+/** One that is accepted but for its mark, which waits for the client to say something. */
+const REST_TIMEOUT = 7200 * SECOND;

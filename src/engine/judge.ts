@@ -6,6 +6,7 @@
 import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { LimitName } from '../pins/limits.ts';
+import { recordsHosts } from '../pins/learning.ts';
 import type { Checks, Situations } from '../pins/policy.ts';
 import { nextChange } from '../pins/match.ts';
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
@@ -18,6 +19,7 @@ import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
 import { type PresentedCertificate, presentRawPublicKey } from '../x509/presented.ts';
 import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
+import { Continuation } from './continuation.ts';
 import { effectiveName } from './effective-name.ts';
 import type { ClearServers } from './clear-servers.ts';
 import type { Evidence, HandshakeEvent, Reason } from './events.ts';
@@ -69,6 +71,7 @@ export interface JudgeContext {
 export class Judge implements HandshakeListener {
   readonly facts = new FlowFacts();
   readonly session = new SessionBinding();
+  readonly continuation = new Continuation();
   readonly #context: JudgeContext;
   #selection: Selection | undefined;
   /** Of the selection. */
@@ -288,6 +291,10 @@ export class Judge implements HandshakeListener {
     this.facts.clientCertificates = certificates.map((der) => copyOf(der));
   }
 
+  onClientData(length: number): void {
+    this.continuation.onData(length);
+  }
+
   onFatalAlert(): void {
     this.facts.alerted = true;
   }
@@ -329,6 +336,7 @@ export class Judge implements HandshakeListener {
   revoke(): void {
     if (this.#ruling?.action !== 'accept' || this.facts.fault === null) return;
     this.#ruling = undefined;
+    this.continuation.giveUp();
     this.#settle('parseError', 'overlap-conflict', this.facts.fault);
   }
 
@@ -516,6 +524,20 @@ export class Judge implements HandshakeListener {
     this.#onHidden('resumed', this.#hiddenInResumption());
   }
 
+  /** Whether what the server has shown is to be recorded, should the client believe it. */
+  #isRecorded(): boolean {
+    const { live } = this.#context;
+    const isShown = this.#ruling!.action === 'accept' && this.#chains.length > 0 && this.isProven;
+    // What a client sends early says nothing of what it thinks of the answer.
+    const isEarly = this.#hello?.offersEarlyData ?? false;
+    return live && isShown && !isEarly && (this.#selection?.require.some(recordsHosts) ?? false);
+  }
+
+  /** True where the client's Finished says that it believes the server; otherwise its data do. */
+  get isSigned(): boolean {
+    return this.#proof === 'verified';
+  }
+
   /** Whether what the server hands out may later stand for the evidence of this flow. */
   #binds(): boolean {
     const ruling = this.#ruling;
@@ -595,6 +617,7 @@ export class Judge implements HandshakeListener {
     const ruling = rule(withReported(findings, this.#reported), seen, fault);
     this.#ruling = { ...ruling, connmark: mergeMarks(mark, ruling.connmark) };
     this.#hidden.close();
+    if (this.#isRecorded()) this.continuation.begin(this.#serverHello?.isTls13 ?? false);
     if (!this.#binds()) return this.session.giveUp();
     const { sessionId, answersSessionTicket } = this.#serverHello!;
     const nowMs = this.#context.now() / 1000;

@@ -1,11 +1,12 @@
 /**
  * What was seen of each host, and what it comes to: whether its keys are settled, and which keys sign for hosts that have
- * nothing to do with each other, as an interception proxy's do. Bounded in hosts and in keys a host. Knows no files, no
- * policies and no packets.
+ * nothing to do with each other, as an interception proxy's do. A key that is shown again and again within a while is one
+ * observation: who is in the middle for a minute is not seen often. Bounded in hosts and in keys a host. Knows no files,
+ * no policies and no packets.
  *
  *   learning ──the last N observations showed only keys that were seen N times each──▶ ready
  *       ▲                                                                                │ unless a key is shared
- *       └────────────── a key of it turns out to be shared ──────────────── promoted ◀───┘ and only where that is wanted
+ *       └───── its leaf's key turns out to be shared; or it is forgotten ── promoted ◀───┘ and only where that is wanted
  */
 import type { ChainKey, LearnedChain } from './chain.ts';
 import { siteOf } from './site.ts';
@@ -13,6 +14,8 @@ import type { LearnedHost, LearnedIssuer, LearnedKey, LearnState } from './state
 
 export interface BookLimits {
   readonly observations: number;
+  /** Seconds. */
+  readonly spacing: number;
   readonly hosts: number;
   readonly keys: number;
 }
@@ -27,6 +30,8 @@ export class LearnBook {
   limits: BookLimits;
   /** Observations of hosts for which there was no room. */
   unrecorded = 0;
+  /** Hosts that made room for others. */
+  displaced = 0;
   readonly #pinsets = new Map<string, Map<string, LearnedHost>>();
   readonly #shared: SharedKeys;
   #hostCount = 0;
@@ -45,7 +50,11 @@ export class LearnBook {
 
   get state(): LearnState {
     const pinsets = [...this.#pinsets].map(([pinset, hosts]) => [pinset, Object.fromEntries(hosts)]);
-    return { version: 1, pinsets: Object.fromEntries(pinsets) as LearnState['pinsets'], shared: this.#shared.known };
+    return { version: 1, pinsets: Object.fromEntries(pinsets) as LearnState['pinsets'], shared: this.shared };
+  }
+
+  get shared(): LearnState['shared'] {
+    return this.#shared.known;
   }
 
   hostsOf(pinset: string): ReadonlyMap<string, LearnedHost> {
@@ -60,8 +69,12 @@ export class LearnBook {
       this.unrecorded++;
       return undefined;
     }
-    learned.observations++;
-    learned.lastSeen = at;
+    const known = learned.keys.find(({ spki }) => spki === chain?.leaf.spki);
+    const isCounted = known === undefined || this.#isSpaced(known.lastSeen, atMs);
+    if (isCounted) {
+      learned.observations++;
+      learned.lastSeen = at;
+    }
     if (chain === null) {
       learned.unlistedAt = learned.observations;
       return learned;
@@ -70,20 +83,21 @@ export class LearnBook {
       ...chain.issuers.map(({ spki }) => spki),
       ...(chain.unseenIssuer === null ? [] : [chain.unseenIssuer]),
     ];
-    const key = see(learned.keys, chain.leaf, at, () => ({
+    const sighting = { at, isCounted };
+    const key = see(learned.keys, chain.leaf, sighting, () => ({
       lastAt: 0,
       issuers,
       isPublic: chain.isPublic,
       carriesName: chain.carriesName,
     }));
     Object.assign(key, {
-      lastAt: learned.observations,
+      lastAt: isCounted ? learned.observations : key.lastAt,
       issuers: [...new Set([...issuers, ...key.issuers])].slice(0, MAX_ISSUERS),
       // Once below an authority that is not everybody's, always to be looked at.
       isPublic: key.isPublic && chain.isPublic,
       carriesName: key.carriesName && chain.carriesName,
     });
-    for (const issuer of chain.issuers) see<LearnedIssuer>(learned.issuers, issuer, at, () => ({}));
+    for (const issuer of chain.issuers) see<LearnedIssuer>(learned.issuers, issuer, sighting, () => ({}));
     for (const gone of shorten(learned.keys, this.limits.keys, learned.promoted?.keys ?? [])) {
       learned.unlistedAt = Math.max(learned.unlistedAt, gone.lastAt);
       this.#shared.forget(pinset, host, gone, learned.keys);
@@ -95,7 +109,7 @@ export class LearnBook {
 
   /** A key that a promoted host was denied for. */
   refuse(learned: LearnedHost, key: ChainKey, atMs: number): void {
-    see(learned.refused, key, new Date(atMs).toISOString(), () => ({}));
+    see(learned.refused, key, { at: new Date(atMs).toISOString(), isCounted: true }, () => ({}));
     shorten(learned.refused, MAX_REFUSED, []);
   }
 
@@ -130,29 +144,57 @@ export class LearnBook {
   }
 
   /**
-   * Whether a promotion still stands. Only keys that were shown to sign may take it back: anybody can write the name of
-   * somebody's issuer into a certificate of his own.
+   * Whether a promotion still stands. Only who has the host's own key may take it back, by showing it for another host:
+   * what its issuer signs for others is nothing that whoever got a certificate of the same issuer should decide.
    */
-  stands(learned: LearnedHost): boolean {
-    const promoted = learned.promoted?.keys ?? [];
-    return learned.keys.every((key) => {
-      if (!promoted.includes(key.spki)) return true;
-      const shown = key.issuers.filter((issuer) => !issuer.startsWith('name:'));
-      return this.sharedBy({ ...key, issuers: shown }) === undefined;
-    });
+  stands({ promoted }: LearnedHost): boolean {
+    return promoted !== null && promoted.keys.every((spki) => this.sitesOf(spki).length < 2);
+  }
+
+  /** Has never seen the host. What is known to be shared stays known. */
+  forget(pinset: string, host: string): void {
+    const hosts = this.#pinsets.get(pinset);
+    const learned = hosts?.get(host);
+    if (hosts === undefined || learned === undefined) return;
+    for (const key of learned.keys) this.#shared.forget(pinset, host, key, []);
+    hosts.delete(host);
+    this.#hostCount--;
+    if (hosts.size === 0) this.#pinsets.delete(pinset);
+  }
+
+  /** Every host, by pinset. */
+  *hosts(): Iterable<readonly [pinset: string, host: string, learned: LearnedHost]> {
+    for (const [pinset, hosts] of this.#pinsets) for (const [host, learned] of hosts) yield [pinset, host, learned];
+  }
+
+  /** Either way: a clock may have been wrong. */
+  #isSpaced(lastSeen: string, atMs: number): boolean {
+    return Math.abs(atMs - Date.parse(lastSeen)) >= this.limits.spacing * 1000;
   }
 
   #hostFor(pinset: string, host: string, at: string): LearnedHost | undefined {
     let hosts = this.#pinsets.get(pinset);
     const known = hosts?.get(host);
     if (known !== undefined) return known;
-    if (this.#hostCount >= this.limits.hosts) return undefined;
+    if (this.#hostCount >= this.limits.hosts && !this.#makeRoom()) return undefined;
+    hosts = this.#pinsets.get(pinset);
     if (hosts === undefined) this.#pinsets.set(pinset, (hosts = new Map<string, LearnedHost>()));
     const seen = { observations: 0, firstSeen: at, lastSeen: at, unlistedAt: 0 };
     const learned: LearnedHost = { ...seen, keys: [], issuers: [], promoted: null, refused: [] };
     hosts.set(host, learned);
     this.#hostCount++;
     return learned;
+  }
+
+  /** Names are the clients' choice: one that was given once only makes room, the oldest first. */
+  #makeRoom(): boolean {
+    for (const [pinset, host, { observations, promoted }] of this.hosts()) {
+      if (observations > 1 || promoted !== null) continue;
+      this.forget(pinset, host);
+      this.displaced++;
+      return true;
+    }
+    return false;
   }
 }
 
@@ -211,11 +253,16 @@ class SharedKeys {
 
 type Seen = Pick<LearnedIssuer, 'spki' | 'subject' | 'count' | 'firstSeen' | 'lastSeen'>;
 
+interface Sighting {
+  readonly at: string;
+  readonly isCounted: boolean;
+}
+
 /** The key's entry, a new one where there is none, with one more sighting. */
 function see<T extends Seen>(
   entries: T[],
   { spki, subject }: ChainKey,
-  at: string,
+  { at, isCounted }: Sighting,
   more: () => Omit<T, keyof Seen>,
 ): T {
   let entry = entries.find((each) => each.spki === spki);
@@ -223,9 +270,11 @@ function see<T extends Seen>(
     entry = { spki, subject, count: 0, firstSeen: at, lastSeen: at, ...more() } as T;
     entries.push(entry);
   }
-  entry.count++;
-  entry.subject = subject;
-  entry.lastSeen = at;
+  if (isCounted || entry.count === 0) {
+    entry.count++;
+    entry.lastSeen = at;
+  }
+  entry.subject = subject?.slice(0, LONGEST_SUBJECT) ?? null;
   return entry;
 }
 
@@ -245,7 +294,9 @@ function shorten<T extends Seen>(entries: T[], most: number, kept: readonly stri
 }
 
 /** More than a verified path has. */
-const MAX_ISSUERS = 16;
+const MAX_ISSUERS = 8;
+/** Octets that a server chooses. */
+const LONGEST_SUBJECT = 256;
 const MAX_REFUSED = 8;
 const MAX_SHARED = 4_096;
 /** As many as a message names. */

@@ -59,6 +59,16 @@ export class StateFile {
     return this.#writing;
   }
 
+  /** Writes another state, and then has it made the one that is kept; rejects, nothing done, where it cannot be written. */
+  change(next: () => LearnState, done: () => void): Promise<void> {
+    const changed = this.#writing.then(async () => {
+      await replaceState(this.#path, next());
+      done();
+    });
+    this.#writing = changed.catch(() => {}); // whoever asked hears of it
+    return changed;
+  }
+
   async #write(): Promise<void> {
     if (!this.#isChanged) return;
     this.#isChanged = false;
@@ -73,6 +83,16 @@ export class StateFile {
       }
       this.#hasFailed = true;
     }
+  }
+}
+
+/** Rejects with a sentence, the old one still there. */
+export async function replaceState(path: string, state: LearnState): Promise<void> {
+  const text = stateText(state);
+  try {
+    await replaceFile(path, text);
+  } catch (cause) {
+    throw new Error(`${path} cannot be written: ${(cause as Error).message}`, { cause });
   }
 }
 

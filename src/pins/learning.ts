@@ -4,7 +4,7 @@
  * whoever learns.
  */
 import ipaddr from 'ipaddr.js';
-import { plainAddress } from './address.ts';
+import { inRange, plainAddress, plainRange } from './address.ts';
 import { normalName } from './match-index.ts';
 import type { Endpoint } from './match-index.ts';
 import type { CompiledMatch, CompiledPinset } from './policy.ts';
@@ -24,6 +24,11 @@ export function mayEnforce({ mode, learned }: Pick<CompiledPinset, 'mode' | 'lea
   return mode === 'enforce' || (learned !== undefined && learned.size > 0);
 }
 
+/** Whether what its hosts show is recorded: of those that are held to it already as well. */
+export function recordsHosts({ mode, then }: Pick<CompiledPinset, 'mode' | 'then'>): boolean {
+  return mode === 'learn' || then !== undefined;
+}
+
 /** The pinset itself, or what it has become for this host. */
 export function asLearned(pinset: CompiledPinset, server: Endpoint, name: string | null): CompiledPinset {
   if (pinset.learned === undefined || pinset.learned.size === 0) return pinset;
@@ -38,6 +43,26 @@ export function hostOf(match: CompiledMatch, server: Endpoint, name: string | nu
   // RFC 6066 §3: an address literal is no name.
   const isName = name !== null && !/^[\d.]+$/.test(name) && match.addresses.length === 0;
   return `${isName ? normalName(name) : addressOf(server.address)}:${server.port}`;
+}
+
+/** Whether a pinset with that match could be asked about a host, as `hostOf` names it. */
+export function coversHost({ hosts, addresses, ports }: CompiledMatch, host: string): boolean {
+  const [, bracketed, plain, port] = /^(?:\[(.*)\]|(.*)):(\d+)$/.exec(host) ?? [];
+  if (ports.length > 0 && !ports.some(([first, last]) => first <= Number(port) && Number(port) <= last)) return false;
+  const name = bracketed ?? plain ?? '';
+  const isAddress = ipaddr.isValid(name);
+  if (addresses.length > 0) {
+    const octets = isAddress ? new Uint8Array(ipaddr.parse(name).toByteArray()) : undefined;
+    return octets !== undefined && addresses.some((range) => inRange(octets, plainRange(range)));
+  }
+  if (hosts.length > 0) return !isAddress && hosts.some((pattern) => fitsPattern(name, pattern));
+  return true;
+}
+
+function fitsPattern(name: string, pattern: string): boolean {
+  if (pattern.startsWith('**.')) return name === pattern.slice(3) || name.endsWith(pattern.slice(2));
+  if (!pattern.startsWith('*.')) return name === pattern;
+  return name.endsWith(pattern.slice(1)) && !name.slice(0, 1 - pattern.length).includes('.');
 }
 
 function addressOf(octets: Uint8Array): string {

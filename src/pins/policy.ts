@@ -176,7 +176,9 @@ export interface LearnPolicy {
   readonly file: string | null;
   /** Times that a key has to be seen before it counts as the host's. */
   readonly observations: number;
-  /** Hosts that are recorded. Beyond: a new one is not. */
+  /** Seconds between two sightings of a host's key that count. */
+  readonly spacing: number;
+  /** Hosts that are recorded. Beyond: one that was seen once only goes, if there is one. */
   readonly hosts: number;
   /** Keys of a host that are recorded, and as many issuers. Beyond: the one that was not seen for longest goes. */
   readonly keys: number;

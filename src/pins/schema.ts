@@ -372,7 +372,12 @@ const learn = z
     observations: count(LEARN_DEFAULTS.observations, 1, 100_000).describe(
       'Times that a key has to be seen before it counts as its host\'s; with "then": "enforce" 1 is trust on first use.',
     ),
-    hosts: count(LEARN_DEFAULTS.hosts, 1, 100_000).describe('Hosts that are recorded; beyond, new ones are not.'),
+    spacing: count(LEARN_DEFAULTS.spacing, 0, 2_592_000).describe(
+      'Seconds within which a host that shows the same key again is counted once, however many connections there are.',
+    ),
+    hosts: count(LEARN_DEFAULTS.hosts, 1, 100_000).describe(
+      'Hosts that are recorded; beyond, a new one takes the place of one that was seen once only, or is not recorded.',
+    ),
     keys: count(LEARN_DEFAULTS.keys, 2, 256).describe(
       'Keys of a host that are recorded, and as many issuers; beyond, the one that was not seen for longest goes.',
     ),

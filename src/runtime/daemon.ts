@@ -11,6 +11,7 @@ import type { AnomalyEvent, FlowEvent } from '../engine/events.ts';
 import type { FlowNumbering } from '../engine/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
 import type { ChainExaminer, ProbeRequest } from '../engine/ports.ts';
+import type { ForgetRequest, ForgottenHost } from '../learn/forget.ts';
 import { type PackedPolicy, packPolicy, type PolicyChange } from '../pins/pack.ts';
 import type { KeylogPolicy, Policy } from '../pins/policy.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';
@@ -35,6 +36,8 @@ export interface PolicyLearner {
   observe(events: readonly FlowEvent[]): { readonly anomalies: readonly AnomalyEvent[]; readonly hasChanged: boolean };
   /** Resolves when what was learned is safe. */
   save(): Promise<void>;
+  /** Has never seen some hosts; rejects with a sentence, nothing changed. The policy is to be refined anew. */
+  forget(request: ForgetRequest): Promise<readonly ForgottenHost[]>;
 }
 
 export interface DaemonOptions {
@@ -46,6 +49,8 @@ export interface DaemonOptions {
   readonly createProber: CreateProber;
   /** Undefined where nothing is learned. */
   readonly learner?: PolicyLearner | undefined;
+  /** Told of each policy that comes into force, with what was learned in it, ahead of its first verdict. */
+  readonly onPolicy?: ((policy: Policy) => void) | undefined;
   /** Whether handshake messages are to be told as they go by. */
   readonly watch?: boolean | undefined;
   readonly spawn: SpawnQueueThread;
@@ -94,6 +99,7 @@ export class Daemon {
     this.#options = options;
     this.#loaded = options.policy;
     this.#policy = options.learner?.refine(options.policy) ?? options.policy;
+    options.onPolicy?.(this.#policy);
     this.#probing = new Probing({
       policy: options.policy,
       create: options.createProber,
@@ -146,12 +152,29 @@ export class Daemon {
     this.#loaded = loaded;
     const policy = this.#options.learner?.refine(loaded) ?? loaded;
     this.#policy = policy;
+    this.#options.onPolicy?.(policy);
     this.#probing.adopt(policy);
     const silent = await this.#spread(policy);
     this.#options.say(`reloaded: configuration ${policy.hash}`);
     if (silent.length > 0) this.#options.say(`queues that have not acknowledged it yet: ${silent.join(', ')}`);
     this.#ready();
     return { isInForce: true, generation: this.#generation, silent };
+  }
+
+  /** Has the learner forget hosts, and every queue know it. Rejects with a sentence, nothing changed. */
+  forget(
+    request: ForgetRequest,
+  ): Promise<{ readonly forgotten: readonly ForgottenHost[]; readonly generation: number }> {
+    const forgotten = this.#reloading.then(async () => {
+      const { learner } = this.#options;
+      if (learner === undefined) throw new Error('nothing is learned: there is no section "learn"');
+      if (this.#stopping !== undefined) throw new Error('tlspin is ending');
+      const hosts = await learner.forget(request);
+      if (hosts.some(({ held }) => held !== null)) await this.#reload(this.#loaded);
+      return { forgotten: hosts, generation: this.#generation };
+    });
+    this.#reloading = forgotten.catch(() => {}); // whoever asked hears of it
+    return forgotten;
   }
 
   /** The queues that have not acknowledged it in time. */

@@ -45,8 +45,11 @@ export class EveLog implements EventLog {
 
   write(events: readonly FlowEvent[]): void {
     for (const event of events) {
-      if (event.kind !== 'handshake') this.#log.write(toEve(event, { certificates: this.#certificates }));
-      else if (this.#watch?.filter(event)) this.#watch.say(watchLine(event, READERS));
+      if (event.kind === 'handshake') {
+        if (this.#watch?.filter(event)) this.#watch.say(watchLine(event, READERS));
+      } else if (event.kind !== 'continued') {
+        this.#log.write(toEve(event, { certificates: this.#certificates }));
+      }
     }
   }
 

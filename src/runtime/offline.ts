@@ -33,7 +33,7 @@ export async function inspectCapture(options: CaptureOptions): Promise<void> {
   const engine = new Engine({
     policy: offlinePolicy(options.policy),
     verdicts: source,
-    events: { emit: (event) => event.kind !== 'handshake' && options.onEvent(event) },
+    events: { emit: (event) => (event.kind === 'verdict' || event.kind === 'anomaly') && options.onEvent(event) },
     clock: source.clock,
     examiner: { examine: (request, done) => done(examineChain(request)) },
     proves: verifyServerKeyExchange,

@@ -14,8 +14,8 @@ export interface FlightConsumer {
   onMessage: MessageConsumer;
   onAlert(level: number, description: number): Fault | undefined;
   onChangeCipherSpec(): Fault | undefined;
-  /** A record of application data begins. */
-  onApplicationData(): Fault | undefined;
+  /** A record of application data begins; `length` as on the wire. */
+  onApplicationData(length: number): Fault | undefined;
   /** An encrypted record is complete. */
   onProtectedRecord(contentType: number): void;
 }
@@ -88,7 +88,7 @@ export class Flight implements RecordConsumer {
     if (this.#handshake.inMessage && contentType !== CONTENT.handshake) return misbehaved('tls.record.interleaved', at);
     if (this.#alertLevel >= 0 && contentType !== CONTENT.alert) return misbehaved('tls.record.interleaved', at);
     if (contentType === CONTENT.changeCipherSpec && length !== 1) return malformed('tls.change-cipher-spec.length', at);
-    return contentType === CONTENT.applicationData ? this.#consumer.onApplicationData() : undefined;
+    return contentType === CONTENT.applicationData ? this.#consumer.onApplicationData(length) : undefined;
   }
 
   onPayload(contentType: number, bytes: Uint8Array, start: number, end: number, last: boolean): Fault | undefined {

@@ -13,7 +13,7 @@ import { ByteReader } from '../bytes/reader.ts';
 import { parseCertificateList } from './certificate.ts';
 import { type KeyExchange, keyExchangeOf } from './cipher-suites.ts';
 import { type ClientHello, parseClientHello } from './client-hello.ts';
-import { HANDSHAKE, VERSION } from './constants.ts';
+import { CONTENT, HANDSHAKE, VERSION } from './constants.ts';
 import { Flight, type FlightConsumer, type FlightLimits } from './flight.ts';
 import type { RecordConsumer } from './record.ts';
 import { isUnsolicited, parseServerHello, type ServerHello } from './server-hello.ts';
@@ -40,6 +40,8 @@ export interface HandshakeListener {
   /** The first encrypted record of the server's is complete: its Finished, up to TLS 1.2. */
   onServerFinished(): void;
   onClientCertificate(certificates: readonly Uint8Array[]): void;
+  /** A record of the client's that is application data; in TLS 1.3, that may be anything encrypted. `length` as on the wire. */
+  onClientData?(length: number): void;
   onFatalAlert(from: Side, description: number): void;
   /** `recordVersion`: of the last record of that side, for a hello that cannot be read. */
   onFault(from: Side, fault: Fault, recordVersion: number): void;
@@ -174,11 +176,17 @@ export class Observer {
         }
         return undefined;
       },
-      onApplicationData: () =>
-        this.#clientState === 'awaitClientHello' && this.#clientFirst
-          ? misbehaved('tls.application-data.early', 0)
-          : undefined,
-      onProtectedRecord: () => undefined,
+      onApplicationData: (length) => {
+        if (this.#clientState === 'awaitClientHello' && this.#clientFirst) {
+          return misbehaved('tls.application-data.early', 0);
+        }
+        // Ahead of a change of keys there is none of TLS 1.2.
+        if (this.#serverHello?.isTls13) this.#listener.onClientData?.(length);
+        return undefined;
+      },
+      onProtectedRecord: (contentType) => {
+        if (contentType === CONTENT.applicationData) this.#listener.onClientData?.(0);
+      },
     };
   }
 

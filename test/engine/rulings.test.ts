@@ -248,6 +248,8 @@ describe('report-only and learn', () => {
     const wire = judged(pinsets(bank({ mode })), forgedFlight);
     expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-mismatch', would: 'tls-alert', mode }]);
     expect(wire.atClient.stream.equals(forgedFlight)).toBe(true);
+    // Who learns wants to know whether the client goes on.
+    if (mode === 'learn') wire.fromClient(Buffer.concat([tls.clientFinish, tls.applicationData]));
     expect(wire.connmark).toBe(ACCEPT);
   });
 });

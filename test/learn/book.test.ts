@@ -15,7 +15,7 @@ const chain = (key: string, more: Partial<LearnedChain> = {}): LearnedChain => (
   carriesName: true,
   ...more,
 });
-const LIMITS = { observations: 4, hosts: 10, keys: 3 };
+const LIMITS = { observations: 4, spacing: 0, hosts: 10, keys: 3 };
 const HOST = 'www.bank.example:443';
 
 /** After a host has shown these keys, one a letter; `?`: one that cannot be read. */
@@ -23,6 +23,7 @@ function after(keys: string, limits = LIMITS) {
   const book = new LearnBook(NOTHING_LEARNED, limits);
   for (const [i, key] of [...keys].entries()) book.observe('p', HOST, key === '?' ? null : chain(key), 1_000 * i);
   const learned = book.hostsOf('p').get(HOST)!;
+  if (keys === '') return { book, learned, ready: '' };
   const readiness = book.readinessOf(learned);
   const ready =
     readiness.kind === 'ready' ? readiness.keys.map((key) => key.subject!.slice(3)).join('') : readiness.kind;
@@ -54,7 +55,69 @@ describe('a host is settled when its last N observations showed keys that were s
   });
 });
 
+describe('a key that is shown again within a while', () => {
+  const spaced = (...at: number[]) => {
+    const book = new LearnBook(NOTHING_LEARNED, { ...LIMITS, observations: 2, spacing: 60 });
+    for (const seconds of at) book.observe('p', HOST, chain('a'), seconds * 1_000);
+    return { book, learned: book.hostsOf('p').get(HOST)! };
+  };
+
+  it.each([
+    [[0, 1, 2, 59], 1],
+    [[0, 60], 2],
+    [[0, 59, 60, 119, 120], 3],
+    [[100, 0], 2],
+  ])('at %j s is counted %i times', (at, count) => {
+    const { book, learned } = spaced(...at);
+    expect([learned.observations, learned.keys[0]!.count]).toEqual([count, count]);
+    expect(book.readinessOf(learned).kind).toBe(count > 1 ? 'ready' : 'learning');
+  });
+
+  it('is no reason to pass over another one', () => {
+    const { book, learned } = spaced(0, 60);
+    book.observe('p', HOST, chain('b'), 61_000);
+    expect([learned.observations, book.readinessOf(learned).kind]).toEqual([3, 'learning']);
+  });
+
+  it('still tells what signs for it', () => {
+    const { book } = spaced(0);
+    const issuers = [{ spki: spki('i'), subject: 'CN=i' }];
+    book.observe('p', HOST, chain('a', { issuers }), 1_000);
+    book.observe('p', 'shop.test:443', chain('c', { issuers }), 2_000);
+    expect(book.sitesOf(spki('i'))).toEqual(['bank.example', 'shop.test']);
+  });
+});
+
+describe('what is forgotten', () => {
+  it('was never seen, and makes room', () => {
+    const { book } = after('aaaa');
+    book.forget('p', HOST);
+    book.forget('p', 'nobody:443');
+    expect(book.state).toEqual(NOTHING_LEARNED);
+    for (let i = 0; i < LIMITS.hosts; i++) expect(book.observe('p', `h${i}:443`, chain('a'), 0)).toBeDefined();
+  });
+
+  it('is not that a key signs for unrelated hosts', () => {
+    const { book } = after('aaaa');
+    book.observe('p', 'shop.test:443', chain('a'), 0);
+    book.forget('p', HOST);
+    book.forget('p', 'shop.test:443');
+    expect(book.sitesOf(spki('a'))).toEqual(['bank.example', 'shop.test']);
+  });
+});
+
 describe('what is kept', () => {
+  it('of what a server chooses, is short', () => {
+    const { book } = after('');
+    const leaf = { spki: spki('a'), subject: `CN=${'x'.repeat(50_000)}` };
+    const issuers = Array.from({ length: 16 }, (_, i) => ({
+      spki: spki(String.fromCharCode(97 + i)),
+      subject: leaf.subject,
+    }));
+    book.observe('p', HOST, { ...chain('a'), leaf, issuers }, 0);
+    expect(stateText(book.state).length).toBeLessThan(6_000);
+  });
+
   it('is bounded, the one that was not seen for longest goes, and its going is remembered', () => {
     const { learned, ready } = after('aaaabcda');
     expect(learned.keys.map(({ subject, count }) => `${subject} ${count}`)).toEqual(['CN=c 1', 'CN=d 1', 'CN=a 1']);

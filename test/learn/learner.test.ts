@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { VerdictEvent } from '../../src/engine/events.ts';
+import type { ContinuedEvent, VerdictEvent } from '../../src/engine/events.ts';
 import { rootsOf } from '../../src/learn/chain.ts';
 import { Learner } from '../../src/learn/learner.ts';
 import { readState } from '../../src/learn/state-file.ts';
@@ -31,11 +31,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
+const clientGoesOn = Buffer.concat([tls.clientFinish, tls.applicationData]);
+
 const learning = (more: Partial<CompiledPinset> = {}) =>
   bank({ name: 'bank', pins: [], mode: 'learn', then: 'enforce', ...more });
 const anyone = (more: Partial<CompiledPinset> = {}) => learning({ name: 'any', match: match(), ...more });
 const settings = (observations: number, ...pinsets: CompiledPinset[]): Policy =>
-  policy({ pinsets, learn: { file, observations, hosts: 4, keys: 4 } });
+  policy({ pinsets, learn: { file, observations, spacing: 0, hosts: 4, keys: 4 } });
 const learnerOf = (loaded: Policy, roots = rootsOf([])) =>
   new Learner({ policy: loaded.learn, say: (line) => said.push(line), roots });
 
@@ -78,6 +80,12 @@ function verdict(host: string | null, chain: readonly string[], more: Partial<Ve
   };
 }
 
+/** The client of such a flow has gone on. */
+const seen = (...given: Parameters<typeof verdict>): ContinuedEvent => ({
+  kind: 'continued',
+  verdict: verdict(...given),
+});
+
 const codes = (lesson: ReturnType<Learner['observe']>) => lesson.anomalies.map(({ code }) => code);
 
 describe('trust on first use, on the wire', () => {
@@ -89,7 +97,7 @@ describe('trust on first use, on the wire', () => {
       const wire = opened(inForce);
       wire.fromClient(tls.clientHello(HOST));
       wire.fromServer(flight);
-      wire.fromClient('');
+      wire.fromClient(clientGoesOn);
       const lesson = learner.observe(wire.events);
       if (lesson.hasChanged) inForce = learner.refine(loaded);
       return { verdict: wire.verdicts[0]!, lesson };
@@ -146,7 +154,7 @@ describe('trust on first use, on the wire', () => {
     const loaded = settings(1, learning({ match: match({ hosts: [HOST, 'shop.example'] }) }));
     const learner = learnerOf(loaded);
     learner.refine(loaded);
-    learner.observe([verdict(HOST, ['leaf'], { pinset: 'bank' })]);
+    learner.observe([seen(HOST, ['leaf'], { pinset: 'bank' })]);
     const select = (name: string, port = 443) => {
       const subject = {
         server: { address: new Uint8Array([198, 51, 100, 7]), port },
@@ -165,7 +173,7 @@ describe('trust on first use, on the wire', () => {
     const loaded = settings(1, learning({ pins: [written] }));
     const learner = learnerOf(loaded);
     learner.refine(loaded);
-    learner.observe([verdict(HOST, ['leaf'], { pinset: 'bank', reason: 'pin-mismatch', would: 'tls-alert' })]);
+    learner.observe([seen(HOST, ['leaf'], { pinset: 'bank', reason: 'pin-mismatch', would: 'tls-alert' })]);
     const [refined] = learner.refine(loaded).pinsets;
     expect(refined!.learned!.get(AT)!.pins).toMatchObject([written, { canonical: `spki-sha256:${LEAF}` }]);
   });
@@ -174,7 +182,7 @@ describe('trust on first use, on the wire', () => {
     const loaded = settings(1, learning({ then: undefined }));
     const learner = learnerOf(loaded);
     learner.refine(loaded);
-    expect(learner.observe([verdict(HOST, ['leaf'], { pinset: 'bank' })])).toEqual({
+    expect(learner.observe([seen(HOST, ['leaf'], { pinset: 'bank' })])).toEqual({
       anomalies: [],
       hasChanged: false,
     });
@@ -198,7 +206,7 @@ describe('what counts', () => {
     const loaded = settings(1, anyone());
     const learner = learnerOf(loaded);
     learner.refine(loaded);
-    expect(learner.observe([verdict(HOST, ['leaf'], more)]).hasChanged).toBe(false);
+    expect(learner.observe([seen(HOST, ['leaf'], more)]).hasChanged).toBe(false);
     await learner.save();
     expect(readState(file).pinsets).toEqual({});
   });
@@ -207,7 +215,7 @@ describe('what counts', () => {
     const loaded = settings(1, anyone());
     const learner = learnerOf(loaded);
     learner.refine(loaded);
-    expect(learner.observe([verdict(HOST, ['leaf'], { evidence })]).hasChanged).toBe(true);
+    expect(learner.observe([seen(HOST, ['leaf'], { evidence })]).hasChanged).toBe(true);
   });
 
   it('the pinset that learns, where another one decided', () => {
@@ -215,7 +223,7 @@ describe('what counts', () => {
     const learner = learnerOf(loaded);
     learner.refine(loaded);
     const others = [{ pinset: 'bank', reason: 'learning', would: 'accept' }] as const;
-    const event = verdict(HOST, ['leaf'], {
+    const event = seen(HOST, ['leaf'], {
       pinset: 'address',
       reason: 'pin-match',
       mode: 'enforce',
@@ -232,7 +240,7 @@ describe('a key that signs for unrelated hosts', () => {
     const learner = learnerOf(loaded);
     learner.refine(loaded);
     const lessons = [HOST, hostB, HOST, hostB].map((host) =>
-      learner.observe([verdict(host, host === HOST ? chainA : chainB)]),
+      learner.observe([seen(host, host === HOST ? chainA : chainB)]),
     );
     return { lessons: lessons.flatMap(codes), learned: learner.refine(loaded).pinsets[0]!.learned?.size ?? 0 };
   };
@@ -257,9 +265,9 @@ describe('a key that signs for unrelated hosts', () => {
     const loaded = settings(1, anyone());
     const learner = learnerOf(loaded);
     learner.refine(loaded);
-    expect(codes(learner.observe([verdict(HOST, ['leaf'])]))).toEqual(['learn.promoted']);
+    expect(codes(learner.observe([seen(HOST, ['leaf'])]))).toEqual(['learn.promoted']);
     expect(learner.refine(loaded).pinsets[0]!.learned!.size).toBe(1);
-    const later = learner.observe([verdict('shop.test', ['leaf'])]);
+    const later = learner.observe([seen('shop.test', ['leaf'])]);
     expect([later.hasChanged, codes(later)]).toEqual([true, ['learn.shared-key']]);
     expect(learner.refine(loaded)).toBe(loaded);
   });
@@ -268,8 +276,8 @@ describe('a key that signs for unrelated hosts', () => {
     const loaded = settings(1, anyone());
     const learner = learnerOf(loaded);
     learner.refine(loaded);
-    learner.observe([verdict(HOST, ['leaf'])]);
-    learner.observe([verdict('shop.test', ['other'])]);
+    learner.observe([seen(HOST, ['leaf'])]);
+    learner.observe([seen('shop.test', ['other'])]);
     expect([...learner.refine(loaded).pinsets[0]!.learned!.keys()]).toEqual([AT]);
   });
 
@@ -277,9 +285,122 @@ describe('a key that signs for unrelated hosts', () => {
     const loaded = settings(1, anyone());
     const learner = learnerOf(loaded, rootsOf([certificate('root')]));
     learner.refine(loaded);
-    learner.observe([verdict(HOST, ['leaf', 'inter']), verdict('shop.test', ['other', 'inter'])]);
+    learner.observe([seen(HOST, ['leaf', 'inter']), seen('shop.test', ['other', 'inter'])]);
     expect(learner.refine(loaded).pinsets[0]!.learned!.size).toBe(2);
   });
+});
+
+describe('a promotion', () => {
+  const promoted = (...pinsets: CompiledPinset[]) => {
+    const loaded = settings(1, ...(pinsets.length === 0 ? [anyone()] : pinsets));
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    learner.observe([seen(HOST, ['leaf', 'inter'])]);
+    const held = () => [...(learner.refine(loaded).pinsets[0]!.learned?.keys() ?? [])];
+    expect(held()).toEqual([AT]);
+    return { loaded, learner, held };
+  };
+
+  it('stands when its issuer turns out to sign for others: who has a certificate of it is not to undo it', () => {
+    const { learner, held } = promoted();
+    const { anomalies } = learner.observe([seen('shop.test', ['other', 'inter'])]);
+    expect(anomalies).toMatchObject([{ code: 'learn.shared-key' }]);
+    expect(anomalies[0]!.detail).toContain(`${AT}: held to a key below it`);
+    expect(anomalies[0]!.detail).toContain('tlspin learn forget');
+    expect(held()).toEqual([AT]);
+  });
+
+  it('by a probe is changed by a probe', () => {
+    const { learner } = promoted();
+    const denied = { action: 'tls-alert', reason: 'probe-mismatch', evidence: 'probed', mode: 'enforce' } as const;
+    expect(codes(learner.observe([verdict(HOST, ['forged'], denied)]))).toEqual(['learn.changed']);
+  });
+
+  it('of a policy that does not mean it any more is kept, and what became of it is said once', () => {
+    const { loaded, learner, held } = promoted();
+    const reload = (...pinsets: CompiledPinset[]) => {
+      said = [];
+      const refined = learner.refine({ ...loaded, pinsets });
+      learner.refine({ ...loaded, pinsets });
+      return [refined.pinsets.some(({ learned }) => learned !== undefined), ...said];
+    };
+    const kept = `${file} keeps them`;
+    const isNot = `${AT} is held no more to the keys that were learned of it`;
+    expect(reload(anyone({ then: undefined }))).toEqual([
+      false,
+      `${isNot}: the pinset "any" has no "then": "enforce"; ${kept}`,
+    ]);
+    expect([held(), said.length]).toEqual([[AT], 1]);
+    expect(reload(anyone({ mode: 'enforce', then: undefined }))[1]).toContain('"any" does not learn any more');
+    expect(held()).toEqual([AT]);
+    expect(reload(anyone({ name: 'other' }))[1]).toContain('there is no pinset "any"');
+    expect(held()).toEqual([AT]);
+    expect(reload(anyone({ match: match({ hosts: ['shop.test'] }) }))[1]).toContain('"any" is not for it');
+    expect(held()).toEqual([AT]);
+    expect(reload(anyone({ match: match({ hosts: ['**.bank.example'] }) }))).toEqual([true]);
+  });
+
+  it('of a file that the first policy does not mean is said', async () => {
+    const { learner, loaded } = promoted();
+    await learner.save();
+    const next = { ...loaded, pinsets: [] };
+    learnerOf(next).refine(next);
+    expect(said).toEqual([expect.stringContaining(`${AT} is not held to the keys that were learned of it`)]);
+  });
+
+  it('is forgotten in the file first, and what the flows of before still show does not count', async () => {
+    const { learner, loaded, held } = promoted();
+    const before = learner.refine(loaded).hash;
+    learner.observe([seen('shop.test', ['other'])]);
+    expect(await learner.forget({ targets: [HOST] })).toEqual([
+      { pinset: 'any', host: AT, observations: 1, held: [`spki-sha256:${LEAF}`] },
+    ]);
+    expect(Object.keys(readState(file).pinsets.any!)).toEqual(['shop.test:443']);
+    expect(held()).toEqual(['shop.test:443']);
+    expect(learner.observe([seen(HOST, ['leaf'], { config: before })]).hasChanged).toBe(false);
+    expect(codes(learner.observe([seen(HOST, ['forged'])]))).toEqual(['learn.promoted']);
+  });
+
+  it('is not forgotten where the file cannot be written, nor with a host that nobody knows', async () => {
+    const { learner, held } = promoted();
+    await expect(learner.forget({ targets: [HOST, 'nobody.example'] })).rejects.toThrow(
+      'nothing was learned of "nobody.example"',
+    );
+    expect(held()).toEqual([AT]);
+    rmSync(folder, { recursive: true });
+    await expect(learner.forget({ targets: [HOST] })).rejects.toThrow(`${file} cannot be written: ENOENT`);
+    expect(held()).toEqual([AT]);
+    mkdirSync(folder);
+    await learner.forget({ targets: [HOST] });
+    expect(held()).toEqual([]);
+  });
+
+  it('loses no observation to a host that is forgotten meanwhile', async () => {
+    const { learner } = promoted();
+    const forgetting = learner.forget({ targets: [HOST] });
+    learner.observe([seen('shop.test', ['other'])]);
+    await forgetting;
+    await learner.save();
+    expect(readState(file).pinsets).toMatchObject({ any: { 'shop.test:443': { observations: 1 } } });
+    expect(Object.keys(readState(file).pinsets.any!)).toEqual(['shop.test:443']);
+  });
+});
+
+it('many connections at once are one observation', () => {
+  const loaded = { ...settings(3, anyone()), learn: { file, observations: 3, spacing: 60, hosts: 4, keys: 4 } };
+  const learner = learnerOf(loaded);
+  learner.refine(loaded);
+  const at = (seconds: number) => seen(HOST, ['leaf'], { time: (MS + seconds * 1_000) * 1_000 });
+  expect(codes(learner.observe(Array.from({ length: 59 }, (_, i) => at(i))))).toEqual([]);
+  expect(codes(learner.observe([at(60), at(61), at(119)]))).toEqual([]);
+  expect(codes(learner.observe([at(120)]))).toEqual(['learn.promoted']);
+});
+
+it('a verdict alone teaches nothing: its client has not gone on', () => {
+  const loaded = settings(1, anyone());
+  const learner = learnerOf(loaded);
+  learner.refine(loaded);
+  expect(learner.observe([verdict(HOST, ['leaf'])])).toEqual({ anomalies: [], hasChanged: false });
 });
 
 describe('across restarts', () => {
@@ -287,23 +408,39 @@ describe('across restarts', () => {
     const loaded = settings(2, anyone());
     const before = learnerOf(loaded);
     before.refine(loaded);
-    before.observe([verdict(HOST, ['leaf']), verdict(HOST, ['leaf']), verdict('shop.test', ['forged'])]);
+    before.observe([seen(HOST, ['leaf']), seen(HOST, ['leaf']), seen('shop.test', ['forged'])]);
     await before.save();
 
     const after = learnerOf(loaded);
     expect([...after.refine(loaded).pinsets[0]!.learned!.keys()]).toEqual([AT]);
     expect(after.refine(loaded).hash).toBe(before.refine(loaded).hash);
-    expect(codes(after.observe([verdict('shop.test', ['forged'])]))).toEqual(['learn.promoted']);
+    expect(codes(after.observe([seen('shop.test', ['forged'])]))).toEqual(['learn.promoted']);
   });
 
   it('no more hosts are recorded than are allowed, which is said once', async () => {
-    const loaded = settings(2, anyone());
+    const loaded = settings(9, anyone());
     const learner = learnerOf(loaded);
     learner.refine(loaded);
-    const events = Array.from({ length: 9 }, (_, i) => verdict(`h${i}.example`, ['leaf']));
-    const full = codes(learner.observe(events)).filter((code) => code === 'learn.full');
+    const twice = (name: string) => [seen(name, ['leaf']), seen(name, ['leaf'])];
+    learner.observe(Array.from({ length: 4 }, (_, i) => twice(`h${i}.example`)).flat());
+    const full = codes(learner.observe([...twice('h4.example'), ...twice('h5.example')]));
     await learner.save();
-    expect([Object.keys(readState(file).pinsets.any!).length, full.length]).toEqual([4, 1]);
+    expect([Object.keys(readState(file).pinsets.any!).length, full]).toEqual([4, ['learn.full']]);
     expect(readFileSync(file, 'utf8')).not.toContain('h4.example');
+  });
+
+  it('names that clients make up displace each other, not what is seen again, which is said once', () => {
+    const loaded = settings(9, anyone());
+    const learner = learnerOf(loaded);
+    learner.refine(loaded);
+    learner.observe([seen(HOST, ['leaf']), seen(HOST, ['leaf'])]);
+    const said = Array.from({ length: 50 }, (_, i) => codes(learner.observe([seen(`x${i}.example`, ['leaf'])])));
+    expect(said.flat().filter((code) => code === 'learn.full')).toHaveLength(1);
+    expect([...learner.hosts()].map(([, host]) => host)).toEqual([
+      AT,
+      'x47.example:443',
+      'x48.example:443',
+      'x49.example:443',
+    ]);
   });
 });

@@ -15,7 +15,7 @@ const chain = (key: string, issuer?: string): LearnedChain => ({
   isPublic: false,
   carriesName: true,
 });
-const LIMITS = { observations: 3, hosts: 10, keys: 8 };
+const LIMITS = { observations: 3, spacing: 0, hosts: 10, keys: 8 };
 
 function proposed(...sightings: (readonly [host: string, chain: LearnedChain, times: number])[]) {
   const book = new LearnBook(NOTHING_LEARNED, LIMITS);

@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 function someState() {
-  const book = new LearnBook(NOTHING_LEARNED, { observations: 1, hosts: 9, keys: 9 });
+  const book = new LearnBook(NOTHING_LEARNED, { observations: 1, spacing: 0, hosts: 9, keys: 9 });
   const leaf = { spki: Buffer.alloc(32, 'k').toString('base64'), subject: 'CN=x' };
   book.observe('p', 'x.example:443', { leaf, issuers: [], unseenIssuer: null, isPublic: false, carriesName: true }, 0);
   return book.state;

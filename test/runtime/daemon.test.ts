@@ -100,9 +100,15 @@ beforeEach(() => {
 });
 afterEach(() => void vi.useRealTimers());
 
-function daemon(fields: Partial<Policy> = {}, environment: NodeJS.ProcessEnv = {}, learner?: PolicyLearner): Daemon {
+function daemon(
+  fields: Partial<Policy> = {},
+  environment: NodeJS.ProcessEnv = {},
+  learner?: PolicyLearner,
+  onPolicy?: (policy: Policy) => void,
+): Daemon {
   return new Daemon({
     learner,
+    onPolicy,
     policy: policy({ queues: [0, 1], ...fields }),
     log: {
       write: (events) => void logged.push(...events),
@@ -171,6 +177,7 @@ describe('learning', () => {
           hasChanged: ++promoted < 3,
         }),
         save: async () => void steps.push(`saved ${running.policy.hash}`),
+        forget: () => Promise.reject(new Error('nothing')),
       },
     );
     const start = running.start();
@@ -197,6 +204,58 @@ describe('learning', () => {
     await running.reload(policy({ queues: [0, 1], hash: 'sha256:07' }));
     expect(running.policy.hash).toBe('sha256:02');
     expect(running.policy.pinsets).toHaveLength(1);
+  });
+});
+
+describe('forgetting', () => {
+  const withLearner = async (forget: PolicyLearner['forget']) => {
+    let hash = 'sha256:01';
+    const policies: string[] = [];
+    const learner: PolicyLearner = {
+      refine: (loaded) => ({ ...loaded, hash }),
+      observe: () => ({ anomalies: [], hasChanged: false }),
+      save: () => Promise.resolve(),
+      forget: (request) => {
+        hash = 'sha256:02';
+        return forget(request);
+      },
+    };
+    const running = daemon({}, {}, learner, (policy) => policies.push(policy.hash));
+    const start = running.start();
+    for (const thread of threads) thread.say({ kind: 'started', route: 'packet-mark' });
+    await start;
+    return { running, policies };
+  };
+  const host = (held: readonly string[] | null) => ({ pinset: 'p', host: 'h:443', observations: 1, held });
+
+  it('what was held is done when every queue judges without it', async () => {
+    const { running, policies } = await withLearner(() => Promise.resolve([host(['spki-sha256:x'])]));
+    const forgotten = running.forget({ targets: ['h'] });
+    await vi.advanceTimersByTimeAsync(0);
+    for (const thread of threads) {
+      expect(thread.received.at(-1)).toMatchObject({ kind: 'policy', generation: 2, policy: { hash: 'sha256:02' } });
+      thread.say({ kind: 'adopted', generation: 2 });
+    }
+    expect(await forgotten).toMatchObject({ forgotten: [{ host: 'h:443' }], generation: 2 });
+    expect(policies).toEqual(['sha256:01', 'sha256:02']);
+  });
+
+  it('what was only learned changes nothing for anybody', async () => {
+    const { running } = await withLearner(() => Promise.resolve([host(null)]));
+    expect(await running.forget({ targets: ['h'] })).toMatchObject({ generation: 1 });
+  });
+
+  it('what is refused keeps nobody from what comes after', async () => {
+    const { running } = await withLearner(() => Promise.reject(new Error('unknown')));
+    await expect(running.forget({ targets: ['h'] })).rejects.toThrow('unknown');
+    const reloaded = running.reload(policy({ queues: [0, 1] }));
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await reloaded).toMatchObject({ isInForce: true });
+  });
+
+  it('is not to be had where nothing is learned', async () => {
+    const running = daemon();
+    await expect(running.forget({ targets: [] })).rejects.toThrow('there is no section "learn"');
   });
 });
 

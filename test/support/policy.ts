@@ -113,7 +113,7 @@ export function policy(more: Partial<Policy> = {}): Policy {
     limits: LIMIT_DEFAULTS,
     probe: PROBE_DEFAULTS,
     keylog: { file: null, socket: null },
-    learn: { file: null, observations: 20, hosts: 4096, keys: 16 },
+    learn: { file: null, observations: 20, spacing: 0, hosts: 4096, keys: 16 },
     ports: [[443, 443]],
     log: { unpinned: false, certificates: 'pins', stats: 0 },
     control: { socket: null, mode: 0o600 },

@@ -69,6 +69,12 @@ export class ControlClient {
   }
 }
 
+/** Whether `connect` has failed because no tlspin listens there, which is certain of no other failure. */
+export function isNobodyThere(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ECONNREFUSED';
+}
+
 const CURES: Readonly<Record<string, string>> = {
   ENOENT: 'there is none (does tlspin run, with --control or "control": { "socket": … }?)',
   ECONNREFUSED: 'nobody listens there any more (tlspin has ended)',

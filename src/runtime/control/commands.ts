@@ -7,12 +7,15 @@ import type { PeerCredentials } from '../../source/binding.ts';
 import type { ConfigurationChange } from './configuration.ts';
 import { explainAnswer } from './explain-answer.ts';
 import { flowsAnswer, verdictsAnswer } from './flows.ts';
+import type { LearnControl } from './learning.ts';
 import { isStale } from './list-ages.ts';
 import { RequestReader } from './requests.ts';
 import type { Answer, AnswerRequest } from './server.ts';
 import { type Overview, statsOf, statusOf } from './status.ts';
 
 export interface CommandHost extends Overview {
+  /** Undefined where nothing is learned. */
+  readonly learning: LearnControl | undefined;
   /** Ends the daemon as SIGTERM does; returns at once. */
   shutdown(by: string): void;
 }
@@ -129,6 +132,19 @@ function showList(known: CommandHost['configuration']['policy']['lists'], id: st
   };
 }
 
+const learn: Command = async ({ learning, configuration }, request, by) => {
+  const action = request.choice('action', ['show', 'forget']) ?? 'show';
+  const after = request.integer('after', 0, Number.MAX_SAFE_INTEGER) ?? 0;
+  const limit = request.integer('limit', 1, MOST_HOSTS) ?? MOST_HOSTS;
+  const targets = request.texts('targets');
+  const pinset = request.text('pinset');
+  request.end();
+  if (learning === undefined) {
+    throw new Error(`nothing is learned: ${configuration.file} has no section "learn" (or had none at the start)`);
+  }
+  return action === 'show' ? learning.show(after, limit) : learning.forget({ targets, pinset }, by);
+};
+
 const logReopen: Command = async ({ log }, request) => {
   request.end();
   await log.reopen();
@@ -151,9 +167,11 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['reload', reload],
   ['lists', lists],
   ['list', list],
+  ['learn', learn],
   ['log-reopen', logReopen],
   ['shutdown', shutdown],
 ]);
 
 const MOST_ENTRIES = 5_000;
+const MOST_HOSTS = 256;
 const SHUTDOWN_DELAY_MS = 10;

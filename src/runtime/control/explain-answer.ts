@@ -36,7 +36,7 @@ export async function explainAnswer(
     );
   }
   const { flow, queue, event, phase } = found;
-  const policy = found.policy ?? host.configuration.policy;
+  const policy = found.policy ?? host.daemon.policy;
   return {
     flow,
     queue,
@@ -48,12 +48,12 @@ export async function explainAnswer(
   };
 }
 
-async function findLive({ daemon, configuration }: Overview, filter: FlowFilter): Promise<Found | undefined> {
+async function findLive({ daemon }: Overview, filter: FlowFilter): Promise<Found | undefined> {
   const pages = await daemon.list({ after: 0, limit: 1, filter, detailed: true });
   for (const [queue, { flows }] of pages) {
     const [view] = flows;
     if (view?.seen === undefined) continue;
-    return { flow: view.id, queue, event: view.seen, policy: configuration.policy, phase: view.phase };
+    return { flow: view.id, queue, event: view.seen, policy: daemon.policy, phase: view.phase };
   }
   return undefined;
 }

@@ -2,12 +2,14 @@
  * Everything that operators reach of a running daemon, put together: the configuration in force and the ways to change
  * it, the log, the decisions of late, the control socket. Signals and flags are the command line's.
  */
+import type { Learner } from '../../learn/learner.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 import { Daemon, type DaemonOptions } from '../daemon.ts';
 import type { EveLog } from '../event-log.ts';
 import { answerCommands } from './commands.ts';
 import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
 import { FileWatch } from './file-watch.ts';
+import { type LearnControl, Learning } from './learning.ts';
 import { ListAges } from './list-ages.ts';
 import { RecentVerdicts } from './recent-verdicts.ts';
 import { ControlServer } from './server.ts';
@@ -19,7 +21,9 @@ export interface OperatorOptions {
   readonly loaded: LoadedConfiguration;
   readonly log: EveLog;
   /** What the daemon is made of besides. */
-  readonly daemon: Omit<DaemonOptions, 'policy' | 'log'>;
+  readonly daemon: Omit<DaemonOptions, 'policy' | 'log' | 'learner' | 'onPolicy'>;
+  /** Undefined where nothing is learned. */
+  readonly learner?: Learner | undefined;
   readonly binding: Pick<NativeBinding, 'peerCredentials'>;
   /** Instead of the configuration's. */
   readonly socket: string | undefined;
@@ -40,11 +44,13 @@ export class Operator {
 
   constructor(options: OperatorOptions) {
     this.#options = options;
-    const { loaded, log, file } = options;
+    const { loaded, log, file, learner } = options;
     this.#verdicts = new RecentVerdicts(loaded.policy);
     this.daemon = new Daemon({
       ...options.daemon,
       policy: loaded.policy,
+      learner,
+      onPolicy: (policy) => this.#verdicts.adopt(policy),
       log: {
         write: (events, queueNum = 0) => {
           this.#verdicts.take(events, queueNum);
@@ -67,7 +73,14 @@ export class Operator {
     const { version, log, loaded, socket, binding, shutdown, watchesFiles } = this.#options;
     const { policy } = loaded;
     const path = socket ?? policy.control.socket;
-    const host = { version, configuration: this.#configuration, daemon: this.daemon, log, verdicts: this.#verdicts };
+    const host = {
+      version,
+      configuration: this.#configuration,
+      daemon: this.daemon,
+      log,
+      verdicts: this.#verdicts,
+      learning: this.#learning(),
+    };
     if (path !== null) {
       const answer = answerCommands({ ...host, shutdown });
       this.#server = new ControlServer({ path, mode: policy.control.mode, answer, binding });
@@ -110,12 +123,35 @@ export class Operator {
     await this.daemon.stop();
   }
 
+  #learning(): LearnControl | undefined {
+    const { learner, log, daemon, file } = this.#options;
+    if (learner === undefined) return undefined;
+    return new Learning({
+      learner,
+      forget: (request) => this.daemon.forget(request),
+      onForgotten: (by, forgotten, generation) => {
+        const names = forgotten.map(({ pinset, host }) => `${host} (${pinset})`).join(', ');
+        daemon.say(`forgotten, as asked by ${by}: ${names}`);
+        const config = this.daemon.policy.hash;
+        log.record('config', {
+          ...{ change: 'learn', by, file, result: 'in-force', config, generation },
+          changes: { forgotten: forgotten.slice(0, HOSTS), forgotten_count: forgotten.length },
+        });
+      },
+      onRefused: (by, error) => {
+        daemon.say(`not forgotten: ${error}`);
+        const { hash } = this.daemon.policy;
+        const { generation } = this.daemon.status();
+        log.record('config', { change: 'learn', by, file, result: 'refused', config: hash, generation, error });
+      },
+    });
+  }
+
   #onChange(change: ConfigurationChange): void {
     const { log, file, daemon } = this.#options;
     for (const message of change.messages) daemon.say(message);
     if (change.isInForce) {
       log.adopt(change.policy);
-      this.#verdicts.adopt(change.policy);
       this.#watch?.settle();
       this.#ages.look();
     } else {
@@ -147,3 +183,5 @@ function newRules(causes: readonly string[], file: string): string {
 }
 
 const MESSAGES = 100;
+/** A record names as many. */
+const HOSTS = 1_000;

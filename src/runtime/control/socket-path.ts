@@ -20,7 +20,7 @@ export async function clearSocketPath(path: string, what: string): Promise<void>
 }
 
 /** Only a refused connection tells that nobody listens: one that may not be made, or that waits, does not. */
-async function hasListener(path: string): Promise<boolean> {
+export async function hasListener(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.setTimeout(PATIENCE_MS, () => settle(true));
