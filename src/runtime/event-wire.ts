@@ -3,10 +3,14 @@
  * same few, cross once and are numbers from then on; hellos stay behind. Both ends number alike, because messages come
  * in order.
  */
-import type { FlowEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
+import type { ContinuedEvent, FlowEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
 
 export type WireEvent =
-  Exclude<FlowEvent, VerdictEvent> | (Omit<VerdictEvent, 'tls'> & { readonly tls: WireTls | null });
+  | Exclude<FlowEvent, VerdictEvent | ContinuedEvent>
+  | WireVerdict
+  | { readonly kind: 'continued'; readonly verdict: WireVerdict };
+
+type WireVerdict = Omit<VerdictEvent, 'tls'> & { readonly tls: WireTls | null };
 
 interface WireTls extends Omit<TlsSummary, 'certificates' | 'clientCertificates'> {
   readonly certificates: readonly WireCertificate[];
@@ -24,8 +28,13 @@ export class EventPacker {
   #next = 0;
 
   pack(event: FlowEvent): WireEvent {
-    if (event.kind !== 'verdict' || event.tls === null) return event as WireEvent;
+    if (event.kind === 'verdict') return this.#pack(event);
+    return event.kind === 'continued' ? { ...event, verdict: this.#pack(event.verdict) } : event;
+  }
+
+  #pack(event: VerdictEvent): WireVerdict {
     const { tls } = event;
+    if (tls === null) return { ...event, tls };
     const certificates = tls.certificates.map((der) => this.#send(der));
     const clientCertificates = tls.clientCertificates.map((der) => this.#send(der));
     return { ...event, tls: { ...tls, clientHello: null, certificates, clientCertificates } };
@@ -50,8 +59,13 @@ export class EventUnpacker {
   #next = 0;
 
   unpack(event: WireEvent): FlowEvent {
-    if (event.kind !== 'verdict' || event.tls === null) return event as FlowEvent;
+    if (event.kind === 'verdict') return this.#unpack(event);
+    return event.kind === 'continued' ? { ...event, verdict: this.#unpack(event.verdict) } : event;
+  }
+
+  #unpack(event: WireVerdict): VerdictEvent {
     const { tls } = event;
+    if (tls === null) return { ...event, tls };
     const certificates = tls.certificates.map((sent) => this.#receive(sent));
     const clientCertificates = tls.clientCertificates.map((sent) => this.#receive(sent));
     return { ...event, tls: { ...tls, certificates, clientCertificates } };

@@ -91,6 +91,13 @@ describe('certificates between threads', () => {
   });
 });
 
+it('what goes on after a decision crosses as the decision does', () => {
+  const [packer, unpacker] = [new EventPacker(), new EventUnpacker()];
+  const event = { kind: 'continued', verdict: verdict([certificate(1)]) } as const;
+  expect(unpacker.unpack(structuredClone(packer.pack(event)))).toEqual(event);
+  expect(JSON.stringify(packer.pack(event))).toContain('"certificates":[0]');
+});
+
 it('an event without TLS crosses as it is', () => {
   const event = { ...verdict([]), tls: null };
   const [packer, unpacker] = [new EventPacker(), new EventUnpacker()];
