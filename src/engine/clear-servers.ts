@@ -23,7 +23,7 @@ export class ClearServers {
 }
 
 function keyOf({ address, port }: Endpoint, name: string | null): string {
-  return `${address.join('.')}:${port} ${name ?? ''}`;
+  return `${Buffer.prototype.latin1Slice.call(address, 0, address.length)} ${port} ${name ?? ''}`;
 }
 
 const SERVERS = 4096;

@@ -7,17 +7,17 @@ import { LRUCache } from 'lru-cache';
 import { type PresentedCertificate, presentCertificate } from './presented.ts';
 
 export class CertificateCache {
+  /** By their last octets, which are of the signature: of two that end alike the later one is remembered. */
   readonly #recent = new LRUCache<string, PresentedCertificate>({ max: CERTIFICATES, maxSize: OCTETS });
 
   /** As `presentCertificate`; of equal octets the same object, as long as it is remembered. */
   present(der: Uint8Array): PresentedCertificate {
     if (der.length > LONGEST_KEPT) return presentCertificate(der);
-    const octets = Buffer.prototype.latin1Slice.call(der, 0, der.length);
-    let presented = this.#recent.get(octets);
-    if (presented === undefined) {
-      presented = presentCertificate(der);
-      this.#recent.set(octets, presented, { size: der.length + 1 });
-    }
+    const ending = Buffer.prototype.latin1Slice.call(der, Math.max(0, der.length - ENDING), der.length);
+    const known = this.#recent.get(ending);
+    if (known !== undefined && Buffer.compare(known.der, der) === 0) return known;
+    const presented = presentCertificate(der);
+    this.#recent.set(ending, presented, { size: der.length + 1 });
     return presented;
   }
 }
@@ -26,3 +26,5 @@ const CERTIFICATES = 1024;
 const OCTETS = 4 * 1024 * 1024;
 /** Octets; longer ones are seldom, and would push many others out. */
 const LONGEST_KEPT = 16 * 1024;
+/** Octets that tell certificates apart, unless somebody makes them not to. */
+const ENDING = 32;

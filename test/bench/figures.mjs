@@ -47,6 +47,14 @@ export const FIGURES = [
     visit: visits('handshake', 64),
   },
   {
+    name: 'handshakes-twofold',
+    title: 'handshakes/s, pinned and matching, 64 at once, two queues, against accept-all.c',
+    ...handshakes,
+    goal: null,
+    sides: { accept: 'accept-all', tlspin: 'tlspin:pinned:twofold' },
+    visit: visits('handshake', 64),
+  },
+  {
     name: 'handshakes-pinned-single',
     title: 'handshakes/s, pinned and matching, one after the other, against accept-all.c',
     ...handshakes,

@@ -18,7 +18,7 @@ export class Lab {
   /** Program on the gateway by name: { queue, process, rules }. */
   #contenders = new Map();
   #closing = false;
-  /** Configurations whose engine has run for a while. */
+  /** Engines that have run for a while. */
   #warm = new Set();
   #inPlace = '';
   #recording = readRecording();
@@ -37,7 +37,8 @@ export class Lab {
 
   /**
    * Puts it on the gateway: `none`, `conntrack`, `accept-all`, `accept-all-bare`, `classic`, `npm-nfqueue`,
-   * `tlspin:CONFIGURATION`, or `tlspin:CONFIGURATION:queued`, whose rules never let an accepted flow by.
+   * `tlspin:CONFIGURATION`, `tlspin:CONFIGURATION:queued`, whose rules never let an accepted flow by, or
+   * `tlspin:CONFIGURATION:twofold`, with two queues.
    */
   async put(contender) {
     if (this.#inPlace === contender) return;
@@ -82,9 +83,9 @@ export class Lab {
    * each process: a gateway runs for months, and what it does in its first seconds is another figure.
    */
   async warmUp() {
-    const [kind, configuration] = this.#inPlace.split(':');
-    if (kind !== 'tlspin' || this.#warm.has(configuration)) return;
-    this.#warm.add(configuration);
+    const { process: program } = this.#contenders.get(this.#inPlace);
+    if (!this.#inPlace.startsWith('tlspin:') || this.#warm.has(program)) return;
+    this.#warm.add(program);
     const until = Date.now() + WARM_UP.longestMs;
     for (let seen = 0; seen < WARM_UP.handshakes && Date.now() < until;) {
       seen += (await this.visit('handshake', { atOnce: 64, seconds: 1, warm: 0 })).handshakes;
@@ -167,7 +168,8 @@ export class Lab {
 
   async #make(contender) {
     const { tools } = this.#plan;
-    const queue = this.#contenders.size;
+    // Two each: an engine may have a second one.
+    const queue = 2 * this.#contenders.size;
     switch (contender) {
       case 'none':
         return { rules: '' };
@@ -197,14 +199,24 @@ export class Lab {
       const plain = await this.#have(`tlspin:${configuration}`);
       return { ...plain, rules: plain.rules.replaceAll(/^-A \S+ -m connmark .* -j RETURN$/gm, '') };
     }
-    const file = this.#path(`${configuration}.json`);
+    const isTwofold = variant === 'twofold';
+    const file = this.#path(`${isTwofold ? 'twofold-' : ''}${configuration}.json`);
     if (configuration === 'nginx') await this.#startNginx();
     const document = this.#configurations[configuration](this.#nginx?.pin);
-    writeFileSync(file, JSON.stringify({ ...document, queues: queue }));
+    writeFileSync(file, JSON.stringify({ ...document, queues: isTwofold ? `${queue}:${queue + 1}` : queue }));
     const rules = await this.#output('gateway', ['node', TLSPIN, 'rules', '-c', file]);
     const process = await this.#start(
       'gateway',
-      ['node', ...this.#profiling(), TLSPIN, 'run', '-c', file, '--log', this.#log(configuration)],
+      [
+        'node',
+        ...this.#profiling(),
+        TLSPIN,
+        'run',
+        '-c',
+        file,
+        '--log',
+        this.#log(isTwofold ? `twofold-${configuration}` : configuration),
+      ],
       /^queues? .* bound,/m,
     );
     return { queue, process, rules };
@@ -284,8 +296,10 @@ export class Lab {
     const { queue, process: program } = this.#contenders.get(this.#inPlace) ?? {};
     if (queue === undefined) return { queued: 0, cpu: 0 };
     const lines = this.#network.run('gateway', 'cat', '/proc/net/netfilter/nfnetlink_queue').trim().split('\n');
-    const columns = lines.map((line) => line.trim().split(/\s+/).map(Number)).find(([number]) => number === queue);
-    return { queued: columns[7], lost: columns[5] + columns[6], cpu: cpuSeconds(program.pid) };
+    const rows = lines.map((line) => line.trim().split(/\s+/).map(Number));
+    const own = rows.filter(([number]) => number === queue || number === queue + 1);
+    const sum = (column) => own.reduce((total, row) => total + row[column], 0);
+    return { queued: sum(7), lost: sum(5) + sum(6), cpu: cpuSeconds(program.pid) };
   }
 
   #usedSince(before) {
