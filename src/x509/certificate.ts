@@ -3,6 +3,7 @@
  * which nothing can be read still has its digests elsewhere. Nothing here is evidence for a decision.
  */
 import ipaddr from 'ipaddr.js';
+import { LRUCache } from 'lru-cache';
 import { RelativeDistinguishedNames } from 'pkijs';
 import { toHex } from '../bytes/hex.ts';
 import { decodeAs } from './decode.ts';
@@ -33,19 +34,41 @@ export function describeCertificate(der: Uint8Array): CertificateDescription {
   const outline = outlineOf(der);
   if (outline === null) return UNREADABLE;
   const octets = ({ start, end }: DerElement) => der.subarray(start, end);
-  const subject = decodeAs(octets(outline.subject), RelativeDistinguishedNames);
-  const issuer = decodeAs(octets(outline.issuer), RelativeDistinguishedNames);
+  const subject = nameOf(octets(outline.subject));
   const { notBefore, notAfter } = validityOf(der, outline);
   return {
-    subject: subject && nameText(subject),
-    issuer: issuer && nameText(issuer),
-    commonName: subject && commonNameOf(subject),
+    subject: subject.text,
+    issuer: nameOf(octets(outline.issuer)).text,
+    commonName: subject.commonName,
     serial: serialText(der.subarray(outline.serial.content, outline.serial.end)),
     notBefore: timeText(notBefore),
     notAfter: timeText(notAfter),
-    subjectAltNames: namesOf(der, outline),
+    get subjectAltNames() {
+      return namesOf(der, outline);
+    },
   };
 }
+
+/** Reading a name takes as long as all the rest together, and the same authorities sign again and again. */
+function nameOf(name: Uint8Array): NameTexts {
+  const octets = Buffer.from(name).toString('latin1');
+  let texts = names.get(octets);
+  if (texts === undefined) {
+    const read = decodeAs(name, RelativeDistinguishedNames);
+    texts = { text: read && nameText(read), commonName: read && commonNameOf(read) };
+    if (name.length <= LONGEST_KEPT) names.set(octets, texts);
+  }
+  return texts;
+}
+
+interface NameTexts {
+  readonly text: string | null;
+  readonly commonName: string | null;
+}
+
+const names = new LRUCache<string, NameTexts>({ max: 1024 });
+/** Octets. */
+const LONGEST_KEPT = 1024;
 
 function serialText(octets: Uint8Array): string | null {
   return octets.length === 0
