@@ -62,25 +62,45 @@ export class HalfOpen {
   }
 }
 
-/** The decision stands in the mark; what was queued before it was written is answered here. */
+/**
+ * The decision stands in the mark; what was queued before it was written is answered here. There may be as many as the
+ * table holds, so it has few fields, and only such as are small integers.
+ */
 export class Settled {
-  readonly kind = 'settled';
-  readonly clientForward: boolean;
-  readonly isAccepted: boolean;
   readonly mark: MarkChange;
-  readonly inIfindex: number;
-  readonly synSeq: number;
   /** When a packet of it last came, in seconds since the epoch. */
   lastSeconds: number;
   successor: HalfOpen | undefined;
+  readonly #synSeq: number;
+  /** The interface of its SYN, and two bits. */
+  readonly #packed: number;
 
   constructor(connection: Connection, isAccepted: boolean, mark: MarkChange) {
-    this.clientForward = connection.clientForward;
-    this.isAccepted = isAccepted;
     this.mark = mark;
-    this.inIfindex = connection.opening.inIfindex;
-    this.synSeq = connection.opening.synSeq;
     this.lastSeconds = secondsOf(connection.lastSeen);
+    this.#synSeq = connection.opening.synSeq | 0;
+    this.#packed = connection.opening.inIfindex * 4 + (connection.clientForward ? 2 : 0) + (isAccepted ? 1 : 0);
+  }
+
+  get kind() {
+    return 'settled' as const;
+  }
+
+  get isAccepted(): boolean {
+    return this.#packed % 2 === 1;
+  }
+
+  /** Value of `FlowKey.forward` for packets that the client sends. */
+  get clientForward(): boolean {
+    return this.#packed % 4 >= 2;
+  }
+
+  get inIfindex(): number {
+    return Math.floor(this.#packed / 4);
+  }
+
+  get synSeq(): number {
+    return this.#synSeq >>> 0;
   }
 
   /** Whether the packet may pass. */

@@ -1,25 +1,35 @@
 /**
  * From a flow's key to what is known of the flow: open addressing with linear probing in typed arrays, deletion by
- * backward shift, so look-ups allocate nothing. Bounded by the capacity it is made with. Knows nothing of what it holds.
+ * backward shift, so look-ups allocate nothing. Slots are only numbers of entries, which lie close together: a slot that
+ * is empty, as half of them are, costs four octets. Bounded by the capacity it is made with. Knows nothing of what it
+ * holds.
  */
 import { type FlowKey, KEY_WORDS } from './flow-key.ts';
 
 export class FlowTable<T> {
   readonly #capacity: number;
   readonly #mask: number;
+  /** The number of the entry, counted from 1; 0: empty. */
+  readonly #slots: Int32Array;
   readonly #keys: Uint32Array;
+  /** Of an entry that is free, the next that is. */
   readonly #hashes: Uint32Array;
   readonly #values: (T | undefined)[];
   #count = 0;
+  /** Entries that were ever taken. */
+  #taken = 0;
+  /** The first of those that are free again; 0: none. */
+  #free = 0;
 
   /** Holds up to `capacity` flows, at most half full. */
   constructor(capacity: number) {
     const slots = 2 ** Math.ceil(Math.log2(Math.max(16, capacity * 2)));
     this.#capacity = capacity;
     this.#mask = slots - 1;
-    this.#keys = new Uint32Array(slots * KEY_WORDS);
-    this.#hashes = new Uint32Array(slots);
-    this.#values = new Array<T | undefined>(slots).fill(undefined);
+    this.#slots = new Int32Array(slots);
+    this.#keys = new Uint32Array((capacity + 1) * KEY_WORDS);
+    this.#hashes = new Uint32Array(capacity + 1);
+    this.#values = new Array<T | undefined>(capacity + 1).fill(undefined);
   }
 
   get count(): number {
@@ -31,19 +41,20 @@ export class FlowTable<T> {
   }
 
   find(key: FlowKey): T | undefined {
-    return this.#values[this.#slot(key.words, key.hash)];
+    return this.#values[this.#slots[this.#slot(key.words, key.hash)]!];
   }
 
   /** Adds or replaces. False when the table is full. */
   set(key: FlowKey, value: T): boolean {
     const slot = this.#slot(key.words, key.hash);
-    if (this.#values[slot] === undefined) {
+    if (this.#slots[slot] === 0) {
       if (this.full) return false;
-      this.#count++;
-      this.#keys.set(key.words, slot * KEY_WORDS);
-      this.#hashes[slot] = key.hash;
+      const entry = this.#take();
+      this.#slots[slot] = entry;
+      this.#keys.set(key.words, entry * KEY_WORDS);
+      this.#hashes[entry] = key.hash;
     }
-    this.#values[slot] = value;
+    this.#values[this.#slots[slot]!] = value;
     return true;
   }
 
@@ -51,42 +62,56 @@ export class FlowTable<T> {
     this.#empty(this.#slot(key.words, key.hash));
   }
 
-  /** Deletes what `isOver`; looks at every slot. */
+  /** Deletes what `isOver`; looks at every entry. */
   sweep(isOver: (value: T) => boolean): void {
-    for (let slot = 0; slot <= this.#mask; slot++) {
-      // Deletion moves what comes later into this slot.
-      for (let value = this.#values[slot]; value !== undefined && isOver(value); value = this.#values[slot]) {
-        this.#empty(slot);
-      }
+    for (let entry = 1; entry <= this.#taken; entry++) {
+      const value = this.#values[entry];
+      if (value !== undefined && isOver(value)) this.#empty(this.#slotOf(entry));
     }
+  }
+
+  #take(): number {
+    this.#count++;
+    const entry = this.#free;
+    if (entry === 0) return ++this.#taken;
+    this.#free = this.#hashes[entry]!;
+    return entry;
   }
 
   #empty(slot: number): void {
-    let hole = slot;
-    if (this.#values[hole] === undefined) return;
+    const entry = this.#slots[slot]!;
+    if (entry === 0) return;
     this.#count--;
-    for (let at = (hole + 1) & this.#mask; this.#values[at] !== undefined; at = (at + 1) & this.#mask) {
-      const home = this.#hashes[at]! & this.#mask;
+    this.#values[entry] = undefined;
+    this.#hashes[entry] = this.#free;
+    this.#free = entry;
+    let hole = slot;
+    for (let at = (hole + 1) & this.#mask; this.#slots[at] !== 0; at = (at + 1) & this.#mask) {
+      const home = this.#hashes[this.#slots[at]!]! & this.#mask;
       // What lies between the hole and its home may not move in front of its home.
       if (((at - home) & this.#mask) < ((at - hole) & this.#mask)) continue;
-      this.#values[hole] = this.#values[at];
-      this.#hashes[hole] = this.#hashes[at]!;
-      this.#keys.copyWithin(hole * KEY_WORDS, at * KEY_WORDS, (at + 1) * KEY_WORDS);
+      this.#slots[hole] = this.#slots[at]!;
       hole = at;
     }
-    this.#values[hole] = undefined;
+    this.#slots[hole] = 0;
   }
 
-  /** The slot that holds the key, or the empty one where it belongs. */
+  /** The slot that leads to the key, or the empty one where it belongs. */
   #slot(words: Uint32Array, hash: number): number {
     for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      if (this.#values[slot] === undefined) return slot;
-      if (this.#hashes[slot] === hash && this.#sameKey(slot, words)) return slot;
+      const entry = this.#slots[slot]!;
+      if (entry === 0 || (this.#hashes[entry] === hash && this.#sameKey(entry, words))) return slot;
     }
   }
 
-  #sameKey(slot: number, words: Uint32Array): boolean {
-    const base = slot * KEY_WORDS;
+  #slotOf(entry: number): number {
+    let slot = this.#hashes[entry]! & this.#mask;
+    while (this.#slots[slot] !== entry) slot = (slot + 1) & this.#mask;
+    return slot;
+  }
+
+  #sameKey(entry: number, words: Uint32Array): boolean {
+    const base = entry * KEY_WORDS;
     for (let i = 0; i < KEY_WORDS; i++) if (this.#keys[base + i] !== words[i]) return false;
     return true;
   }
