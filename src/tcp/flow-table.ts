@@ -1,14 +1,15 @@
 /**
  * From a flow's key to what is known of the flow: open addressing with linear probing in typed arrays, deletion by
  * backward shift, so look-ups allocate nothing. Slots are only numbers of entries, which lie close together: a slot that
- * is empty, as half of them are, costs four octets. Bounded by the capacity it is made with. Knows nothing of what it
+ * is empty, as a third of them are at least, costs four octets. Bounded by the capacity it is made with. Knows nothing of what it
  * holds.
  */
 import { type FlowKey, KEY_WORDS } from './flow-key.ts';
 
 export class FlowTable<T> {
   readonly #capacity: number;
-  readonly #mask: number;
+  /** Slots for each value that a hash can have. */
+  readonly #scale: number;
   /** The number of the entry, counted from 1; 0: empty. */
   readonly #slots: Int32Array;
   readonly #keys: Uint32Array;
@@ -21,11 +22,11 @@ export class FlowTable<T> {
   /** The first of those that are free again; 0: none. */
   #free = 0;
 
-  /** Holds up to `capacity` flows, at most half full. */
+  /** Holds up to `capacity` flows, at most two thirds full. */
   constructor(capacity: number) {
-    const slots = 2 ** Math.ceil(Math.log2(Math.max(16, capacity * 2)));
+    const slots = Math.max(16, Math.ceil(capacity * 1.5));
     this.#capacity = capacity;
-    this.#mask = slots - 1;
+    this.#scale = slots / 2 ** 32;
     this.#slots = new Int32Array(slots);
     this.#keys = new Uint32Array((capacity + 1) * KEY_WORDS);
     this.#hashes = new Uint32Array(capacity + 1);
@@ -86,10 +87,9 @@ export class FlowTable<T> {
     this.#hashes[entry] = this.#free;
     this.#free = entry;
     let hole = slot;
-    for (let at = (hole + 1) & this.#mask; this.#slots[at] !== 0; at = (at + 1) & this.#mask) {
-      const home = this.#hashes[this.#slots[at]!]! & this.#mask;
+    for (let at = this.#next(hole); this.#slots[at] !== 0; at = this.#next(at)) {
       // What lies between the hole and its home may not move in front of its home.
-      if (((at - home) & this.#mask) < ((at - hole) & this.#mask)) continue;
+      if (this.#distance(this.#home(this.#hashes[this.#slots[at]!]!), at) < this.#distance(hole, at)) continue;
       this.#slots[hole] = this.#slots[at]!;
       hole = at;
     }
@@ -98,16 +98,29 @@ export class FlowTable<T> {
 
   /** The slot that leads to the key, or the empty one where it belongs. */
   #slot(words: Uint32Array, hash: number): number {
-    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
+    for (let slot = this.#home(hash); ; slot = this.#next(slot)) {
       const entry = this.#slots[slot]!;
       if (entry === 0 || (this.#hashes[entry] === hash && this.#sameKey(entry, words))) return slot;
     }
   }
 
   #slotOf(entry: number): number {
-    let slot = this.#hashes[entry]! & this.#mask;
-    while (this.#slots[slot] !== entry) slot = (slot + 1) & this.#mask;
+    let slot = this.#home(this.#hashes[entry]!);
+    while (this.#slots[slot] !== entry) slot = this.#next(slot);
     return slot;
+  }
+
+  #home(hash: number): number {
+    return Math.floor(hash * this.#scale);
+  }
+
+  #next(slot: number): number {
+    return slot + 1 === this.#slots.length ? 0 : slot + 1;
+  }
+
+  /** Steps from one slot on to another. */
+  #distance(from: number, to: number): number {
+    return to >= from ? to - from : to - from + this.#slots.length;
   }
 
   #sameKey(entry: number, words: Uint32Array): boolean {
