@@ -11,6 +11,7 @@ import type { PresentedCertificate } from '../x509/presented.ts';
 import type { Mode, Reason } from './events.ts';
 import type { ChainFacts, ExamineRequest, MarkChange } from './ports.ts';
 import { ACCEPT, denies, type Finding } from './ruling.ts';
+import { isExpired, modeAt } from './situation.ts';
 
 export class ChainJudgement {
   /** A deny pin or a rule that ends the matter. */
@@ -87,12 +88,11 @@ function openCase(
   const { checks } = pinset.situations;
   const asksOfLeaf = checks.name === 'on' || checks.validity === 'on' || checks.trust.length > 0;
   const isOpen = match.kind === 'path' || ((match.kind === 'leaf' || learns(pinset)) && asksOfLeaf);
-  const isExpired = pinset.expires !== null && pinset.expires <= nowMs;
   return {
     pinset,
-    mode: isExpired && pinset.afterExpiry === 'report-only' ? 'report-only' : pinset.mode,
+    mode: modeAt(pinset, nowMs),
     match,
-    isExpired,
+    isExpired: isExpired(pinset, nowMs),
     question: isOpen
       ? {
           chain: chain.map((certificate) => certificate.der),

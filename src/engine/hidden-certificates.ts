@@ -22,7 +22,9 @@ export class HiddenCertificates {
   readonly #cases: readonly HiddenCase[];
 
   constructor(cases: readonly HiddenCase[]) {
-    this.#cases = cases;
+    this.#cases = cases.map((each) =>
+      each.holder.deniesAll ? { ...each, wanted: 'deny', reason: 'expired-pinset' } : each,
+    );
   }
 
   /** What is decided whatever any evidence shows. */

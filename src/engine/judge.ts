@@ -601,8 +601,9 @@ export class Judge implements HandshakeListener {
 
   get #holders(): readonly Holder[] {
     const { snapshot, subject } = this.#context;
-    if (this.#selection === undefined) return holdersOf(snapshot, subject, undefined);
-    this.#selectedHolders ??= holdersOf(snapshot, subject, this.#selection);
+    const now = this.#context.now() / 1000;
+    if (this.#selection === undefined) return holdersOf(snapshot, subject, undefined, now);
+    this.#selectedHolders ??= holdersOf(snapshot, subject, this.#selection, now);
     return this.#selectedHolders;
   }
 

@@ -20,18 +20,28 @@ export interface Holder {
   readonly situations: Situations;
   readonly onMismatch: CompiledVerdict;
   readonly isUnpinned: boolean;
+  /** Past its own date it lets nothing pass, whatever its situations say. */
+  readonly deniesAll?: boolean;
 }
 
 /**
  * The selected pinsets; before the name is known (`selection` is undefined) every one that might be, because only what
- * the client has sent can make a flow unpinned.
+ * the client has sent can make a flow unpinned. `nowMs`: pinsets past their own date are what they are to be then.
  */
-export function holdersOf(snapshot: PinsetSnapshot, subject: FlowSubject, selection: Selection | undefined): Holder[] {
+export function holdersOf(
+  snapshot: PinsetSnapshot,
+  subject: FlowSubject,
+  selection: Selection | undefined,
+  nowMs = 0,
+): Holder[] {
   const { policy } = snapshot;
   const { require } = selection ?? snapshot.select(subject, null);
   const holders = require.map((pinset): Holder => {
-    const { mode, situations, onMismatch } = pinset;
-    return { pinset, mode, situations, onMismatch, isUnpinned: false };
+    const after = isExpired(pinset, nowMs) ? pinset.afterExpiry : undefined;
+    const onMismatch = after === 'accept' ? ACCEPT : pinset.onMismatch;
+    const mode = modeAt(pinset, nowMs);
+    const { situations } = pinset;
+    return { pinset, mode, situations, onMismatch, isUnpinned: false, deniesAll: after === 'deny' };
   });
   if (selection === undefined && snapshot.couldHostPinsetApply(subject)) {
     const mode = snapshot.couldEnforcedHostPinsetApply(subject) ? 'enforce' : 'report-only';
@@ -41,6 +51,15 @@ export function holdersOf(snapshot: PinsetSnapshot, subject: FlowSubject, select
   return [
     { pinset: null, mode: 'enforce', situations: policy.unpinned, onMismatch: policy.onMismatch, isUnpinned: true },
   ];
+}
+
+export function isExpired({ expires }: CompiledPinset, nowMs: number): boolean {
+  return expires !== null && expires <= nowMs;
+}
+
+/** What it does at that time. */
+export function modeAt(pinset: CompiledPinset, nowMs: number): Mode {
+  return isExpired(pinset, nowMs) && pinset.afterExpiry === 'report-only' ? 'report-only' : pinset.mode;
 }
 
 export function applySituation(holders: readonly Holder[], key: SituationKey, reason: Reason): Finding[] {
@@ -80,6 +99,15 @@ export function denyWhere(
 }
 
 function findingOf(holder: Holder, decision: Decision, reason: Reason): Finding {
+  if (holder.deniesAll) {
+    return {
+      pinset: holder.pinset,
+      mode: holder.mode,
+      reason: 'expired-pinset',
+      verdict: holder.onMismatch,
+      matched: null,
+    };
+  }
   const verdict = decision === 'deny' ? holder.onMismatch : ACCEPT;
   return { pinset: holder.pinset, mode: holder.mode, reason, verdict, matched: null };
 }

@@ -2,13 +2,14 @@
 import { describe, expect, it } from 'vitest';
 
 import { packPolicy } from '../../src/pins/pack.ts';
-import type { CompiledPin, CompiledPinset } from '../../src/pins/policy.ts';
+import type { CompiledPin, CompiledPinset, HiddenCertificate } from '../../src/pins/policy.ts';
 import { PinsetSnapshot } from '../../src/pins/snapshot.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
 import { certificate } from '../support/certificates.ts';
-import { bank, bankWith, FORGED, GENUINE, genuinePin, opened } from '../support/flows.ts';
+import { bank, bankWith, FORGED, GENUINE, genuinePin, HOST, opened } from '../support/flows.ts';
 import { full, resume } from '../support/handshakes.ts';
-import { pin, policy } from '../support/policy.ts';
+import { match, pin, PINNED, policy, range } from '../support/policy.ts';
+import * as tls from '../support/tls-bytes.ts';
 import type { Wire } from '../support/wire.ts';
 
 const HOUR = 3_600_000;
@@ -96,23 +97,54 @@ describe('a pinset past its own date', () => {
   });
 });
 
+describe('a pinset past its own date, where no certificate shows', () => {
+  const flow = (afterExpiry: CompiledPinset['afterExpiry'], tls13: HiddenCertificate) => {
+    const situations = { ...PINNED, tls13 };
+    const wire = opened({ pinsets: [bank({ expires: SOON, afterExpiry, situations })] });
+    wire.now = SOON * 1000;
+    wire.fromClient(tls.clientHello({ name: HOST, supportedVersions: [0x0304] }));
+    wire.fromServer(tls.record(tls.CONTENT.handshake, tls.serverHello13));
+    return wire.verdicts.at(-1);
+  };
+
+  it.each([
+    ['report-only', 'deny', { action: 'accept', reason: 'no-certificate', would: 'tls-alert' }],
+    ['enforce', 'deny', { action: 'tls-alert', reason: 'no-certificate' }],
+    ['accept', 'deny', { action: 'accept', reason: 'no-certificate' }],
+    ['deny', 'accept', { action: 'tls-alert', reason: 'expired-pinset' }],
+  ] as const)('afterExpiry %s, tls13 %s', (afterExpiry, tls13, expected) => {
+    expect(flow(afterExpiry, tls13)).toMatchObject(expected);
+  });
+
+  it.each([
+    ['report-only', { action: 'accept', would: 'tls-alert' }],
+    ['deny', { action: 'tls-alert', reason: 'expired-pinset' }],
+  ] as const)('afterExpiry %s holds for what is no TLS', (afterExpiry, expected) => {
+    const byAddress = match({ addresses: [range('198.51.100.0/24')] });
+    const wire = opened({ pinsets: [bank({ match: byAddress, expires: SOON, afterExpiry })] });
+    wire.now = SOON * 1000;
+    wire.fromClient('SSH-2.0-OpenSSH_9.2\r\n');
+    expect(wire.verdicts.at(-1)).toMatchObject(expected);
+  });
+});
+
 describe('a session stands for a certificate only as long as the certificate would still do', () => {
   const BOUND = { action: 'accept', reason: 'resumed-bound' };
   const UNBOUND = { action: 'tls-alert', reason: 'resumed-unbound' };
   const bound = bankWith({ resumed: 'bound' });
   const denying = pin('cert-sha256', genuine.sha256, { at: 'any', notBefore: SOON });
 
-  it.each<[string, Partial<CompiledPinset>]>([
-    ['the pin that matched expires', { pins: [{ ...genuinePin, expires: SOON }, otherPin] }],
-    ['a pin that denies it comes into use', { deny: [denying] }],
-    ['the pinset ends', { expires: SOON, afterExpiry: 'deny' }],
-  ])('%s', (_, more) => {
+  it.each<[string, Partial<CompiledPinset>, object]>([
+    ['the pin that matched expires', { pins: [{ ...genuinePin, expires: SOON }, otherPin] }, UNBOUND],
+    ['a pin that denies it comes into use', { deny: [denying] }, UNBOUND],
+    ['the pinset ends', { expires: SOON, afterExpiry: 'deny' }, { action: 'tls-alert', reason: 'expired-pinset' }],
+  ])('%s', (_, more, expected) => {
     const wire = opened({ pinsets: [{ ...bound, ...more }] });
     full(wire, { sessionId: SESSION });
     wire.now = (SOON - 1) * 1000;
     expect(resume(wire, { sessionId: SESSION })).toMatchObject(BOUND);
     wire.now = SOON * 1000;
-    expect(resume(wire, { sessionId: SESSION })).toMatchObject(UNBOUND);
+    expect(resume(wire, { sessionId: SESSION })).toMatchObject(expected);
   });
 
   it('dates of other pinsets do not matter to it', () => {
