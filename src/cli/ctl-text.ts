@@ -1,34 +1,53 @@
 /** Answers of the control socket as people read them. Knows what fields there are, and nothing of how they come about. */
 
 import type { Explanation } from '../runtime/explain/explanation.ts';
+import { columnsOf } from './columns.ts';
 import { showExplanation } from './explanation-text.ts';
-import { type Output, printable } from './output.ts';
+import { type Output, printable, type Style } from './output.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** By command; `explain` has a function of its own, and the others are shown as JSON. */
-export const TEXTS: Readonly<Record<string, (answer: Fields) => string>> = {
-  status: ({ status }) => statusText(status as Fields),
-  flows: ({ flows, next }) => flowsText(flows as Fields[], next as number | null),
-  verdicts: ({ verdicts }) => verdictsText(verdicts as Fields[]),
+/** By command; `explain` has a function of its own, and the others are shown as JSON. `out`: where the text will go. */
+export const TEXTS: Readonly<Record<string, (answer: Fields, out: Output) => string>> = {
+  status: ({ status }, out) => statusText(status as Fields, out),
+  flows: ({ flows, next }, out) => flowsText(flows as Fields[], next as number | null, out),
+  verdicts: ({ verdicts }, out) => verdictsText(verdicts as Fields[], out),
   reload: reloadText,
-  lists: ({ lists }) => listsText(lists as Fields[]),
+  lists: ({ lists }, out) => listsText(lists as Fields[], out),
   'log-reopen': () => 'the log is open again\n',
   shutdown: () => 'ending\n',
 };
 
-/** Columns as wide as their widest cell, the last one as it is. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, i) => cell.padEnd(widths[i]!))
-      .join('  ')
-      .trimEnd();
-  return [head, ...rows].map((row) => `${line(row)}\n`).join('');
+/** Columns as wide as their widest cell, the last one as it is; `styles`: of cells, by column. */
+function table(
+  out: Output,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  styles: Readonly<Record<number, (cell: string) => Style>> = {},
+): string {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => columnsOf(row[column]!))));
+  const line = (cells: readonly string[], styleOf: (cell: string, column: number) => Style | undefined) => {
+    const last = cells.length - 1;
+    const padded = cells.map((cell, i) => cell + ' '.repeat(i === last ? 0 : widths[i]! - columnsOf(cell)));
+    const painted = padded.map((cell, i) => {
+      const style = styleOf(cells[i]!, i);
+      return style === undefined ? cell : out.paint(style, cell);
+    });
+    return `${painted.join('  ').trimEnd()}\n`;
+  };
+  const body = rows.map((row) => line(row, (cell, column) => styles[column]?.(cell)));
+  return [line(head, () => 'faint'), ...body].join('');
 }
 
-function statusText(status: Fields): string {
+function actionStyle(action: string): Style {
+  return action === 'accept' ? 'good' : 'bad';
+}
+
+function lossStyle(count: string): Style {
+  return count === '0' || count === '-' ? 'faint' : 'bad';
+}
+
+function statusText(status: Fields, out: Output): string {
   const configuration = status['configuration'] as Fields;
   const connmark = status['connmark'] as Fields;
   const log = status['log'] as Fields;
@@ -70,7 +89,7 @@ function statusText(status: Fields): string {
     );
   });
   const head = ['queue', 'flows', 'held', 'waiting', 'packets', 'queue dropped', 'user dropped'];
-  return `${text}\n${table(head, rows)}`;
+  return `${text}\n${table(out, head, rows, { 5: lossStyle, 6: lossStyle })}`;
 }
 
 function probesText(probes: Fields): string {
@@ -81,7 +100,7 @@ function probesText(probes: Fields): string {
   return `${pairs(counts)}${failed === '' ? '' : ` (${failed})`}`;
 }
 
-function flowsText(flows: readonly Fields[], next: number | null): string {
+function flowsText(flows: readonly Fields[], next: number | null, out: Output): string {
   if (flows.length === 0) return 'no flows\n';
   const rows = flows.map((flow) => [
     show(flow['flow']),
@@ -93,11 +112,11 @@ function flowsText(flows: readonly Fields[], next: number | null): string {
     ((flow['pinsets'] ?? []) as string[]).join(', '),
     show(flow['sni']),
   ]);
-  const text = table(['flow', 'client', 'server', 'phase', 'age', 'held', 'pinsets', 'name'], rows);
+  const text = table(out, ['flow', 'client', 'server', 'phase', 'age', 'held', 'pinsets', 'name'], rows);
   return next === null ? text : `${text}there are more: --after ${next}\n`;
 }
 
-function verdictsText(verdicts: readonly Fields[]): string {
+function verdictsText(verdicts: readonly Fields[], out: Output): string {
   if (verdicts.length === 0) return 'no decisions yet\n';
   const rows = verdicts.map((verdict) => [
     show(verdict['time']).slice(11, 19),
@@ -109,10 +128,11 @@ function verdictsText(verdicts: readonly Fields[]): string {
     show(verdict['pinset']),
     show(verdict['sni']),
   ]);
-  return table(['time', 'flow', 'client', 'server', 'action', 'reason', 'pinset', 'name'], rows);
+  const head = ['time', 'flow', 'client', 'server', 'action', 'reason', 'pinset', 'name'];
+  return table(out, head, rows, { 4: actionStyle });
 }
 
-function listsText(lists: readonly Fields[]): string {
+function listsText(lists: readonly Fields[], out: Output): string {
   if (lists.length === 0) return 'no lists\n';
   const rows = lists.map((list) => [
     show(list['list']),
@@ -121,7 +141,7 @@ function listsText(lists: readonly Fields[]): string {
     list['stale'] === true ? 'stale' : '',
     show(list['file']),
   ]);
-  return table(['list', 'entries', 'writable', 'age', 'file'], rows);
+  return table(out, ['list', 'entries', 'writable', 'age', 'file'], rows, { 3: () => 'warn' });
 }
 
 /** Of `explain`. */

@@ -8,7 +8,7 @@ import type { Request } from '../runtime/control/client.ts';
 import { type ControlFlags, withControl, withControlFlags } from './control.ts';
 import { type Fields, showExplained, TEXTS } from './ctl-text.ts';
 import { addExamples, asSentence, type Example } from './help.ts';
-import { jsonText, Output } from './output.ts';
+import { Output } from './output.ts';
 
 interface FlowFlags extends ControlFlags {
   readonly limit?: number;
@@ -119,8 +119,10 @@ async function ask(
 ): Promise<void> {
   await withControl(flags, command, async (client) => {
     const answer = await client.ask(request);
-    const text = flags.json === true ? undefined : TEXTS[request.command]?.(answer);
-    process.stdout.write(text ?? `${jsonText(answer, 2)}\n`);
+    const out = new Output(process.stdout);
+    const text = flags.json === true ? undefined : TEXTS[request.command]?.(answer, out);
+    if (text === undefined) out.json(answer);
+    else out.write(text);
     if (!isDone(answer)) process.exitCode = 1;
   });
 }

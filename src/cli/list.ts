@@ -11,6 +11,7 @@ import type { ControlClient } from '../runtime/control/client.ts';
 import { type ControlFlags, withControl, withControlFlags } from './control.ts';
 import { type Fields, show, TEXTS } from './ctl-text.ts';
 import { addExamples } from './help.ts';
+import { Output } from './output.ts';
 
 export function registerList(program: Command): void {
   const registered = withControlFlags(
@@ -106,8 +107,10 @@ function linesOf(text: string): string[] {
     .filter((line) => line !== '');
 }
 
-function print(answer: Fields, flags: ControlFlags, text: (answer: Fields) => string): void {
-  process.stdout.write(flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : text(answer));
+function print(answer: Fields, flags: ControlFlags, text: (answer: Fields, out: Output) => string): void {
+  const out = new Output(process.stdout);
+  if (flags.json === true) out.json(answer);
+  else out.write(text(answer, out));
 }
 
 const ACTIONS = ['show', 'add', 'rm'];

@@ -233,7 +233,11 @@ describe('forgetting', () => {
     const forgotten = running.forget({ targets: ['h'] });
     await vi.advanceTimersByTimeAsync(0);
     for (const thread of threads) {
-      expect(thread.received.at(-1)).toMatchObject({ kind: 'policy', generation: 2, policy: { hash: 'sha256:02' } });
+      expect(thread.received.at(-1)).toMatchObject({
+        kind: 'policy',
+        generation: 2,
+        change: { hash: 'sha256:02' },
+      });
       thread.say({ kind: 'adopted', generation: 2 });
     }
     expect(await forgotten).toMatchObject({ forgotten: [{ host: 'h:443' }], generation: 2 });
