@@ -74,7 +74,7 @@ it('what peers chose is made harmless, and what is long has an end', () => {
   );
   showExplanation(explanation, { flow: 'flow 1', isDecided: false, notes }, out);
   expect(text).toMatch(
-    /^flow 0\/1: .*, a\\x1b\]0;x\\x07\.example, TLS 1\.2\nnot decided yet\n {2}what was wrong: tls\.\\x1b\[2J\n {2}the configuration/,
+    /^flow 1: .*, a\\x1b\]0;x\\x07\.example, TLS 1\.2\nnot decided yet\n {2}what was wrong: tls\.\\x1b\[2J\n {2}the configuration/,
   );
   expect(text).not.toContain('\x1b');
   expect(text).toContain('\n  and 10 more pins\n');
