@@ -12,7 +12,7 @@ import type { ServerHello } from '../tls/server-hello.ts';
 import { Decryption, type DecryptionListener } from './decryption.ts';
 import type { Evidence, Reason } from './events.ts';
 import type { HiddenCertificates } from './hidden-certificates.ts';
-import type { JudgeContext } from './judge.ts';
+import type { JudgeContext } from './judge-context.ts';
 import type { ProbeAnswer, ProbedAlternative, ProbeRequest } from './ports.ts';
 import { denies, type Finding } from './ruling.ts';
 

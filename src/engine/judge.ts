@@ -5,11 +5,10 @@
  */
 import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
-import type { LimitName } from '../pins/limits.ts';
 import { recordsHosts } from '../pins/learning.ts';
-import type { Checks, Situations } from '../pins/policy.ts';
+import type { Situations } from '../pins/policy.ts';
 import { nextChange } from '../pins/match.ts';
-import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/snapshot.ts';
+import type { Selection } from '../pins/snapshot.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
 import { HANDSHAKE, VERSION } from '../tls/constants.ts';
@@ -21,18 +20,17 @@ import { type PresentedCertificate, presentRawPublicKey } from '../x509/presente
 import { ChainJudgement, mergeMarks } from './chain-judgement.ts';
 import { Continuation } from './continuation.ts';
 import { effectiveName } from './effective-name.ts';
-import type { ClearServers } from './clear-servers.ts';
-import type { Evidence, HandshakeEvent, Reason } from './events.ts';
+import type { Evidence, Reason } from './events.ts';
 import { Examination } from './examination.ts';
 import { FlowFacts } from './facts.ts';
 import { type HiddenCertificates, hiddenInResumption, hiddenInTls13 } from './hidden-certificates.ts';
 import { type EvidenceHost, type HiddenBy, HiddenEvidence } from './hidden-evidence.ts';
+import type { JudgeContext, WatchedMessage } from './judge-context.ts';
 import { limitOf } from './limits.ts';
-import type { ChainExaminer, ProbedAlternative, Prober, ProofVerifier } from './ports.ts';
-import type { SecretBoard } from './secret-board.ts';
+import type { ProbedAlternative } from './ports.ts';
+import { pinsetsToTell, Possession } from './possession.ts';
 import { ACCEPT, denies, type Finding, rule, type Ruling, withReported } from './ruling.ts';
 import { SessionBinding } from './session-binding.ts';
-import type { SessionMemory } from './sessions.ts';
 import {
   applyOpenSituation,
   applySituation,
@@ -42,31 +40,6 @@ import {
   type OpenDecision,
   type SituationKey,
 } from './situation.ts';
-
-export interface JudgeContext {
-  readonly snapshot: PinsetSnapshot;
-  readonly subject: FlowSubject;
-  readonly sessions: SessionMemory;
-  readonly examiner: ChainExaminer;
-  readonly clearServers: ClearServers;
-  /** Undefined where nobody can be asked. */
-  readonly prober: Prober | undefined;
-  /** Undefined where there is no key log. */
-  readonly secrets: SecretBoard | undefined;
-  /** False for captures, where a secret is at hand or never will be. */
-  readonly live: boolean;
-  /** Microseconds since the epoch. */
-  now(): number;
-  readonly proves: ProofVerifier;
-  /** Hashes and reads a certificate; keeps its own copy. */
-  present(der: Uint8Array): PresentedCertificate;
-  /** Called when an answer from outside arrives: a ruling may be there, or the wait may be over. */
-  settled(): void;
-  anomaly(code: string, detail: string): void;
-  /** Undefined unless somebody watches. */
-  readonly watch: ((message: WatchedMessage) => void) | undefined;
-  count(limit: LimitName): void;
-}
 
 export class Judge implements HandshakeListener {
   readonly facts = new FlowFacts();
@@ -82,7 +55,6 @@ export class Judge implements HandshakeListener {
   #retryRequest: ServerHello | undefined;
   #secondHello: ClientHello | undefined;
   #serverHello: ServerHello | undefined;
-  #keyExchange: KeyExchange = 'unknown';
   /** As presented, the leaf first; of probes what each was shown, the latest first. */
   #chains: readonly (readonly PresentedCertificate[])[] = [];
   #evidence: Evidence = 'observed';
@@ -90,7 +62,7 @@ export class Judge implements HandshakeListener {
   readonly #reported: Finding[] = [];
   #watched: Omit<WatchedMessage, 'sni' | 'leaf'> | undefined;
   #isFlightWhole = false;
-  #proof: 'awaited' | 'verified' | 'failed' | undefined;
+  readonly #possession = new Possession();
   readonly #hidden: HiddenEvidence;
   /** Until when sessions stand for what was matched: then a pin comes into use or goes out of it. In milliseconds. */
   #bindsUntil = Infinity;
@@ -164,7 +136,7 @@ export class Judge implements HandshakeListener {
 
   /** Whether the server has shown that it has the leaf's key; without a signature only its holder gets any further. */
   get isProven(): boolean {
-    return this.#proof === 'verified' || (this.#proof === undefined && this.#keyExchange === 'static');
+    return this.#possession.isShown;
   }
 
   /** The server waits for the client, so nothing of its may wait here: for a second hello, or for a key to be logged. */
@@ -209,7 +181,7 @@ export class Judge implements HandshakeListener {
     this.#serverHello = hello;
     if (hello.isHelloRetryRequest) this.#retryRequest = hello;
     if (hello.isHelloRetryRequest) return;
-    this.#keyExchange = keyExchange;
+    this.#possession.keyExchange = keyExchange;
     this.#noteChoice(hello.isTls13);
     if (this.#ruling !== undefined) return;
     this.#settleDenials((situations) => hello.version < situations.checks.minVersion, 'min-version');
@@ -243,7 +215,7 @@ export class Judge implements HandshakeListener {
   }
 
   onServerKeyExchange(exchange: ServerKeyExchange): void {
-    if (this.#proof !== 'awaited') return;
+    if (!this.#possession.isAwaited) return;
     const spki = this.#chains[0]?.[0]?.spki;
     const clientRandom = this.#hello?.random ?? EMPTY;
     const proven =
@@ -257,15 +229,14 @@ export class Judge implements HandshakeListener {
         signed: Buffer.concat([clientRandom, this.#serverHello!.random, exchange.params]),
         signature: exchange.signature,
       });
-    this.#proof = proven ? 'verified' : 'failed';
+    this.#possession.settle(proven);
     this.#conclude();
   }
 
   onServerHelloDone(sawCertificate: boolean): void {
     if (!sawCertificate) return this.#settleNoCertificate();
     this.#isFlightWhole = true;
-    // A key exchange that nobody here knows: it may be proven to the client, not to us.
-    if (this.#proof === 'awaited') this.#proof = 'failed';
+    this.#possession.giveUp();
     this.#conclude();
   }
 
@@ -406,7 +377,7 @@ export class Judge implements HandshakeListener {
   #forgetHidden(): void {
     this.#hidden.reset();
     this.#examination = undefined;
-    this.#proof = undefined;
+    this.#possession.forget();
     this.#isFlightWhole = false;
     this.#chains = [];
   }
@@ -434,7 +405,7 @@ export class Judge implements HandshakeListener {
         this.#judge(chains, evidence);
       },
       onProof: (proven) => {
-        this.#proof = proven ? 'verified' : 'failed';
+        this.#possession.settle(proven);
         if (this.#evidence === 'decrypted') this.#isFlightWhole = true;
         this.#conclude();
       },
@@ -467,7 +438,7 @@ export class Judge implements HandshakeListener {
     this.#evidence = evidence;
     this.#examination = examination;
     if (examination.final !== undefined) return this.#rule([examination.final]);
-    if (evidence !== 'probed' && this.#wantsProof()) this.#proof ??= 'awaited';
+    if (evidence !== 'probed') this.#possession.awaitFor(this.#selection?.require ?? []);
     this.#examinedAt = now;
     examination.ask(examiner, () => {
       // Another configuration has asked again meanwhile.
@@ -485,32 +456,16 @@ export class Judge implements HandshakeListener {
   #conclude(): void {
     const examination = this.#examination;
     if (this.#ruling !== undefined || examination === undefined || examination.waiting) return;
-    const judged = examination.findings().map((finding) => this.#withProof(finding));
+    const judged = examination.findings().map((finding) => this.#possession.applyTo(finding));
     const proven = [...judged, ...(this.#hidden.cases?.settled ?? [])];
-    if (!proven.some(denies) && (this.#proof === 'awaited' || !this.#isFlightWhole)) return;
-    if (this.#proof === 'failed') this.#reportFailedProof(judged);
+    if (!proven.some(denies) && (this.#possession.isAwaited || !this.#isFlightWhole)) return;
+    if (this.#possession.hasFailed) this.#tellFailedProof(judged);
     if (proven.length === 0) return this.#settleUnpinned(examination.ruleMark);
     this.#rule(proven, examination.ruleMark);
   }
 
-  #withProof(finding: Finding): Finding {
-    const { pinset } = finding;
-    if (pinset === null || finding.verdict !== pinset.onMatch || this.#proof !== 'failed') return finding;
-    if (pinset.situations.checks.proofOfPossession !== 'require') return finding;
-    return { ...finding, reason: 'no-proof', verdict: pinset.onMismatch };
-  }
-
-  #reportFailedProof(findings: readonly Finding[]): void {
-    for (const { pinset } of findings) {
-      if (pinset?.situations.checks.proofOfPossession !== 'report') continue;
-      this.#context.anomaly('tls.proof.failed', `pinset ${pinset.name}`);
-    }
-  }
-
-  /** With a key exchange that does not sign, the client can only go on with the key's holder: nothing to prove. */
-  #wantsProof(): boolean {
-    const checks = (this.#selection?.require ?? []).map((pinset): Checks => pinset.situations.checks);
-    return this.#keyExchange !== 'static' && checks.some((check) => check.proofOfPossession !== 'off');
+  #tellFailedProof(findings: readonly Finding[]): void {
+    for (const { name } of pinsetsToTell(findings)) this.#context.anomaly('tls.proof.failed', `pinset ${name}`);
   }
 
   #onAbbreviated(): void {
@@ -535,7 +490,7 @@ export class Judge implements HandshakeListener {
 
   /** True where the client's Finished says that it believes the server; otherwise its data do. */
   get isSigned(): boolean {
-    return this.#proof === 'verified';
+    return this.#possession.isVerified;
   }
 
   /** Whether what the server hands out may later stand for the evidence of this flow. */
@@ -547,7 +502,7 @@ export class Judge implements HandshakeListener {
       ruling.mode === 'enforce' &&
       ruling.pinset !== null &&
       (ruling.evidence === 'resumed' || (ruling.evidence === 'observed' && BINDING_REASONS.has(ruling.reason))) &&
-      this.#proof !== 'failed'
+      !this.#possession.hasFailed
     );
   }
 
@@ -627,8 +582,6 @@ export class Judge implements HandshakeListener {
     this.session.begin(sessionId, answersSessionTicket, this.facts.sessionResumed);
   }
 }
-
-export type WatchedMessage = Pick<HandshakeEvent, 'from' | 'messageType' | 'length' | 'sni' | 'leaf'>;
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
