@@ -104,8 +104,8 @@ export interface TlsSummary {
   readonly sessionResumed: boolean;
   /** Fingerprint of the client's hello; null when it was not seen, or is of SSLv2. */
   readonly ja4: string | null;
-  /** Body of the ClientHello (without its handshake header); null when it was not seen, and between threads. */
-  readonly clientHello: Uint8Array | null;
+  /** False where a flow was picked up in its midst, or ended before. */
+  readonly sawClientHello: boolean;
   /** DER as sent, in wire order. */
   readonly certificates: readonly Uint8Array[];
   readonly clientCertificates: readonly Uint8Array[];

@@ -74,7 +74,7 @@ export class FlowFacts {
       clientAlpns: this.#clientHello?.alpns ?? [],
       sessionResumed: this.sessionResumed,
       ja4: hello === null ? null : ja4(datagrams === 'dtls' ? withDtlsVersion(hello) : hello, datagrams),
-      clientHello: hello,
+      sawClientHello: hello !== null,
       certificates: this.#certificates,
       clientCertificates: this.clientCertificates,
     };

@@ -1,7 +1,6 @@
 /**
  * Events between a packet thread and the main thread. Certificates, which are most of an event's octets and always the
- * same few, cross once and are numbers from then on; hellos stay behind. Both ends number alike, because messages come
- * in order.
+ * same few, cross once and are numbers from then on. Both ends number alike, because messages come in order.
  */
 import type { ContinuedEvent, FlowEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
 
@@ -37,7 +36,7 @@ export class EventPacker {
     if (tls === null) return { ...event, tls };
     const certificates = tls.certificates.map((der) => this.#send(der));
     const clientCertificates = tls.clientCertificates.map((der) => this.#send(der));
-    return { ...event, tls: { ...tls, clientHello: null, certificates, clientCertificates } };
+    return { ...event, tls: { ...tls, certificates, clientCertificates } };
   }
 
   #send(der: Uint8Array): WireCertificate {

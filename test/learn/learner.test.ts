@@ -71,7 +71,7 @@ function verdict(host: string | null, chain: readonly string[], more: Partial<Ve
       clientAlpns: [],
       sessionResumed: false,
       ja4: null,
-      clientHello: null,
+      sawClientHello: false,
       certificates,
       clientCertificates: [],
     },

@@ -57,7 +57,7 @@ const TLS: TlsSummary = {
   clientAlpns: ['h2', 'http/1.1'],
   sessionResumed: false,
   ja4: 't12d010100_e3b0c44298fc_1c9ff1e4d3a1',
-  clientHello: null,
+  sawClientHello: false,
   certificates: [LEAF, ISSUER],
   clientCertificates: [],
 };

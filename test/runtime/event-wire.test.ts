@@ -24,7 +24,7 @@ const verdict = (certificates: readonly Uint8Array[], clientCertificates: readon
       clientAlpns: [],
       sessionResumed: false,
       ja4: null,
-      clientHello: null,
+      sawClientHello: false,
       certificates,
       clientCertificates,
     },

@@ -37,7 +37,7 @@ export function tlsSummary(more: Partial<TlsSummary> = {}): TlsSummary {
     clientAlpns: [],
     sessionResumed: false,
     ja4: null,
-    clientHello: new Uint8Array(0),
+    sawClientHello: true,
     certificates: [],
     clientCertificates: [],
     ...more,

@@ -74,12 +74,8 @@ export class RecentVerdicts {
 
 function octetsOf({ tls }: VerdictEvent): number {
   if (tls === null) return OVERHEAD;
-  const parts = [
-    ...tls.certificates,
-    ...tls.clientCertificates,
-    ...(tls.clientHello === null ? [] : [tls.clientHello]),
-  ];
-  return parts.reduce((sum, part) => sum + part.length, OVERHEAD);
+  const certificates = [...tls.certificates, ...tls.clientCertificates];
+  return certificates.reduce((sum, part) => sum + part.length, OVERHEAD);
 }
 
 const BOUNDS: RecentVerdictsBounds = { flows: 2_000, octets: 16 * 1024 * 1024 };

@@ -26,7 +26,7 @@ export function situationOf(
   const chosen = denier === undefined ? selection.require : [denier];
   const values = chosen.map(({ name, situations }) => ({ of: name, value: valueOf(situations) }));
   // Before its name is known, a flow may still be that of a host pinset.
-  const isNameless = (event.tls?.clientHello ?? null) === null;
+  const isNameless = event.tls?.sawClientHello !== true;
   if (isNameless && snapshot.couldHostPinsetApply(event)) values.push({ of: 'pinned', value: valueOf(policy.pinned) });
   if (values.length === 0) values.push({ of: 'unpinned', value: valueOf(policy.unpinned) });
   return { key, values };

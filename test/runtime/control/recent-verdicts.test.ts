@@ -13,7 +13,7 @@ const summary = (octets: number): TlsSummary => ({
   clientAlpns: [],
   sessionResumed: false,
   ja4: null,
-  clientHello: new Uint8Array(octets),
+  sawClientHello: true,
   certificates: [new Uint8Array(octets)],
   clientCertificates: [new Uint8Array(octets)],
 });
@@ -66,10 +66,10 @@ describe('decisions of late', () => {
     expect(ids(recent)).toEqual([5, 4, 3]);
   });
 
-  it('are as large as they may be: hello, certificates and the client’s own count', () => {
+  it('are as large as they may be: certificates and the client’s own count', () => {
     const recent = new RecentVerdicts(policy(), { flows: 100, octets: 30_000 });
-    // 3 x 3,000 octets each, and about 1,000 for the rest.
-    recent.take(many(10, { tls: summary(3_000) }), 0);
+    // 2 x 4,500 octets each, and about 1,000 for the rest.
+    recent.take(many(10, { tls: summary(4_500) }), 0);
     expect(ids(recent)).toEqual([10, 9, 8]);
     recent.take([verdict(11)], 0);
     expect(ids(recent)).toEqual([11, 10, 9]);
