@@ -28,6 +28,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // A busy machine has its second.
+          expect: { poll: { timeout: 15_000 } },
           fileParallelism: false,
         },
       },
