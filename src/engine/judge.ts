@@ -182,8 +182,8 @@ export class Judge implements HandshakeListener {
     if (hello.isHelloRetryRequest) this.#retryRequest = hello;
     if (hello.isHelloRetryRequest) return;
     this.#possession.keyExchange = keyExchange;
-    this.#noteChoice(hello.isTls13);
     if (this.#ruling !== undefined) return;
+    this.#noteChoice(hello.isTls13);
     this.#settleDenials((situations) => hello.version < situations.checks.minVersion, 'min-version');
     if (!hello.isTls13 && !KNOWN_VERSIONS.has(hello.version)) {
       this.#settle('parseError', 'parse-error', 'tls.server-hello.version');

@@ -6,7 +6,7 @@ import { nearest } from './message.ts';
 import type { Path, Reporter } from './message.ts';
 import { parsePin, pinOfCertificate, pinOfSpki } from './pin-string.ts';
 import type { ParsedPin, PinString } from './pin-string.ts';
-import type { CompiledList, CompiledPin, PinPlace } from './policy.ts';
+import type { CompiledList, CompiledPin, PinKind, PinPlace } from './policy.ts';
 import type { PinEntry } from './schema.ts';
 import { elements } from './schema-issues.ts';
 
@@ -81,10 +81,18 @@ function compileEntry(entry: PinEntry, use: Use, path: Path, context: PinContext
   }
   const dates = compileDates(options, path, context.report);
   if ('list' in parsed && isUnchanged(options, use)) return listEntries(parsed.list, at, context);
-  const pins = 'list' in parsed ? listPins(parsed.list, at, context) : [parsed.pin];
-  const list = 'list' in parsed ? { list: parsed.list } : {};
+  const placePath = typeof entry === 'string' ? path : [...path, 'at'];
+  const isList = 'list' in parsed;
+  const pins = isList ? listPins(parsed.list, at, context) : [parsed.pin];
+  const list = isList ? { list: parsed.list } : {};
+  // What is wrong with an entry of a list is wrong with all of its kind, and said once.
+  const places = new Map<PinKind, PinPlace | undefined>();
   return pins.flatMap((pin) => {
-    const place = placeOf(pin, options.at, use, typeof entry === 'string' ? path : [...path, 'at'], at, context.report);
+    if (!places.has(pin.kind)) {
+      const what = isList ? `the list "${parsed.list}"` : pin.canonical;
+      places.set(pin.kind, placeOf(pin, options.at, use, { what, placePath, pinPath: at, report: context.report }));
+    }
+    const place = places.get(pin.kind);
     if (place === undefined) return [];
     const { canonical, kind, key, der } = pin;
     return [{ canonical, kind, key, at: place, role: options.role ?? 'primary', ...dates, der, ...list }];
@@ -95,9 +103,7 @@ function placeOf(
   pin: ParsedPin,
   wanted: PinPlace | undefined,
   use: Use,
-  placePath: Path,
-  pinPath: Path,
-  report: Reporter,
+  { what, placePath, pinPath, report }: { what: string; placePath: Path; pinPath: Path; report: Reporter },
 ): PinPlace | undefined {
   if (use === 'deny') return wanted ?? pin.at ?? 'any';
   if (wanted === 'any') {
@@ -119,8 +125,7 @@ function placeOf(
     );
     return undefined;
   }
-  if (pin.kind === 'cert-sha1')
-    report.warning(pinPath, `${pin.canonical}: SHA-1 is weak: use cert-sha256 or spki-sha256`);
+  if (pin.kind === 'cert-sha1') report.warning(pinPath, `${what}: SHA-1 is weak: use cert-sha256 or spki-sha256`);
   if (pin.weakness !== null) report.warning(pinPath, pin.weakness);
   return place;
 }

@@ -373,6 +373,15 @@ describe('warnings and notes', () => {
     expect(strict.errors.join('\n')).toContain(text);
   });
 
+  it.each([
+    ['SHA-1', { pins: ['@0'] }, 'warnings', 'the list "0": SHA-1 is weak'],
+    ['SHA-1 above the leaf', { pins: [{ pin: '@0', at: 'path' }] }, 'errors', 'SHA-1 does not hold against a CA'],
+  ] as const)('of a list it is said once, however many entries it has: %s', (_what, more, severity, text) => {
+    const entries = Array.from({ length: 50 }, (_, i) => i.toString(16).padStart(40, '0'));
+    const loaded = load(one(more, { lists: { '0': { entries } } }));
+    expect(loaded[severity].filter((message) => message.includes('SHA-1'))).toEqual([expect.stringContaining(text)]);
+  });
+
   it('a file that does everything right has none, under strict too', () => {
     const { policy, warnings } = load({ strict: true, ...one(hosts) });
     expect(policy).not.toBeNull();
