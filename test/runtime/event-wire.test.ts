@@ -1,34 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
 import type { VerdictEvent } from '../../src/engine/events.ts';
-import { UNDECIDED } from '../../src/engine/flow-record.ts';
 import { EventPacker, EventUnpacker } from '../../src/runtime/event-wire.ts';
+import { tlsSummary, verdictEvent } from '../support/verdict-event.ts';
 
-const end = (last: number) => ({ address: Uint8Array.of(10, 0, 0, last), port: 443 });
 const verdict = (certificates: readonly Uint8Array[], clientCertificates: readonly Uint8Array[] = []) =>
-  ({
-    kind: 'verdict',
-    ...UNDECIDED,
-    time: 1,
-    flowId: 1,
-    client: end(1),
-    server: end(2),
-    heldMicros: 0,
-    config: '',
-    starttls: null,
-    frame: 0,
-    tls: {
-      sni: null,
-      version: 0x0303,
-      cipherSuite: 0,
-      clientAlpns: [],
-      sessionResumed: false,
-      ja4: null,
-      sawClientHello: false,
-      certificates,
-      clientCertificates,
-    },
-  }) satisfies VerdictEvent;
+  verdictEvent({ tls: tlsSummary({ certificates, clientCertificates }) });
 const certificate = (content: number, length = 100) => new Uint8Array(length).fill(content);
 
 /** Both ends, with what goes between them copied as between threads. */

@@ -1,48 +1,17 @@
 import { describe, expect, it } from 'vitest';
 
-import type { FlowEvent, TlsSummary, VerdictEvent } from '../../../src/engine/events.ts';
+import type { FlowEvent, VerdictEvent } from '../../../src/engine/events.ts';
 import { RecentVerdicts } from '../../../src/runtime/control/recent-verdicts.ts';
 import { policy } from '../../support/policy.ts';
+import { tlsSummary, verdictEvent } from '../../support/verdict-event.ts';
 
 const ANOMALY: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'x', detail: '' };
 
-const summary = (octets: number): TlsSummary => ({
-  sni: null,
-  version: 0x0303,
-  cipherSuite: 0,
-  clientAlpns: [],
-  sessionResumed: false,
-  ja4: null,
-  sawClientHello: true,
-  certificates: [new Uint8Array(octets)],
-  clientCertificates: [new Uint8Array(octets)],
-});
+const summary = (octets: number) =>
+  tlsSummary({ certificates: [new Uint8Array(octets)], clientCertificates: [new Uint8Array(octets)] });
 
-function verdict(flowId: number, more: Partial<VerdictEvent> = {}): VerdictEvent {
-  return {
-    kind: 'verdict',
-    time: flowId * 1000,
-    flowId,
-    client: { address: new Uint8Array([10, 0, 0, 1]), port: 40_000 },
-    server: { address: new Uint8Array([198, 51, 100, 7]), port: 443 },
-    action: 'accept',
-    reason: 'pin-match',
-    pinset: 'bank',
-    mode: 'enforce',
-    evidence: 'observed',
-    matched: null,
-    connmark: null,
-    heldMicros: 0,
-    config: 'sha256:00',
-    would: null,
-    others: [],
-    fault: null,
-    starttls: null,
-    tls: null,
-    frame: 0,
-    ...more,
-  } as VerdictEvent;
-}
+const verdict = (flowId: number, more: Partial<VerdictEvent> = {}) =>
+  verdictEvent({ flowId, time: flowId * 1000, tls: null, ...more });
 
 const ids = (recent: RecentVerdicts) => [...recent.latest()].map(({ event }) => event.flowId);
 const many = (count: number, more?: Partial<VerdictEvent>) =>
