@@ -12,15 +12,14 @@ import { isLongHeader } from '../quic/packet.ts';
 import { beginsConnection } from '../quic/initial-reader.ts';
 import { FlowKey } from '../tcp/flow-key.ts';
 import { FlowTable } from '../tcp/flow-table.ts';
-import type { ConversationHost } from './datagram-conversation.ts';
 import { DatagramFlow } from './datagram-flow.ts';
+import { DatagramFlowHost, type SharedByFlows } from './datagram-flow-host.ts';
 import { datagramSubject, type DatagramVerdict } from './datagram-packet.ts';
-import { datagramEvent } from './datagram-record.ts';
 import { dtlsRole } from './dtls-conversation.ts';
 import type { Marks } from './marks.ts';
 import type { PacketContext } from './packet-context.ts';
 import type { EngineOptions, MarkChange } from './ports.ts';
-import { rule, type Ruling } from './ruling.ts';
+import { rule } from './ruling.ts';
 import { applySituation, holdersOf } from './situation.ts';
 
 /** What the engine does for datagrams: it has the counters and the way out. */
@@ -50,11 +49,14 @@ export class DatagramEngine {
   /** By age of the last datagram, the oldest first. */
   readonly #flows = new Set<DatagramFlow>();
   readonly #holding = new Set<DatagramFlow>();
+  readonly #shared: SharedByFlows;
   #now = 0;
 
   constructor(options: EngineOptions, host: DatagramHost) {
     this.#options = options;
     this.#host = host;
+    // Of a capture the datagram at hand says when it is.
+    this.#shared = { options, host, now: () => (options.live ? options.clock.now() : this.#now) };
     const seed = randomBytes(4).readInt32LE();
     this.#key = new FlowKey(seed);
     this.#otherKey = new FlowKey(seed);
@@ -168,11 +170,7 @@ export class DatagramEngine {
       inIfindex: fromClient ? p.inIfindex : p.outIfindex,
       frame: p.frame,
     };
-    const flow: DatagramFlow = new DatagramFlow(
-      identity,
-      this.#conversationHost(() => flow),
-      p.time,
-    );
+    const flow = new DatagramFlow(identity, new DatagramFlowHost(this.#shared, identity), p.time);
     this.#table.set(this.#key, flow);
     this.#flows.add(flow);
     return flow;
@@ -212,66 +210,6 @@ export class DatagramEngine {
     this.#flows.delete(flow);
     this.#holding.delete(flow);
     this.#table?.delete(this.#otherKey.restore(flow.identity.key));
-  }
-
-  #conversationHost(flow: () => DatagramFlow): ConversationHost {
-    const { live, examiner, proves, clock, verdicts } = this.#options;
-    const host = this.#host;
-    let isAnswering = false;
-    return {
-      live,
-      examiner,
-      proves,
-      get snapshot() {
-        return host.snapshot;
-      },
-      get limits() {
-        return host.limits;
-      },
-      get subject() {
-        return flow().identity.subject;
-      },
-      // Of a capture the datagram at hand says when it is.
-      now: () => (live ? clock.now() : this.#now),
-      count: (limit) => host.count(limit),
-      mayHold: () => host.mayHold(),
-      release: ({ packetId, emptied }, verdict) => {
-        host.onReleased(1);
-        if (verdict === 'accept') host.accept(packetId);
-        else if (verdict === 'drop') host.drop(packetId);
-        else host.replace(packetId, emptied, host.marks.deny(null));
-        // An answer from outside comes at any time.
-        if (isAnswering) return;
-        isAnswering = true;
-        queueMicrotask(() => {
-          isAnswering = false;
-          verdicts.flush();
-        });
-      },
-      report: (kind, ruling, facts, proven = false) => this.#report(flow(), kind, ruling, facts, proven),
-      onContinued: (ruling, facts) => {
-        const { identity } = flow();
-        const config = host.snapshot.policy.hash;
-        const record = { identity, kind: 'dtls', ruling, facts, proven: true, config, marks: host.marks } as const;
-        this.#options.events.emit({ kind: 'continued', verdict: datagramEvent({ ...record, time: clock.now() }) });
-      },
-    };
-  }
-
-  #report(
-    { identity }: DatagramFlow,
-    kind: 'quic' | 'dtls',
-    ruling: Ruling | undefined,
-    facts: Parameters<ConversationHost['report']>[2],
-    proven: boolean,
-  ): void {
-    const { live, events, clock } = this.#options;
-    const { policy } = this.#host.snapshot;
-    const isOfNoPinset = ruling?.action === 'accept' && ruling.pinset === null && ruling.would === null;
-    if (live && !policy.log.unpinned && isOfNoPinset && ruling.others.length === 0) return;
-    const time = live ? clock.now() : this.#now;
-    const marks = live ? this.#host.marks : undefined;
-    events.emit(datagramEvent({ identity, kind, ruling, facts, proven, config: policy.hash, marks, time }));
   }
 }
 

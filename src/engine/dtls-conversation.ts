@@ -5,15 +5,19 @@
  */
 import { isFault } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
+import type { LimitName } from '../pins/limits.ts';
+import type { FlowSubject, PinsetSnapshot } from '../pins/snapshot.ts';
 import { CONTENT, HANDSHAKE, VERSION } from '../tls/constants.ts';
 import { DtlsObserver } from '../tls/dtls-observer.ts';
 import { type DtlsRecord, readDtlsRecords } from '../tls/dtls-record.ts';
-import { presentCertificate } from '../x509/presented.ts';
+import { type PresentedCertificate, presentCertificate } from '../x509/presented.ts';
 import { ClearServers } from './clear-servers.ts';
 import { type Conversation, type ConversationHost, verdictOf } from './datagram-conversation.ts';
 import { type DatagramVerdict, type HeldDatagram, holdDatagram } from './datagram-packet.ts';
 import { Judge } from './judge.ts';
+import type { JudgeContext } from './judge-context.ts';
 import type { PacketContext } from './packet-context.ts';
+import type { ChainExaminer, ProofVerifier } from './ports.ts';
 import type { Ruling } from './ruling.ts';
 import { SessionMemory } from './sessions.ts';
 
@@ -144,29 +148,11 @@ export class DtlsConversation implements Conversation {
   }
 
   #newJudge(): Judge {
-    const host = this.#host;
-    const judge: Judge = new Judge({
-      get snapshot() {
-        return host.snapshot;
-      },
-      subject: host.subject,
-      // Sessions are not bound over datagrams, so none is known to be a pinned one's; and nobody asks over datagrams.
-      sessions: NO_SESSIONS,
-      clearServers: NO_SERVERS,
-      prober: undefined,
-      secrets: undefined,
-      live: host.live,
-      examiner: host.examiner,
-      proves: host.proves,
-      present: presentCertificate,
-      now: () => host.now(),
-      count: (limit) => host.count(limit),
-      watch: undefined,
-      anomaly: () => undefined,
-      settled: () => {
+    const judge: Judge = new Judge(
+      new DtlsContext(this.#host, () => {
         if (judge === this.#judge) this.#settle();
-      },
-    });
+      }),
+    );
     return judge;
   }
 
@@ -179,6 +165,57 @@ export class DtlsConversation implements Conversation {
     const records = readDtlsRecords(p.udp.bytes, p.udp.dataStart, p.udp.dataEnd);
     return isFault(records) ? [] : records;
   }
+}
+
+/** What a judge asks of its surroundings. */
+class DtlsContext implements JudgeContext {
+  readonly #host: ConversationHost;
+  readonly settled: () => void;
+  // Sessions are not bound over datagrams, so none is known to be a pinned one's; and nobody asks over datagrams.
+  readonly sessions = NO_SESSIONS;
+  readonly clearServers = NO_SERVERS;
+  readonly prober = undefined;
+  readonly secrets = undefined;
+  readonly watch = undefined;
+
+  constructor(host: ConversationHost, settled: () => void) {
+    this.#host = host;
+    this.settled = settled;
+  }
+
+  get snapshot(): PinsetSnapshot {
+    return this.#host.snapshot;
+  }
+
+  get subject(): FlowSubject {
+    return this.#host.subject;
+  }
+
+  get live(): boolean {
+    return this.#host.live;
+  }
+
+  get examiner(): ChainExaminer {
+    return this.#host.examiner;
+  }
+
+  get proves(): ProofVerifier {
+    return this.#host.proves;
+  }
+
+  now(): number {
+    return this.#host.now();
+  }
+
+  present(der: Uint8Array): PresentedCertificate {
+    return presentCertificate(der);
+  }
+
+  count(limit: LimitName): void {
+    this.#host.count(limit);
+  }
+
+  anomaly(): void {}
 }
 
 /** What the endpoint that sent the datagram must be, by its messages in clear; undefined where they do not tell. */

@@ -31,7 +31,7 @@ import { Marks } from './marks.ts';
 import { PacketContext } from './packet-context.ts';
 import { startsMidStream } from './pick-up.ts';
 import type { EngineOptions, MarkChange, PacketSink } from './ports.ts';
-import type { Ruling } from './ruling.ts';
+import { isOfNoPinset } from './ruling.ts';
 
 export class Engine implements PacketSink {
   readonly counters = new Counters();
@@ -478,11 +478,6 @@ export class Engine implements PacketSink {
 /** RFC 7413: data of a SYN. */
 function synData({ tcp }: PacketContext): Uint8Array {
   return tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
-}
-
-/** Accepted, and no pinset had a say. */
-function isOfNoPinset({ action, pinset, would, others }: Ruling): boolean {
-  return action === 'accept' && pinset === null && would === null && others.length === 0;
 }
 
 const SECOND = 1e6;

@@ -18,7 +18,7 @@ import { denies, type Finding } from './ruling.ts';
 
 /** The judge, as it is told what was found. */
 export interface EvidenceHost {
-  readonly isRuled: boolean;
+  isRuled(): boolean;
   /** `shown`: the latest first. */
   onShown(shown: readonly Omit<ProbedAlternative, 'proven'>[], evidence: Evidence): void;
   onProof(proven: boolean): void;
@@ -191,7 +191,7 @@ export class HiddenEvidence {
     let inTime = true;
     prober.probe({ ...subject, ...this.#request }, (answer) => {
       this.#probe = answer;
-      if (this.#awaits !== 'probe' || this.#host.isRuled) return;
+      if (this.#awaits !== 'probe' || this.#host.isRuled()) return;
       this.#onProbed(answer);
       if (!inTime) context.settled();
     });
@@ -232,7 +232,7 @@ export class HiddenEvidence {
   }
 
   #decryptionListener(): DecryptionListener {
-    const isAwaited = () => !this.#host.isRuled && this.#awaits === 'secret';
+    const isAwaited = () => !this.#host.isRuled() && this.#awaits === 'secret';
     return {
       onSealed: () => {
         this.#since = this.#context.now();

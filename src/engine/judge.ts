@@ -390,11 +390,8 @@ export class Judge implements HandshakeListener {
   }
 
   #evidenceHost(): EvidenceHost {
-    const judge = this as { readonly ruling: Ruling | undefined };
     return {
-      get isRuled() {
-        return judge.ruling !== undefined;
-      },
+      isRuled: () => this.#ruling !== undefined,
       onShown: (shown, evidence) => {
         const chains = shown.map((each) => this.#presentedBy(each));
         if (!shown[0]!.isRawPublicKey) this.facts.onCertificate(chains[0]!, evidence);

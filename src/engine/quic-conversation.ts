@@ -87,13 +87,7 @@ export class QuicConversation implements Conversation {
 
   #begin(): QuicName {
     const host = this.#host;
-    const name = new QuicName({
-      get snapshot() {
-        return host.snapshot;
-      },
-      subject: host.subject,
-      maxLength: MAX_CRYPTO,
-    });
+    const name = new QuicName(host, MAX_CRYPTO);
     if (host.live && !nameDecides(host.snapshot, host.subject)) name.settleUnread(null);
     if (this.#names.length >= MAX_NAMES) this.#names.shift();
     this.#names.push(name);

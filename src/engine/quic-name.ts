@@ -19,8 +19,6 @@ import { type Holder, holdersOf } from './situation.ts';
 export interface QuicContext {
   readonly snapshot: PinsetSnapshot;
   readonly subject: FlowSubject;
-  /** The limit `handshakeBytes`. */
-  readonly maxLength: number;
 }
 
 export class QuicName implements InitialConsumer {
@@ -31,12 +29,13 @@ export class QuicName implements InitialConsumer {
   #hello: ClientHello | undefined;
   #ruling: Ruling | undefined;
 
-  constructor(context: QuicContext) {
+  /** `maxLength`: of a handshake message. */
+  constructor(context: QuicContext, maxLength: number) {
     this.#context = context;
     // RFC 9001 §4.2: nothing older is spoken over QUIC.
     this.facts.recordVersion = VERSION.tls13;
-    this.#client = new HandshakeReader(context.maxLength, (type, body) => this.#onClientMessage(type, body));
-    this.#server = new HandshakeReader(context.maxLength, (type, body) => this.#onServerMessage(type, body));
+    this.#client = new HandshakeReader(maxLength, (type, body) => this.#onClientMessage(type, body));
+    this.#server = new HandshakeReader(maxLength, (type, body) => this.#onServerMessage(type, body));
   }
 
   get ruling(): Ruling | undefined {

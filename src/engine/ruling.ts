@@ -62,6 +62,11 @@ export function withReported(findings: readonly Finding[], reported: readonly Fi
   return [...findings.map((finding) => (denies(finding) ? finding : (earlier(finding) ?? finding))), ...rest];
 }
 
+/** Accepted, and no pinset had a say. */
+export function isOfNoPinset({ action, pinset, would, others }: Ruling): boolean {
+  return action === 'accept' && pinset === null && would === null && others.length === 0;
+}
+
 /** Whether the finding denies in earnest. */
 export function denies(finding: Finding): boolean {
   return effective(finding) !== 'accept';

@@ -26,8 +26,6 @@ export interface CertificateDescription {
   /** `2026-11-21T19:31:36`, UTC. */
   readonly notBefore: string | null;
   readonly notAfter: string | null;
-  /** DNS names and addresses of subjectAltName. */
-  readonly subjectAltNames: readonly string[];
 }
 
 export function describeCertificate(der: Uint8Array): CertificateDescription {
@@ -43,10 +41,13 @@ export function describeCertificate(der: Uint8Array): CertificateDescription {
     serial: serialText(der.subarray(outline.serial.content, outline.serial.end)),
     notBefore: timeText(notBefore),
     notAfter: timeText(notAfter),
-    get subjectAltNames() {
-      return namesOf(der, outline);
-    },
   };
+}
+
+/** DNS names and addresses of subjectAltName; empty where there are none, or it cannot be read. */
+export function subjectAltNamesOf(der: Uint8Array): readonly string[] {
+  const outline = outlineOf(der);
+  return outline === null ? [] : namesOf(der, outline);
 }
 
 /** Reading a name takes as long as all the rest together, and the same authorities sign again and again. */
@@ -97,5 +98,4 @@ const UNREADABLE: CertificateDescription = {
   serial: null,
   notBefore: null,
   notAfter: null,
-  subjectAltNames: [],
 };

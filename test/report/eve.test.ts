@@ -17,7 +17,6 @@ const DESCRIPTION: CertificateDescription = {
   commonName: 'www.bank.example',
   notBefore: '1965-01-02T03:04:05',
   notAfter: '2049-12-31T23:59:59',
-  subjectAltNames: [],
 };
 const UNKNOWN: CertificateDescription = {
   subject: null,
@@ -26,7 +25,6 @@ const UNKNOWN: CertificateDescription = {
   commonName: null,
   notBefore: null,
   notAfter: null,
-  subjectAltNames: [],
 };
 
 let described = 0;

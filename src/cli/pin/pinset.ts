@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { basename } from 'node:path';
 
 import { Commented } from '../../import/commented-json.ts';
-import { describeCertificate } from '../../x509/certificate.ts';
+import { describeCertificate, subjectAltNamesOf } from '../../x509/certificate.ts';
 import { outlineOf } from '../../x509/outline.ts';
 import { type PresentedCertificate, presentRawPublicKey } from '../../x509/presented.ts';
 import { type BareKey, circumstances, type Finding, isLeaf } from './finding.ts';
@@ -156,7 +156,7 @@ function nameIn(der: Uint8Array, which: 'issuer' | 'subject'): string | undefine
 }
 
 function hostsOf(leaves: readonly PresentedCertificate[]): string[] {
-  const names = leaves.flatMap(({ der }) => describeCertificate(der).subjectAltNames);
+  const names = leaves.flatMap(({ der }) => subjectAltNamesOf(der));
   return [...new Set(names.map((name) => name.toLowerCase()))].filter((name) => isIP(name) === 0 && HOST.test(name));
 }
 

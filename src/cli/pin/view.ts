@@ -1,5 +1,5 @@
 /** What `tlspin pin` found, for people: everything, in every spelling. */
-import { describeCertificate } from '../../x509/certificate.ts';
+import { describeCertificate, subjectAltNamesOf } from '../../x509/certificate.ts';
 import { type PresentedCertificate, presentRawPublicKey } from '../../x509/presented.ts';
 import { type Output, printable } from '../output.ts';
 import { circumstances, type Finding, isLeaf } from './finding.ts';
@@ -7,7 +7,8 @@ import { circumstances, type Finding, isLeaf } from './finding.ts';
 export function showFinding({ source, live, chain, keys }: Finding, out: Output): void {
   out.line(out.paint('bold', printable(source)) + (live === undefined ? '' : ` ${circumstances(live)}`));
   for (const [index, certificate] of chain.entries()) {
-    const { subject, issuer, notBefore, notAfter, subjectAltNames } = describeCertificate(certificate.der);
+    const { subject, issuer, notBefore, notAfter } = describeCertificate(certificate.der);
+    const names = subjectAltNamesOf(certificate.der);
     const title = live === undefined ? `certificate ${index + 1}` : index === 0 ? 'leaf' : `ca ${index}`;
     out.line(`  ${out.paint('bold', `${title}:`)} ${printable(subject ?? 'a certificate that cannot be read')}`);
     detail(out, 'issuer', issuer);
@@ -16,7 +17,7 @@ export function showFinding({ source, live, chain, keys }: Finding, out: Output)
       'valid',
       notBefore && notAfter && `from ${day(notBefore)} until ${day(notAfter)}${staleness(notBefore, notAfter)}`,
     );
-    detail(out, 'names', subjectAltNames.length === 0 ? null : subjectAltNames.join(', '));
+    detail(out, 'names', names.length === 0 ? null : names.join(', '));
     for (const pin of spellings(certificate, isLeaf(certificate, index, live))) out.line(`    ${pin}`);
   }
   for (const { kind, spki, subject } of keys) {

@@ -8,7 +8,7 @@ import { matchDeny, matchPins, matchRule } from '../../pins/match.ts';
 import type { CompiledPinset, Policy } from '../../pins/policy.ts';
 import { type FlowSubject, PinsetSnapshot, type Selection } from '../../pins/snapshot.ts';
 import { addressText, tlsVersionName } from '../../report/eve.ts';
-import { describeCertificate } from '../../x509/certificate.ts';
+import { describeCertificate, subjectAltNamesOf } from '../../x509/certificate.ts';
 import { examineChain } from '../../x509/examine.ts';
 import { type PresentedCertificate, presentCertificate } from '../../x509/presented.ts';
 import { type JudgedCheck, judgedChecks } from './checks.ts';
@@ -144,13 +144,13 @@ function explainedVerdict(event: VerdictEvent): ExplainedVerdict {
 }
 
 function explainedCertificate({ der, sha1, sha256, spkiSha256 }: PresentedCertificate): ExplainedCertificate {
-  const { subject, issuer, notBefore, notAfter, subjectAltNames } = describeCertificate(der);
+  const { subject, issuer, notBefore, notAfter } = describeCertificate(der);
   return {
     subject,
     issuer,
     not_before: notBefore,
     not_after: notAfter,
-    names: subjectAltNames,
+    names: subjectAltNamesOf(der),
     sha1,
     sha256,
     spki_sha256: spkiSha256 === null ? null : Buffer.from(spkiSha256, 'hex').toString('base64'),

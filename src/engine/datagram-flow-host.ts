@@ -1,0 +1,101 @@
+/**
+ * What the conversations of one flow of datagrams ask of the engine: its configuration, the answers to what waited, and
+ * the records of what was decided.
+ */
+import type { PinsetSnapshot } from '../pins/snapshot.ts';
+import type { LimitName, Limits } from '../pins/limits.ts';
+import type { ConversationHost } from './datagram-conversation.ts';
+import type { DatagramHost } from './datagram-engine.ts';
+import type { FlowIdentity } from './datagram-flow.ts';
+import type { DatagramVerdict, HeldDatagram } from './datagram-packet.ts';
+import { datagramEvent } from './datagram-record.ts';
+import type { FlowFacts } from './facts.ts';
+import type { ChainExaminer, EngineOptions, ProofVerifier } from './ports.ts';
+import { isOfNoPinset, type Ruling } from './ruling.ts';
+
+/** What all flows share. */
+export interface SharedByFlows {
+  readonly options: EngineOptions;
+  readonly host: DatagramHost;
+  /** Microseconds since the epoch. */
+  now(): number;
+}
+
+export class DatagramFlowHost implements ConversationHost {
+  readonly #shared: SharedByFlows;
+  readonly #identity: FlowIdentity;
+  #isAnswering = false;
+
+  constructor(shared: SharedByFlows, identity: FlowIdentity) {
+    this.#shared = shared;
+    this.#identity = identity;
+  }
+
+  get live(): boolean {
+    return this.#shared.options.live;
+  }
+
+  get snapshot(): PinsetSnapshot {
+    return this.#shared.host.snapshot;
+  }
+
+  get limits(): Limits {
+    return this.#shared.host.limits;
+  }
+
+  get subject(): FlowIdentity['subject'] {
+    return this.#identity.subject;
+  }
+
+  get examiner(): ChainExaminer {
+    return this.#shared.options.examiner;
+  }
+
+  get proves(): ProofVerifier {
+    return this.#shared.options.proves;
+  }
+
+  now(): number {
+    return this.#shared.now();
+  }
+
+  count(limit: LimitName): void {
+    this.#shared.host.count(limit);
+  }
+
+  mayHold(): boolean {
+    return this.#shared.host.mayHold();
+  }
+
+  release({ packetId, emptied }: HeldDatagram, verdict: Exclude<DatagramVerdict, 'hold'>): void {
+    const { host, options } = this.#shared;
+    host.onReleased(1);
+    if (verdict === 'accept') host.accept(packetId);
+    else if (verdict === 'drop') host.drop(packetId);
+    else host.replace(packetId, emptied, host.marks.deny(null));
+    // An answer from outside comes at any time.
+    if (this.#isAnswering) return;
+    this.#isAnswering = true;
+    queueMicrotask(() => {
+      this.#isAnswering = false;
+      options.verdicts.flush();
+    });
+  }
+
+  report(kind: 'quic' | 'dtls', ruling: Ruling | undefined, facts: FlowFacts | undefined, proven = false): void {
+    const { options, host, now } = this.#shared;
+    const { live, events } = options;
+    const { policy } = host.snapshot;
+    if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return;
+    const marks = live ? host.marks : undefined;
+    const record = { identity: this.#identity, kind, ruling, facts, proven, config: policy.hash, marks };
+    events.emit(datagramEvent({ ...record, time: now() }));
+  }
+
+  onContinued(ruling: Ruling, facts: FlowFacts): void {
+    const { options, host, now } = this.#shared;
+    const config = host.snapshot.policy.hash;
+    const record = { identity: this.#identity, kind: 'dtls', ruling, facts, proven: true, config } as const;
+    options.events.emit({ kind: 'continued', verdict: datagramEvent({ ...record, marks: host.marks, time: now() }) });
+  }
+}
