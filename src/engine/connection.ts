@@ -13,6 +13,7 @@ import type { FlowSubject } from '../pins/snapshot.ts';
 import { HalfStream, SEGMENT, type StreamConsumer } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
 import { TimestampCheck } from '../tcp/timestamps.ts';
+import { Aged } from './age-list.ts';
 import { alertFor } from './alert.ts';
 import { Denial, type Vehicle } from './denial.ts';
 import { Gate, type GateHost } from './gate.ts';
@@ -26,6 +27,7 @@ import { beginsClientHello } from './pick-up.ts';
 import type { MarkChange } from './ports.ts';
 import type { Marks } from './marks.ts';
 import { SessionReading } from './session-reading.ts';
+import type { Waiter } from './waiting.ts';
 
 /** What a connection asks of the engine. */
 export interface ConnectionHost extends GateHost {
@@ -55,7 +57,7 @@ export interface Inspected {
 
 export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
 
-export class Connection {
+export class Connection extends Aged implements Waiter {
   readonly kind = 'connection';
   readonly id: number;
   /** FlowKey.kept. */
@@ -72,6 +74,7 @@ export class Connection {
   /** When the decision of a watched connection fell; 0 while there is none. */
   decidedAt = 0;
   phase: Phase = 'opening';
+  isWaiting = false;
   /** A newer SYN of the same endpoints, which counts only once the server answers it. */
   successor: HalfOpen | undefined;
   readonly opening: Opening;
@@ -94,6 +97,7 @@ export class Connection {
   #isAbandoned = false;
 
   constructor(host: ConnectionHost, begun: HalfOpen, subject: FlowSubject, now: number) {
+    super();
     this.#host = host;
     this.id = begun.id;
     this.key = begun.key;
@@ -205,7 +209,7 @@ export class Connection {
 
   /** When `onTime` wants to be called, in microseconds. */
   deadline(): number {
-    if (this.phase !== 'inspecting') return Infinity;
+    if (this.phase !== 'inspecting' || this.#isAbandoned) return Infinity;
     return this.judge.waiting ? this.judge.deadline : this.#gate!.deadline();
   }
 

@@ -12,6 +12,7 @@ import { isLongHeader } from '../quic/packet.ts';
 import { beginsConnection } from '../quic/initial-reader.ts';
 import { FlowKey } from '../tcp/flow-key.ts';
 import { FlowTable } from '../tcp/flow-table.ts';
+import { AgeList } from './age-list.ts';
 import { DatagramFlow } from './datagram-flow.ts';
 import { DatagramFlowHost, type SharedByFlows } from './datagram-flow-host.ts';
 import { datagramSubject, type DatagramVerdict } from './datagram-packet.ts';
@@ -21,6 +22,7 @@ import type { PacketContext } from './packet-context.ts';
 import type { EngineOptions, MarkChange } from './ports.ts';
 import { rule } from './ruling.ts';
 import { applySituation, holdersOf } from './situation.ts';
+import { Waiting } from './waiting.ts';
 
 /** What the engine does for datagrams: it has the counters and the way out. */
 export interface DatagramHost {
@@ -47,8 +49,8 @@ export class DatagramEngine {
   readonly #otherKey: FlowKey;
   #table: FlowTable<DatagramFlow> | undefined;
   /** By age of the last datagram, the oldest first. */
-  readonly #flows = new Set<DatagramFlow>();
-  readonly #holding = new Set<DatagramFlow>();
+  readonly #flows = new AgeList<DatagramFlow>();
+  readonly #waiting = new Waiting();
   readonly #shared: SharedByFlows;
   #now = 0;
 
@@ -89,16 +91,12 @@ export class DatagramEngine {
   /** Does what is due. Microseconds until it wants to be called again. */
   tick(now: number): number {
     this.#now = Math.max(this.#now, now);
-    for (const flow of this.#holding) {
-      flow.onTime(now);
-      if (flow.deadline() === Infinity) this.#holding.delete(flow);
-    }
+    this.#waiting.tick(now);
     for (const flow of this.#flows) {
       if (now - flow.lastSeen < IDLE_TIMEOUT) break;
       this.#forget(flow);
     }
-    let next = Infinity;
-    for (const flow of this.#holding) next = Math.min(next, flow.deadline() - now);
+    const next = this.#waiting.deadline() - now;
     return this.#flows.size > 0 ? Math.max(0, Math.min(next, IDLE_TIMEOUT)) : next;
   }
 
@@ -158,8 +156,7 @@ export class DatagramEngine {
     this.#table ??= new FlowTable(Math.min(this.#host.limits.flows, MAX_FLOWS));
     if (this.#table.full) {
       this.#host.count('flows');
-      const [oldest] = this.#flows;
-      this.#forget(oldest!);
+      this.#forget(this.#flows.oldest!);
     }
     const subject = datagramSubject(p, fromClient);
     const identity = {
@@ -192,7 +189,7 @@ export class DatagramEngine {
       case 'reject':
         return this.#host.replace(p.packetId, emptyDatagram(p.ip, p.udp), marks.deny(null));
       case 'hold':
-        this.#holding.add(flow);
+        this.#waiting.add(flow);
         return this.#host.onHeld();
       default:
         return verdict satisfies never;
@@ -208,7 +205,6 @@ export class DatagramEngine {
   #forget(flow: DatagramFlow): void {
     flow.end();
     this.#flows.delete(flow);
-    this.#holding.delete(flow);
     this.#table?.delete(this.#otherKey.restore(flow.identity.key));
   }
 }

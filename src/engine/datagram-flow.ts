@@ -6,6 +6,7 @@
 import type { FlowSubject } from '../pins/snapshot.ts';
 import { isLongHeader } from '../quic/packet.ts';
 import { beginsDtls } from '../tls/dtls-record.ts';
+import { Aged } from './age-list.ts';
 import { type Conversation, type ConversationHost, verdictOf } from './datagram-conversation.ts';
 import { type DatagramVerdict } from './datagram-packet.ts';
 import { DtlsConversation } from './dtls-conversation.ts';
@@ -13,6 +14,7 @@ import type { PacketContext } from './packet-context.ts';
 import { QuicConversation } from './quic-conversation.ts';
 import { rule, type Ruling } from './ruling.ts';
 import { applySituation, holdersOf } from './situation.ts';
+import type { Waiter } from './waiting.ts';
 
 export interface FlowIdentity {
   readonly id: number;
@@ -25,17 +27,20 @@ export interface FlowIdentity {
   readonly frame: number;
 }
 
-export class DatagramFlow {
+export class DatagramFlow extends Aged implements Waiter {
   readonly identity: FlowIdentity;
   lastSeen: number;
+  isWaiting = false;
   readonly #host: ConversationHost;
   #quic: QuicConversation | undefined;
   #dtls: DtlsConversation | undefined;
   #notTls: Ruling | undefined;
   /** The server's answers go where the client's datagrams come from: nobody else has spoken in its place. */
   #isAnswered = false;
+  #hasEnded = false;
 
   constructor(identity: FlowIdentity, host: ConversationHost, now: number) {
+    super();
     this.identity = identity;
     this.#host = host;
     this.lastSeen = now;
@@ -73,6 +78,7 @@ export class DatagramFlow {
   }
 
   deadline(): number {
+    if (this.#hasEnded) return Infinity;
     return Math.min(this.#quic?.deadline() ?? Infinity, this.#dtls?.deadline() ?? Infinity);
   }
 
@@ -87,6 +93,7 @@ export class DatagramFlow {
   }
 
   end(): void {
+    this.#hasEnded = true;
     this.#quic?.end();
     this.#dtls?.end();
   }

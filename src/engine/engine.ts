@@ -32,6 +32,7 @@ import { PacketContext } from './packet-context.ts';
 import { startsMidStream } from './pick-up.ts';
 import type { EngineOptions, MarkChange, PacketSink } from './ports.ts';
 import { isOfNoPinset } from './ruling.ts';
+import { Waiting } from './waiting.ts';
 
 export class Engine implements PacketSink {
   readonly counters = new Counters();
@@ -40,7 +41,7 @@ export class Engine implements PacketSink {
   readonly #key: FlowKey;
   readonly #pool = new PagePool();
   readonly #flows: Flows;
-  readonly #holding = new Set<Connection>();
+  readonly #waiting = new Waiting();
   #snapshot: PinsetSnapshot;
   #marks: Marks;
   #held = 0;
@@ -80,7 +81,7 @@ export class Engine implements PacketSink {
 
   /** Whether anything waits that has a deadline: `tick` wants to be called soon. */
   get waits(): boolean {
-    return this.#holding.size > 0 || this.#held > 0;
+    return !this.#waiting.isEmpty || this.#held > 0;
   }
 
   get flows(): number {
@@ -102,14 +103,11 @@ export class Engine implements PacketSink {
   /** Does what is due. Microseconds until it wants to be called again; Infinity when nothing waits. */
   tick(): number {
     const now = this.#options.clock.now();
-    for (const connection of this.#holding) {
-      connection.onTime(now);
-      if (connection.deadline() === Infinity) this.#holding.delete(connection);
-    }
+    this.#waiting.tick(now);
     this.#flows.expire(now);
-    let next = this.#datagrams.tick(now);
+    const datagrams = this.#datagrams.tick(now);
     this.#options.verdicts.flush();
-    for (const connection of this.#holding) next = Math.min(next, connection.deadline() - now);
+    const next = Math.min(datagrams, this.#waiting.deadline() - now);
     return this.#flows.count > 0 ? Math.max(0, Math.min(next, SECOND)) : next;
   }
 
@@ -349,7 +347,6 @@ export class Engine implements PacketSink {
   }
 
   #onForgotten(connection: Connection, wasDecided: boolean, now: number): void {
-    this.#holding.delete(connection);
     this.#held -= connection.heldCount;
     connection.abandon(now);
     // One that never opened has nothing to tell.
@@ -390,9 +387,9 @@ export class Engine implements PacketSink {
       onHeld: (connection) => {
         this.#held++;
         this.counters.held++;
-        this.#holding.add(connection);
+        this.#waiting.add(connection);
       },
-      onWaits: (connection) => void this.#holding.add(connection),
+      onWaits: (connection) => this.#waiting.add(connection),
       onReleased: (count) => {
         this.#held -= count;
       },

@@ -5,6 +5,7 @@
 import type { FlowKey } from '../tcp/flow-key.ts';
 import { FlowKey as Key } from '../tcp/flow-key.ts';
 import { FlowTable } from '../tcp/flow-table.ts';
+import { AgeList } from './age-list.ts';
 import type { Connection } from './connection.ts';
 import { type Flow, type HalfOpen, secondsOf, type Settled } from './half-open.ts';
 
@@ -26,9 +27,9 @@ export class Flows {
   /** For flows that are not the one whose packet is being answered. */
   readonly #key: FlowKey;
   /** By age: before the ClientHello, during the handshake, and after the decision. */
-  readonly #opening = new Set<HalfOpen | Connection>();
-  readonly #inspecting = new Set<Connection>();
-  readonly #decided = new Set<Connection>();
+  readonly #opening = new AgeList<HalfOpen | Connection>();
+  readonly #inspecting = new AgeList<Connection>();
+  readonly #decided = new AgeList<Connection>();
   #settled = 0;
   #nextExpiry = 0;
   #nextSweep = 0;
@@ -71,7 +72,7 @@ export class Flows {
   /** False when the table is full of what may not go. */
   makeRoom(now: number): 'room' | 'made' | 'full' {
     if (!this.#table.full) return 'room';
-    const [oldest] = this.#opening.size > 0 ? this.#opening : this.#decided;
+    const oldest = this.#opening.oldest ?? this.#decided.oldest;
     if (oldest !== undefined) this.forget(oldest, now);
     else if (now >= this.#nextSweep) this.#sweep(now, SETTLED_AT_LEAST, SETTLED_AT_LEAST);
     return this.#table.full ? 'full' : 'made';

@@ -6,6 +6,7 @@
  *   HalfOpen ──first octet, or anything but an ACK──▶ Connection ──mark written──▶ Settled
  */
 import { TCP_FLAG } from '../packet/tcp.ts';
+import { Aged } from './age-list.ts';
 import type { Connection } from './connection.ts';
 import { Opening } from './opening.ts';
 import type { PacketContext } from './packet-context.ts';
@@ -13,7 +14,7 @@ import type { MarkChange } from './ports.ts';
 
 export type Flow = HalfOpen | Connection | Settled;
 
-export class HalfOpen {
+export class HalfOpen extends Aged {
   readonly kind = 'half-open';
   readonly id: number;
   /** FlowKey.kept. */
@@ -29,6 +30,7 @@ export class HalfOpen {
   isReset = false;
 
   constructor(identity: { id: number; key: string; clientForward: boolean; frame: number; time: number }) {
+    super();
     this.id = identity.id;
     this.key = identity.key;
     this.clientForward = identity.clientForward;

@@ -7,7 +7,7 @@ import { sha256Hex } from '../x509/fingerprint.ts';
 
 export class SessionMemory {
   readonly #capacity: number;
-  readonly #sessions = new Map<string, { pinsets: ReadonlySet<string>; expires: number }>();
+  readonly #sessions = new Map<string, { pinsets: readonly string[]; expires: number }>();
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -24,7 +24,7 @@ export class SessionMemory {
     const key = keyOf(server, credential);
     this.#sessions.delete(key);
     if (this.#sessions.size >= this.#capacity) this.#sessions.delete(this.#sessions.keys().next().value!);
-    this.#sessions.set(key, { pinsets: new Set(pinsets), expires: now + lifetime });
+    this.#sessions.set(key, { pinsets, expires: now + lifetime });
   }
 
   /** Whether the credential was given out while each of `pinsets` was satisfied. */
@@ -35,7 +35,7 @@ export class SessionMemory {
     this.#sessions.delete(key);
     if (session.expires < now) return false;
     this.#sessions.set(key, session);
-    return pinsets.every((name) => session.pinsets.has(name));
+    return pinsets.every((name) => session.pinsets.includes(name));
   }
 
   clear(): void {
