@@ -1,5 +1,5 @@
 /**
- * The small structures of a certificate, decoded with asn1js and pkijs: names, times, algorithms, values of extensions.
+ * The small structures of a certificate, decoded with asn1js and pkijs: names, algorithms, values of extensions.
  * Off the packet threads only, which load neither. The libraries are lenient (they take BER and pass over what follows
  * the fields they know), so what they read counts only if writing it again gives the very octets; and they take some
  * hundred microseconds for each hundred octets that an attacker arranges well, so what is long is not read.

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { RelativeDistinguishedNames } from 'pkijs';
+import { RelativeDistinguishedNames, Time } from 'pkijs';
 import { describeCertificate, subjectAltNamesOf } from '../../src/x509/certificate.ts';
 import { decodeAs } from '../../src/x509/decode.ts';
 import { nameText } from '../../src/x509/distinguished-name.ts';
@@ -155,6 +155,22 @@ describe('validityOf', () => {
     [0x17, ''],
   ])('%i %s is no time', (tag, text) => {
     expect(time(tag, text)).toBeNaN();
+  });
+
+  it('reads what pkijs reads, and writes again as it was', () => {
+    const digits = fc.stringMatching(/^(\d\d){5,8}Z?$/);
+    const likely = fc
+      .date({ min: new Date('1950-01-01'), max: new Date('9999-12-31T23:59:59'), noInvalidDate: true })
+      .map((date) => `${date.toISOString().replace(/\D/g, '').slice(0, 14)}Z`);
+    fc.assert(
+      fc.property(fc.constantFrom(0x17, 0x18), fc.oneof(digits, likely), fc.boolean(), (tag, text, isShort) => {
+        const shown = isShort ? text.slice(2) : text;
+        const der = Uint8Array.from([tag, shown.length, ...Buffer.from(shown)]);
+        const theirs = decodeAs(der, Time)?.value.getTime() ?? NaN;
+        expect(time(tag, shown)).toBe(theirs % 1000 === 0 ? theirs : NaN);
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('one time, or three, are no validity', () => {
