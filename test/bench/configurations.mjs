@@ -20,7 +20,9 @@ export function configurations(leaf) {
     'many-pins': () => document([{ ...bank, pins: [...strangerPins(9), pin] }, ...others(9_999)]),
     /** A client that names nobody (openssl s_time): pinned by address. */
     nginx: (nginxPin) =>
-      document([{ name: 'nginx', match: { addresses: ['198.51.100.2'] }, pins: [nginxPin, strangerPin()] }]),
+      document([
+        { name: 'nginx', match: { addresses: ['198.51.100.2'], ports: [447] }, pins: [nginxPin, strangerPin()] },
+      ]),
   };
 }
 
@@ -29,7 +31,7 @@ function document(pinsets) {
 }
 
 function withPorts(pinset) {
-  return { ...pinset, match: { ...pinset.match, ports: ['443-447'] } };
+  return { ...pinset, match: { ports: ['443-447'], ...pinset.match } };
 }
 
 function others(count) {

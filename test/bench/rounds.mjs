@@ -3,10 +3,13 @@
  * their median.
  */
 
-/** { ratios, measured, values: { side: median }, outcomes: { side: [one a round] }, missing: [side] } */
-export async function measureInTurn(figure, lab, plan) {
+/**
+ * { ratios, measured, values: { side: median }, outcomes: { side: [one a round] }, missing: [side] }. `attempt`: above 0,
+ * measured anew.
+ */
+export async function measureInTurn(figure, lab, plan, attempt) {
   const key = figure.visit;
-  if (!measurements.has(key)) measurements.set(key, await visitInTurn(figure, lab, plan));
+  if (attempt > 0 || !measurements.has(key)) measurements.set(key, await visitInTurn(figure, lab, plan));
   const { outcomes, missing } = measurements.get(key);
   const values = Object.fromEntries(Object.entries(outcomes).map(([side, rounds]) => [side, rounds.map(figure.value)]));
   const ratios = Array.from({ length: plan.rounds }, (_, round) =>

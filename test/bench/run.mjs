@@ -3,8 +3,8 @@
  *
  *   npm run bench                               everything, a quarter of an hour on a quiet machine
  *   npm run bench -- NAME…                      only the figures whose names begin so
- *   npm run bench -- --short                    what CI runs: fewer and shorter rounds; exit status 1 if a figure misses
- *                                               its goal by more than a fifth
+ *   npm run bench -- --short                    what CI runs: fewer and shorter rounds; exit status 1 if a figure is more
+ *                                               than a fifth short of its goal, or of what was ever reached of it
  *   npm run --silent bench -- --json            the same for machines
  *   npm run bench -- --rounds 9 --seconds 3     more patience
  *   npm run bench -- --profile DIRECTORY        engines run under --cpu-prof, their profiles go there
