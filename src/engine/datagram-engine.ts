@@ -4,8 +4,6 @@
  * but the beginning of a handshake is ever accepted of a flow that nobody knows and a pinset could concern.
  */
 import { randomBytes } from 'node:crypto';
-import type { LimitName, Limits } from '../pins/limits.ts';
-import type { PinsetSnapshot } from '../pins/snapshot.ts';
 import { udpChecksumFits } from '../packet/checksum.ts';
 import { emptyDatagram } from '../packet/rewrite.ts';
 import { isLongHeader } from '../quic/packet.ts';
@@ -14,32 +12,14 @@ import { FlowKey } from '../tcp/flow-key.ts';
 import { FlowTable } from '../tcp/flow-table.ts';
 import { AgeList } from './age-list.ts';
 import { DatagramFlow } from './datagram-flow.ts';
-import { DatagramFlowHost, type SharedByFlows } from './datagram-flow-host.ts';
+import { DatagramFlowHost, type DatagramHost, type SharedByFlows } from './datagram-flow-host.ts';
 import { datagramSubject, type DatagramVerdict } from './datagram-packet.ts';
 import { dtlsRole } from './dtls-conversation.ts';
-import type { Marks } from './marks.ts';
 import type { PacketContext } from './packet-context.ts';
-import type { EngineOptions, MarkChange } from './ports.ts';
+import type { EngineOptions } from './ports.ts';
 import { rule } from './ruling.ts';
 import { applySituation, holdersOf } from './situation.ts';
 import { Waiting } from './waiting.ts';
-
-/** What the engine does for datagrams: it has the counters and the way out. */
-export interface DatagramHost {
-  readonly snapshot: PinsetSnapshot;
-  readonly marks: Marks;
-  readonly limits: Limits;
-  accept(packetId: number, connmark?: MarkChange): void;
-  drop(packetId: number, connmark?: MarkChange): void;
-  replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void;
-  refuse(code: string, packetId: number): void;
-  count(limit: LimitName): void;
-  mayHold(): boolean;
-  onHeld(): void;
-  onReleased(count: number): void;
-  nextFlowId(): number;
-  isServerPort(port: number): boolean;
-}
 
 export class DatagramEngine {
   readonly #options: EngineOptions;

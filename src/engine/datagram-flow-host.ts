@@ -1,17 +1,34 @@
 /**
  * What the conversations of one flow of datagrams ask of the engine: its configuration, the answers to what waited, and
- * the records of what was decided.
+ * the records of what was decided. Knows whose flow it is, not what is said in it.
  */
-import type { PinsetSnapshot } from '../pins/snapshot.ts';
 import type { LimitName, Limits } from '../pins/limits.ts';
+import type { PinsetSnapshot } from '../pins/snapshot.ts';
 import type { ConversationHost } from './datagram-conversation.ts';
-import type { DatagramHost } from './datagram-engine.ts';
 import type { FlowIdentity } from './datagram-flow.ts';
 import type { DatagramVerdict, HeldDatagram } from './datagram-packet.ts';
 import { datagramEvent } from './datagram-record.ts';
 import type { FlowFacts } from './facts.ts';
-import type { ChainExaminer, EngineOptions, ProofVerifier } from './ports.ts';
+import type { Marks } from './marks.ts';
+import type { ChainExaminer, EngineOptions, MarkChange, ProofVerifier } from './ports.ts';
 import { isOfNoPinset, type Ruling } from './ruling.ts';
+
+/** What the engine does for datagrams: it has the counters and the way out. */
+export interface DatagramHost {
+  readonly snapshot: PinsetSnapshot;
+  readonly marks: Marks;
+  readonly limits: Limits;
+  accept(packetId: number, connmark?: MarkChange): void;
+  drop(packetId: number, connmark?: MarkChange): void;
+  replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void;
+  refuse(code: string, packetId: number): void;
+  count(limit: LimitName): void;
+  mayHold(): boolean;
+  onHeld(): void;
+  onReleased(count: number): void;
+  nextFlowId(): number;
+  isServerPort(port: number): boolean;
+}
 
 /** What all flows share. */
 export interface SharedByFlows {
