@@ -21,17 +21,7 @@ import { requirePrograms, runPrivately } from '../../dist/runtime/demo/private.j
 import { FIGURES } from './figures.mjs';
 import { buildTools } from './tools.mjs';
 
-const { values, positionals: names } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    short: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    seconds: { type: 'string' },
-    profile: { type: 'string' },
-  },
-  allowPositionals: true,
-});
+const { values, positionals: names } = readArguments();
 const isNumber = (text) => text === undefined || Number(text) > 0;
 if (!isNumber(values.rounds) || !isNumber(values.seconds)) fail(2, '--rounds and --seconds take numbers above 0');
 const unknown = names.filter((name) => !FIGURES.some((figure) => figure.name.startsWith(name)));
@@ -58,6 +48,22 @@ try {
   process.exitCode = await runPrivately(['node', join(import.meta.dirname, 'inside.mjs'), JSON.stringify(plan)]);
 } catch (error) {
   fail(1, error.message);
+}
+
+function readArguments() {
+  const options = {
+    json: { type: 'boolean', default: false },
+    short: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    profile: { type: 'string' },
+  };
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    return fail(2, error.message);
+  }
 }
 
 function note(line) {
