@@ -37,7 +37,6 @@ export class DatagramFlow extends Aged implements Waiter {
   #notTls: Ruling | undefined;
   /** The server's answers go where the client's datagrams come from: nobody else has spoken in its place. */
   #isAnswered = false;
-  #hasEnded = false;
 
   constructor(identity: FlowIdentity, host: ConversationHost, now: number) {
     super();
@@ -78,7 +77,6 @@ export class DatagramFlow extends Aged implements Waiter {
   }
 
   deadline(): number {
-    if (this.#hasEnded) return Infinity;
     return Math.min(this.#quic?.deadline() ?? Infinity, this.#dtls?.deadline() ?? Infinity);
   }
 
@@ -93,7 +91,6 @@ export class DatagramFlow extends Aged implements Waiter {
   }
 
   end(): void {
-    this.#hasEnded = true;
     this.#quic?.end();
     this.#dtls?.end();
   }

@@ -64,7 +64,7 @@ export class Flows {
     const key = this.#key.restore(flow.key);
     const before = this.#table.find(key);
     if (before?.kind === 'settled') this.#settled--;
-    else if (before !== undefined) this.#opening.delete(before as HalfOpen);
+    else if (before !== undefined) this.#opening.delete(before);
     this.#table.set(key, flow);
     this.#opening.add(flow);
   }

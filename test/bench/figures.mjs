@@ -125,7 +125,7 @@ export const FIGURES = [
     value: (outcome) => outcome[quantile],
     ratio: added,
     goal: quantile === 'p50' ? atMost(1) : null,
-    reached: 5.5,
+    reached: quantile === 'p50' ? 5.5 : undefined,
     sides: { 'no queue': 'none', ...ENGINE },
     extra: { classic: 'classic', 'npm nfqueue': 'npm-nfqueue' },
   })),

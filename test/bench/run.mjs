@@ -24,8 +24,11 @@ import { buildTools } from './tools.mjs';
 const { values, positionals: names } = readArguments();
 const isNumber = (text) => text === undefined || Number(text) > 0;
 if (!isNumber(values.rounds) || !isNumber(values.seconds)) fail(2, '--rounds and --seconds take numbers above 0');
-const unknown = names.filter((name) => !FIGURES.some((figure) => figure.name.startsWith(name)));
-if (unknown.length > 0) fail(2, `no figure is called ${unknown.join(', ')}: see --list`);
+const figures = FIGURES.filter(({ longOnly }) => !(values.short && longOnly));
+const unknown = names.filter((name) => !figures.some((figure) => figure.name.startsWith(name)));
+if (unknown.length > 0) {
+  fail(2, `no figure${values.short ? ' of the short form' : ''} is called ${unknown.join(', ')}: see --list`);
+}
 if (values.list) {
   for (const { name, title } of FIGURES) console.log(`${name.padEnd(26)} ${title}`);
   process.exit(0);

@@ -90,14 +90,16 @@ describe('a pinned name over DTLS', () => {
     expect(wire.verdicts).toMatchObject([{ reason: 'no-proof' }]);
   });
 
+  /** Its path has to be asked for. */
+  const above = pin('spki-sha256', genuinePin.key, { at: 'path' });
+  const checked = bank({
+    pins: [above],
+    situations: { ...bank().situations, checks: { ...bank().situations.checks, validity: 'on' } },
+  });
+
   it('holds what completes the Certificate while a path is asked for', () => {
     const asked: ((facts: ChainFacts) => void)[] = [];
     const examiner = { examine: (_: ExamineRequest, done: (facts: ChainFacts) => void) => void asked.push(done) };
-    const above = pin('spki-sha256', genuinePin.key, { at: 'path' });
-    const checked = bank({
-      pins: [above],
-      situations: { ...bank().situations, checks: { ...bank().situations.checks, validity: 'on' } },
-    });
     for (const [facts, verdict] of [
       [FACTS, 'accept'],
       [{ ...FACTS, leafValidAt: false }, 'drop'],
@@ -115,6 +117,17 @@ describe('a pinned name over DTLS', () => {
     wire.wait(LIMIT_DEFAULTS.holdTime + 1);
     expect(wire.answers.get(2)).toBe('drop');
     expect(wire.verdicts).toMatchObject([{ reason: 'overload' }]);
+  });
+
+  it('is not waited for once it is forgotten', () => {
+    const examiner = { examine: () => undefined };
+    const wire = new DatagramWire({ pinsets: [checked] }, { examiner });
+    wire.fromClient(helloOf(HOST));
+    expect(wire.fromServer(handshake(...flightOf(GENUINE)))).toBe('held');
+    wire.engine.finish();
+    expect(wire.engine.waits).toBe(false);
+    wire.wait(10_000);
+    expect(wire.engine.counters.limits.holdTime).toBe(0);
   });
 
   it('is judged by a configuration that comes in between', () => {

@@ -140,6 +140,17 @@ describe('an answer', () => {
     wire.finish();
   });
 
+  it('is not missed by a connection that was forgotten', () => {
+    const wire = awaiting();
+    wire.fromServer(flight);
+    wire.engine.finish();
+    const { length } = wire.verdicts;
+    wire.wait(10_000);
+    expect(wire.engine.counters.limits.holdTime).toBe(0);
+    expect(wire.verdicts.length).toBe(length);
+    expect(wire.engine.waits).toBe(false);
+  });
+
   it('for a connection that was replaced or forgotten changes nothing of the one in its place', () => {
     const wire = awaiting();
     wire.fromServer(flight);

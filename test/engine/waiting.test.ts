@@ -45,6 +45,21 @@ describe('Waiting', () => {
     expect(waiting.isEmpty).toBe(true);
   });
 
+  it('asks one that begins to wait while others are asked', () => {
+    const waiting = new Waiting();
+    const second = new Alarm(10);
+    const first = new Alarm(10);
+    const onTime = first.onTime.bind(first);
+    first.onTime = (now) => {
+      waiting.add(second);
+      onTime(now);
+    };
+    waiting.add(first);
+    waiting.tick(10);
+    expect([first.rang, second.rang]).toEqual([1, 1]);
+    expect(waiting.isEmpty).toBe(true);
+  });
+
   it('has nobody twice', () => {
     const alarm = new Alarm(10);
     const waiting = new Waiting();
