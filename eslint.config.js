@@ -13,7 +13,7 @@ export default tseslint.config(
   },
   {
     // What is made for every flow; an engine's own objects are made once.
-    files: ['src/{bytes,engine,packet,quic,starttls,tcp,tls,x509}/**'],
+    files: ['src/{bytes,connection,datagram,engine,judge,packet,quic,starttls,tcp,tls,x509}/**'],
     ignores: ['src/engine/engine.ts'],
     rules: {
       'no-restricted-syntax': [

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
-import type { FlowEvent, VerdictEvent } from '../src/engine/events.ts';
+import type { FlowEvent, VerdictEvent } from '../src/judge/events.ts';
 import { loadPolicy } from '../src/pins/load.ts';
 import { inspectCapture } from '../src/runtime/offline.ts';
 

@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 
 import { loadPolicy } from '../pins/load.ts';
 import type { LoadResult } from '../pins/load.ts';
-import type { Message, Severity } from '../pins/message.ts';
+import type { Message, Severity } from '../pins/document/message.ts';
 import type { CompiledMatch, CompiledPinset, Policy } from '../pins/policy.ts';
-import { configurationJsonSchema } from '../pins/schema.ts';
+import { configurationJsonSchema } from '../pins/document/schema.ts';
 import { addressText } from '../report/eve.ts';
 import { addExamples } from './help.ts';
 import { Output, type Style } from './output.ts';

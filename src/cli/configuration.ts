@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 
 import { loadPolicy } from '../pins/load.ts';
-import { formatMessage } from '../pins/message.ts';
+import { formatMessage } from '../pins/document/message.ts';
 import type { Policy } from '../pins/policy.ts';
 
 /** An option for the parser, so that it names a mistyped option before it misses this one. */

@@ -9,9 +9,9 @@ import { type Command, Option } from 'commander';
 import { configurationOf, noteText } from '../import/configuration.ts';
 import { Findings, type ImportFile } from '../import/found.ts';
 import { type Kind, kindOf, KINDS, readKind } from '../import/kind.ts';
-import { readFromDisk } from '../pins/files.ts';
+import { readFromDisk } from '../pins/document/files.ts';
 import { loadPolicy } from '../pins/load.ts';
-import { formatMessage } from '../pins/message.ts';
+import { formatMessage } from '../pins/document/message.ts';
 import { addExamples } from './help.ts';
 
 interface Flags {

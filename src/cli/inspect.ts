@@ -7,7 +7,7 @@ import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 
 import { loadPolicy } from '../pins/load.ts';
-import { formatMessage } from '../pins/message.ts';
+import { formatMessage } from '../pins/document/message.ts';
 import type { Policy } from '../pins/policy.ts';
 import { CertificateEntries } from '../report/certificate-entry.ts';
 import { toEve } from '../report/eve.ts';

@@ -9,7 +9,7 @@ import type { Command } from 'commander';
 
 import type { ControlClient } from '../runtime/control/client.ts';
 import { type ControlFlags, withControl, withControlFlags } from './control.ts';
-import { type Fields, show, TEXTS } from './ctl-text.ts';
+import { type Fields, show, TEXTS } from './ctl/text.ts';
 import { addExamples } from './help.ts';
 import { Output } from './output.ts';
 

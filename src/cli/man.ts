@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { Command } from 'commander';
 
-import { nearest } from '../pins/message.ts';
+import { nearest } from '../pins/document/message.ts';
 import { commandTree, type CommandNode, findNode, oneLine, type OptionNode } from './command-tree.ts';
 import { addExamples, asSentence, EXIT_STATUSES } from './help.ts';
 

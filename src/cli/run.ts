@@ -8,7 +8,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 
 import { Learner } from '../learn/learner.ts';
-import { formatMessage } from '../pins/message.ts';
+import { formatMessage } from '../pins/document/message.ts';
 import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
 import { readConfiguration } from '../runtime/control/configuration.ts';
 import { Operator } from '../runtime/control/operator.ts';

@@ -4,8 +4,8 @@
  */
 import { XMLParser } from 'fast-xml-parser';
 
-import { parseDate } from '../pins/dates.ts';
-import { parsePin } from '../pins/pin-string.ts';
+import { parseDate } from '../pins/document/dates.ts';
+import { parsePin } from '../pins/document/pin-string.ts';
 import { Findings, type ImportFile, type ImportedPin, lineAt, placeOf } from './found.ts';
 
 /** Throws for what is no such file. */

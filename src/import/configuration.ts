@@ -2,7 +2,7 @@
  * What was imported as one configuration file that `tlspin check` accepts: names made distinct, a host in one pinset
  * alone, hosts and pins that cannot be meant taken out and noted, and every note a comment.
  */
-import { parseHostPattern } from '../pins/compile-match.ts';
+import { parseHostPattern } from '../pins/compile/match.ts';
 import { Commented, commentedJson } from './commented-json.ts';
 import type { Findings, ImportedPin, ImportedPinset, ImportNote } from './found.ts';
 import { missingLists, unusedLists } from './xt-sslpin.ts';

@@ -2,7 +2,7 @@
  * Public-Key-Pins headers (RFC 7469), wherever they are written down: the headers of an answer, as curl -i shows them,
  * or the configuration of a web server. The host is the last one that was named before.
  */
-import { parsePin } from '../pins/pin-string.ts';
+import { parsePin } from '../pins/document/pin-string.ts';
 import { Findings, type ImportFile, type ImportedPin, placeOf } from './found.ts';
 
 export function readHpkp(file: ImportFile): Findings {

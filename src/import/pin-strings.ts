@@ -2,7 +2,7 @@
  * Pins as OkHttp and curl spell them, in source code, scripts and .curlrc: `.add("host", "sha256/…")`, `--pinnedpubkey
  * sha256//…;sha256//… https://host/`, or lines of pins alone, with a host before them where there is one.
  */
-import { parsePin } from '../pins/pin-string.ts';
+import { parsePin } from '../pins/document/pin-string.ts';
 import { Findings, type ImportFile, type ImportedPin, lineAt, placeOf } from './found.ts';
 
 export function readPinStrings(file: ImportFile): Findings {

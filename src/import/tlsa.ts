@@ -2,7 +2,7 @@
  * TLSA records (RFC 6698) out of zone files (RFC 1035 §5) or the answers that dig prints: owner names with $ORIGIN,
  * records over several lines in parentheses, and the generic form of RFC 3597. One pinset an owner.
  */
-import { parsePin } from '../pins/pin-string.ts';
+import { parsePin } from '../pins/document/pin-string.ts';
 import { Findings, type ImportFile, type ImportedPin, placeOf } from './found.ts';
 
 export function readTlsa(file: ImportFile): Findings {

@@ -4,8 +4,8 @@
  */
 import { basename } from 'node:path';
 
-import { parseRange } from '../pins/compile-match.ts';
-import { parsePin } from '../pins/pin-string.ts';
+import { parseRange } from '../pins/compile/match.ts';
+import { parsePin } from '../pins/document/pin-string.ts';
 import { Findings, type Imported, type ImportFile, placeOf } from './found.ts';
 import { type IptablesRule, readRule } from './iptables.ts';
 

@@ -1,5 +1,5 @@
 /** Which learned hosts an operator means, who wants them forgotten: hosts, or pinsets with everything that they learned. */
-import { nearest } from '../pins/message.ts';
+import { nearest } from '../pins/document/message.ts';
 import type { LearnBook } from './book.ts';
 
 export interface ForgetRequest {

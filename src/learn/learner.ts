@@ -5,8 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 
-import type { AnomalyEvent, FlowEvent, Reason, VerdictEvent } from '../engine/events.ts';
-import { coversHost, hostOf } from '../pins/learning.ts';
+import type { AnomalyEvent, FlowEvent, Reason, VerdictEvent } from '../judge/events.ts';
+import { coversHost, hostOf } from '../pins/match/learning.ts';
 import type { CompiledPin, CompiledPinset, LearnPolicy, Policy } from '../pins/policy.ts';
 import { type BookLimits, LearnBook } from './book.ts';
 import { type LearnedChain, readChain, type Roots } from './chain.ts';

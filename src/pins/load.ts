@@ -2,15 +2,15 @@
  * A configuration file, and the files that it refers to, made a policy; or everything that is wrong with them, each
  * with its place. The only door through which configurations come in: at the start, at a reload, and for `check`.
  */
-import { compile } from './compile.ts';
-import { ConfigDocument } from './document.ts';
-import { readFromDisk, readOrExplain, ReferredFiles } from './files.ts';
-import type { ReadFile } from './files.ts';
-import { lint } from './lint.ts';
-import type { Message } from './message.ts';
+import { compile } from './compile/compile.ts';
+import { ConfigDocument } from './document/document.ts';
+import { readFromDisk, readOrExplain, ReferredFiles } from './document/files.ts';
+import type { ReadFile } from './document/files.ts';
+import { lint } from './compile/lint.ts';
+import type { Message } from './document/message.ts';
 import type { Policy } from './policy.ts';
-import type { Configuration } from './schema.ts';
-import { readShape } from './schema-issues.ts';
+import type { Configuration } from './document/schema.ts';
+import { readShape } from './document/schema-issues.ts';
 
 export type LoadResult =
   | {

@@ -2,7 +2,7 @@
  * Evidence that does not come over the wire of the flow itself: which situations ask for it, and how servers are asked
  * in their clients' place where a configuration does not say otherwise.
  */
-import { requires } from './learning.ts';
+import { requires } from './match/learning.ts';
 import type { HiddenCertificate, Policy, ProbePolicy, Situations } from './policy.ts';
 
 export const PROBE_DEFAULTS: ProbePolicy = {

@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 
-import type { ProbeAnswer, ProbedAlternative, ProbedCertificates, ProbeFailed } from '../engine/ports.ts';
+import type { ProbeAnswer, ProbedAlternative, ProbedCertificates, ProbeFailed } from '../judge/ports.ts';
 
 /** What one probe found. */
 export type ProbeFinding = Omit<ProbedCertificates, 'alternatives' | 'fromCache'> | Omit<ProbeFailed, 'fromCache'>;

@@ -4,8 +4,8 @@
  */
 import { Socket } from 'node:net';
 
-import type { Endpoint } from '../engine/events.ts';
-import type { ProbeFailure } from '../engine/ports.ts';
+import type { Endpoint } from '../judge/events.ts';
+import type { ProbeFailure } from '../judge/ports.ts';
 import { addressText, isIpv4 } from './address.ts';
 
 /** A side of a conversation that ends by itself. Never throws. */

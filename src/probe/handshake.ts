@@ -8,7 +8,7 @@
  */
 import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
-import type { ProbedAlternative, ProbeFailure } from '../engine/ports.ts';
+import type { ProbedAlternative, ProbeFailure } from '../judge/ports.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { CONTENT, HANDSHAKE, MAX_PLAINTEXT, VERSION } from '../tls/constants.ts';
 import { EncryptedFlight } from '../tls/encrypted-flight.ts';

@@ -11,7 +11,7 @@
 import { randomBytes } from 'node:crypto';
 
 import { isFault } from '../bytes/fault.ts';
-import type { ProbeAnswer, ProbeFailure, Prober, ProbeRequest } from '../engine/ports.ts';
+import type { ProbeAnswer, ProbeFailure, Prober, ProbeRequest } from '../judge/ports.ts';
 import { PROBE_DEFAULTS } from '../pins/probe.ts';
 import type { ProbePolicy } from '../pins/policy.ts';
 import type { ObserverLimits } from '../tls/observer.ts';

@@ -4,7 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 
-import type { AnomalyEvent, Endpoint, LoggedEvent, TlsSummary, VerdictEvent } from '../engine/events.ts';
+import type { AnomalyEvent, Endpoint, LoggedEvent, TlsSummary, VerdictEvent } from '../judge/events.ts';
 import { cipherSuiteName } from '../tls/cipher-suites.ts';
 import type { CertificateEntries, CertificateEntry } from './certificate-entry.ts';
 

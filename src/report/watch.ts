@@ -4,7 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 
-import type { Endpoint, HandshakeEvent } from '../engine/events.ts';
+import type { Endpoint, HandshakeEvent } from '../judge/events.ts';
 import { HANDSHAKE } from '../tls/constants.ts';
 import type { CertificateReaders } from './certificate-entry.ts';
 

@@ -3,7 +3,7 @@
  * writer for each buffer; a reader may see a packet counted in one column and not yet in another.
  */
 import type { Counters } from '../engine/counters.ts';
-import type { SourceStats } from '../engine/ports.ts';
+import type { SourceStats } from '../packet/source.ts';
 import { LIMIT_DEFAULTS, type LimitName } from '../pins/limits.ts';
 
 export interface QueueCounts {

@@ -7,12 +7,12 @@
  *               |  reload              a configuration that cannot be had changes nothing; done when every queue has it
  *               +-> failed
  */
-import type { AnomalyEvent, FlowEvent } from '../engine/events.ts';
-import type { FlowNumbering } from '../engine/flow-numbers.ts';
-import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
-import type { ChainExaminer, ProbeRequest } from '../engine/ports.ts';
+import type { AnomalyEvent, FlowEvent } from '../judge/events.ts';
+import type { FlowNumbering } from '../connection/flow-numbers.ts';
+import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
+import type { ChainExaminer, ProbeRequest } from '../judge/ports.ts';
 import type { ForgetRequest, ForgottenHost } from '../learn/forget.ts';
-import { type PackedPolicy, packPolicy, type PolicyChange } from '../pins/pack.ts';
+import { type PackedPolicy, packPolicy, type PolicyChange } from '../pins/match/pack.ts';
 import type { KeylogPolicy, Policy } from '../pins/policy.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';
 import type { QueueCounts } from './counters.ts';

@@ -2,7 +2,7 @@
  * The main thread's end of the log: events of the packet threads become records. Owns what the records need beyond the
  * events (certificates described), and the counting of what was logged.
  */
-import type { FlowEvent } from '../engine/events.ts';
+import type { FlowEvent } from '../judge/events.ts';
 import type { Policy } from '../pins/policy.ts';
 import { CertificateEntries } from '../report/certificate-entry.ts';
 import { recordOf, toEve } from '../report/eve.ts';

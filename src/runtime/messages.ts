@@ -1,8 +1,8 @@
 /** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
-import type { FlowNumbering } from '../engine/flow-numbers.ts';
-import type { FlowPage, FlowQuestion } from '../engine/flow-listing.ts';
-import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../engine/ports.ts';
-import type { PolicyChange } from '../pins/pack.ts';
+import type { FlowNumbering } from '../connection/flow-numbers.ts';
+import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
+import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../judge/ports.ts';
+import type { PolicyChange } from '../pins/match/pack.ts';
 import type { HandshakeSecret } from '../source/key-log.ts';
 import type { ConnmarkRoute } from '../source/nfqueue.ts';
 import type { WireEvent } from './event-wire.ts';

@@ -3,8 +3,8 @@
  * that the same file always gives the same records. Everything before a capture's damage counts; the damage is told.
  */
 import { Engine } from '../engine/engine.ts';
-import type { LoggedEvent } from '../engine/events.ts';
-import type { PacketSink } from '../engine/ports.ts';
+import type { LoggedEvent } from '../judge/events.ts';
+import type { PacketSink } from '../packet/source.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import { LIMIT_DEFAULTS } from '../pins/limits.ts';
 import type { Policy } from '../pins/policy.ts';

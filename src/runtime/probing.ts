@@ -3,7 +3,7 @@
  * the prober's own settings replaces it, and the questions that the former was asked are still answered by it. Knows no
  * packets and no threads.
  */
-import type { ProbeAnswer, Prober, ProbeRequest } from '../engine/ports.ts';
+import type { ProbeAnswer, Prober, ProbeRequest } from '../judge/ports.ts';
 import type { Policy, Situations } from '../pins/policy.ts';
 import { MirrorProber, type ProbeCounts } from '../probe/prober.ts';
 import type { NativeBinding } from '../source/binding.ts';

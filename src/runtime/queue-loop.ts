@@ -7,15 +7,9 @@
  *   while packets are held: the engine is asked every few milliseconds what is due
  */
 import type { Engine } from '../engine/engine.ts';
-import type {
-  ChainExaminer,
-  EventSink,
-  KeylogSource,
-  PacketSink,
-  PacketSource,
-  Prober,
-  VerdictSink,
-} from '../engine/ports.ts';
+import type { EventSink } from '../judge/events.ts';
+import type { ChainExaminer, KeylogSource, Prober } from '../judge/ports.ts';
+import type { PacketSink, PacketSource, VerdictSink } from '../packet/source.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import { KeyLogStore } from '../source/key-log-store.ts';
 import type { QueueCounters } from './counters.ts';

@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { Engine } from '../engine/engine.ts';
-import { PinsetSnapshot } from '../pins/snapshot.ts';
+import { PinsetSnapshot } from '../pins/match/snapshot.ts';
 import { NfqueueSource } from '../source/nfqueue.ts';
 import { verifyServerKeyExchange } from '../x509/proof.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';

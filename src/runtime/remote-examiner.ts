@@ -1,7 +1,7 @@
 /**
  * The packet thread's end of path examination: the libraries that judge certificate paths live on the main thread.
  */
-import type { ChainExaminer, ChainFacts, ExamineRequest } from '../engine/ports.ts';
+import type { ChainExaminer, ChainFacts, ExamineRequest } from '../judge/ports.ts';
 import type { FromQueue, Port } from './messages.ts';
 import { RemoteQuestions } from './remote-questions.ts';
 

@@ -2,7 +2,7 @@
  * The packet thread's end of probes: the sockets, the cache and the limits of all queues together live on the main
  * thread.
  */
-import type { ProbeAnswer, Prober, ProbeRequest } from '../engine/ports.ts';
+import type { ProbeAnswer, Prober, ProbeRequest } from '../judge/ports.ts';
 import type { FromQueue, Port } from './messages.ts';
 import { RemoteQuestions } from './remote-questions.ts';
 

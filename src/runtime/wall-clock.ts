@@ -2,7 +2,7 @@
  * The time of day in microseconds, as packets carry it: the kernel stamps them with CLOCK_REALTIME. Node gives that in
  * milliseconds only, and a finer clock that does not follow when the time of day is set; this joins the two.
  */
-import type { Clock } from '../engine/ports.ts';
+import type { Clock } from '../packet/source.ts';
 
 export class WallClock implements Clock {
   /** Milliseconds from the fine clock's zero to the epoch. */

@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 
-import type { KeylogSource } from '../engine/ports.ts';
+import type { KeylogSource } from '../judge/ports.ts';
 import type { CaptureReader, RecordSink } from './capture-record.ts';
 import { readCapture } from './capture-stream.ts';
 import { type HandshakeSecret, KeyLogReader, type KeyLogSink } from './key-log.ts';

@@ -4,7 +4,7 @@
  * Memory is a chunk of the file and the fragments in the making. Knows formats and link layers through their readers,
  * and nothing above IP.
  */
-import type { Clock, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../engine/ports.ts';
+import type { Clock, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../packet/source.ts';
 import { FIELD, FLAG, HOOK, NF_ACCEPT } from '../packet/batch.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import { CaptureError } from './capture-record.ts';

@@ -1,5 +1,5 @@
 /** The secrets of a key log that no decision has used up yet: bounded, and for a while only. */
-import type { KeylogSource } from '../engine/ports.ts';
+import type { KeylogSource } from '../judge/ports.ts';
 import type { HandshakeSecret } from './key-log.ts';
 
 export interface KeyLogStoreOptions {

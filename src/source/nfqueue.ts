@@ -8,7 +8,7 @@
  */
 import { constants } from 'node:os';
 
-import type { MarkChange, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../engine/ports.ts';
+import type { MarkChange, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../packet/source.ts';
 import { FIELD, FLAG, NF_ACCEPT, NF_DROP, type PacketBatch } from '../packet/batch.ts';
 import { CAP_NET_ADMIN, loadBinding, type NativeBinding, type NativeQueue, SET, VERDICT } from './binding.ts';
 import { readKernelQueue } from './kernel-queue.ts';

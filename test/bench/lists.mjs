@@ -5,9 +5,9 @@
  */
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 
-import { packPolicy } from '../../dist/pins/pack.js';
+import { packPolicy } from '../../dist/pins/match/pack.js';
 import { loadPolicy } from '../../dist/pins/load.js';
-import { PinsetSnapshot } from '../../dist/pins/snapshot.js';
+import { PinsetSnapshot } from '../../dist/pins/match/snapshot.js';
 
 const ENTRIES = 100_000;
 

@@ -2,7 +2,7 @@
 import { describe, expect, it, beforeAll } from 'vitest';
 
 import { Output } from '../../src/cli/output.ts';
-import { showExplanation } from '../../src/cli/explanation-text.ts';
+import { showExplanation } from '../../src/cli/explain/text.ts';
 import { explain } from '../../src/runtime/explain/explanation.ts';
 import { ROOT } from '../support/built.ts';
 import { ensureBuilt, tlspin, tlspinOnTerminal } from '../support/command-line.ts';

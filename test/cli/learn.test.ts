@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { parseTree, type ParseError } from 'jsonc-parser';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { registerLearn } from '../../src/cli/learn.ts';
+import { registerLearn } from '../../src/cli/learn/learn.ts';
 import { LearnBook } from '../../src/learn/book.ts';
 import { findHosts } from '../../src/learn/forget.ts';
 import { NOTHING_LEARNED, stateText } from '../../src/learn/state.ts';

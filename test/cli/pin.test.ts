@@ -12,7 +12,7 @@ import type { Finding } from '../../src/cli/pin/finding.ts';
 import { pinsetsOf, withComments } from '../../src/cli/pin/pinset.ts';
 import { spellings } from '../../src/cli/pin/view.ts';
 import { commentedJson } from '../../src/import/commented-json.ts';
-import { parsePin } from '../../src/pins/pin-string.ts';
+import { parsePin } from '../../src/pins/document/pin-string.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
 import { certificate, fixturePath } from '../support/certificates.ts';
 import { ensureBuilt, tlspin } from '../support/command-line.ts';

@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import type { MarkChange, SourceStats } from '../../src/engine/ports.ts';
+import type { MarkChange, SourceStats } from '../../src/packet/source.ts';
 import { FLAG, HOOK } from '../../src/packet/batch.ts';
 import type { NfqueueOptions } from '../../src/source/nfqueue.ts';
 import { ROOT } from '../support/built.ts';

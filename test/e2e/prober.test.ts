@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import type { ProbeAnswer } from '../../src/engine/ports.ts';
+import type { ProbeAnswer } from '../../src/judge/ports.ts';
 import { type Mirror, mirrorOf } from '../../src/probe/mirror.ts';
 import { MirrorProber, type MirrorProberOptions } from '../../src/probe/prober.ts';
 import { CertificateShop, type Identity } from '../../src/runtime/demo/certificates.ts';

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { ContinuedEvent, VerdictEvent } from '../../src/engine/events.ts';
+import type { ContinuedEvent, VerdictEvent } from '../../src/judge/events.ts';
 import { rootsOf } from '../../src/learn/chain.ts';
 import { Learner } from '../../src/learn/learner.ts';
 import { readState } from '../../src/learn/state-file.ts';
 import type { CompiledPinset, Policy } from '../../src/pins/policy.ts';
-import { PinsetSnapshot } from '../../src/pins/snapshot.ts';
+import { PinsetSnapshot } from '../../src/pins/match/snapshot.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
 import { certificate } from '../support/certificates.ts';
 import { bank, forgedFlight, genuineFlight, HOST, opened } from '../support/flows.ts';

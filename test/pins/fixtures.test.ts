@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadPolicy } from '../../src/pins/load.ts';
-import { formatMessage } from '../../src/pins/message.ts';
-import { PinsetSnapshot } from '../../src/pins/snapshot.ts';
+import { formatMessage } from '../../src/pins/document/message.ts';
+import { PinsetSnapshot } from '../../src/pins/match/snapshot.ts';
 
 const folder = fileURLToPath(new URL('../../fixtures/pinsets/', import.meta.url));
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 
-import { matchPins } from '../../src/pins/match.ts';
-import { PinsetSnapshot } from '../../src/pins/snapshot.ts';
+import { matchPins } from '../../src/pins/match/match.ts';
+import { PinsetSnapshot } from '../../src/pins/match/snapshot.ts';
 import { presentCertificate, type PresentedCertificate } from '../../src/x509/presented.ts';
 import { certificate } from '../support/certificates.ts';
 import { load, NOW } from '../support/configuration.ts';

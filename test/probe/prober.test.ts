@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
-import type { ProbeAnswer, ProbeRequest } from '../../src/engine/ports.ts';
+import type { ProbeAnswer, ProbeRequest } from '../../src/judge/ports.ts';
 import type { ProbePolicy } from '../../src/pins/policy.ts';
 import { PROBE_DEFAULTS } from '../../src/pins/probe.ts';
 import type { ConnectionOptions } from '../../src/probe/connection.ts';

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
 
-import type { TlsSummary, VerdictEvent } from '../../src/engine/events.ts';
+import type { TlsSummary, VerdictEvent } from '../../src/judge/events.ts';
 import { CertificateEntries } from '../../src/report/certificate-entry.ts';
 import { addressText, timestamp, tlsVersionName, toEve } from '../../src/report/eve.ts';
 import type { CertificateDescription } from '../../src/x509/certificate.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { HandshakeEvent } from '../../src/engine/events.ts';
+import type { HandshakeEvent } from '../../src/judge/events.ts';
 import { parseWatchFilter, watchLine } from '../../src/report/watch.ts';
 import { describeCertificate } from '../../src/x509/certificate.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import type { AnomalyEvent, FlowEvent } from '../../src/engine/events.ts';
-import type { FlowPage } from '../../src/engine/flow-listing.ts';
-import type { ProbeAnswer, ProbeRequest } from '../../src/engine/ports.ts';
+import type { AnomalyEvent, FlowEvent } from '../../src/judge/events.ts';
+import type { FlowPage } from '../../src/connection/listing.ts';
+import type { ProbeAnswer, ProbeRequest } from '../../src/judge/ports.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { QueueCounters } from '../../src/runtime/counters.ts';
 import { Daemon, type PolicyLearner } from '../../src/runtime/daemon.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import type { FlowEvent } from '../../src/engine/events.ts';
+import type { FlowEvent } from '../../src/judge/events.ts';
 import { EventOutbox } from '../../src/runtime/event-outbox.ts';
 import type { FromQueue } from '../../src/runtime/messages.ts';
 

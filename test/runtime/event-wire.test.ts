@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { VerdictEvent } from '../../src/engine/events.ts';
+import type { VerdictEvent } from '../../src/judge/events.ts';
 import { EventPacker, EventUnpacker } from '../../src/runtime/event-wire.ts';
 import { tlsSummary, verdictEvent } from '../support/verdict-event.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { VerdictEvent } from '../../src/engine/events.ts';
+import type { VerdictEvent } from '../../src/judge/events.ts';
 import type { Policy, Situations } from '../../src/pins/policy.ts';
 import { inspectCapture } from '../../src/runtime/offline.ts';
 import { readKeyLogs } from '../../src/source/capture-secrets.ts';

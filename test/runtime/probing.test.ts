@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import type { ProbeRequest } from '../../src/engine/ports.ts';
+import type { ProbeRequest } from '../../src/judge/ports.ts';
 import { canProbe, mirrorProbers } from '../../src/runtime/probing.ts';
 import { PINNED, pinset, policy, UNPINNED } from '../support/policy.ts';
 import { clientHelloMessage } from '../support/tls-bytes.ts';

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { Counters } from '../../src/engine/counters.ts';
-import type { FlowPage, FlowQuestion } from '../../src/engine/flow-listing.ts';
-import type { ChainFacts, PacketSink, PacketSource, ProbeAnswer } from '../../src/engine/ports.ts';
+import type { FlowPage, FlowQuestion } from '../../src/connection/listing.ts';
+import type { ChainFacts, ProbeAnswer } from '../../src/judge/ports.ts';
+import type { PacketSink, PacketSource } from '../../src/packet/source.ts';
 import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../src/packet/batch.ts';
-import type { PolicyChange } from '../../src/pins/pack.ts';
+import type { PolicyChange } from '../../src/pins/match/pack.ts';
 import { QueueCounters } from '../../src/runtime/counters.ts';
 import type { FromQueue } from '../../src/runtime/messages.ts';
 import { type DrivenEngine, type EngineParts, QueueLoop } from '../../src/runtime/queue-loop.ts';

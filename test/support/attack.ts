@@ -3,7 +3,7 @@
  * any order and with any trick, while an honest client retransmits and acknowledges what it has. Says at every step what
  * must hold for a pinned flow.
  */
-import type { ChainFacts } from '../../src/engine/ports.ts';
+import type { ChainFacts } from '../../src/judge/ports.ts';
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import { seqAdd, seqDiff } from '../../src/tcp/sequence.ts';

@@ -1,5 +1,5 @@
 /** Writes captures octet by octet, so that a test can say what is in each field; and gathers what a source delivers. */
-import type { PacketSink } from '../../src/engine/ports.ts';
+import type { PacketSink } from '../../src/packet/source.ts';
 import { FIELD, FLAG } from '../../src/packet/batch.ts';
 import type { PacketBatch } from '../../src/packet/batch.ts';
 

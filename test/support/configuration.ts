@@ -1,6 +1,6 @@
 /** Configurations for tests: files that exist in memory only. */
 import { basename } from 'node:path';
-import type { FileContent, ReadFile } from '../../src/pins/files.ts';
+import type { FileContent, ReadFile } from '../../src/pins/document/files.ts';
 import { loadPolicy } from '../../src/pins/load.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 

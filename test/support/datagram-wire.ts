@@ -1,7 +1,8 @@
 /** An engine between a client and a server that exchange datagrams: each gets its verdict, and what is let go arrives. */
 import { Engine } from '../../src/engine/engine.ts';
-import type { FlowEvent, VerdictEvent } from '../../src/engine/events.ts';
-import type { EngineOptions, VerdictOptions } from '../../src/engine/ports.ts';
+import type { FlowEvent, VerdictEvent } from '../../src/judge/events.ts';
+import type { EngineOptions } from '../../src/engine/options.ts';
+import type { VerdictOptions } from '../../src/packet/source.ts';
 import { FIELD, FLAG, NF_ACCEPT } from '../../src/packet/batch.ts';
 import { writeIpv4Checksum, writeUdpChecksum } from '../../src/packet/checksum.ts';
 import type { Policy } from '../../src/pins/policy.ts';

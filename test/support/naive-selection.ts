@@ -1,6 +1,6 @@
 /** Selection as the rules are written, one pinset after another: what the indexes are compared with. */
 import type { AddressRange, CompiledMatch, CompiledPinset } from '../../src/pins/policy.ts';
-import type { FlowSubject } from '../../src/pins/snapshot.ts';
+import type { FlowSubject } from '../../src/pins/match/snapshot.ts';
 
 export function naiveSelect(pinsets: readonly CompiledPinset[], subject: FlowSubject, name: string | null) {
   const requiring = pinsets.filter((p) => p.pins.length > 0 || p.mode === 'learn');

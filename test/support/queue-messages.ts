@@ -1,6 +1,6 @@
 /** What a queue's thread and the daemon say to each other, for tests of either: one of each kind. */
-import type { FlowEvent } from '../../src/engine/events.ts';
-import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../../src/engine/ports.ts';
+import type { FlowEvent } from '../../src/judge/events.ts';
+import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../../src/judge/ports.ts';
 
 export const EVENT: FlowEvent = {
   kind: 'anomaly',

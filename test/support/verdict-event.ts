@@ -1,5 +1,5 @@
 /** Records of decisions for tests: a client that is let through to the bank, but for what is given. */
-import type { TlsSummary, VerdictEvent } from '../../src/engine/events.ts';
+import type { TlsSummary, VerdictEvent } from '../../src/judge/events.ts';
 import { HOST } from './flows.ts';
 
 export function verdictEvent(more: Partial<VerdictEvent> = {}): VerdictEvent {

@@ -7,9 +7,9 @@ import { writeIpv4Checksum, writeTcpChecksum } from '../../src/packet/checksum.t
 import { IpView } from '../../src/packet/ip.ts';
 import { TCP_FLAG, TcpView } from '../../src/packet/tcp.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { EngineOptions } from '../../src/engine/ports.ts';
-import type { FlowEvent, VerdictEvent } from '../../src/engine/events.ts';
-import type { VerdictOptions } from '../../src/engine/ports.ts';
+import type { EngineOptions } from '../../src/engine/options.ts';
+import type { FlowEvent, VerdictEvent } from '../../src/judge/events.ts';
+import type { VerdictOptions } from '../../src/packet/source.ts';
 import type { ChainFacts } from '../../src/x509/examine.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { seqAdd, seqDiff } from '../../src/tcp/sequence.ts';

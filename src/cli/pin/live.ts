@@ -8,7 +8,7 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 import { isFault } from '../../bytes/fault.ts';
-import type { ProbeFailure } from '../../engine/ports.ts';
+import type { ProbeFailure } from '../../judge/ports.ts';
 import { LIMIT_DEFAULTS } from '../../pins/limits.ts';
 
 import { type ConnectionFailure, converse } from '../../probe/connection.ts';

@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 
-import { nearest } from '../../pins/message.ts';
+import { nearest } from '../../pins/document/message.ts';
 
 export interface Target {
   readonly host: string;

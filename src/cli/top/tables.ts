@@ -2,7 +2,7 @@
  * The three tables of the view: queues, decisions by kind, and flows with the decisions of late. Each is given the
  * columns and the lines that it may take, and leaves out what matters least.
  */
-import { duration } from '../ctl-text.ts';
+import { duration } from '../ctl/text.ts';
 import { type Column, type Line, line, type Span, span, tableLines } from './layout.ts';
 import type { FlowAnswer, PacketCounts, Rates, Round, StatusAnswer, VerdictAnswer } from './round.ts';
 

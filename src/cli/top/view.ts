@@ -8,7 +8,7 @@
  *   flows                                   held ones, undecided ones, and then the decisions of late
  *   keys
  */
-import { duration } from '../ctl-text.ts';
+import { duration } from '../ctl/text.ts';
 import type { Style } from '../output.ts';
 import { type Line, line, type Span, span } from './layout.ts';
 import { Rates, type Round } from './round.ts';

@@ -2,7 +2,7 @@
  * What may be asked over the control socket, command by command: parameters checked, the parts of the daemon asked,
  * their answers made JSON. Knows no sockets.
  */
-import { nearest } from '../../pins/message.ts';
+import { nearest } from '../../pins/document/message.ts';
 import type { PeerCredentials } from '../../source/binding.ts';
 import type { ConfigurationChange } from './configuration.ts';
 import { explainAnswer } from './explain-answer.ts';

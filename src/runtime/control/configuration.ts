@@ -7,12 +7,12 @@
 import { readFileSync, statSync } from 'node:fs';
 
 import { type AddedEntries, type LoadResult, loadPolicy } from '../../pins/load.ts';
-import { type FileContent, readFromDisk, type ReadFile } from '../../pins/files.ts';
-import { editList, writeListFile } from '../../pins/list-file.ts';
-import { parseEntry } from '../../pins/lists.ts';
-import { formatMessage, type Message, nearest } from '../../pins/message.ts';
+import { type FileContent, readFromDisk, type ReadFile } from '../../pins/document/files.ts';
+import { editList, writeListFile } from '../../pins/lists/list-file.ts';
+import { parseEntry } from '../../pins/lists/lists.ts';
+import { formatMessage, type Message, nearest } from '../../pins/document/message.ts';
 import type { CompiledList, CompiledPin, Policy } from '../../pins/policy.ts';
-import { differenceOfSequences } from '../../pins/sequence-difference.ts';
+import { differenceOfSequences } from '../../pins/match/sequence-difference.ts';
 import { type ReloadOutcome, refusalOf } from '../daemon.ts';
 import { type Difference, differenceOf } from './difference.ts';
 

@@ -3,7 +3,7 @@
  * rules, and the sections whose values differ. Pure.
  */
 import type { CompiledList, CompiledPin, CompiledPinset, Policy } from '../../pins/policy.ts';
-import { differenceOfSequences } from '../../pins/sequence-difference.ts';
+import { differenceOfSequences } from '../../pins/match/sequence-difference.ts';
 import { renderRules } from '../rules.ts';
 
 export interface Difference {

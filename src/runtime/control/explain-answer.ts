@@ -1,9 +1,9 @@
 /** The answer of `explain`: the flow found, among those that live and the decisions of late, and told of. */
 import { isIP } from 'node:net';
 
-import type { VerdictEvent } from '../../engine/events.ts';
-import type { FlowFilter } from '../../engine/flow-listing.ts';
-import { parseRange } from '../../pins/compile-match.ts';
+import type { VerdictEvent } from '../../judge/events.ts';
+import type { FlowFilter } from '../../connection/listing.ts';
+import { parseRange } from '../../pins/compile/match.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { explain, type Extent } from '../explain/explanation.ts';
 import { FLOW, type RequestReader } from './requests.ts';

@@ -7,7 +7,7 @@
  */
 import { statSync } from 'node:fs';
 
-import type { FlowEvent } from '../../engine/events.ts';
+import type { FlowEvent } from '../../judge/events.ts';
 import type { CompiledList } from '../../pins/policy.ts';
 import type { LiveConfiguration } from './configuration.ts';
 

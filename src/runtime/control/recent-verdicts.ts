@@ -2,7 +2,7 @@
  * The decisions of late, for who asks why a flow was decided as it was, and how many there were of each kind since the
  * start. Bounded in number and in octets: the oldest go first.
  */
-import type { FlowEvent, VerdictEvent } from '../../engine/events.ts';
+import type { FlowEvent, VerdictEvent } from '../../judge/events.ts';
 import type { Policy } from '../../pins/policy.ts';
 
 export interface RecentVerdict {

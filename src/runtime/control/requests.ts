@@ -1,5 +1,5 @@
 /** The parameters of a request, taken one by one and checked; what is wrong is thrown as one sentence. */
-import { parseRange } from '../../pins/compile-match.ts';
+import { parseRange } from '../../pins/compile/match.ts';
 
 export class RequestReader {
   readonly #request: Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 /** The checks of a pinset beside what a chain and its key exchange have shown. Looks again; decides nothing. */
-import type { Reason, VerdictEvent } from '../../engine/events.ts';
+import type { Reason, VerdictEvent } from '../../judge/events.ts';
 import type { Checks } from '../../pins/policy.ts';
 import { tlsVersionName } from '../../report/eve.ts';
 import { keyExchangeOf } from '../../tls/cipher-suites.ts';

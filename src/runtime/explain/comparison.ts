@@ -2,7 +2,7 @@
  * Each pin of a pinset beside the certificates that were presented: which of them it is a pin of, whether that counts
  * where it stands, and why not. Knows no flow.
  */
-import { isUsable } from '../../pins/pin-index.ts';
+import { isUsable } from '../../pins/match/usable.ts';
 import type { CompiledPin } from '../../pins/policy.ts';
 import type { ChainFacts } from '../../x509/examine.ts';
 import { sha512Hex } from '../../x509/fingerprint.ts';

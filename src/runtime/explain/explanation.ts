@@ -3,10 +3,10 @@
  * the order of decision, for a flow of a capture and for one of a running engine alike. The decision itself is the
  * engine's, taken from the record; nothing here decides.
  */
-import type { Endpoint, VerdictEvent } from '../../engine/events.ts';
-import { matchDeny, matchPins, matchRule } from '../../pins/match.ts';
+import type { Endpoint, VerdictEvent } from '../../judge/events.ts';
+import { matchDeny, matchPins, matchRule } from '../../pins/match/match.ts';
 import type { CompiledPinset, Policy } from '../../pins/policy.ts';
-import { type FlowSubject, PinsetSnapshot, type Selection } from '../../pins/snapshot.ts';
+import { type FlowSubject, PinsetSnapshot, type Selection } from '../../pins/match/snapshot.ts';
 import { addressText, tlsVersionName } from '../../report/eve.ts';
 import { describeCertificate, subjectAltNamesOf } from '../../x509/certificate.ts';
 import { examineChain } from '../../x509/examine.ts';

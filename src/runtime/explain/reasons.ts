@@ -1,5 +1,5 @@
 /** The reasons of verdicts, and the faults behind them, for people: what each means, and what helps. */
-import type { Reason, VerdictEvent } from '../../engine/events.ts';
+import type { Reason, VerdictEvent } from '../../judge/events.ts';
 
 /** One sentence, without its full stop. */
 export function meaningOf(reason: Reason): string {

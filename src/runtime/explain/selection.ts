@@ -3,9 +3,9 @@
  * one pinset after the other. What was chosen is the snapshot's to say, never this file's.
  */
 import { inRange, plainAddress, plainRange } from '../../pins/address.ts';
-import { normalName, parentOf } from '../../pins/match-index.ts';
+import { normalName, parentOf } from '../../pins/match/match-index.ts';
 import type { CompiledMatch, CompiledPinset } from '../../pins/policy.ts';
-import type { FlowSubject, Selection } from '../../pins/snapshot.ts';
+import type { FlowSubject, Selection } from '../../pins/match/snapshot.ts';
 import { addressText } from '../../report/eve.ts';
 
 export interface Candidate {

@@ -1,7 +1,7 @@
 /** Which situation of the configuration applied to a flow, and whose value holds. */
-import type { Reason, VerdictEvent } from '../../engine/events.ts';
+import type { Reason, VerdictEvent } from '../../judge/events.ts';
 import type { Situations } from '../../pins/policy.ts';
-import type { PinsetSnapshot, Selection } from '../../pins/snapshot.ts';
+import type { PinsetSnapshot, Selection } from '../../pins/match/snapshot.ts';
 import { keyExchangeOf } from '../../tls/cipher-suites.ts';
 import { isTls13 } from '../../tls/constants.ts';
 

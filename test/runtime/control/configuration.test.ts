@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Policy } from '../../../src/pins/policy.ts';
-import { PinsetSnapshot } from '../../../src/pins/snapshot.ts';
+import { PinsetSnapshot } from '../../../src/pins/match/snapshot.ts';
 import {
   type ConfigurationChange,
   LiveConfiguration,

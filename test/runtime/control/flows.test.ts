@@ -1,7 +1,7 @@
 /** Flows of several queues as one: each queue answers for its own, as a daemon's queues do. */
 import { describe, expect, it } from 'vitest';
 
-import type { FlowQuestion, FlowView } from '../../../src/engine/flow-listing.ts';
+import type { FlowQuestion, FlowView } from '../../../src/connection/listing.ts';
 import type { Daemon } from '../../../src/runtime/daemon.ts';
 import { explainAnswer } from '../../../src/runtime/control/explain-answer.ts';
 import { flowsAnswer } from '../../../src/runtime/control/flows.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import type { AnomalyEvent, FlowEvent } from '../../../src/engine/events.ts';
+import type { AnomalyEvent, FlowEvent } from '../../../src/judge/events.ts';
 import { LiveConfiguration, readConfiguration } from '../../../src/runtime/control/configuration.ts';
 import { isStale, ListAges } from '../../../src/runtime/control/list-ages.ts';
 

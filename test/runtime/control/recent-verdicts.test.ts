@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { FlowEvent, VerdictEvent } from '../../../src/engine/events.ts';
+import type { FlowEvent, VerdictEvent } from '../../../src/judge/events.ts';
 import { RecentVerdicts } from '../../../src/runtime/control/recent-verdicts.ts';
 import { policy } from '../../support/policy.ts';
 import { tlsSummary, verdictEvent } from '../../support/verdict-event.ts';

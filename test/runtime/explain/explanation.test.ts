@@ -1,7 +1,7 @@
 /** Explanations of real flows, each decided by the engine and told of from its record alone. */
 import { describe, expect, it } from 'vitest';
 
-import type { VerdictEvent } from '../../../src/engine/events.ts';
+import type { VerdictEvent } from '../../../src/judge/events.ts';
 import { EVERYTHING, explain } from '../../../src/runtime/explain/explanation.ts';
 import { inspectCapture } from '../../../src/runtime/offline.ts';
 import { ROOT } from '../../support/built.ts';

@@ -1,0 +1,172 @@
+/**
+ * The flows that there are, by key and by age: which of them are given up when, to make room or because nothing comes
+ * any more. Knows what a flow is at most by its kind; what its packets come to is for others.
+ */
+import type { FlowKey } from '../tcp/flow-key.ts';
+import { FlowKey as Key } from '../tcp/flow-key.ts';
+import { FlowTable } from '../tcp/flow-table.ts';
+import { AgeList } from './age-list.ts';
+import type { Connection } from './connection.ts';
+import { type HalfOpen, secondsOf } from './half-open.ts';
+import type { Settled } from './settled.ts';
+
+/** HalfOpen ──first octet, or anything but an ACK──▶ Connection ──mark written──▶ Settled */
+export type Flow = HalfOpen | Connection | Settled;
+
+export interface FlowsOptions {
+  /** The limit `flows`. */
+  readonly capacity: number;
+  readonly seed: number;
+  /** Microseconds from the client's first word of TLS to the decision; Infinity where nothing is waited for. */
+  readonly handshakeTimeout: () => number;
+  /** A connection that has not decided in that time. */
+  readonly onHandshakeTimeout: (connection: Connection, now: number) => void;
+  /** A connection is in the table no more. `wasDecided`: its record is written. */
+  readonly onForgotten: (connection: Connection, wasDecided: boolean, now: number) => void;
+}
+
+export class Flows {
+  readonly #options: FlowsOptions;
+  readonly #table: FlowTable<Flow>;
+  /** For flows that are not the one whose packet is being answered. */
+  readonly #key: FlowKey;
+  /** By age: before the ClientHello, during the handshake, and after the decision. */
+  readonly #opening = new AgeList<HalfOpen | Connection>();
+  readonly #inspecting = new AgeList<Connection>();
+  readonly #decided = new AgeList<Connection>();
+  #settled = 0;
+  #nextExpiry = 0;
+  #nextSweep = 0;
+
+  constructor(options: FlowsOptions) {
+    this.#options = options;
+    this.#table = new FlowTable(options.capacity);
+    this.#key = new Key(options.seed);
+  }
+
+  get count(): number {
+    return this.#table.count;
+  }
+
+  /** Every connection that is more than its SYN and not settled. */
+  *connections(): Iterable<Connection> {
+    for (const flow of this.#opening) if (flow.kind === 'connection') yield flow;
+    yield* this.#inspecting;
+    yield* this.#decided;
+  }
+
+  isDecided(connection: Connection): boolean {
+    return this.#decided.has(connection);
+  }
+
+  find(key: FlowKey): Flow | undefined {
+    return this.#table.find(key);
+  }
+
+  /** Adds it, or puts it in the place of what has its key. There has to be room. */
+  begin(flow: HalfOpen | Connection): void {
+    const key = this.#key.restore(flow.key);
+    const before = this.#table.find(key);
+    if (before?.kind === 'settled') this.#settled--;
+    else if (before !== undefined) this.#opening.delete(before);
+    this.#table.set(key, flow);
+    this.#opening.add(flow);
+  }
+
+  /** False when the table is full of what may not go. */
+  makeRoom(now: number): 'room' | 'made' | 'full' {
+    if (!this.#table.full) return 'room';
+    const oldest = this.#opening.oldest ?? this.#decided.oldest;
+    if (oldest !== undefined) this.forget(oldest, now);
+    else if (now >= this.#nextSweep) this.#sweep(now, SETTLED_AT_LEAST, SETTLED_AT_LEAST);
+    return this.#table.full ? 'full' : 'made';
+  }
+
+  /** The client speaks TLS, or the connection is otherwise more than open. */
+  onBegun(connection: Connection, now: number): void {
+    if (!this.#opening.delete(connection)) return;
+    connection.begunAt = now;
+    if (!this.#decided.has(connection)) this.#inspecting.add(connection);
+  }
+
+  onDecided(connection: Connection): void {
+    this.#opening.delete(connection);
+    this.#inspecting.delete(connection);
+    if (connection.phase !== 'denied') this.#decided.add(connection);
+  }
+
+  onSettled(connection: Connection, settled: Settled): void {
+    const key = this.#key.restore(connection.key);
+    this.#opening.delete(connection);
+    this.#inspecting.delete(connection);
+    this.#decided.delete(connection);
+    if (this.#table.find(key) !== connection) return;
+    settled.successor = connection.successor;
+    this.#table.set(key, settled);
+    this.#settled++;
+  }
+
+  forget(flow: HalfOpen | Connection, now: number): void {
+    this.#opening.delete(flow);
+    this.#table.delete(this.#key.restore(flow.key));
+    if (flow.kind === 'half-open') return;
+    this.#inspecting.delete(flow);
+    const wasDecided = this.#decided.delete(flow);
+    this.#options.onForgotten(flow, wasDecided, now);
+  }
+
+  /** A flow that is not settled goes as if by itself. */
+  forgetAll(now: number): void {
+    for (const flow of [...this.#opening, ...this.#inspecting, ...this.#decided]) this.forget(flow, now);
+  }
+
+  /** Gives up what is over; walks over every flow, so not more often than once a second. */
+  expire(now: number): void {
+    if (now < this.#nextExpiry) return;
+    this.#nextExpiry = now + SECOND;
+    const timeout = this.#options.handshakeTimeout();
+    for (const connection of this.#inspecting) {
+      if (now - connection.begunAt >= timeout) this.#options.onHandshakeTimeout(connection, now);
+      if (isStale(connection, now)) this.forget(connection, now);
+    }
+    for (const flows of [this.#opening, this.#decided]) {
+      for (const flow of flows) if (isStale(flow, now)) this.forget(flow, now);
+    }
+    if (this.#settled > 0) this.#sweep(now, DECIDED_TIMEOUT, DENIED_TIMEOUT);
+  }
+
+  #sweep(now: number, acceptedFor: number, deniedFor: number): void {
+    this.#nextSweep = now + SECOND / 10;
+    const [accepted, denied] = [secondsOf(now - acceptedFor), secondsOf(now - deniedFor)];
+    this.#table.sweep((flow) => {
+      const isOver = flow.kind === 'settled' && flow.lastSeconds <= (flow.isAccepted ? accepted : denied);
+      if (isOver) this.#settled--;
+      return isOver;
+    });
+  }
+}
+
+function isStale(flow: HalfOpen | Connection, now: number): boolean {
+  if (flow.kind === 'half-open') {
+    const limit = flow.isReset ? DECIDED_TIMEOUT : flow.isOpen ? IDLE_TIMEOUT : OPENING_TIMEOUT;
+    return secondsOf(now - limit) >= flow.lastSeconds;
+  }
+  const isOver = flow.closedSides >= 2 || flow.phase === 'accepted' || flow.phase === 'denied';
+  const idle = flow.mayRest ? REST_TIMEOUT : IDLE_TIMEOUT;
+  const limit = isOver ? DECIDED_TIMEOUT : flow.isOpen ? idle : OPENING_TIMEOUT;
+  return now - flow.lastSeen >= limit;
+}
+
+const SECOND = 1e6;
+/** Long enough for packets that were queued before the mark was written. */
+const DECIDED_TIMEOUT = 30 * SECOND;
+/** A mark that goes with a packet which is dropped may never be written; TCP sends again every two minutes at the least. */
+const DENIED_TIMEOUT = 130 * SECOND;
+/** The least that a settled flow stays, though its room be needed. */
+const SETTLED_AT_LEAST = 2 * SECOND;
+/** A SYN is repeated for about a minute. */
+const OPENING_TIMEOUT = 75 * SECOND;
+/** A client may connect ahead of need; longer than that, its next packet is answered with a reset. */
+const IDLE_TIMEOUT = 300 * SECOND;
+/** One that is accepted but for its mark, which waits for the client to say something. */
+const REST_TIMEOUT = 7200 * SECOND;

@@ -1,0 +1,186 @@
+/**
+ * Which of the server's octets the client may have. Lets packets go or has them wait, so that nothing becomes contiguous
+ * for the client past the decision before the decision, and knows how far the client's stream reaches without a gap:
+ * there an alert can be read. What is decided, and when, is not its business.
+ *
+ *   holding ahead   the first flight waits as a whole, so that an alert can take its place; a short while only, since
+ *                   a small window would stall
+ *   waiting         only what completes the question waits, until the answer from outside is there; where the answer is
+ *                   a secret that the client logs, what comes ahead of the encrypted octets goes, cut off a packet
+ */
+import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
+import { TCP_FLAG } from '../packet/tcp.ts';
+import type { Limits } from '../pins/limits.ts';
+import { type HalfStream, SEGMENT, type SegmentOutcome } from '../tcp/half-stream.ts';
+import type { HeldPacket, HeldPackets } from './held.ts';
+import type { Inspection } from './inspection.ts';
+import type { Judge } from '../judge/judge.ts';
+import type { PacketContext } from '../packet/context.ts';
+
+export interface GateHost {
+  readonly limits: Limits;
+  accept(packetId: number): void;
+  drop(packetId: number): void;
+  replace(packetId: number, payload: Uint8Array): void;
+  /** False when the queue holds as many packets as it may. */
+  mayHold(): boolean;
+  onReleased(count: number): void;
+  count(limit: keyof Limits): void;
+}
+
+export class Gate {
+  readonly #host: GateHost;
+  readonly #server: HalfStream;
+  readonly #judge: Judge;
+  readonly #inspection: Inspection;
+  readonly #held: HeldPackets;
+  readonly #onHeld: () => void;
+  /** Octets below this offset have been let go without a gap. */
+  #delivered = 0;
+  /** Whether a record began there, when something followed. */
+  #boundaryAtDelivered = false;
+  /** The first octet that was let go behind the gap that follows those: the client has it, and waits for the gap. */
+  #deliveredAhead = Infinity;
+  #holdsAhead = false;
+  #mayHoldAhead = true;
+  #lastOctet = 0;
+
+  /** `onHeld` is told of each packet that begins to wait. */
+  constructor(
+    host: GateHost,
+    server: HalfStream,
+    judge: Judge,
+    inspection: Inspection,
+    held: HeldPackets,
+    onHeld: () => void,
+  ) {
+    this.#host = host;
+    this.#onHeld = onHeld;
+    this.#server = server;
+    this.#judge = judge;
+    this.#inspection = inspection;
+    this.#held = held;
+  }
+
+  /** Offset of what the client expects next. */
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  /** Octets that fit in front of what the client has already. */
+  get room(): number {
+    return this.#deliveredAhead - this.#delivered;
+  }
+
+  /** Whether the client would read a record that comes next as a record. */
+  get atBoundary(): boolean {
+    return this.#server.next === this.#delivered ? this.#inspection.serverAtBoundary : this.#boundaryAtDelivered;
+  }
+
+  /** The client has spoken: from now on, while a denial may come, the server's flight waits as a whole. */
+  onClientPacket(): void {
+    this.#holdsAhead = this.#mayHoldAhead && this.#judge.mayDeny;
+  }
+
+  /** Ahead of each segment of the server's that is read. */
+  beforeRead(): void {
+    if (this.#server.next === this.#delivered) this.#boundaryAtDelivered = this.#inspection.serverAtBoundary;
+  }
+
+  /** Answers a segment that was read and brought no ruling, or has it wait. */
+  onServerPacket(p: PacketContext, offset: number, outcome: SegmentOutcome): void {
+    if (outcome !== SEGMENT.duplicate) this.#lastOctet = p.time;
+    if (this.#judge.awaitsClient) this.release(p.time);
+    const end = offset + p.tcp.dataLength;
+    const isWaiting = this.#judge.waiting && end > this.#delivered;
+    if (isWaiting || (this.#holdsAhead && !this.#judge.awaitsClient)) {
+      const isRepeated = outcome === SEGMENT.duplicate && this.#held.covers(offset, end);
+      if (isWaiting && this.#opensSeal(p, offset)) return this.#deliverUnsealed(p, offset);
+      // The copy that waits stands for it.
+      if (isRepeated && isWaiting) return this.#host.drop(p.packetId);
+      if (!isRepeated) return this.#hold(p, offset, end);
+      this.#stopHoldingAhead(p.time);
+    }
+    // While packets wait, one that brings nothing new says nothing of them.
+    if (!this.#judge.waiting) this.#markDelivered();
+    this.#host.accept(p.packetId);
+  }
+
+  /** Where the stream goes on that only a secret opens; the client has to have what comes ahead to log the secret. */
+  get #sealedFrom(): number {
+    const { sealedFrom } = this.#judge;
+    return sealedFrom === undefined ? -1 : this.#server.next - (this.#inspection.serverOctets - sealedFrom);
+  }
+
+  /** A super-packet cannot be shortened; what the server sends again is none. */
+  #opensSeal(p: PacketContext, offset: number): boolean {
+    return !p.isGso && offset <= this.#delivered && this.#delivered < this.#sealedFrom;
+  }
+
+  /** The rest of the packet is lost; the server sends it again. */
+  #deliverUnsealed(p: PacketContext, offset: number): void {
+    const { bytes, seq, ack, dataStart } = p.tcp;
+    this.#delivered = this.#sealedFrom;
+    this.#boundaryAtDelivered = false;
+    const payload = bytes.subarray(dataStart, dataStart + this.#delivered - offset);
+    const flags = TCP_FLAG.psh | TCP_FLAG.ack;
+    const headers = copyHeaders(p.ip, p.tcp);
+    this.#host.replace(p.packetId, rewriteSegment(headers, { seq, ack, flags, payload, keepOptions: true }));
+  }
+
+  /** An answer from outside has come, and no ruling with it. */
+  onAnswer(now: number): void {
+    if (!this.#judge.waiting && !this.#holdsAhead) this.release(now);
+  }
+
+  /** When `onTime` wants to be called while nothing from outside is awaited, in microseconds. */
+  deadline(): number {
+    return this.#held.count === 0 ? Infinity : this.#lastOctet + this.#host.limits.heldAheadTime * 1000;
+  }
+
+  /** The first flight has waited long enough. */
+  onTime(now: number): void {
+    this.#stopHoldingAhead(now);
+  }
+
+  /** Everything that waits goes. */
+  release(now: number): void {
+    const packets = this.#held.takeAll(now);
+    if (packets.length === 0) return;
+    this.#markDelivered();
+    for (const packet of packets) this.#host.accept(packet.packetId);
+    this.#host.onReleased(packets.length);
+  }
+
+  /** Hands over what waits, unanswered. */
+  takeHeld(now: number): HeldPacket[] {
+    const packets = this.#held.takeAll(now);
+    if (packets.length > 0) this.#host.onReleased(packets.length);
+    return packets;
+  }
+
+  /** Past the limits of the first flight everything but what completes the decision goes; past the others it is dropped. */
+  #hold(p: PacketContext, start: number, end: number): void {
+    const { limits } = this.#host;
+    if (this.#held.count >= limits.heldPackets || !this.#host.mayHold()) {
+      this.#host.count('heldPackets');
+      return this.#host.drop(p.packetId);
+    }
+    this.#held.add({ packetId: p.packetId, headers: copyHeaders(p.ip, p.tcp), isGso: p.isGso, start, end }, p.time);
+    this.#onHeld();
+    const isFull = this.#held.count >= limits.heldAheadPackets || this.#held.bytes > limits.heldAheadBytes;
+    if (isFull && this.#holdsAhead && !this.#judge.waiting) this.#stopHoldingAhead(p.time);
+  }
+
+  #stopHoldingAhead(now: number): void {
+    this.#holdsAhead = false;
+    this.#mayHoldAhead = false;
+    this.release(now);
+  }
+
+  /** Everything that the server sent so far is on its way to the client. */
+  #markDelivered(): void {
+    this.#delivered = this.#server.next;
+    this.#deliveredAhead = this.#server.firstStored ?? Infinity;
+  }
+}

@@ -1,0 +1,74 @@
+/** The record of one connection's decision: plain data out of ruling and facts. */
+import type { Connection } from './connection.ts';
+import type { VerdictEvent } from '../judge/events.ts';
+import type { FlowSubject } from '../pins/match/snapshot.ts';
+import type { Marks } from './marks.ts';
+import type { Ruling } from '../judge/ruling.ts';
+
+/** `ruling` is undefined for a connection that ended before anything was decided. `marks`: what was or will be written. */
+export function verdictEvent(
+  connection: Connection,
+  ruling: Ruling | undefined,
+  config: string,
+  marks: Marks | undefined,
+  now: number,
+): VerdictEvent {
+  const { facts } = connection.judge;
+  const decided = ruling ?? UNDECIDED;
+  const isDenied = decided.action !== 'accept';
+  const connmark = ruling === undefined ? undefined : marks?.[isDenied ? 'deny' : 'accept'](ruling.connmark);
+  return {
+    kind: 'verdict',
+    time: now,
+    flowId: connection.id,
+    ...connection.subject,
+    action: decided.action,
+    reason: decided.reason,
+    pinset: decided.pinset,
+    mode: decided.mode,
+    evidence: decided.evidence === 'none' ? facts.evidence : decided.evidence,
+    proven: connection.judge.isProven,
+    matched: decided.matched,
+    connmark: connmark ?? null,
+    heldMicros: connection.heldMicros,
+    config,
+    would: decided.would,
+    others: decided.others,
+    fault: decided.fault ?? facts.fault,
+    starttls: facts.starttls,
+    tls: facts.summary(),
+    frame: connection.frame,
+  };
+}
+
+/** A connection that was open before the engine was, or that it has forgotten: both ends are told that it is gone. */
+export function strangerEvent(subject: FlowSubject, config: string, now: number): VerdictEvent {
+  return {
+    kind: 'verdict',
+    time: now,
+    flowId: 0,
+    ...subject,
+    ...UNDECIDED,
+    action: 'reset',
+    reason: 'midstream',
+    heldMicros: 0,
+    config,
+    starttls: null,
+    tls: null,
+    frame: 0,
+  };
+}
+
+/** Nothing was decided before the end. */
+export const UNDECIDED: Ruling = {
+  action: 'accept',
+  reason: 'incomplete',
+  pinset: null,
+  mode: 'enforce',
+  evidence: 'none',
+  matched: null,
+  connmark: null,
+  would: null,
+  others: [],
+  fault: null,
+};

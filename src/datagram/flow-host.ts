@@ -1,0 +1,120 @@
+/**
+ * What the conversations of one flow of datagrams ask of the engine: its configuration, the answers to what waited, and
+ * the records of what was decided. Knows whose flow it is, not what is said in it.
+ */
+import type { LimitName, Limits } from '../pins/limits.ts';
+import type { PinsetSnapshot } from '../pins/match/snapshot.ts';
+import type { ConversationHost } from './conversation.ts';
+import type { FlowIdentity } from './flow.ts';
+import type { DatagramVerdict, HeldDatagram } from './packet.ts';
+import { datagramEvent } from './record.ts';
+import type { FlowFacts } from '../judge/facts.ts';
+import type { Marks } from '../connection/marks.ts';
+import type { Surroundings } from '../connection/surroundings.ts';
+import type { ChainExaminer, ProofVerifier } from '../judge/ports.ts';
+import type { MarkChange } from '../packet/source.ts';
+import { isOfNoPinset, type Ruling } from '../judge/ruling.ts';
+
+/** What the engine does for datagrams: it has the counters and the way out. */
+export interface DatagramHost {
+  readonly snapshot: PinsetSnapshot;
+  readonly marks: Marks;
+  readonly limits: Limits;
+  accept(packetId: number, connmark?: MarkChange): void;
+  drop(packetId: number, connmark?: MarkChange): void;
+  replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void;
+  refuse(code: string, packetId: number): void;
+  count(limit: LimitName): void;
+  mayHold(): boolean;
+  onHeld(): void;
+  onReleased(count: number): void;
+  nextFlowId(): number;
+  isServerPort(port: number): boolean;
+}
+
+/** What all flows share. */
+export interface SharedByFlows {
+  readonly options: Surroundings;
+  readonly host: DatagramHost;
+  /** Microseconds since the epoch. */
+  now(): number;
+}
+
+export class DatagramFlowHost implements ConversationHost {
+  readonly #shared: SharedByFlows;
+  readonly #identity: FlowIdentity;
+  #isAnswering = false;
+
+  constructor(shared: SharedByFlows, identity: FlowIdentity) {
+    this.#shared = shared;
+    this.#identity = identity;
+  }
+
+  get live(): boolean {
+    return this.#shared.options.live;
+  }
+
+  get snapshot(): PinsetSnapshot {
+    return this.#shared.host.snapshot;
+  }
+
+  get limits(): Limits {
+    return this.#shared.host.limits;
+  }
+
+  get subject(): FlowIdentity['subject'] {
+    return this.#identity.subject;
+  }
+
+  get examiner(): ChainExaminer {
+    return this.#shared.options.examiner;
+  }
+
+  get proves(): ProofVerifier {
+    return this.#shared.options.proves;
+  }
+
+  now(): number {
+    return this.#shared.now();
+  }
+
+  count(limit: LimitName): void {
+    this.#shared.host.count(limit);
+  }
+
+  mayHold(): boolean {
+    return this.#shared.host.mayHold();
+  }
+
+  release({ packetId, emptied }: HeldDatagram, verdict: Exclude<DatagramVerdict, 'hold'>): void {
+    const { host, options } = this.#shared;
+    host.onReleased(1);
+    if (verdict === 'accept') host.accept(packetId);
+    else if (verdict === 'drop') host.drop(packetId);
+    else host.replace(packetId, emptied, host.marks.deny(null));
+    // An answer from outside comes at any time.
+    if (this.#isAnswering) return;
+    this.#isAnswering = true;
+    queueMicrotask(() => {
+      this.#isAnswering = false;
+      options.verdicts.flush();
+    });
+  }
+
+  report(kind: 'quic' | 'dtls', ruling: Ruling | undefined, facts: FlowFacts | undefined, proven = false): void {
+    const { options, host, now } = this.#shared;
+    const { live, events } = options;
+    const { policy } = host.snapshot;
+    if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return;
+    const marks = live ? host.marks : undefined;
+    const record = { identity: this.#identity, kind, ruling, facts, proven, config: policy.hash, marks };
+    events.emit(datagramEvent({ ...record, time: now() }));
+  }
+
+  onContinued(ruling: Ruling, facts: FlowFacts): void {
+    const { options, host, now } = this.#shared;
+    const config = host.snapshot.policy.hash;
+    const record = { identity: this.#identity, kind: 'dtls', ruling, facts, proven: true, config } as const;
+    options.events.emit({ kind: 'continued', verdict: datagramEvent({ ...record, marks: host.marks, time: now() }) });
+  }
+}

@@ -1,0 +1,60 @@
+/** The record of what was decided about a QUIC connection or a DTLS association: plain data out of ruling and facts. */
+import type { FlowIdentity } from './flow.ts';
+import type { Action, VerdictEvent } from '../judge/events.ts';
+import type { FlowFacts } from '../judge/facts.ts';
+import { UNDECIDED } from '../connection/record.ts';
+import type { Marks } from '../connection/marks.ts';
+import type { Ruling } from '../judge/ruling.ts';
+
+export interface DatagramRecord {
+  readonly identity: FlowIdentity;
+  readonly kind: 'quic' | 'dtls';
+  /** Undefined for a flow that ended before anything was decided. */
+  readonly ruling: Ruling | undefined;
+  readonly facts: FlowFacts | undefined;
+  readonly proven: boolean;
+  readonly config: string;
+  /** Undefined for captures. */
+  readonly marks: Marks | undefined;
+  /** Microseconds since the epoch. */
+  readonly time: number;
+}
+
+export function datagramEvent(record: DatagramRecord): VerdictEvent {
+  const { identity, kind, facts, marks } = record;
+  const ruling = record.ruling ?? UNDECIDED;
+  const action = actionOf(ruling.action, kind);
+  const connmark =
+    record.ruling === undefined || action === 'drop'
+      ? undefined
+      : marks?.[action === 'accept' ? 'accept' : 'deny'](action === 'accept' ? ruling.connmark : null);
+  return {
+    kind: 'verdict',
+    time: record.time,
+    flowId: identity.id,
+    ...identity.subject,
+    datagrams: kind,
+    action,
+    reason: ruling.reason,
+    pinset: ruling.pinset,
+    mode: ruling.mode,
+    evidence: ruling.evidence === 'none' && facts?.hasCertificates ? 'observed' : ruling.evidence,
+    proven: record.proven,
+    matched: ruling.matched,
+    connmark: connmark ?? null,
+    heldMicros: 0,
+    config: record.config,
+    would: ruling.would === null ? null : actionOf(ruling.would, kind),
+    others: ruling.others.map((other) => ({ ...other, would: actionOf(other.would, kind) })),
+    fault: ruling.fault ?? facts?.fault ?? null,
+    starttls: null,
+    tls: facts?.summary(kind) ?? null,
+    frame: identity.frame,
+  };
+}
+
+/** There is no connection to reset and no alert that a client would trust: QUIC is refused, a datagram of DTLS dropped. */
+function actionOf(action: Action, kind: 'quic' | 'dtls'): Action {
+  if (action === 'accept' || action === 'drop') return action;
+  return kind === 'quic' ? 'reject' : 'drop';
+}

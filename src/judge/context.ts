@@ -1,0 +1,40 @@
+/**
+ * What the judge of one flow asks of its surroundings: the flow's ends, the configuration in force, what all flows share,
+ * and who can be asked. Types only.
+ */
+import type { LimitName } from '../pins/limits.ts';
+import type { FlowSubject, PinsetSnapshot } from '../pins/match/snapshot.ts';
+import type { PresentedCertificate } from '../x509/presented.ts';
+import type { ClearServers } from './clear-servers.ts';
+import type { HandshakeEvent } from './events.ts';
+import type { ChainExaminer, Prober, ProofVerifier } from './ports.ts';
+import type { SecretBoard } from './secret-board.ts';
+import type { SessionMemory } from './sessions.ts';
+
+export interface JudgeContext {
+  readonly snapshot: PinsetSnapshot;
+  readonly subject: FlowSubject;
+  readonly sessions: SessionMemory;
+  readonly examiner: ChainExaminer;
+  readonly clearServers: ClearServers;
+  /** Undefined where nobody can be asked. */
+  readonly prober: Prober | undefined;
+  /** Undefined where there is no key log. */
+  readonly secrets: SecretBoard | undefined;
+  /** False for captures, where a secret is at hand or never will be. */
+  readonly live: boolean;
+  /** Microseconds since the epoch. */
+  now(): number;
+  readonly proves: ProofVerifier;
+  /** Hashes and reads a certificate; keeps its own copy. */
+  present(der: Uint8Array): PresentedCertificate;
+  /** Called when an answer from outside arrives: a ruling may be there, or the wait may be over. */
+  settled(): void;
+  anomaly(code: string, detail: string): void;
+  /** Undefined unless somebody watches. */
+  readonly watch: ((message: WatchedMessage) => void) | undefined;
+  count(limit: LimitName): void;
+}
+
+/** A handshake message, for whoever watches. */
+export type WatchedMessage = Pick<HandshakeEvent, 'from' | 'messageType' | 'length' | 'sni' | 'leaf'>;

@@ -1,0 +1,56 @@
+/** One packet of a batch while it is being answered: its row and its parsed headers. One reused object an engine. */
+import { FIELD, FLAG, type PacketBatch } from './batch.ts';
+import { IpView, type IpOutcome } from './ip.ts';
+import { TcpView } from './tcp.ts';
+import { UdpView } from './udp.ts';
+
+export class PacketContext {
+  readonly ip = new IpView();
+  readonly tcp = new TcpView();
+  readonly udp = new UdpView();
+  packetId = 0;
+  flags = 0;
+  inIfindex = 0;
+  outIfindex = 0;
+  connmark = 0;
+  ctid = 0;
+  frame = 0;
+  /** Microseconds since the epoch. */
+  time = 0;
+
+  /** Points at row `index`; the IP header's outcome. */
+  read(batch: PacketBatch, index: number): IpOutcome {
+    const { words, slab } = batch;
+    const row = index * FIELD.ROW;
+    this.packetId = words[row + FIELD.packetId]!;
+    this.flags = words[row + FIELD.flags]!;
+    this.inIfindex = words[row + FIELD.inIfindex]!;
+    this.outIfindex = words[row + FIELD.outIfindex]!;
+    this.connmark = words[row + FIELD.connmark]!;
+    this.ctid = words[row + FIELD.ctid]!;
+    this.frame = words[row + FIELD.frame]!;
+    this.time = words[row + FIELD.timeSeconds]! * 1e6 + words[row + FIELD.timeMicros]!;
+    const start = words[row + FIELD.offset]!;
+    return this.ip.parse(slab, start, start + words[row + FIELD.length]!);
+  }
+
+  get isGso(): boolean {
+    return (this.flags & FLAG.gso) !== 0;
+  }
+
+  get isTruncated(): boolean {
+    return (this.flags & FLAG.truncated) !== 0;
+  }
+
+  get isChecksumReady(): boolean {
+    return (this.flags & FLAG.csumNotReady) === 0;
+  }
+
+  get hasConnmark(): boolean {
+    return (this.flags & FLAG.hasConnmark) !== 0;
+  }
+
+  get isConntrackReply(): boolean {
+    return (this.flags & FLAG.ctReply) !== 0;
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * What a source of packets is, and where its packets' verdicts go: the kernel's queue, a capture, a decorator around
+ * either. The engine is written against these and imports none of them. Knows no flow.
+ */
+import type { PacketBatch } from './batch.ts';
+
+/** A connmark change: bits outside `mask` stay as they are. */
+export interface MarkChange {
+  readonly value: number;
+  readonly mask: number;
+}
+
+export interface VerdictOptions {
+  /** Written to the connection by the route that the source chose at bind. */
+  readonly connmark?: MarkChange;
+  /** Replaces the packet from its IP header on; the source copies it before `verdict` returns. */
+  readonly payload?: Uint8Array;
+}
+
+/** One verdict for each packet id, exactly once; `flush` sends what has gathered. */
+export interface VerdictSink {
+  verdict(packetId: number, verdict: number, options?: VerdictOptions): void;
+  flush(): void;
+}
+
+/** The engine's side of a source. The batch is valid only until `onBatch` returns. */
+export interface PacketSink {
+  onBatch(batch: PacketBatch): void;
+  /** A source's own trouble, such as ENOBUFS; never a packet's. */
+  onSourceError?(error: Error): void;
+}
+
+export interface PacketSource extends VerdictSink {
+  start(sink: PacketSink): Promise<void>;
+  stop(): Promise<void>;
+  stats(): SourceStats;
+}
+
+export interface SourceStats {
+  /** Packets handed to the sink. */
+  received: number;
+  accepted: number;
+  dropped: number;
+  /** The kernel's own losses: queue full, and receive buffer full (ENOBUFS). */
+  queueDropped: number;
+  userDropped: number;
+  enobufs: number;
+  /** Verdicts that the kernel refused (unknown id). */
+  verdictErrors: number;
+}
+
+/** Microseconds since the epoch; the capture's time offline. */
+export interface Clock {
+  now(): number;
+}

@@ -1,0 +1,86 @@
+/**
+ * The sections `probe` and `keylog`: what the prober and the key logs are told. What contradicts other parts of the file
+ * is reported where it is.
+ */
+import { hex, parseBits } from './connmark.ts';
+import type { ReferredFiles } from '../document/files.ts';
+import type { Limits } from '../limits.ts';
+import type { Path, Reporter } from '../document/message.ts';
+import type { ConnmarkLayout, KeylogPolicy, ProbePolicy } from '../policy.ts';
+import { isKeylogged, PROBE_DEFAULTS } from '../probe.ts';
+import type { Configuration, KeylogSource, ProbeSource } from '../document/schema.ts';
+import { elements } from '../document/schema-issues.ts';
+
+export function compileProbe(
+  source: ProbeSource | undefined,
+  limits: Limits,
+  connmark: ConnmarkLayout,
+  report: Reporter,
+): ProbePolicy {
+  const { mark, ...given } = source ?? {};
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  // Nobody waits for an answer that comes behind the deadline of what is held.
+  const timeout = Math.min(PROBE_DEFAULTS.timeout, limits.holdTime);
+  const policy = { ...PROBE_DEFAULTS, timeout, ...said, mark: compileMark(mark, connmark, report) };
+  if (policy.timeout > limits.holdTime) {
+    report.error(
+      ['probe', 'timeout'],
+      `a flow is held for ${limits.holdTime} ms at the most (limits.holdTime): wait no longer for its probe`,
+    );
+  }
+  return policy;
+}
+
+export function compileKeylog(
+  source: KeylogSource | undefined,
+  limits: Limits,
+  files: ReferredFiles,
+  report: Reporter,
+): KeylogPolicy {
+  if (source === undefined) return { file: null, socket: null };
+  const { file, socket } = source;
+  if ((file === undefined) === (socket === undefined))
+    report.error(['keylog'], 'a key log is either "file" or "socket"');
+  if (limits.keylogWait > limits.holdTime) {
+    report.error(
+      ['limits', 'keylogWait'],
+      `a flow is held for ${limits.holdTime} ms at the most (limits.holdTime): wait no longer for its secret`,
+    );
+  }
+  const path = (name: string | undefined) => (name === undefined ? null : files.path(name));
+  return { file: path(file), socket: path(socket) };
+}
+
+/** What would wait for secrets that nobody could ever give. */
+export function reportMissingKeylog(source: Configuration, report: Reporter): void {
+  if (source.keylog !== undefined) return;
+  const places: (readonly [Path, string | undefined])[] = [
+    ...[...elements(source.pinsets)].map(([index, { tls13 }]) => [['pinsets', index], tls13] as const),
+    [['pinned'], source.pinned?.tls13],
+    [['unpinned'], source.unpinned?.tls13],
+  ];
+  for (const [path, tls13] of places) {
+    if (!isKeylogged(tls13)) continue;
+    report.error(
+      [...path, 'tls13'],
+      `"${tls13}" needs to know where clients log their secrets: add "keylog": { "file": … } or { "socket": … }`,
+    );
+  }
+}
+
+/** Its connection mark must not be taken for a decision, nor be written by one. */
+function compileMark(source: string | number | undefined, { mask }: ConnmarkLayout, report: Reporter): number {
+  const path: Path = ['probe', 'mark'];
+  const mark = source === undefined ? PROBE_DEFAULTS.mark : parseBits(String(source));
+  if (mark === undefined || mark === 0 || (mark & (mark - 1)) !== 0) {
+    report.error(path, `"${source}" is not a mark of one bit such as "0x10000000"`);
+    return PROBE_DEFAULTS.mark;
+  }
+  if ((mark & mask) !== 0) {
+    report.error(
+      source === undefined ? ['connmark', 'mask'] : path,
+      `the engine's own bits ${hex(mask)} ("connmark") hold ${hex(mark)}, the mark of probes ("probe"): choose another for one of them`,
+    );
+  }
+  return mark;
+}

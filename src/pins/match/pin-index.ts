@@ -1,0 +1,153 @@
+/**
+ * The pins of one pinset, deny list or named list, looked up by what a certificate is compared with: one hash look-up
+ * for each kind of pin, whatever their number; entries of lists may be in tables. Built once for each configuration;
+ * knows dates and no places.
+ */
+import { sha512Hex } from '../../x509/fingerprint.ts';
+import type { PresentedCertificate } from '../../x509/presented.ts';
+import type { PinTable } from './pin-table.ts';
+import { isUsable } from './usable.ts';
+import type { CompiledPin, PinKind } from '../policy.ts';
+
+export class PinIndex {
+  readonly #sha1 = new Map<string, CompiledPin[]>();
+  readonly #sha256 = new Map<string, CompiledPin[]>();
+  readonly #spki = new Map<string, CompiledPin[]>();
+  readonly #key = new Map<string, CompiledPin[]>();
+  /** TLSA's matching type 2, rare enough to be hashed only where it is used. */
+  readonly #sha512 = new Map<string, CompiledPin[]>();
+  readonly #spkiSha512 = new Map<string, CompiledPin[]>();
+  readonly #usable: UsableTimes;
+  /** Every date at which a pin comes into use or goes out of it, in ascending order. */
+  readonly #dates: readonly number[];
+  readonly #tables: readonly PinTable[];
+  /** Whole certificates that may stand above the leaf. */
+  readonly anchors: readonly CompiledPin[];
+
+  /** `tables` change under it. */
+  constructor(pins: readonly CompiledPin[], tables: readonly PinTable[] = []) {
+    this.#tables = tables;
+    for (const pin of pins) this.#add(pin);
+    this.#usable = new UsableTimes(pins);
+    this.#dates = datesOf(pins, tables);
+    this.anchors = pins.filter((pin) => pin.kind === 'cert' && pin.der !== null && pin.at !== 'leaf');
+  }
+
+  /** Whether at least one pin may be used at this time. */
+  usableAt(nowMs: number): boolean {
+    return this.#usable.contains(nowMs) || this.#tables.some((table) => table.usableAt(nowMs));
+  }
+
+  /** The first date after this time from which on another answer may be given; Infinity when there is none. */
+  nextChange(nowMs: number): number {
+    return this.#dates.find((date) => date > nowMs) ?? Infinity;
+  }
+
+  /** The pins that this certificate satisfies and that `accepts` lets through; primary pins first. */
+  find(
+    certificate: PresentedCertificate,
+    nowMs: number,
+    accepts: (pin: CompiledPin) => boolean,
+  ): CompiledPin | undefined {
+    let backup: CompiledPin | undefined;
+    const { sha1, sha256, spkiSha256 } = certificate;
+    const candidates = [
+      this.#sha256.get(sha256),
+      this.#listed('cert-sha256', sha256),
+      spkiSha256 === null ? undefined : this.#spki.get(spkiSha256),
+      spkiSha256 === null ? undefined : this.#listed('spki-sha256', spkiSha256),
+      certificate.key === null ? undefined : this.#key.get(certificate.key),
+      this.#sha1.get(sha1),
+      this.#listed('cert-sha1', sha1),
+      this.#sha512.size === 0 ? undefined : this.#sha512.get(sha512Hex(certificate.der)),
+      this.#spkiSha512.size === 0 || certificate.spki === null
+        ? undefined
+        : this.#spkiSha512.get(sha512Hex(certificate.spki)),
+    ];
+    for (const pins of candidates) {
+      for (const pin of pins ?? NO_PINS) {
+        if (!isUsable(pin, nowMs) || !accepts(pin)) continue;
+        if (pin.role === 'primary') return pin;
+        backup ??= pin;
+      }
+    }
+    return backup;
+  }
+
+  #listed(kind: PinKind, key: string): CompiledPin[] {
+    return this.#tables.flatMap((table) => (table.kind === kind ? (table.find(key) ?? []) : []));
+  }
+
+  #add(pin: CompiledPin): void {
+    const map = this.#mapOf(pin);
+    const known = map.get(pin.key);
+    if (known === undefined) map.set(pin.key, [pin]);
+    else if (!known.some((other) => isSame(other, pin))) known.push(pin);
+  }
+
+  #mapOf(pin: CompiledPin): Map<string, CompiledPin[]> {
+    switch (pin.kind) {
+      case 'cert-sha1':
+        return this.#sha1;
+      case 'cert-sha256':
+      case 'cert':
+        return this.#sha256;
+      case 'spki-sha256':
+      case 'spki':
+        return this.#spki;
+      case 'key':
+        return this.#key;
+      case 'cert-sha512':
+        return this.#sha512;
+      case 'spki-sha512':
+        return this.#spkiSha512;
+      default:
+        return pin.kind satisfies never;
+    }
+  }
+}
+
+/** When at least one of many pins may be used: disjoint intervals in ascending order. */
+class UsableTimes {
+  readonly #from: number[] = [];
+  readonly #until: number[] = [];
+
+  constructor(pins: readonly CompiledPin[]) {
+    const times = pins
+      .map((pin) => [pin.notBefore ?? -Infinity, pin.expires ?? Infinity] as const)
+      .sort((a, b) => a[0] - b[0]);
+    for (const [from, until] of times) {
+      const last = this.#from.length - 1;
+      if (last >= 0 && from <= this.#until[last]!) this.#until[last] = Math.max(this.#until[last]!, until);
+      else if (from < until) {
+        this.#from.push(from);
+        this.#until.push(until);
+      }
+    }
+  }
+
+  contains(nowMs: number): boolean {
+    let low = 0;
+    let high = this.#from.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#until[middle]! <= nowMs) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.#from.length && this.#from[low]! <= nowMs;
+  }
+}
+
+function datesOf(pins: readonly CompiledPin[], tables: readonly PinTable[]): number[] {
+  const dates = [...pins, ...tables.map(({ terms }) => terms)].flatMap(({ notBefore, expires }) => [
+    ...(notBefore === null ? [] : [notBefore]),
+    ...(expires === null ? [] : [expires]),
+  ]);
+  return [...new Set(dates)].sort((a, b) => a - b);
+}
+
+function isSame(a: CompiledPin, b: CompiledPin): boolean {
+  return a.at === b.at && a.role === b.role && a.notBefore === b.notBefore && a.expires === b.expires;
+}
+
+const NO_PINS: readonly CompiledPin[] = [];

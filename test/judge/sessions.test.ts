@@ -1,0 +1,220 @@
+import { describe, expect, it } from 'vitest';
+
+import { SessionMemory } from '../../src/judge/sessions.ts';
+import { seqAdd } from '../../src/tcp/sequence.ts';
+import { ACCEPT, bank, bankWith, FORGED, GENUINE, HOST, opened, PENDING } from '../support/flows.ts';
+import { finish, full, handshake, next, resume } from '../support/handshakes.ts';
+import { match, pin, pinset, range } from '../support/policy.ts';
+import * as tls from '../support/tls-bytes.ts';
+import type { Wire } from '../support/wire.ts';
+
+const ID = Buffer.alloc(32, 0x1d);
+const TICKET = Buffer.from('a ticket of the genuine server');
+const STOLEN = Buffer.from('a ticket of the attacker, which the client has from elsewhere');
+const BOUND = { action: 'accept', reason: 'resumed-bound', evidence: 'resumed' };
+const UNBOUND = { action: 'tls-alert', reason: 'resumed-unbound' };
+
+describe('a session that was handed out in a flow which matched', () => {
+  it('is bound: by its id', () => {
+    const wire = opened();
+    full(wire, { sessionId: ID });
+    expect(resume(wire, { sessionId: ID })).toMatchObject(BOUND);
+  });
+
+  it('is bound: by its ticket, whatever id goes with it', () => {
+    const wire = opened();
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET, sessionId: Buffer.alloc(32, 0xab) })).toMatchObject(BOUND);
+    expect(resume(wire, { ticket: TICKET }, Buffer.alloc(0))).toMatchObject(BOUND);
+  });
+
+  it('may be used more than once, until its lifetime is over', () => {
+    const wire = opened();
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(BOUND);
+    wire.now += 7_199e6;
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(BOUND);
+    wire.now += 2e6;
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(UNBOUND);
+  });
+
+  it('renews its ticket in the abbreviated handshake', () => {
+    const wire = opened();
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET }, undefined, Buffer.from('renewed'))).toMatchObject(BOUND);
+    expect(resume(wire, { ticket: Buffer.from('renewed') })).toMatchObject(BOUND);
+  });
+
+  it('is forgotten with the configuration', () => {
+    const wire = opened();
+    full(wire, { ticket: TICKET });
+    wire.reload({ pinsets: [bank()] });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(UNBOUND);
+  });
+});
+
+describe('a session is not bound', () => {
+  it('that an earlier configuration judged, and the client takes under this one', () => {
+    const wire = opened();
+    const flow = next(wire);
+    flow.client(tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) }));
+    flow.server(handshake(tls.serverHello({ ticket: true }), tls.certificateMessage(GENUINE), tls.serverHelloDone));
+    wire.reload({ pinsets: [bank()] });
+    flow.client(tls.clientFinish);
+    flow.server(Buffer.concat([handshake(tls.newSessionTicket(TICKET)), finish]));
+    flow.client(tls.applicationData);
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(UNBOUND);
+  });
+
+  it('that nobody saw handed out', () => {
+    const wire = opened();
+    expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+    expect(resume(wire, { sessionId: ID })).toMatchObject(UNBOUND);
+  });
+
+  it('that was handed out in a flow which only reported', () => {
+    const wire = opened({ pinsets: [bank({ mode: 'report-only' })] });
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject({ action: 'accept', reason: 'resumed-unbound' });
+  });
+
+  it('that another server handed out, or under another pinset, or too long ago', () => {
+    const memory = new SessionMemory(2);
+    const [here, there] = [Uint8Array.of(192, 0, 2, 1), Uint8Array.of(192, 0, 2, 2)];
+    memory.remember(here, TICKET, ['a', 'b'], 0, 1000);
+    expect(memory.isBound(here, TICKET, ['a'], 1000)).toBe(true);
+    expect(memory.isBound(here, TICKET, ['a', 'b'], 1000)).toBe(true);
+    expect(memory.isBound(there, TICKET, ['a'], 1000)).toBe(false);
+    expect(memory.isBound(here, TICKET, ['a', 'c'], 1000)).toBe(false);
+    expect(memory.isBound(here, STOLEN, ['a'], 1000)).toBe(false);
+    expect(memory.isBound(here, TICKET, ['a'], 1001)).toBe(false);
+  });
+
+  it('that was used least recently, once there are more than are remembered', () => {
+    const memory = new SessionMemory(2);
+    const server = Uint8Array.of(192, 0, 2, 1);
+    const of = (n: number) => Uint8Array.of(n);
+    for (const n of [1, 2]) memory.remember(server, of(n), ['a'], 0, 1000);
+    expect(memory.isBound(server, of(1), ['a'], 1)).toBe(true);
+    memory.remember(server, of(3), ['a'], 0, 1000);
+    expect([1, 2, 3].map((n) => memory.isBound(server, of(n), ['a'], 1))).toEqual([true, false, true]);
+  });
+
+  it('by an id that the server does not echo', () => {
+    const wire = opened();
+    full(wire, { sessionId: ID });
+    expect(resume(wire, { sessionId: ID }, Buffer.alloc(32, 0xcc))).toMatchObject({
+      action: 'tls-alert',
+      reason: 'no-certificate',
+    });
+  });
+
+  it('by an id, where the client offers a ticket that is not', () => {
+    const wire = opened();
+    full(wire, { sessionId: ID });
+    expect(resume(wire, { sessionId: ID, ticket: STOLEN })).toMatchObject(UNBOUND);
+  });
+});
+
+describe('what somebody on the path puts in the place of an id or a ticket', () => {
+  it('is not remembered: the client refuses the Finished that covers it', () => {
+    for (const given of [{ sessionId: ID }, { ticket: STOLEN }]) {
+      const wire = opened();
+      full(wire, given, false);
+      const flow = next(wire);
+      flow.client(tls.clientHello(HOST));
+      expect(resume(wire, given)).toMatchObject(UNBOUND);
+    }
+  });
+
+  it('nor where it dies on its way and the genuine one follows', () => {
+    const wire = opened();
+    const flow = next(wire);
+    flow.client(tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) }));
+    const flight = handshake(tls.serverHello({ ticket: true }), tls.certificateMessage(GENUINE), tls.serverHelloDone);
+    flow.server(flight);
+    flow.client(tls.clientFinish);
+    const at = 5000 + flight.length;
+    const [forged, genuine] = [STOLEN, Buffer.alloc(STOLEN.length, 0x60)].map((ticket) =>
+      Buffer.concat([handshake(tls.newSessionTicket(ticket)), finish]),
+    ) as [Buffer, Buffer];
+    flow.server(forged, { seq: at, lost: true });
+    flow.server(genuine, { seq: at });
+    flow.client(tls.applicationData);
+    expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+  });
+});
+
+describe('the accept mark', () => {
+  /** The one connection of the wire itself, whose mark is looked at. */
+  function accepted(hello: object, server: tls.ServerHelloFields): Wire {
+    const wire = opened();
+    wire.fromClient(tls.clientHello({ name: HOST, ...hello }));
+    wire.fromServer(handshake(tls.serverHello(server), tls.certificateMessage(GENUINE), tls.serverHelloDone));
+    wire.fromClient(tls.clientFinish);
+    return wire;
+  }
+
+  it('waits for nothing where the server hands out nothing', () => {
+    expect(accepted({}, { sessionId: Buffer.alloc(0) }).connmark).toBe(ACCEPT);
+  });
+
+  it('waits, where it hands out a session, until the client has acknowledged the Finished', () => {
+    for (const fields of [{ ticket: true, sessionId: Buffer.alloc(0) }, { sessionId: ID }]) {
+      const wire = accepted({ ticket: Buffer.alloc(0) }, fields);
+      expect(wire.connmark).toBe(PENDING);
+      const before = wire.serverSeqSeen;
+      wire.fromServer(Buffer.concat([handshake(tls.newSessionTicket(TICKET)), finish]));
+      wire.fromClient('', { ack: before });
+      expect(wire.connmark).toBe(PENDING);
+      wire.fromClient('');
+      expect(wire.connmark).toBe(ACCEPT);
+      wire.finish();
+    }
+  });
+
+  it('waits no longer than for as many octets as a handshake has', () => {
+    const wire = accepted({}, { sessionId: ID });
+    wire.fromServer(finish);
+    for (let i = 0; i < 30; i++) {
+      wire.fromServer(tls.record(23, Buffer.alloc(10_000)));
+      wire.fromClient('');
+    }
+    expect(wire.connmark).toBe(ACCEPT);
+    expect(wire.engine.flows).toBe(1);
+  });
+
+  it('is not kept from coming by packets out of order, beyond any window', () => {
+    const wire = accepted({}, { sessionId: ID });
+    expect(wire.fromServer('x', { seq: seqAdd(wire.serverSeq, 200_000) }).verdict).toBe('accept');
+    wire.fromClient('');
+    expect(wire.connmark).toBe(ACCEPT);
+  });
+});
+
+describe('several pinsets', () => {
+  const address = pinset(1, { match: match({ addresses: [range('198.51.100.7')] }), pins: bank().pins });
+
+  it('have to be satisfied each by what the session was handed out under', () => {
+    const wire = opened({ pinsets: [bank(), address] });
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(BOUND);
+  });
+
+  it('of which one only reports do not keep the other from being bound', () => {
+    const reporting = { ...address, mode: 'report-only' as const, pins: [pin('cert-sha256', 'aa'.repeat(32))] };
+    const wire = opened({ pinsets: [bank(), reporting] });
+    full(wire, { ticket: TICKET });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject({
+      action: 'accept',
+      reason: 'resumed-bound',
+      pinset: 'pinset-0',
+    });
+  });
+});
+
+it('a forged flight binds nothing', () => {
+  const wire = opened({ pinsets: [bankWith({})] });
+  full(wire, { ticket: STOLEN, file: FORGED });
+  expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+});

@@ -1,0 +1,452 @@
+/** TLS 1.3 as the engine decides it: real handshakes of OpenSSL, and a prober and a key log that answer when told. */
+import { X509Certificate } from 'node:crypto';
+import type { ConnectionOptions } from 'node:tls';
+
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import type { ProbeAnswer, ProbedCertificates, Prober, ProbeRequest } from '../../src/judge/ports.ts';
+import type { HiddenCertificate, Situations } from '../../src/pins/policy.ts';
+import { KeyLogStore } from '../../src/source/key-log-store.ts';
+import { parseKeyLog } from '../../src/source/key-log.ts';
+import { presentCertificate } from '../../src/x509/presented.ts';
+import { bank, PENDING } from '../support/flows.ts';
+import { match, pin, PINNED, pinset, UNPINNED } from '../support/policy.ts';
+import { identity, record, ServerMemory, type Recording } from '../support/recorded.ts';
+import { Wire } from '../support/wire.ts';
+
+/** That of jumbo frames: a ServerHello with a post-quantum key share takes a whole ordinary segment. */
+const MSS = 8960;
+const genuine = identity('ecdsa', 'one');
+const forged = identity('ecdsa', 'two');
+const derOf = ({ cert }: { cert: string }) => new Uint8Array(new X509Certificate(cert).raw);
+const [genuineDer, forgedDer] = [derOf(genuine), derOf(forged)];
+const PIN = pin('spki-sha256', presentCertificate(genuineDer).spkiSha256!);
+
+let toGenuine: Recording;
+let toForged: Recording;
+let toOld: Recording;
+beforeAll(async () => {
+  toGenuine = await record({ identity: genuine });
+  toForged = await record({ identity: forged });
+  toOld = await record({ identity: forged, maxVersion: 'TLSv1.2' });
+});
+
+/** What each side says first; the client's hello, and the server's whole flight. */
+const flights = ({ fed }: Recording) => {
+  const of = (side: string) => fed.filter(([from]) => from === side).map(([, octets]) => octets);
+  return { hello: Buffer.from(of('client')[0]!), server: Buffer.concat(serverFirst(of('server'))) };
+};
+/** Session tickets come later on, in flights of their own. */
+const serverFirst = (all: readonly Uint8Array[]) => all.slice(0, 1);
+
+class Asked implements Prober {
+  readonly requests: ProbeRequest[] = [];
+  readonly #done: ((answer: ProbeAnswer) => void)[] = [];
+
+  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void {
+    this.requests.push(request);
+    this.#done.push(done);
+  }
+
+  answer(answer: ProbeAnswer): void {
+    this.#done.shift()!(answer);
+  }
+}
+
+const shown = (der: Uint8Array, more: Partial<ProbedCertificates> = {}): ProbedCertificates => ({
+  kind: 'certificates',
+  chain: [der],
+  isRawPublicKey: false,
+  version: 0x0304,
+  proven: true,
+  alternatives: [],
+  fromCache: false,
+  ...more,
+});
+const FAILED: ProbeAnswer = { kind: 'failed', reason: 'unreachable', detail: 'ECONNREFUSED', fromCache: false };
+
+const pinned = (situations: Partial<Situations>, more = {}) => ({
+  pinsets: [bank({ pins: [PIN], situations: { ...PINNED, ...situations }, ...more })],
+});
+const wireWith = (fields: object, options: object) => new Wire(fields, options).open();
+
+describe('a probe', () => {
+  const probing = (tls13: HiddenCertificate = 'probe', more: object = {}) => {
+    const prober = new Asked();
+    const wire = wireWith(pinned({ tls13, ...more }), { prober });
+    return { prober, wire };
+  };
+
+  it('is asked with the hello, as soon as it is there; the server’s answer waits for it', () => {
+    const { prober, wire } = probing();
+    const { hello, server } = flights(toGenuine);
+    expect(wire.fromClient(hello)).toMatchObject({ verdict: 'accept' });
+    expect(prober.requests).toMatchObject([{ server: { port: 443 }, starttls: null, recordVersion: 0x0301 }]);
+    expect(Buffer.from(prober.requests[0]!.clientHello)).toEqual(hello.subarray(9));
+    expect(wire.fromServer(server.subarray(0, MSS))).toMatchObject({ verdict: 'held' });
+    prober.answer(shown(genuineDer));
+    expect(wire.held).toBe(0);
+    expect(wire.atClient.stream).toEqual(server.subarray(0, MSS));
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'probe-match', evidence: 'probed' }]);
+    expect(wire.connmark).toBe(PENDING);
+    wire.fromClient('');
+    expect(wire.connmark).toBe(0x20000000);
+  });
+
+  it('that has answered by then costs nothing', () => {
+    const { prober, wire } = probing();
+    const { hello, server } = flights(toGenuine);
+    wire.fromClient(hello);
+    prober.answer(shown(genuineDer));
+    expect(wire.verdicts).toEqual([]);
+    expect(wire.fromServer(server.subarray(0, MSS))).toMatchObject({ verdict: 'accept' });
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'probe-match', heldMicros: 0 }]);
+  });
+
+  it.each([
+    ['another certificate', shown(forgedDer), 'probe-mismatch', 'probed'],
+    ['the genuine one without its key', shown(genuineDer, { proven: false }), 'no-proof', 'probed'],
+    ['two, one of them another', undefined, 'probe-inconsistent', 'probed'],
+    ['none', FAILED, 'probe-failed', 'none'],
+  ] as const)(
+    'that is shown %s denies with an alert, and the client gets nothing else',
+    (_, answer, reason, evidence) => {
+      const { prober, wire } = probing();
+      const { hello, server } = flights(toForged);
+      wire.fromClient(hello);
+      wire.fromServer(server.subarray(0, MSS));
+      const other = { chain: [forgedDer], isRawPublicKey: false, proven: true };
+      prober.answer(answer ?? shown(genuineDer, { alternatives: [other] }));
+      expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason, evidence }]);
+      expect([...wire.atClient.stream]).toEqual([21, 3, 3, 0, 2, 2, expect.any(Number)]);
+      expect(wire.held).toBe(0);
+    },
+  );
+
+  it('of which two were shown another chain each is consistent where all of them match', () => {
+    const { prober, wire } = probing();
+    const { hello, server } = flights(toGenuine);
+    wire.fromClient(hello);
+    wire.fromServer(server.subarray(0, MSS));
+    const other = { chain: [genuineDer, forgedDer], isRawPublicKey: false, proven: true };
+    prober.answer(shown(genuineDer, { alternatives: [other] }));
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'probe-match' }]);
+  });
+
+  it('that fails accepts with probe-else-accept, and the record says what it rests on', () => {
+    const { prober, wire } = probing('probe-else-accept');
+    const { hello, server } = flights(toForged);
+    wire.fromClient(hello);
+    prober.answer(FAILED);
+    expect(wire.fromServer(server)).toMatchObject({ verdict: 'accept' });
+    expect(wire.verdicts).toMatchObject([
+      { action: 'accept', reason: 'probe-failed', evidence: 'none', fault: 'probe.unreachable.ECONNREFUSED' },
+    ]);
+  });
+
+  it('that never answers ends at its deadline', () => {
+    const { wire } = probing();
+    const { hello, server } = flights(toForged);
+    wire.fromClient(hello);
+    wire.fromServer(server.subarray(0, MSS));
+    wire.wait(2_900);
+    expect(wire.held).toBe(1);
+    wire.wait(200);
+    expect(wire.held).toBe(0);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'overload' }]);
+  });
+
+  it('says nothing of a server that shows its certificate itself', () => {
+    const { prober, wire } = probing();
+    const { hello, server } = flights(toOld);
+    wire.fromClient(hello);
+    prober.answer(shown(genuineDer));
+    wire.fromServer(server);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch', evidence: 'observed' }]);
+    expect(wire.atClient.stream.includes(Buffer.from(forgedDer))).toBe(false);
+  });
+
+  it('is not asked ahead of a server that showed its certificate itself the last time', () => {
+    const { prober, wire } = probing();
+    /** Questions when the hello is out, and when the server has answered. */
+    const visit = (recording: Recording): readonly [number, number] => {
+      const before = prober.requests.length;
+      const { hello, server } = flights(recording);
+      wire.fromClient(hello);
+      const asked = prober.requests.length - before;
+      wire.fromServer(server.subarray(0, MSS));
+      const inTheEnd = prober.requests.length - before;
+      if (inTheEnd > 0) prober.answer(shown(forgedDer));
+      wire.fromClient('');
+      wire.clientSeq += 0x10000;
+      wire.serverSeq += 0x10000;
+      wire.atClient.next = undefined;
+      wire.open();
+      return [asked, inTheEnd];
+    };
+    expect(visit(toOld)).toEqual([1, 1]);
+    expect(visit(toOld)).toEqual([0, 0]);
+    expect(visit(toForged)).toEqual([0, 1]);
+    expect(visit(toForged)).toEqual([1, 1]);
+    expect(wire.verdicts.map(({ reason }) => reason)).toEqual([
+      'pin-mismatch',
+      'pin-mismatch',
+      'probe-mismatch',
+      'probe-mismatch',
+    ]);
+  });
+
+  it('is not asked where the configuration decides without it', () => {
+    for (const tls13 of ['accept', 'deny'] as const) {
+      const { prober, wire } = probing(tls13);
+      const { hello, server } = flights(toForged);
+      wire.fromClient(hello);
+      wire.fromServer(server);
+      expect(prober.requests).toEqual([]);
+      expect(wire.verdicts).toMatchObject([
+        { action: tls13 === 'accept' ? 'accept' : 'tls-alert', reason: 'no-certificate', evidence: 'none' },
+      ]);
+    }
+  });
+
+  it('shows deny lists what they may deny, where the unpinned are probed', () => {
+    const deny = [pin('cert-sha256', presentCertificate(forgedDer).sha256, { at: 'any' })];
+    const lists = [pinset(0, { name: 'list', match: match(), pins: [], deny })];
+    for (const [der, answer] of [
+      [forgedDer, { action: 'tls-alert', reason: 'deny-pin', pinset: 'list', evidence: 'probed' }],
+      [genuineDer, { action: 'accept', reason: 'unpinned', evidence: 'probed' }],
+    ] as const) {
+      const prober = new Asked();
+      const log = { unpinned: true, certificates: 'pins' };
+      const wire = wireWith({ pinsets: lists, unpinned: { ...UNPINNED, tls13: 'probe' }, log }, { prober });
+      const { hello, server } = flights(toForged);
+      wire.fromClient(hello);
+      wire.fromServer(server.subarray(0, MSS));
+      prober.answer(shown(der));
+      expect(wire.verdicts).toMatchObject([answer]);
+    }
+  });
+
+  it('that only reports lets everything pass, and says what would have been', () => {
+    const prober = new Asked();
+    const wire = wireWith(pinned({ tls13: 'probe' }, { mode: 'report-only' }), { prober });
+    const { hello, server } = flights(toForged);
+    wire.fromClient(hello);
+    wire.fromServer(server.subarray(0, MSS));
+    prober.answer(shown(forgedDer));
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'probe-mismatch', would: 'tls-alert' }]);
+    expect(wire.atClient.stream).toEqual(server.subarray(0, MSS));
+  });
+
+  it('is judged by the configuration that is in force when it answers', () => {
+    const { prober, wire } = probing();
+    const { hello, server } = flights(toGenuine);
+    wire.fromClient(hello);
+    wire.fromServer(server.subarray(0, MSS));
+    wire.reload(pinned({ tls13: 'probe' }, { pins: [pin('spki-sha256', 'ab'.repeat(32))] }));
+    expect(wire.held).toBe(1);
+    prober.answer(shown(genuineDer));
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'probe-mismatch' }]);
+  });
+
+  async function resumption(client: ConnectionOptions): Promise<Recording> {
+    const server = { identity: genuine, maxVersion: 'TLSv1.2', memory: new ServerMemory() } as const;
+    const { session } = await record(server, client);
+    const recording = await record(server, { ...client, session: session! });
+    expect(recording.resumed).toBe(true);
+    return recording;
+  }
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'decides a resumption that nothing is known of, of a client that knows TLS up to %s',
+    async (offered) => {
+      const { hello, server } = flights(await resumption({ maxVersion: offered }));
+      for (const [answer, ruling] of [
+        [shown(genuineDer, { version: 0x0303 }), { action: 'accept', reason: 'probe-match', evidence: 'probed' }],
+        [shown(forgedDer, { version: 0x0303 }), { action: 'tls-alert', reason: 'probe-mismatch' }],
+        [FAILED, { action: 'tls-alert', reason: 'probe-failed' }],
+      ] as const) {
+        const prober = new Asked();
+        const wire = wireWith(pinned({ resumed: 'bound-else-probe' }), { prober });
+        wire.fromClient(hello);
+        expect(wire.fromServer(server)).toMatchObject({ verdict: 'held' });
+        prober.answer(answer);
+        expect(wire.verdicts).toMatchObject([ruling]);
+      }
+    },
+  );
+
+  it('that cannot be asked leaves an unknown resumption what it is: unbound', async () => {
+    const { hello, server } = flights(await resumption({ maxVersion: 'TLSv1.2' }));
+    const wire = wireWith(pinned({ resumed: 'bound-else-probe' }), {});
+    wire.fromClient(hello);
+    wire.fromServer(server);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'resumed-unbound', evidence: 'none' }]);
+  });
+});
+
+describe('early data', () => {
+  const EARLY_DATA = 42;
+  const EARLY = Buffer.from([23, 3, 3, 0, 5, ...Buffer.from('early')]);
+  const early = (recording: Recording) => withEmptyExtension(flights(recording).hello, EARLY_DATA);
+
+  it('waits with its hello for the probe, and goes when it matches', () => {
+    const prober = new Asked();
+    const wire = wireWith(pinned({ tls13: 'probe' }), { prober });
+    expect(wire.fromClient(early(toGenuine))).toMatchObject({ verdict: 'held' });
+    expect(wire.fromClient(EARLY)).toMatchObject({ verdict: 'held' });
+    expect(wire.fromClient(EARLY, { seq: wire.clientSeq - EARLY.length })).toMatchObject({ verdict: 'drop' });
+    expect(wire.atServer.stream).toHaveLength(0);
+    prober.answer(shown(genuineDer));
+    expect(wire.atServer.stream.subarray(-EARLY.length)).toEqual(EARLY);
+    wire.fromServer(flights(toGenuine).server.subarray(0, MSS));
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'probe-match', evidence: 'probed' }]);
+  });
+
+  it('never reaches a server that shows something else', () => {
+    const prober = new Asked();
+    const wire = wireWith(pinned({ tls13: 'probe' }), { prober });
+    wire.fromClient(early(toForged));
+    prober.answer(shown(forgedDer));
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'probe-mismatch' }]);
+    expect(wire.held).toBe(0);
+    expect(wire.atServer.stream).toHaveLength(0);
+  });
+
+  it('that was let go is no reason to believe a certificate that goes by in clear', () => {
+    const prober = new Asked();
+    const wire = wireWith(pinned({ tls13: 'probe' }), { prober });
+    wire.fromClient(early(toOld));
+    prober.answer(shown(genuineDer));
+    wire.fromServer(flights(toOld).server);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch', evidence: 'observed' }]);
+  });
+
+  it.each(['deny', 'keylog'] as const)(
+    'is denied at once where %s decides: nothing could be known in time',
+    (tls13) => {
+      const wire = wireWith(pinned({ tls13 }), { prober: new Asked(), keylog: new KeyLogStore() });
+      wire.fromClient(early(toGenuine));
+      expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'no-certificate' }]);
+      expect(wire.atServer.stream).toHaveLength(0);
+    },
+  );
+});
+
+describe('a key log', () => {
+  const logging = (tls13: HiddenCertificate, recording: Recording, more = {}) => {
+    const keylog = new KeyLogStore();
+    const prober = new Asked();
+    const wire = wireWith(pinned({ tls13 }, more), { keylog, prober });
+    const { hello, server } = flights(recording);
+    const log = () => parseKeyLog(recording.keyLog).forEach((secret) => keylog.add(secret));
+    wire.fromClient(hello);
+    return { wire, prober, keylog, server, log };
+  };
+  /** Behind the server’s hello and its ChangeCipherSpec. */
+  const clearOctets = (server: Buffer) => 5 + server.readUInt16BE(3) + 6;
+
+  it('gets the server’s hello to the client, and nothing of what is encrypted until the secret is there', () => {
+    const { wire, server, log, prober } = logging('keylog', toGenuine);
+    wire.fromServer(server.subarray(0, MSS));
+    expect(wire.atClient.stream).toEqual(server.subarray(0, clearOctets(server)));
+    log();
+    expect(wire.verdicts).toMatchObject([
+      { action: 'accept', reason: 'pin-match', evidence: 'decrypted', tls: { certificates: [genuineDer] } },
+    ]);
+    wire.fromServer(server.subarray(0, MSS), { seq: wire.serverSeq - Math.min(MSS, server.length) });
+    expect(wire.atClient.stream).toEqual(server.subarray(0, MSS));
+    expect(prober.requests).toEqual([]);
+  });
+
+  it('with the secret at hand decides at once', () => {
+    const { wire, server, log } = logging('keylog', toGenuine);
+    log();
+    expect(wire.fromServer(server)).toMatchObject({ verdict: 'accept', payload: undefined });
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-match', evidence: 'decrypted' }]);
+  });
+
+  it.each([1, 7, 100, 536])('decides the same in segments of %d octets', (size) => {
+    for (const [recording, answer] of [
+      [toGenuine, { action: 'accept', reason: 'pin-match', evidence: 'decrypted' }],
+      [toForged, { reason: 'pin-mismatch', evidence: 'decrypted' }],
+    ] as const) {
+      const { wire, server, log } = logging('keylog', recording);
+      for (let at = 0; at < server.length; at += size) {
+        wire.fromServer(server.subarray(at, at + size));
+        if (at < clearOctets(server) && at + size >= clearOctets(server)) log();
+      }
+      expect(wire.verdicts).toMatchObject([answer]);
+    }
+  });
+
+  it('denies another certificate, of which the client has nothing', () => {
+    const { wire, server, log } = logging('keylog', toForged);
+    wire.fromServer(server.subarray(0, MSS));
+    log();
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch', evidence: 'decrypted' }]);
+    expect(wire.atClient.stream.length).toBeLessThanOrEqual(clearOctets(server));
+  });
+
+  it('that says nothing in time denies', () => {
+    const { wire, server } = logging('keylog', toGenuine);
+    wire.fromServer(server.subarray(0, MSS));
+    wire.wait(190);
+    expect(wire.verdicts).toEqual([]);
+    wire.wait(20);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'keylog-missing', evidence: 'none' }]);
+  });
+
+  it('that says nothing in time leaves it to a probe where the configuration says so', () => {
+    const { wire, server, prober } = logging('keylog-else-probe', toGenuine);
+    expect(prober.requests).toEqual([]);
+    wire.fromServer(server.subarray(0, MSS));
+    wire.wait(210);
+    expect(prober.requests).toHaveLength(1);
+    prober.answer(shown(genuineDer));
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'probe-match', evidence: 'probed' }]);
+  });
+
+  it('with a wrong secret is as good as none', () => {
+    const { wire, server, keylog } = logging('keylog', toGenuine);
+    wire.fromServer(server.subarray(0, MSS));
+    const [own] = parseKeyLog(toGenuine.keyLog);
+    keylog.add({ clientRandom: own!.clientRandom, secret: new Uint8Array(own!.secret.length) });
+    expect(wire.verdicts).toMatchObject([
+      { action: 'tls-alert', reason: 'keylog-missing', fault: 'tls.record.undecipherable' },
+    ]);
+  });
+
+  it('keeps nothing of flows that are decided', () => {
+    const { wire, server, keylog, log } = logging('keylog', toGenuine);
+    log();
+    expect(keylog.size).toBe(1);
+    wire.fromServer(server);
+    expect(keylog.size).toBe(0);
+  });
+
+  it('of a capture shows the certificates of flows that no pinset selects', () => {
+    const keylog = new KeyLogStore();
+    for (const secret of parseKeyLog(toForged.keyLog)) keylog.add(secret);
+    const wire = wireWith({}, { keylog, live: false });
+    const { hello, server } = flights(toForged);
+    wire.fromClient(hello);
+    wire.fromServer(server);
+    wire.engine.finish();
+    expect(wire.verdicts).toMatchObject([
+      { action: 'accept', reason: 'unpinned', evidence: 'decrypted', tls: { certificates: [forgedDer] } },
+    ]);
+  });
+});
+
+/** The hello, in its record, with one more extension at its end. */
+function withEmptyExtension(flight: Buffer, type: number): Buffer {
+  const out = Buffer.concat([flight, Buffer.from([type >> 8, type & 0xff, 0, 0])]);
+  out.writeUInt16BE(flight.readUInt16BE(3) + 4, 3);
+  out.writeUIntBE(flight.readUIntBE(6, 3) + 4, 6, 3);
+  let at = 9 + 35 + flight[9 + 34]!;
+  at += 2 + flight.readUInt16BE(at);
+  at += 1 + flight[at]!;
+  out.writeUInt16BE(flight.readUInt16BE(at) + 4, at);
+  return out;
+}
