@@ -1,0 +1,106 @@
+/**
+ * What the key log says of one flow: whether it may still be asked, who reads the encrypted records, and that it had
+ * nothing to say, which stays so whatever becomes of the configuration. What is read is judged by others.
+ */
+import type { JudgeContext } from '../context.ts';
+import { Decryption, type DecryptionListener } from '../decryption.ts';
+import type { Reason } from '../events.ts';
+import type { HelloMessages } from '../hellos.ts';
+import type { HiddenCertificates } from '../hidden-certificates.ts';
+
+/** Why nothing is to be had of the key log. */
+export interface NothingLogged {
+  readonly reason: Reason;
+  readonly fault: string | null;
+}
+
+export class KeylogReading {
+  readonly #context: JudgeContext;
+  readonly #listener: DecryptionListener;
+  #decryption: Decryption | undefined;
+  #clientRandom: Uint8Array | undefined;
+  /** The encrypted records go by unread, and cannot be read any more. */
+  #isPast = false;
+  #nothing: NothingLogged | undefined;
+
+  constructor(context: JudgeContext, listener: DecryptionListener) {
+    this.#context = context;
+    this.#listener = listener;
+  }
+
+  /** Undefined where it has not failed. */
+  get nothing(): NothingLogged | undefined {
+    return this.#nothing;
+  }
+
+  /** A whole encrypted record is there, and no secret. */
+  get isSealed(): boolean {
+    return this.#decryption?.isSealed ?? false;
+  }
+
+  get lacksSecret(): boolean {
+    return this.#decryption?.lacksSecret ?? false;
+  }
+
+  /** Where, in the server's TLS stream, the encrypted records begin. */
+  get sealedFrom(): number | undefined {
+    return this.#decryption?.sealedFrom;
+  }
+
+  /** True while encrypted records are being read. */
+  get isReading(): boolean {
+    return this.#decryption?.isOpen ?? false;
+  }
+
+  /** Whether it is asked first: a capture's is at hand, whatever a gateway would have asked. */
+  mayRead(cases: HiddenCertificates): boolean {
+    const { live, secrets } = this.#context;
+    const isWanted = cases.wantsKeylog || (!live && cases.isOpen);
+    return secrets !== undefined && !this.#isPast && this.#nothing === undefined && isWanted;
+  }
+
+  /** Nothing comes of it. */
+  giveUp(nothing: NothingLogged): void {
+    this.#nothing ??= nothing;
+  }
+
+  /**
+   * Who reads the records behind a ServerHello; in a capture whatever was asked for, because a secret may show it.
+   * `isAwaited`: something is to be decided by them.
+   */
+  read({ clientHello, retry, serverHello }: HelloMessages, isAwaited: boolean): Decryption | undefined {
+    const context = this.#context;
+    const { secrets, live, snapshot } = context;
+    this.#isPast = secrets === undefined || (live && !isAwaited);
+    if (secrets === undefined || this.#isPast) return undefined;
+    const decryption = new Decryption({
+      hellos: {
+        clientHello: clientHello.body,
+        serverHello: serverHello.body,
+        retry: retry && { helloRetryRequest: retry.request.body, clientHello: retry.clientHello.body },
+      },
+      version: serverHello.version,
+      cipherSuite: serverHello.cipherSuite,
+      offersRawPublicKey: clientHello.offersRawPublicKey,
+      limits: snapshot.policy.limits,
+      now: () => context.now() / 1000,
+      listener: this.#listener,
+    });
+    this.#decryption = decryption;
+    this.#clientRandom = clientHello.random;
+    let inTime = true;
+    secrets.ask(clientHello.random, (secret) => {
+      decryption.onSecret(secret);
+      if (!inTime) context.settled();
+    });
+    inTime = false;
+    // A capture's secrets are all there are.
+    if (!live && decryption.lacksSecret) this.#decryption = undefined;
+    return this.#decryption;
+  }
+
+  /** Nothing is waited for any more. */
+  close(): void {
+    if (this.#context.live && this.#clientRandom !== undefined) this.#context.secrets?.forget(this.#clientRandom);
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Every answer about the chains is there. A mismatch is decided now; a match that wants a proof waits for the server's
+ * signature, and every match for the end of the flight, because a careless client might take a second Certificate behind
+ * the first. Nothing from outside is awaited.
+ */
+import type { Examination } from '../examination.ts';
+import type { Examined } from './examined.ts';
+import { pinsetsToTell } from '../possession.ts';
+import { denies, type Finding } from '../ruling.ts';
+import type { Bench, State } from './state.ts';
+
+export class AwaitProof implements State {
+  readonly awaits = 'proof';
+  readonly waiting = false;
+  readonly deadline = Infinity;
+  readonly examined: Examined;
+  readonly #examination: Examination;
+  readonly #bench: Bench;
+
+  constructor(bench: Bench, examined: Examined, examination: Examination) {
+    this.#bench = bench;
+    this.examined = examined;
+    this.#examination = examination;
+  }
+
+  /** Something has come that was awaited. */
+  conclude(): void {
+    const { hearing, possession } = this.#bench;
+    if (hearing.isRuled) return;
+    const judged = this.#examination.findings().map((finding) => possession.applyTo(finding));
+    const proven = [...judged, ...(this.examined.cases?.settled ?? [])];
+    if (!proven.some(denies) && (possession.isAwaited || !this.examined.isFlightWhole)) return;
+    if (possession.hasFailed) this.#tellFailedProof(judged);
+    if (proven.length === 0) return hearing.settleUnpinned(this.#examination.ruleMark);
+    hearing.rule(proven, this.#examination.ruleMark);
+  }
+
+  onDeadline(): void {}
+
+  reenter(): void {
+    this.#bench.examineAgain(this.examined);
+  }
+
+  #tellFailedProof(findings: readonly Finding[]): void {
+    const { context } = this.#bench.hearing;
+    for (const { name } of pinsetsToTell(findings)) context.anomaly('tls.proof.failed', `pinset ${name}`);
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The certificate is encrypted, and the client logs its secrets. The client has to have the ServerHello to log one, so
+ * nothing waits until a whole encrypted record is there; from then on for as long as `keylogWait`.
+ */
+import type { HiddenCertificates } from '../hidden-certificates.ts';
+import type { Bench, State } from './state.ts';
+
+export class AwaitSecret implements State {
+  readonly awaits = 'secret';
+  readonly cases: HiddenCertificates;
+  readonly #bench: Bench;
+  #since: number;
+
+  constructor(bench: Bench, cases: HiddenCertificates, since: number) {
+    this.#bench = bench;
+    this.cases = cases;
+    this.#since = since;
+  }
+
+  get waiting(): boolean {
+    return this.#bench.keylog.isSealed;
+  }
+
+  get deadline(): number {
+    const { limits } = this.#bench.hearing.context.snapshot.policy;
+    return this.#since + limits.keylogWait * 1000;
+  }
+
+  /** Packets wait from now on. */
+  onSealed(): void {
+    this.#since = this.#bench.hearing.context.now();
+  }
+
+  onDeadline(): void {
+    this.#bench.keylog.giveUp({ reason: 'keylog-missing', fault: null });
+    this.#bench.awaitEvidence('tls13');
+  }
+
+  reenter(): void {
+    this.#bench.awaitEvidence('tls13', this.#since);
+  }
+}
