@@ -14,7 +14,7 @@ export function verdictEvent(
   now: number,
 ): VerdictEvent {
   const { facts } = connection.judge;
-  const decided = ruling ?? UNDECIDED;
+  const decided = ruling ?? connection.judge.unfinished;
   const isDenied = decided.action !== 'accept';
   const connmark = ruling === undefined ? undefined : marks?.[isDenied ? 'deny' : 'accept'](ruling.connmark);
   return {

@@ -81,7 +81,7 @@ export class Course implements Bench {
     const isAwaited = this.#state.awaits === 'secret';
     const reader = this.keylog.read(messages, isAwaited);
     if (reader === undefined && isAwaited && !this.hearing.isRuled) {
-      this.keylog.giveUp({ reason: 'keylog-missing', fault: null });
+      this.keylog.giveUp();
       this.awaitEvidence('tls13');
     }
     return reader;
@@ -168,9 +168,11 @@ export class Course implements Bench {
   #hiddenCases(by: HiddenBy): HiddenCertificates {
     const { holders } = this.hearing;
     if (by === 'resumed') return this.#hiddenInResumption();
-    const nothing = this.keylog.nothing?.reason ?? (by === 'earlyData' ? 'keylog-missing' : undefined);
+    const { nothing } = this.keylog;
     const cases = hiddenInTls13(holders);
-    return nothing === undefined ? cases : cases.withoutKeylog(nothing);
+    if (nothing?.isRefuted) return cases.refuted(nothing.reason);
+    if (nothing !== undefined) return cases.withoutKeylog(nothing.reason);
+    return by === 'earlyData' ? cases.withoutKeylog('keylog-missing') : cases;
   }
 
   #hiddenInResumption(): HiddenCertificates {
@@ -196,7 +198,7 @@ export class Course implements Bench {
     if (by === 'tls13' && keylog.mayRead(cases)) {
       this.#state = new AwaitSecret(this, cases, since);
     } else if (cases.wantsKeylog) {
-      keylog.giveUp({ reason: 'keylog-missing', fault: null });
+      keylog.giveUp();
       this.awaitEvidence(by, since);
     } else {
       this.#awaitProbe(by, cases, since);
@@ -226,10 +228,11 @@ export class Course implements Bench {
         if (this.examined?.evidence === 'decrypted') this.onFlightWhole();
       },
       onHiddenFailure: (code) => {
-        if (this.hearing.isRuled || !this.readsSecret) return;
-        const reason = code === 'psk' ? 'resumed-unbound' : 'keylog-missing';
-        this.keylog.giveUp({ reason, fault: code });
-        this.awaitEvidence('tls13');
+        if (this.hearing.isRuled) return;
+        const isAwaited = this.readsSecret;
+        this.keylog.onFailure(code);
+        // A secret that comes late counts as well: what it refutes no probe can make good.
+        if (isAwaited || this.keylog.nothing!.isRefuted) this.awaitEvidence('tls13');
       },
     };
   }

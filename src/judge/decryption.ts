@@ -4,8 +4,9 @@
  * key is verified. Decides nothing about pins.
  *
  *   gathering ──secret──▶ reading ──Certificate──▶ ──CertificateVerify──▶ done
- *       │                    └──wrong secret, PSK, fault──▶ failed
- *       └────────────────────────── never a secret: whoever waits gives up
+ *    │     └─too many─┐      └──wrong secret, PSK, fault──▶ failed
+ *    │                └──secret───────────────────────────────▲
+ *    └───────────────────────────── never a secret: whoever waits gives up
  */
 import type { Fault } from '../bytes/fault.ts';
 import { GrowingBuffer } from '../bytes/growing-buffer.ts';
@@ -37,7 +38,7 @@ export interface DecryptionListener {
   onHiddenCertificate(chain: readonly Uint8Array[], isRawPublicKey: boolean): void;
   /** Whether the server has the key of the first one. */
   onHiddenProof(proven: boolean): void;
-  /** `code`: why there is nothing to be read. A session that was resumed: `psk`. */
+  /** A secret was logged, and `code` says why nothing is to be read with it. A session that was resumed: `psk`. */
   onHiddenFailure(code: string): void;
 }
 
@@ -47,6 +48,8 @@ export class Decryption implements RecordConsumer {
   readonly #gathered: GatheredRecord[] = [];
   #flight: EncryptedFlight | undefined;
   #isDone = false;
+  /** There is more than is gathered: with a secret it would not be read either. */
+  #isTooMuch = false;
   #sawCertificate = false;
   /** Offset, in the server's TLS stream, of the first record that only the secret opens. */
   sealedFrom: number | undefined;
@@ -70,6 +73,7 @@ export class Decryption implements RecordConsumer {
 
   onSecret(serverSecret: Uint8Array): void {
     if (this.#isDone || this.#flight !== undefined) return;
+    if (this.#isTooMuch) return this.#fail(TOO_MANY_RECORDS);
     if (this.#suite === undefined) return this.#fail('tls.cipher-suite');
     if (serverSecret.length !== this.#suite.hashLength) return this.#fail('keylog.length');
     const { version, hellos, limits, offersRawPublicKey } = this.#options;
@@ -88,16 +92,21 @@ export class Decryption implements RecordConsumer {
   onRecordStart(contentType: number, version: number, length: number, at: number): undefined {
     if (isSecret(contentType)) this.sealedFrom ??= at;
     if (this.#flight !== undefined) this.#begin(contentType, version, length, at);
-    else if (!this.#isDone) this.#gather({ contentType, version, length, at });
+    else if (!this.#isDone && !this.#isTooMuch) this.#gather({ contentType, version, length, at });
   }
 
   onPayload(contentType: number, bytes: Uint8Array, start: number, end: number, last: boolean): undefined {
     if (this.#flight !== undefined) this.#read(contentType, bytes, start, end, last);
-    else if (!this.#isDone) this.#gatherPayload(contentType, bytes, start, end, last);
+    else if (!this.#isDone && !this.#isTooMuch) this.#gatherPayload(contentType, bytes, start, end, last);
   }
 
   #gather(header: Omit<GatheredRecord, 'payload' | 'isWhole'>): void {
-    if (this.#gathered.length === this.#options.limits.records) return this.#fail(TOO_MANY_RECORDS);
+    if (this.#gathered.length === this.#options.limits.records) {
+      this.#isTooMuch = true;
+      this.#gathered.length = 0;
+      this.sealedFrom ??= header.at;
+      return this.#seal();
+    }
     this.#gathered.push({ ...header, payload: new GrowingBuffer(), isWhole: false });
   }
 
@@ -105,7 +114,12 @@ export class Decryption implements RecordConsumer {
     const record = this.#gathered.at(-1)!;
     record.payload.append(bytes, start, end);
     record.isWhole = last;
-    if (!last || !isSecret(contentType) || this.isSealed) return;
+    if (last && isSecret(contentType)) this.#seal();
+  }
+
+  /** From here on nothing goes before there is a secret. */
+  #seal(): void {
+    if (this.isSealed) return;
     this.isSealed = true;
     this.#options.listener.onSealed();
   }

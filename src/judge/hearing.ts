@@ -73,6 +73,12 @@ export class Hearing {
     );
   }
 
+  /** What a flow comes to that ends before it is decided: of a pinned one nothing more passes. */
+  get unfinished(): Ruling {
+    const ruling = rule(applySituation(this.holders, 'incomplete', 'incomplete'), 'none');
+    return ruling.action === 'accept' ? ruling : { ...ruling, action: 'drop' };
+  }
+
   /** By the client's name, under the configuration in force. */
   select(serverName: string | null): void {
     const { snapshot, subject } = this.context;

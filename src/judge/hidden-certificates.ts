@@ -48,11 +48,6 @@ export class HiddenCertificates {
     return this.#open.some(({ wanted }) => wanted === 'keylog' || wanted === 'keylog-else-probe');
   }
 
-  /** Whether a probe may follow when the key log says nothing. */
-  get mayProbe(): boolean {
-    return this.#open.some(({ wanted }) => wanted !== 'keylog');
-  }
-
   /** As much of `selection` as evidence is judged by. */
   narrow(selection: Selection): Selection {
     const settled = new Set(
@@ -67,6 +62,16 @@ export class HiddenCertificates {
       this.#cases.map((each) => {
         if (each.wanted === 'keylog') return { ...each, wanted: 'deny', reason };
         return each.wanted === 'keylog-else-probe' ? { ...each, wanted: 'probe' } : each;
+      }),
+    );
+  }
+
+  /** What a secret opens is no certificate: those that go by the key log are decided by that. */
+  refuted(reason: Reason): HiddenCertificates {
+    return new HiddenCertificates(
+      this.#cases.map((each) => {
+        const isDecided = each.wanted === 'keylog' || each.wanted === 'keylog-else-probe';
+        return isDecided ? { ...each, wanted: 'deny', reason } : each;
       }),
     );
   }

@@ -60,6 +60,11 @@ export class Judge implements HandshakeListener {
     return this.#hearing.ruling;
   }
 
+  /** What the flow comes to if it ends now, undecided. */
+  get unfinished(): Ruling {
+    return this.#hearing.unfinished;
+  }
+
   /** Names of the pinsets that have to be satisfied; null until they are selected. */
   get selectedPinsets(): readonly string[] | null {
     return this.#hearing.selection?.require.map(({ name }) => name) ?? null;

@@ -64,6 +64,8 @@ export class Observer {
   #serverState: ServerState = 'awaitServerHello';
   #clientHello: ClientHello | undefined;
   #serverHello: ServerHello | undefined;
+  /** A HelloRetryRequest has come, and no second ClientHello. */
+  #isAskedAgain = false;
   #keyExchange: KeyExchange = 'unknown';
   #sawCertificate = false;
   #sawServerKeyExchange = false;
@@ -211,6 +213,7 @@ export class Observer {
       if (first.serverName !== hello.serverName) return misbehaved('tls.client-hello.changed-name', 0);
     }
     this.#clientHello = hello;
+    this.#isAskedAgain = false;
     this.#clientState = 'awaitClientFlight';
     this.#listener.onClientHello(hello, this.#client.recordVersion);
     return undefined;
@@ -268,7 +271,15 @@ export class Observer {
       }
       const client = this.#clientFirst ? this.#clientHello : undefined;
       if (client !== undefined && isUnsolicited(hello, client)) return misbehaved('tls.server-hello.unsolicited', 0);
+      // RFC 8446 §4.1.4: the answer to the second ClientHello is of the version that asked for it.
+      if (
+        this.#serverHello?.isHelloRetryRequest &&
+        (this.#isAskedAgain || hello.version !== this.#serverHello.version)
+      ) {
+        return misbehaved('tls.server-hello.retried', 0);
+      }
       this.#serverHello = hello;
+      this.#isAskedAgain = hello.isHelloRetryRequest && this.#clientFirst;
       this.#keyExchange = keyExchangeOf(hello.cipherSuite);
       this.#listener.onServerHello(hello, this.#keyExchange);
       if (hello.isHelloRetryRequest) return undefined;

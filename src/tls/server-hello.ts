@@ -46,8 +46,10 @@ export function parseServerHello(body: Uint8Array): ServerHello | Fault {
   if (extensions === undefined || sessionId.length > 32) return malformed('tls.server-hello.syntax', reader.at);
   const selected = extensions.bodies.get(EXTENSION.supportedVersions);
   if (selected !== undefined && selected.length !== 2) return malformed('tls.server-hello.syntax', reader.at);
-  const isHelloRetryRequest = Buffer.compare(random, HELLO_RETRY_REQUEST) === 0;
   const version = selected === undefined ? legacyVersion : (selected[0]! << 8) | selected[1]!;
+  // RFC 8446 §4.1.3 gives the random its meaning where TLS 1.3 is selected; to older versions it is as good as any.
+  const isHelloRetryRequest =
+    selected !== undefined && isTls13(version) && Buffer.compare(random, HELLO_RETRY_REQUEST) === 0;
   return {
     body: reader.bytes,
     version,

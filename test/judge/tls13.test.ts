@@ -1,26 +1,28 @@
 /** TLS 1.3 as the engine decides it: real handshakes of OpenSSL, and a prober and a key log that answer when told. */
-import { X509Certificate } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import type { ProbeAnswer, ProbedCertificates, Prober, ProbeRequest } from '../../src/judge/ports.ts';
-import type { HiddenCertificate, Situations } from '../../src/pins/policy.ts';
+import type { HiddenCertificate } from '../../src/pins/policy.ts';
 import { KeyLogStore } from '../../src/source/key-log-store.ts';
 import { parseKeyLog } from '../../src/source/key-log.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
-import { bank, PENDING } from '../support/flows.ts';
-import { match, pin, PINNED, pinset, UNPINNED } from '../support/policy.ts';
-import { identity, record, ServerMemory, type Recording } from '../support/recorded.ts';
-import { Wire } from '../support/wire.ts';
-
-/** That of jumbo frames: a ServerHello with a post-quantum key share takes a whole ordinary segment. */
-const MSS = 8960;
-const genuine = identity('ecdsa', 'one');
-const forged = identity('ecdsa', 'two');
-const derOf = ({ cert }: { cert: string }) => new Uint8Array(new X509Certificate(cert).raw);
-const [genuineDer, forgedDer] = [derOf(genuine), derOf(forged)];
-const PIN = pin('spki-sha256', presentCertificate(genuineDer).spkiSha256!);
+import { PENDING } from '../support/flows.ts';
+import { match, pin, pinset, UNPINNED } from '../support/policy.ts';
+import { record, ServerMemory, type Recording } from '../support/recorded.ts';
+import {
+  Asked,
+  FAILED,
+  MSS,
+  flights,
+  forged,
+  forgedDer,
+  genuine,
+  genuineDer,
+  pinned,
+  shown,
+  wireWith,
+} from '../support/tls13-flows.ts';
 
 let toGenuine: Recording;
 let toForged: Recording;
@@ -30,45 +32,6 @@ beforeAll(async () => {
   toForged = await record({ identity: forged });
   toOld = await record({ identity: forged, maxVersion: 'TLSv1.2' });
 });
-
-/** What each side says first; the client's hello, and the server's whole flight. */
-const flights = ({ fed }: Recording) => {
-  const of = (side: string) => fed.filter(([from]) => from === side).map(([, octets]) => octets);
-  return { hello: Buffer.from(of('client')[0]!), server: Buffer.concat(serverFirst(of('server'))) };
-};
-/** Session tickets come later on, in flights of their own. */
-const serverFirst = (all: readonly Uint8Array[]) => all.slice(0, 1);
-
-class Asked implements Prober {
-  readonly requests: ProbeRequest[] = [];
-  readonly #done: ((answer: ProbeAnswer) => void)[] = [];
-
-  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void {
-    this.requests.push(request);
-    this.#done.push(done);
-  }
-
-  answer(answer: ProbeAnswer): void {
-    this.#done.shift()!(answer);
-  }
-}
-
-const shown = (der: Uint8Array, more: Partial<ProbedCertificates> = {}): ProbedCertificates => ({
-  kind: 'certificates',
-  chain: [der],
-  isRawPublicKey: false,
-  version: 0x0304,
-  proven: true,
-  alternatives: [],
-  fromCache: false,
-  ...more,
-});
-const FAILED: ProbeAnswer = { kind: 'failed', reason: 'unreachable', detail: 'ECONNREFUSED', fromCache: false };
-
-const pinned = (situations: Partial<Situations>, more = {}) => ({
-  pinsets: [bank({ pins: [PIN], situations: { ...PINNED, ...situations }, ...more })],
-});
-const wireWith = (fields: object, options: object) => new Wire(fields, options).open();
 
 describe('a probe', () => {
   const probing = (tls13: HiddenCertificate = 'probe', more: object = {}) => {

@@ -60,6 +60,9 @@ export class Wire {
   engine: Engine;
   clientSeq: number;
   serverSeq: number;
+  /** The server's last segment. */
+  lastOfServer: Uint8Array = new Uint8Array(0);
+  lastSeqOfServer = 0;
   #nextId = 1;
   #generation = 0;
   readonly #sent = new Map<number, { fromClient: boolean; packet: Uint8Array; lost: boolean }>();
@@ -126,6 +129,8 @@ export class Wire {
 
   fromServer(data: Uint8Array | string, fields: SegmentFields = {}): Answer {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
+    this.lastOfServer = bytes;
+    this.lastSeqOfServer = fields.seq ?? this.serverSeq;
     const answer = this.#send(false, bytes, { seq: this.serverSeq, ack: this.clientSeq, ...fields });
     if (fields.seq === undefined) this.serverSeq = seqAdd(this.serverSeq, bytes.length);
     return answer;

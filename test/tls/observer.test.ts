@@ -414,6 +414,19 @@ describe('a second ClientHello', () => {
   });
 });
 
+describe('behind a HelloRetryRequest', () => {
+  const offer: Fed = ['client', tls.clientHello({ name: HOST, supportedVersions: [0x0304, 0x0303] })];
+  const asked = server(handshake(tls.helloRetryRequest));
+
+  it.each([
+    ['a ServerHello of another version behind a HelloRetryRequest', [offer, asked, offer], tls.serverHello()],
+    ['a ServerHello that does not wait for the second ClientHello', [offer, asked], tls.serverHello13],
+  ] as [string, Fed[], Buffer][])('%s is a fault', (_, fed, message) => {
+    const watched = watch([...fed, server(handshake(message))]);
+    expect(watched.lines.at(-1)).toBe('Fault server misbehaved tls.server-hello.retried');
+  });
+});
+
 describe('what the client did not offer', () => {
   it.each([
     ['TLS 1.3', tls.serverHello13],

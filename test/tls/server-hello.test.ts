@@ -51,6 +51,13 @@ describe('a ServerHello', () => {
     expect(parseServerHello(helloRetryRequest.subarray(4))).toMatchObject({ isHelloRetryRequest: true, isTls13: true });
   });
 
+  it('with the random of HelloRetryRequest is an ordinary one, unless TLS 1.3 is selected', () => {
+    const random = helloRetryRequest.subarray(6, 38);
+    for (const more of [{}, { selectedVersion: 0x0303 }, { version: 0x0302 }]) {
+      expect(hello({ random, ...more })).toMatchObject({ isHelloRetryRequest: false, isTls13: false });
+    }
+  });
+
   it('tells what it answers', () => {
     expect(hello({ ticket: true }).answersSessionTicket).toBe(true);
     expect(hello({ rawPublicKey: true }).selectsRawPublicKey).toBe(true);

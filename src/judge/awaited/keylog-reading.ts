@@ -12,6 +12,8 @@ import type { HiddenCertificates } from '../hidden-certificates.ts';
 export interface NothingLogged {
   readonly reason: Reason;
   readonly fault: string | null;
+  /** A secret was logged, and what it opens is no certificate: whoever sent that chose it, so nothing else is asked. */
+  readonly isRefuted: boolean;
 }
 
 export class KeylogReading {
@@ -59,9 +61,17 @@ export class KeylogReading {
     return secrets !== undefined && !this.#isPast && this.#nothing === undefined && isWanted;
   }
 
-  /** Nothing comes of it. */
-  giveUp(nothing: NothingLogged): void {
-    this.#nothing ??= nothing;
+  /** There is no secret. */
+  giveUp(): void {
+    this.#nothing ??= { reason: 'keylog-missing', fault: null, isRefuted: false };
+  }
+
+  /** There is one, with which no certificate can be read. */
+  onFailure(code: string): void {
+    this.#nothing =
+      code === 'psk'
+        ? { reason: 'resumed-unbound', fault: code, isRefuted: false }
+        : { reason: 'keylog-missing', fault: code, isRefuted: true };
   }
 
   /**

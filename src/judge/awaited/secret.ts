@@ -32,7 +32,7 @@ export class AwaitSecret implements State {
   }
 
   onDeadline(): void {
-    this.#bench.keylog.giveUp({ reason: 'keylog-missing', fault: null });
+    this.#bench.keylog.giveUp();
     this.#bench.awaitEvidence('tls13');
   }
 

@@ -33,7 +33,7 @@ const MEANINGS: Readonly<Record<Reason, string>> = {
   'probe-mismatch': 'TLS 1.3 hides the certificate; what the server showed to a probe satisfies no pin',
   'probe-failed': 'TLS 1.3 hides the certificate, and the server showed none to a probe',
   'probe-inconsistent': 'probes that asked the same were shown different chains',
-  'keylog-missing': 'the secret that opens the certificate was not logged in time',
+  'keylog-missing': 'the secret that opens the certificate was not logged in time, or opens none',
   'no-sni': 'the client gave no server name',
   ech: 'the client hid the server name, or seems to',
   'not-tls': 'what the client said is neither TLS nor a way to it',
