@@ -90,37 +90,57 @@ export class Gate {
   /** Answers a segment that was read and brought no ruling, or has it wait. */
   onServerPacket(p: PacketContext, offset: number, outcome: SegmentOutcome): void {
     if (outcome !== SEGMENT.duplicate) this.#lastOctet = p.time;
-    if (this.#judge.awaitsClient) this.release(p.time);
+    if (this.#held.count > 0 && (this.#judge.awaitsClient || !this.#holdsAhead)) this.release(p.time);
     const end = offset + p.tcp.dataLength;
-    const isWaiting = this.#judge.waiting && end > this.#delivered;
-    if (isWaiting || (this.#holdsAhead && !this.#judge.awaitsClient)) {
+    const mayGo = this.#mayGo(offset, end);
+    if (end > this.#delivered && (!mayGo || (this.#holdsAhead && !this.#judge.awaitsClient))) {
       const isRepeated = outcome === SEGMENT.duplicate && this.#held.covers(offset, end);
-      if (isWaiting && this.#opensSeal(p, offset)) return this.#deliverUnsealed(p, offset);
+      if (!mayGo && this.#opensSeal(p, offset)) return this.#deliverUnsealed(p, offset);
       // The copy that waits stands for it.
-      if (isRepeated && isWaiting) return this.#host.drop(p.packetId);
+      if (isRepeated && !mayGo) return this.#host.drop(p.packetId);
       if (!isRepeated) return this.#hold(p, offset, end);
       this.#stopHoldingAhead(p.time);
     }
-    // While packets wait, one that brings nothing new says nothing of them.
-    if (!this.#judge.waiting) this.#markDelivered();
+    this.#go(offset, end);
     this.#host.accept(p.packetId);
   }
 
-  /** Where the stream goes on that only a secret opens; the client has to have what comes ahead to log the secret. */
-  get #sealedFrom(): number {
-    const { sealedFrom } = this.#judge;
-    return sealedFrom === undefined ? -1 : this.#server.next - (this.#inspection.serverOctets - sealedFrom);
+  /**
+   * Whether nothing becomes contiguous for the client, with these octets, but what is permitted. Ahead of a gap nothing
+   * does: what closes the gap is asked about all that follows.
+   */
+  #mayGo(start: number, end: number): boolean {
+    const { next } = this.#server;
+    if (start > next) return !this.#judge.waiting;
+    const reach = end >= this.#deliveredAhead ? next : end;
+    return reach <= this.#limit;
   }
 
-  /** A super-packet cannot be shortened; what the server sends again is none. */
+  /** These octets are on their way to the client. */
+  #go(start: number, end: number): void {
+    if (start > this.#delivered) this.#deliveredAhead = Math.min(this.#deliveredAhead, start);
+    else if (end >= this.#deliveredAhead) this.#markDelivered();
+    else this.#delivered = Math.max(this.#delivered, end);
+  }
+
+  /** The first octet that must not become contiguous for the client. */
+  get #limit(): number {
+    return this.#judge.ruling?.action === 'accept' ? Infinity : this.#inspection.permission.offset;
+  }
+
+  /**
+   * The client has to have what comes ahead of the encrypted records to log the secret. A super-packet cannot be
+   * shortened; what the server sends again is none.
+   */
   #opensSeal(p: PacketContext, offset: number): boolean {
-    return !p.isGso && offset <= this.#delivered && this.#delivered < this.#sealedFrom;
+    const isSealed = this.#inspection.permission.name === 'sealed-from';
+    return isSealed && !p.isGso && offset <= this.#delivered && this.#delivered < this.#limit;
   }
 
   /** The rest of the packet is lost; the server sends it again. */
   #deliverUnsealed(p: PacketContext, offset: number): void {
     const { bytes, seq, ack, dataStart } = p.tcp;
-    this.#delivered = this.#sealedFrom;
+    this.#delivered = this.#limit;
     this.#boundaryAtDelivered = false;
     const payload = bytes.subarray(dataStart, dataStart + this.#delivered - offset);
     const flags = TCP_FLAG.psh | TCP_FLAG.ack;
@@ -135,7 +155,8 @@ export class Gate {
 
   /** When `onTime` wants to be called while nothing from outside is awaited, in microseconds. */
   deadline(): number {
-    return this.#held.count === 0 ? Infinity : this.#lastOctet + this.#host.limits.heldAheadTime * 1000;
+    const isTimed = this.#held.count > 0 && this.#holdsAhead;
+    return isTimed ? this.#lastOctet + this.#host.limits.heldAheadTime * 1000 : Infinity;
   }
 
   /** The first flight has waited long enough. */
@@ -143,13 +164,21 @@ export class Gate {
     this.#stopHoldingAhead(now);
   }
 
-  /** Everything that waits goes. */
+  /** Of what waits, everything goes that the client may have. */
   release(now: number): void {
+    this.#inspection.permit();
     const packets = this.#held.takeAll(now);
-    if (packets.length === 0) return;
-    this.#markDelivered();
-    for (const packet of packets) this.#host.accept(packet.packetId);
-    this.#host.onReleased(packets.length);
+    let released = 0;
+    for (const packet of packets) {
+      if (this.#mayGo(packet.start, packet.end)) {
+        released++;
+        this.#go(packet.start, packet.end);
+        this.#host.accept(packet.packetId);
+      } else {
+        this.#held.add(packet, now);
+      }
+    }
+    if (released > 0) this.#host.onReleased(released);
   }
 
   /** Hands over what waits, unanswered. */

@@ -12,6 +12,7 @@ import { Observer, type ObserverLimits } from '../tls/observer.ts';
 import { beginsSsl2, SSL2 } from '../tls/ssl2.ts';
 import type { Side } from '../tls/observer.ts';
 import type { Judge } from '../judge/judge.ts';
+import { Permission } from './permission.ts';
 
 export interface InspectionOptions {
   readonly limits: ObserverLimits;
@@ -27,6 +28,11 @@ export class Inspection {
   #upgraded = false;
   #observer: Observer | undefined;
   #opaque = false;
+  /** Octets of the server's that were read, and those of them that a preamble was. */
+  #served = 0;
+  #preambled = 0;
+  /** What the client may have of them while nothing is decided. */
+  readonly permission = new Permission();
 
   constructor(judge: Judge, options: InspectionOptions) {
     this.#judge = judge;
@@ -75,8 +81,56 @@ export class Inspection {
 
   readonly feedClient = (bytes: Uint8Array, start: number, end: number): void =>
     this.#feed('client', bytes, start, end);
-  readonly feedServer = (bytes: Uint8Array, start: number, end: number): void =>
+  readonly feedServer = (bytes: Uint8Array, start: number, end: number): void => {
+    this.#served += end - start;
     this.#feed('server', bytes, start, end);
+    this.permit();
+  };
+
+  /** Permits what was understood; asked again when an answer from outside has come. */
+  permit(): void {
+    const observer = this.#observer;
+    if (observer === undefined || this.#opaque || this.#starts.server.isPartial) return;
+    const { permission } = this;
+    const judge = this.#judge;
+    const point = observer.serverPoint;
+    switch (point) {
+      case 'unasked':
+        if (observer.serverBetweenMessages) permission.permit(this.#served, 'ahead-of-hello');
+        return;
+      case 'unanswered':
+        return permission.permit(this.#served, 'hello-part');
+      case 'hello-retry-request':
+        return permission.permit(this.#served, 'hello-retry-request');
+      case 'server-hello':
+        return permission.permit(this.#served, 'server-hello');
+      case 'certificate':
+        if (judge.permits('certificate')) permission.permit(this.#served, 'certificate');
+        return;
+      case 'key-exchange':
+        if (judge.permits('key-exchange')) permission.permit(this.#served, 'proof');
+        return;
+      case 'encrypted':
+        return this.#permitEncrypted(observer);
+      case 'end':
+      case 'fault':
+        return;
+      default:
+        return point satisfies never;
+    }
+  }
+
+  #permitEncrypted(observer: Observer): void {
+    const { permission } = this;
+    const judge = this.#judge;
+    const { sealedFrom } = judge;
+    if (judge.permits('sealed') && sealedFrom !== undefined) {
+      permission.permit(this.#served - (observer.serverOctets - sealedFrom), 'sealed-from');
+    }
+    if (judge.permits('unsealed')) permission.permit(this.#served, 'logged-server-hello');
+    if (judge.permits('encrypted-part')) permission.permit(this.#served, 'encrypted-part');
+    if (judge.permits('encrypted-certificate')) permission.permit(this.#served, 'encrypted-certificate');
+  }
 
   #feed(side: Side, bytes: Uint8Array, start: number, end: number): void {
     if (this.#opaque || start >= end) return;
@@ -106,9 +160,11 @@ export class Inspection {
     this.#preamble ??= new PreambleTracker();
     const preamble = this.#preamble;
     const progress = preamble[side](bytes);
+    const before = this.#preambled;
+    if (side === 'server') this.#preambled += bytes.length;
     switch (progress.state) {
       case 'preamble':
-        return;
+        return this.permission.permit(this.#preambled, 'preamble');
       case 'foreign':
         return this.#refuse();
       case 'limit':
@@ -119,6 +175,9 @@ export class Inspection {
         this.#starts.client.restart();
         this.#starts.server.restart();
         this.#judge.onUpgrade(preamble.protocol ?? 'unknown');
+        if (side === 'server') {
+          this.permission.permit(before + progress.consumed, 'upgrade');
+        }
         this.#feed('client', preamble.heldClient, 0, preamble.heldClient.length);
         this.#feed('server', preamble.heldServer, 0, preamble.heldServer.length);
         return this.#feed(side, bytes, progress.consumed, bytes.length);

@@ -15,6 +15,7 @@ import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';
 import { presentRawPublicKey } from '../x509/presented.ts';
 import { Aftermath } from './aftermath.ts';
 import { settleRawPublicKey } from './awaited/shown.ts';
+import type { Permissible } from './awaited/state.ts';
 import type { JudgeContext, WatchedMessage } from './context.ts';
 import type { Continuation } from './continuation.ts';
 import { Course } from './course.ts';
@@ -123,6 +124,11 @@ export class Judge implements HandshakeListener {
     if (this.#hearing.isRuled) return false;
     const isUnlogged = this.#course.state.awaits === 'secret' && !this.waiting && this.#course.keylog.lacksSecret;
     return this.#course.hellos.isAskedAgain || isUnlogged;
+  }
+
+  /** Whether the client may have what the server has shown up to there, ahead of the ruling. */
+  permits(point: Permissible): boolean {
+    return !this.#hearing.isRuled && this.#course.state.permits(point);
   }
 
   onMessage(from: Side, messageType: number, length: number): void {

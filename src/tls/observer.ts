@@ -49,6 +49,22 @@ export interface HandshakeListener {
 
 export type Side = 'client' | 'server';
 
+/**
+ * What the server has shown whole, and the client may act on. `unasked`: nothing but what clients ignore, and no hello of
+ * the client's; `unanswered`: no answer; `end`: up to TLS 1.2 all that is in clear; `encrypted`: a ServerHello of TLS 1.3,
+ * and what nobody reads here; `fault`: what nobody understands.
+ */
+export type ServerPoint =
+  | 'unasked'
+  | 'unanswered'
+  | 'hello-retry-request'
+  | 'server-hello'
+  | 'certificate'
+  | 'key-exchange'
+  | 'end'
+  | 'encrypted'
+  | 'fault';
+
 export interface ObserverLimits extends FlightLimits {
   readonly certificates: number;
 }
@@ -91,6 +107,33 @@ export class Observer {
   /** True where the client would read an alert record that is sent to it now. */
   get serverAtBoundary(): boolean {
     return this.#serverState !== 'protected' && this.#server.fault === undefined && this.#server.atRecordBoundary;
+  }
+
+  /** Up to where the server's octets were understood. */
+  get serverPoint(): ServerPoint {
+    if (this.#reported.server || this.#server.fault !== undefined) return 'fault';
+    switch (this.#serverState) {
+      case 'awaitServerHello':
+        if (this.#clientHello === undefined) return 'unasked';
+        return this.#isAskedAgain ? 'hello-retry-request' : 'unanswered';
+      case 'awaitCertificate':
+        return 'server-hello';
+      case 'awaitServerKeyExchange':
+        return 'certificate';
+      case 'awaitServerHelloDone':
+        return 'key-exchange';
+      case 'awaitChangeCipherSpec':
+        return 'end';
+      case 'protected':
+        return this.#serverHello?.isTls13 ? 'encrypted' : 'end';
+      default:
+        return this.#serverState satisfies never;
+    }
+  }
+
+  /** True between messages and between records of the server's. */
+  get serverBetweenMessages(): boolean {
+    return this.#serverStart === undefined && this.#ssl2Server === undefined && this.#server.atBoundary;
   }
 
   /** Octets of the server's that were read as TLS. */

@@ -10,5 +10,6 @@ export const AWAIT_HELLO: AwaitHello = {
   waiting: false,
   deadline: Infinity,
   onDeadline: () => undefined,
+  permits: () => false,
   reenter: () => undefined,
 };

@@ -31,6 +31,10 @@ export class AwaitPath implements State {
     overdue(this.#bench.hearing);
   }
 
+  permits(): boolean {
+    return false;
+  }
+
   reenter(): void {
     this.#bench.examineAgain(this.examined);
   }

@@ -54,6 +54,10 @@ export class AwaitProbe implements State {
     overdue(this.#bench.hearing);
   }
 
+  permits(): boolean {
+    return false;
+  }
+
   reenter(): void {
     if (this.by === 'earlyData') this.#bench.askHello();
     else this.#bench.awaitEvidence(this.by, this.#since);

@@ -7,7 +7,7 @@ import type { Examination } from '../examination.ts';
 import type { Examined } from './examined.ts';
 import { pinsetsToTell } from '../possession.ts';
 import { denies, type Finding } from '../ruling.ts';
-import type { Bench, State } from './state.ts';
+import type { Bench, Permissible, State } from './state.ts';
 
 export class AwaitProof implements State {
   readonly awaits = 'proof';
@@ -36,6 +36,14 @@ export class AwaitProof implements State {
   }
 
   onDeadline(): void {}
+
+  /** Nothing of it is denied so far. A proof that holds may go as well, though not what ends the flight. */
+  permits(point: Permissible): boolean {
+    const { evidence } = this.examined;
+    if (point === 'certificate') return evidence === 'observed';
+    if (point === 'key-exchange') return evidence === 'observed' && !this.#bench.possession.isAwaited;
+    return point === 'encrypted-certificate' && evidence === 'decrypted';
+  }
 
   reenter(): void {
     this.#bench.examineAgain(this.examined);

@@ -3,7 +3,7 @@
  * nothing waits until a whole encrypted record is there; from then on for as long as `keylogWait`.
  */
 import type { HiddenCertificates } from '../hidden-certificates.ts';
-import type { Bench, State } from './state.ts';
+import type { Bench, Permissible, State } from './state.ts';
 
 export class AwaitSecret implements State {
   readonly awaits = 'secret';
@@ -34,6 +34,14 @@ export class AwaitSecret implements State {
   onDeadline(): void {
     this.#bench.keylog.giveUp();
     this.#bench.awaitEvidence('tls13');
+  }
+
+  /** The client has to have the ServerHello; what is not whole, or was read with the secret, tells it nothing yet. */
+  permits(point: Permissible): boolean {
+    const { keylog } = this.#bench;
+    if (point === 'sealed') return keylog.isSealed;
+    if (point === 'unsealed') return keylog.isReading && keylog.lacksSecret && !keylog.isSealed;
+    return point === 'encrypted-part' && keylog.isReading && !keylog.lacksSecret;
   }
 
   reenter(): void {

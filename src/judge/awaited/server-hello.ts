@@ -13,6 +13,10 @@ export class AwaitServerHello implements State {
 
   onDeadline(): void {}
 
+  permits(): boolean {
+    return false;
+  }
+
   reenter(): void {
     this.#bench.askHello();
   }

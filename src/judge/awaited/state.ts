@@ -9,6 +9,10 @@ import type { Possession } from '../possession.ts';
 import type { ProbeQuestion } from './probe-question.ts';
 import type { Examined } from './examined.ts';
 
+/** What of the server's flight the client may have once a state says so; without one it waits. */
+export type Permissible =
+  'certificate' | 'key-exchange' | 'unsealed' | 'sealed' | 'encrypted-part' | 'encrypted-certificate';
+
 export interface State {
   readonly awaits: 'hello' | 'server-hello' | 'certificate' | 'secret' | 'probe' | 'path' | 'proof';
   /** True while an answer from outside is awaited that may still deny: what was sent waits for it. */
@@ -16,6 +20,8 @@ export interface State {
   /** When waiting has to end, in microseconds. */
   readonly deadline: number;
   onDeadline(): void;
+  /** Whether the client may have what was shown up to there, ahead of the ruling. */
+  permits(point: Permissible): boolean;
   /** The configuration has changed: what was asked is asked again under the new one. */
   reenter(): void;
 }
