@@ -119,7 +119,7 @@ export class Gate {
   /** These octets are on their way to the client. */
   #go(start: number, end: number): void {
     if (start > this.#delivered) this.#deliveredAhead = Math.min(this.#deliveredAhead, start);
-    else if (end >= this.#deliveredAhead) this.#markDelivered();
+    else if (end >= this.#deliveredAhead) this.#closeGap();
     else this.#delivered = Math.max(this.#delivered, end);
   }
 
@@ -207,9 +207,9 @@ export class Gate {
     this.release(now);
   }
 
-  /** Everything that the server sent so far is on its way to the client. */
-  #markDelivered(): void {
-    this.#delivered = this.#server.next;
+  /** A gap is closed: what was let go ahead of it counts, as far as it was permitted. */
+  #closeGap(): void {
+    this.#delivered = Math.min(this.#server.next, this.#limit);
     this.#deliveredAhead = this.#server.firstStored ?? Infinity;
   }
 }

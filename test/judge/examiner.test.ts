@@ -50,6 +50,23 @@ describe('while the examiner has not answered', () => {
     expect(wire.atClient.stream.length).toBe(0);
   });
 
+  it('the octet that completed it is not taken for delivered with what a retransmission releases', () => {
+    const wire = awaiting();
+    const first = wire.serverSeq;
+    const size = flight.length - tls.serverHelloDone.length;
+    const send = (from: number, to: number) => wire.fromServer(flight.subarray(from, to), { seq: first + from });
+    send(2, size - 10);
+    send(0, size - 1);
+    send(0, size + 1);
+    send(0, size - 1);
+    expect(wire.atClient.stream.length).toBe(size - 1);
+    expect(send(0, size + 1).verdict).not.toBe('accept');
+    asked[0]!.answer(NO);
+    send(0, size + 1);
+    const alert = 7;
+    expect(wire.atClient.stream.length).toBe(size - 1 + alert);
+  });
+
   it('what comes behind it waits as well, and what the client has already does not', () => {
     const wire = awaiting();
     const first = wire.serverSeq;
