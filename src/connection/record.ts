@@ -32,6 +32,7 @@ export function verdictEvent(
     connmark: connmark ?? null,
     heldMicros: connection.heldMicros,
     config,
+    allowedBy: decided.allowedBy,
     would: decided.would,
     others: decided.others,
     fault: decided.fault ?? facts.fault,
@@ -71,4 +72,5 @@ export const UNDECIDED: Ruling = {
   would: null,
   others: [],
   fault: null,
+  allowedBy: null,
 };

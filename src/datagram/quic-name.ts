@@ -13,7 +13,9 @@ import { HandshakeReader } from '../tls/handshake.ts';
 import { parseServerHello } from '../tls/server-hello.ts';
 import { effectiveName } from '../judge/effective-name.ts';
 import { FlowFacts } from '../judge/facts.ts';
-import { ACCEPT, type Finding, rule, type Ruling } from '../judge/ruling.ts';
+import { Allowed, NotPinned } from '../judge/grounds.ts';
+import { ACCEPT } from '../judge/claim.ts';
+import { Finding, rule, type Ruling } from '../judge/ruling.ts';
 import { type Holder, holdersOf } from '../judge/situation.ts';
 
 export interface QuicContext {
@@ -88,7 +90,8 @@ export class QuicName implements InitialConsumer {
     const denier = name === null ? snapshot.deniesWithoutName(subject) : undefined;
     if (denier !== undefined) {
       const verdict = DENIALS.reject;
-      return rule([{ pinset: denier, mode: denier.mode, reason: 'no-sni', verdict, matched: null }], 'none');
+      const claim = { pinset: denier, mode: denier.mode, reason: 'no-sni', verdict, matched: null } as const;
+      return rule([Finding.of(claim, null)], 'none');
     }
     return ruleQuic(holdersOf(snapshot, subject, snapshot.select(subject, name)), null);
   }
@@ -105,10 +108,13 @@ export function ruleUnread(snapshot: PinsetSnapshot, subject: FlowSubject, code:
 }
 
 function ruleQuic(holders: readonly Holder[], fault: string | null): Ruling {
-  const findings = holders.map(({ pinset, mode, situations, isUnpinned }): Finding => {
+  const findings = holders.map((holder): Finding => {
+    const { pinset, mode, situations, isUnpinned } = holder;
     const isAccepted = situations.quic === 'accept';
     const reason = isUnpinned && isAccepted ? 'unpinned' : 'quic';
-    return { pinset, mode, reason, verdict: isAccepted ? ACCEPT : DENIALS[situations.quic], matched: null };
+    const verdict = isAccepted ? ACCEPT : DENIALS[situations.quic];
+    const grounds = NotPinned.byHolder(holder) ?? Allowed.bySituation(situations, 'quic');
+    return Finding.of({ pinset, mode, reason, verdict, matched: null }, grounds);
   });
   return rule(findings, 'none', fault);
 }

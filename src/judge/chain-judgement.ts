@@ -11,7 +11,8 @@ import type { PresentedCertificate } from '../x509/presented.ts';
 import type { Mode, Reason } from './events.ts';
 import type { ChainFacts, ExamineRequest } from './ports.ts';
 import type { MarkChange } from '../packet/source.ts';
-import { ACCEPT, denies, type Finding } from './ruling.ts';
+import { ACCEPT, type Claim, denies } from './claim.ts';
+import { Finding } from './ruling.ts';
 import { isExpired, modeAt } from './situation.ts';
 
 export class ChainJudgement {
@@ -22,7 +23,7 @@ export class ChainJudgement {
   /** What only a verified path, a name or a date can tell; at most one for each pinset. */
   readonly questions: readonly ExamineRequest[];
   /** Denials that were only to be reported. */
-  readonly #reported: Finding[] = [];
+  readonly #reported: Claim[] = [];
   readonly #cases: PinsetCase[];
 
   constructor(
@@ -40,31 +41,31 @@ export class ChainJudgement {
     this.questions = this.#cases.flatMap((open) => open.question ?? []);
   }
 
-  /** One finding for each pinset, then what only reports. `answers` go with `questions`, one by one. */
-  findings(answers: readonly ChainFacts[]): Finding[] {
+  /** One claim for each pinset, then what only reports. `answers` go with `questions`, one by one. */
+  claims(answers: readonly ChainFacts[]): Claim[] {
     const left = [...answers];
-    const close = (open: PinsetCase) => findingOf(open, open.question === undefined ? undefined : left.shift());
+    const close = (open: PinsetCase) => claimOf(open, open.question === undefined ? undefined : left.shift());
     return [...this.#cases.map(close), ...this.#reported];
   }
 
   /** Whether a pinset fails already, whatever the answers are. */
   get failsAnyway(): boolean {
-    return this.#cases.some((open) => open.question === undefined && denies(findingOf(open, undefined)));
+    return this.#cases.some((open) => open.question === undefined && denies(claimOf(open, undefined)));
   }
 
   #findDenial(selection: Selection, chain: readonly PresentedCertificate[], nowMs: number): Finding | undefined {
     for (const pinset of [...selection.deny, ...selection.require]) {
       const pin = matchDeny(pinset, chain, nowMs);
       if (pin === undefined) continue;
-      const finding: Finding = {
+      const claim: Claim = {
         pinset,
         mode: pinset.mode,
         reason: 'deny-pin',
         verdict: pinset.onDeny,
         matched: pin.canonical,
       };
-      if (denies(finding)) return finding;
-      this.#reported.push(finding);
+      if (denies(claim)) return Finding.of(claim, null);
+      this.#reported.push(claim);
     }
     return undefined;
   }
@@ -106,9 +107,9 @@ function openCase(
   };
 }
 
-function findingOf(open: PinsetCase, facts: ChainFacts | undefined): Finding {
+function claimOf(open: PinsetCase, facts: ChainFacts | undefined): Claim {
   const { pinset, mode, isExpired } = open;
-  const fail = (reason: Reason, matched: string | null = null): Finding => ({
+  const fail = (reason: Reason, matched: string | null = null): Claim => ({
     pinset,
     mode,
     reason: isExpired ? 'expired-pinset' : reason,
@@ -161,7 +162,8 @@ function applyRules(snapshot: PinsetSnapshot, selection: Selection, chain: reado
     if (!matchRule(each, chain, snapshot.lists)) continue;
     const { verdict } = each;
     if (verdict.action !== 'accept') {
-      return { final: { pinset: null, mode: 'enforce', reason: 'rule', verdict, matched: null } as Finding, mark };
+      const claim: Claim = { pinset: null, mode: 'enforce', reason: 'rule', verdict, matched: null };
+      return { final: Finding.of(claim, null), mark };
     }
     mark = mergeMarks(mark, verdict.connmark);
   }

@@ -29,7 +29,7 @@ import { type HiddenCertificates, hiddenInResumption, hiddenInTls13 } from './hi
 import { KeylogReading } from './awaited/keylog-reading.ts';
 import { Possession } from './possession.ts';
 import { ProbeQuestion } from './awaited/probe-question.ts';
-import { denies } from './ruling.ts';
+import { denies } from './claim.ts';
 
 type Awaited = AwaitHello | AwaitServerHello | AwaitCertificate | AwaitSecret | AwaitProbe | AwaitPath | AwaitProof;
 
@@ -108,7 +108,7 @@ export class Course implements Bench {
     hearing.select(hellos.name);
     if (hellos.name === null) hearing.settleNoName();
     if (hearing.isOfNoPinset) return hearing.settleUnpinned();
-    if (hello.offersEch) hearing.settleIfDecided((situations) => situations.ech, 'ech');
+    if (hello.offersEch) hearing.settleIfDecided('ech', (situations) => situations.ech, 'ech');
     if (hearing.isRuled) return;
     this.#forget();
     this.#state = new AwaitServerHello(this);
@@ -125,7 +125,7 @@ export class Course implements Bench {
   #askEarlyData(): void {
     const of = ({ earlyData, tls13 }: Situations) =>
       earlyData === 'hold' ? (tls13 === 'deny' || tls13 === 'keylog' ? 'deny' : 'hold') : earlyData;
-    this.hearing.settleIfDecided(of, 'no-certificate');
+    this.hearing.settleIfDecided('earlyData', of, 'no-certificate');
     const { holders, isRuled } = this.hearing;
     const isHeld = this.#context.live && holders.some(({ situations }) => situations.earlyData === 'hold');
     const cases = this.#hiddenCases('earlyData');
@@ -180,7 +180,7 @@ export class Course implements Bench {
     const now = this.#context.now();
     const { credential } = this.hellos;
     return hiddenInResumption(this.hearing.holders, (pinset) =>
-      sessions.isBound(subject.server.address, credential, pinset === null ? [] : [pinset.name], now),
+      sessions.bound(subject.server.address, credential, pinset === null ? [] : [pinset.name], now),
     );
   }
 

@@ -81,6 +81,8 @@ export interface VerdictEvent {
   readonly heldMicros: number;
   /** Hash of the configuration that decided. */
   readonly config: string;
+  /** The setting that accepts, where no evidence does; absent or null otherwise. */
+  readonly allowedBy?: string | null;
   /** In report-only and learn: what enforce had done. */
   readonly would: Action | null;
   readonly others: readonly PinsetOutcome[];

@@ -1,16 +1,17 @@
 /**
  * Chains that stand for one server, judged together: each is asked about outside (paths, names, dates), and when every
- * answer is there, one finding a pinset comes of it. What the wire or a key log shows is one chain; probes may have been
+ * answer is there, one claim a pinset comes of it. What the wire or a key log shows is one chain; probes may have been
  * shown several. Knows no handshake.
  */
 import type { ChainJudgement } from './chain-judgement.ts';
 import type { ChainExaminer, ChainFacts } from './ports.ts';
-import { denies, type Finding } from './ruling.ts';
+import { type Claim, denies } from './claim.ts';
+import type { Finding } from './ruling.ts';
 
 export class Examination {
   readonly #cases: readonly ExaminedChain[];
   readonly #isProbed: boolean;
-  #findings: readonly Finding[] | undefined;
+  #claims: readonly Claim[] | undefined;
 
   /** `isProbed`: the chains are what probes were shown, the latest first. */
   constructor(judgements: readonly ChainJudgement[], isProbed: boolean) {
@@ -51,14 +52,14 @@ export class Examination {
     inTime = false;
   }
 
-  /** One finding a pinset, once every answer is there. */
-  findings(): readonly Finding[] {
-    return (this.#findings ??= this.#find());
+  /** One claim a pinset, once every answer is there. */
+  claims(): readonly Claim[] {
+    return (this.#claims ??= this.#join());
   }
 
-  #find(): Finding[] {
+  #join(): Claim[] {
     const [latest, ...earlier] = this.#cases.map(({ judgement, answers }) =>
-      judgement.findings(answers as ChainFacts[]).map((finding) => (this.#isProbed ? asProbed(finding) : finding)),
+      judgement.claims(answers as ChainFacts[]).map((claim) => (this.#isProbed ? asProbed(claim) : claim)),
     );
     return latest!.map((finding, index) => {
       const isSame = earlier.every((findings) => isAccepting(findings[index]!) === isAccepting(finding));
@@ -77,12 +78,12 @@ function isDecided(judgement: ChainJudgement): boolean {
   return judgement.final !== undefined || judgement.failsAnyway;
 }
 
-function isAccepting(finding: Finding): boolean {
+function isAccepting(finding: Claim): boolean {
   return !denies({ ...finding, mode: 'enforce' });
 }
 
 /** What a match is worth depends on who was shown the certificate, so the reason says it. */
-function asProbed(finding: Finding): Finding {
+function asProbed(finding: Claim): Claim {
   if (finding.reason === 'pin-match') return { ...finding, reason: 'probe-match' };
   return finding.reason === 'pin-mismatch' ? { ...finding, reason: 'probe-mismatch' } : finding;
 }

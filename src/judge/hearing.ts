@@ -8,7 +8,9 @@ import { mergeMarks } from './chain-judgement.ts';
 import type { JudgeContext } from './context.ts';
 import type { Evidence, Reason } from './events.ts';
 import { FlowFacts } from './facts.ts';
-import { ACCEPT, denies, type Finding, rule, type Ruling, withReported } from './ruling.ts';
+import { type AllowableKey, NotPinned } from './grounds.ts';
+import { ACCEPT, type Claim, denies } from './claim.ts';
+import { Finding, rule, type Ruling, withReported } from './ruling.ts';
 import {
   applyOpenSituation,
   applySituation,
@@ -92,8 +94,8 @@ export class Hearing {
   }
 
   /** Applies a situation that may leave the matter open. */
-  settleIfDecided(of: (situations: Situations) => OpenDecision, reason: Reason): void {
-    const { findings, reported } = applyOpenSituation(this.holders, of, reason);
+  settleIfDecided(key: AllowableKey, of: (situations: Situations) => OpenDecision, reason: Reason): void {
+    const { findings, reported } = applyOpenSituation(this.holders, key, of, reason);
     this.#report(reported);
     if (findings !== undefined) this.rule(findings);
   }
@@ -111,11 +113,13 @@ export class Hearing {
   settleNoName(): void {
     const denier = this.context.snapshot.deniesWithoutName(this.context.subject);
     if (denier === undefined) return;
-    this.rule([{ pinset: denier, mode: denier.mode, reason: 'no-sni', verdict: denier.onMismatch, matched: null }]);
+    const { mode, onMismatch: verdict } = denier;
+    this.rule([Finding.mismatch({ pinset: denier, mode, reason: 'no-sni', verdict, matched: null })]);
   }
 
   settleUnpinned(mark: Ruling['connmark'] = null): void {
-    this.rule([{ pinset: null, mode: 'enforce', reason: 'unpinned', verdict: ACCEPT, matched: null }], mark);
+    const claim: Claim = { pinset: null, mode: 'enforce', reason: 'unpinned', verdict: ACCEPT, matched: null };
+    this.rule([Finding.of(claim, NotPinned.bySelection(this.#selection ?? NOTHING_SELECTED))], mark);
   }
 
   rule(
@@ -143,3 +147,6 @@ export class Hearing {
     }
   }
 }
+
+/** Of a capture that shows no hello. */
+const NOTHING_SELECTED: Selection = { require: [], deny: [], rules: [] };

@@ -6,7 +6,10 @@
 import type { CompiledPinset, CompiledVerdict, HiddenCertificate, Situations } from '../pins/policy.ts';
 import type { Selection } from '../pins/match/snapshot.ts';
 import type { Reason } from './events.ts';
-import { ACCEPT, type Finding } from './ruling.ts';
+import { Allowed, type Grounds, NotPinned, Satisfied } from './grounds.ts';
+import { ACCEPT, type Claim } from './claim.ts';
+import { Finding } from './ruling.ts';
+import type { BoundSession } from './sessions.ts';
 import type { Holder } from './situation.ts';
 
 export interface HiddenCase {
@@ -16,6 +19,8 @@ export interface HiddenCase {
   readonly reason: Reason;
   /** What is done where `wanted` is to accept. */
   readonly onAccept: CompiledVerdict;
+  /** What that rests on. */
+  readonly grounds: Grounds | null;
 }
 
 export class HiddenCertificates {
@@ -29,9 +34,9 @@ export class HiddenCertificates {
 
   /** What is decided whatever any evidence shows. */
   get settled(): Finding[] {
-    return this.#cases.flatMap(({ holder, wanted, reason, onAccept }) => {
-      if (wanted === 'accept') return [findingOf(holder, onAccept, reason)];
-      return wanted === 'deny' ? [findingOf(holder, holder.onMismatch, reason)] : [];
+    return this.#cases.flatMap(({ holder, wanted, reason, onAccept, grounds }) => {
+      if (wanted === 'accept') return [Finding.of(claimOf(holder, onAccept, reason), grounds)];
+      return wanted === 'deny' ? [Finding.mismatch(claimOf(holder, holder.onMismatch, reason))] : [];
     });
   }
 
@@ -78,9 +83,11 @@ export class HiddenCertificates {
 
   /** No evidence can be had; without a `reason` for that, each case's own stands. */
   failed(reason?: Reason): Finding[] {
-    return this.#open.map(({ holder, wanted, reason: own }) =>
-      findingOf(holder, wanted === 'probe-else-accept' ? ACCEPT : holder.onMismatch, reason ?? own),
-    );
+    return this.#open.map(({ holder, reason: own }) => {
+      const allowed = Allowed.byFailedProbe(holder.situations);
+      if (allowed !== null) return Finding.of(claimOf(holder, ACCEPT, reason ?? own), allowed);
+      return Finding.mismatch(claimOf(holder, holder.onMismatch, reason ?? own));
+    });
   }
 
   get #open(): HiddenCase[] {
@@ -88,14 +95,15 @@ export class HiddenCertificates {
   }
 }
 
-function findingOf({ pinset, mode }: Holder, verdict: CompiledVerdict, reason: Reason): Finding {
+function claimOf({ pinset, mode }: Holder, verdict: CompiledVerdict, reason: Reason): Claim {
   return { pinset, mode, reason, verdict, matched: null };
 }
 
 /** TLS 1.3: every holder says where its evidence comes from. */
 export function hiddenInTls13(holders: readonly Holder[]): HiddenCertificates {
   const cases = holders.map((holder): HiddenCase => {
-    return { holder, wanted: holder.situations.tls13, reason: 'no-certificate', onAccept: ACCEPT };
+    const grounds = NotPinned.byHolder(holder) ?? Allowed.bySituation(holder.situations, 'tls13');
+    return { holder, wanted: holder.situations.tls13, reason: 'no-certificate', onAccept: ACCEPT, grounds };
   });
   return new HiddenCertificates(cases);
 }
@@ -103,13 +111,17 @@ export function hiddenInTls13(holders: readonly Holder[]): HiddenCertificates {
 /** Sessions that were given out in flows whose pins matched stand for their certificates. */
 export function hiddenInResumption(
   holders: readonly Holder[],
-  isBound: (pinset: CompiledPinset | null) => boolean,
+  boundTo: (pinset: CompiledPinset | null) => BoundSession | undefined,
 ): HiddenCertificates {
   const cases = holders.map((holder): HiddenCase => {
     const { pinset, situations } = holder;
-    const bound = isBound(pinset);
-    const reason = bound ? 'resumed-bound' : 'resumed-unbound';
-    return { holder, wanted: wantedOf(situations.resumed, bound), reason, onAccept: pinset?.onMatch ?? ACCEPT };
+    const session = boundTo(pinset);
+    const isBound = session !== undefined;
+    const grounds =
+      Satisfied.bySession(session) ?? NotPinned.byHolder(holder) ?? Allowed.bySituation(situations, 'resumed');
+    const reason = isBound ? 'resumed-bound' : 'resumed-unbound';
+    const onAccept = pinset?.onMatch ?? ACCEPT;
+    return { holder, wanted: wantedOf(situations.resumed, isBound), reason, onAccept, grounds };
   });
   return new HiddenCertificates(cases);
 }

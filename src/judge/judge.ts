@@ -273,6 +273,7 @@ export class Judge implements HandshakeListener {
   onUpgrade(protocol: string): void {
     this.facts.starttls = protocol;
     this.#hearing.settleIfDecided(
+      'starttls',
       (situations) => (situations.starttls === 'inspect' ? 'hold' : situations.starttls),
       'starttls',
     );

@@ -5,7 +5,7 @@
  */
 import type { CompiledPinset } from '../pins/policy.ts';
 import type { KeyExchange } from '../tls/cipher-suites.ts';
-import type { Finding } from './ruling.ts';
+import type { Claim } from './claim.ts';
 
 export class Possession {
   keyExchange: KeyExchange = 'unknown';
@@ -34,6 +34,11 @@ export class Possession {
     if (require.some(({ situations }) => situations.checks.proofOfPossession !== 'off')) this.#proof ??= 'awaited';
   }
 
+  /** Whether that is enough for who wants it so. */
+  suffices(wanted: CompiledPinset['situations']['checks']['proofOfPossession']): boolean {
+    return this.#proof !== 'awaited' && (wanted !== 'require' || this.isShown);
+  }
+
   settle(proven: boolean): void {
     this.#proof = proven ? 'verified' : 'failed';
   }
@@ -48,7 +53,7 @@ export class Possession {
   }
 
   /** A match of somebody else's certificate is none. */
-  applyTo(finding: Finding): Finding {
+  applyTo(finding: Claim): Claim {
     const { pinset } = finding;
     if (pinset === null || finding.verdict !== pinset.onMatch || !this.hasFailed) return finding;
     if (pinset.situations.checks.proofOfPossession !== 'require') return finding;
@@ -57,6 +62,6 @@ export class Possession {
 }
 
 /** The pinsets that only want to be told of a proof that failed. */
-export function pinsetsToTell(findings: readonly Finding[]): CompiledPinset[] {
+export function pinsetsToTell(findings: readonly Claim[]): CompiledPinset[] {
   return findings.flatMap(({ pinset }) => (pinset?.situations.checks.proofOfPossession === 'report' ? [pinset] : []));
 }

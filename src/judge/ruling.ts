@@ -5,16 +5,41 @@
 import type { CompiledPinset, CompiledVerdict } from '../pins/policy.ts';
 import type { Action, Evidence, Mode, PinsetOutcome, Reason } from './events.ts';
 import type { MarkChange } from '../packet/source.ts';
+import { type Claim, denies, effective } from './claim.ts';
+import { Allowed, type Grounds } from './grounds.ts';
 
-/** How one pinset (or the policy, where none was selected) sees a flow. */
-export interface Finding {
+/** A claim that may become a ruling: one that accepts in earnest rests on grounds, and there is no other way to make it. */
+export class Finding implements Claim {
   readonly pinset: CompiledPinset | null;
   readonly mode: Mode;
   readonly reason: Reason;
-  /** What its configuration wants done about it; applied as it is only in `enforce`. */
   readonly verdict: CompiledVerdict;
-  /** Canonical spelling of the pin that decided. */
   readonly matched: string | null;
+  /** Null where it denies, or only reports. */
+  readonly grounds: Grounds | null;
+
+  private constructor({ pinset, mode, reason, verdict, matched }: Claim, grounds: Grounds | null) {
+    this.pinset = pinset;
+    this.mode = mode;
+    this.reason = reason;
+    this.verdict = verdict;
+    this.matched = matched;
+    this.grounds = grounds;
+  }
+
+  /** What would accept without grounds denies. */
+  static of(claim: Claim, grounds: Grounds | null): Finding {
+    const { verdict, mode, pinset } = claim;
+    if (verdict.action !== 'accept' || mode !== 'enforce') return new Finding(claim, null);
+    if (grounds !== null) return new Finding(claim, grounds);
+    const refusal = pinset === null || pinset.onMismatch.action === 'accept' ? DROP : pinset.onMismatch;
+    return new Finding({ ...claim, verdict: refusal }, null);
+  }
+
+  /** It is as the pinset, or the policy, wants no flow to be. */
+  static mismatch(claim: Claim): Finding {
+    return Finding.of(claim, Allowed.byVerdict(claim.verdict, 'onMismatch'));
+  }
 }
 
 export interface Ruling {
@@ -29,9 +54,9 @@ export interface Ruling {
   readonly would: Action | null;
   readonly others: readonly PinsetOutcome[];
   readonly fault: string | null;
+  /** The setting by which it accepts, where no evidence did. */
+  readonly allowedBy: Allowed['setting'] | null;
 }
-
-export const ACCEPT: CompiledVerdict = { action: 'accept', connmark: null };
 
 /** The worst effective verdict decides; among equals the first, which is the address pinset's. */
 export function rule(findings: readonly Finding[], evidence: Evidence, fault: string | null = null): Ruling {
@@ -52,6 +77,7 @@ export function rule(findings: readonly Finding[], evidence: Evidence, fault: st
     would: enforced ? null : decisive.verdict.action,
     others: findings.filter((finding) => finding !== decisive && finding.pinset !== null).map(outcomeOf),
     fault,
+    allowedBy: enforced && decisive.grounds instanceof Allowed ? decisive.grounds.setting : null,
   };
 }
 
@@ -67,17 +93,6 @@ export function isOfNoPinset({ action, pinset, would, others }: Ruling): boolean
   return action === 'accept' && pinset === null && would === null && others.length === 0;
 }
 
-/** Whether the finding denies in earnest. */
-export function denies(finding: Finding): boolean {
-  return effective(finding) !== 'accept';
-}
-
-function effective(finding: Finding): Action {
-  // A deny pin stays final while a pinset still learns.
-  const inEarnest = finding.mode === 'enforce' || (finding.mode === 'learn' && finding.reason === 'deny-pin');
-  return inEarnest ? finding.verdict.action : 'accept';
-}
-
 /** Among verdicts that accept, one that enforces speaks for the flow before one that only reports. */
 function severityOf(finding: Finding): number {
   return SEVERITY.indexOf(effective(finding)) * 2 + (finding.mode === 'enforce' ? 1 : 0);
@@ -87,4 +102,5 @@ function outcomeOf(finding: Finding): PinsetOutcome {
   return { pinset: finding.pinset!.name, reason: finding.reason, would: finding.verdict.action };
 }
 
+const DROP: CompiledVerdict = { action: 'drop', connmark: null };
 const SEVERITY: readonly Action[] = ['accept', 'drop', 'reset', 'tls-alert'];

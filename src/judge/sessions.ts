@@ -5,9 +5,30 @@
  */
 import { sha256Hex } from '../x509/fingerprint.ts';
 
+/** That a session was given out while pinsets were satisfied; made by what remembers it, and by nothing else. */
+class BoundSession {
+  readonly #pinsets: readonly string[];
+  /** In microseconds. */
+  readonly #expires: number;
+
+  constructor(pinsets: readonly string[], expires: number) {
+    this.#pinsets = pinsets;
+    this.#expires = expires;
+  }
+
+  isOver(now: number): boolean {
+    return this.#expires < now;
+  }
+
+  isOf(pinsets: readonly string[]): boolean {
+    return pinsets.every((name) => this.#pinsets.includes(name));
+  }
+}
+export type { BoundSession };
+
 export class SessionMemory {
   readonly #capacity: number;
-  readonly #sessions = new Map<string, { pinsets: readonly string[]; expires: number }>();
+  readonly #sessions = new Map<string, BoundSession>();
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -24,18 +45,18 @@ export class SessionMemory {
     const key = keyOf(server, credential);
     this.#sessions.delete(key);
     if (this.#sessions.size >= this.#capacity) this.#sessions.delete(this.#sessions.keys().next().value!);
-    this.#sessions.set(key, { pinsets, expires: now + lifetime });
+    this.#sessions.set(key, new BoundSession(pinsets, now + lifetime));
   }
 
-  /** Whether the credential was given out while each of `pinsets` was satisfied. */
-  isBound(server: Uint8Array, credential: Uint8Array, pinsets: readonly string[], now: number): boolean {
+  /** There where the credential was given out while each of `pinsets` was satisfied. */
+  bound(server: Uint8Array, credential: Uint8Array, pinsets: readonly string[], now: number): BoundSession | undefined {
     const key = keyOf(server, credential);
     const session = this.#sessions.get(key);
-    if (session === undefined) return false;
+    if (session === undefined) return undefined;
     this.#sessions.delete(key);
-    if (session.expires < now) return false;
+    if (session.isOver(now)) return undefined;
     this.#sessions.set(key, session);
-    return pinsets.every((name) => session.pinsets.includes(name));
+    return session.isOf(pinsets) ? session : undefined;
   }
 
   clear(): void {

@@ -5,7 +5,9 @@
 import type { CompiledPinset, CompiledVerdict, Decision, Situations } from '../pins/policy.ts';
 import type { FlowSubject, PinsetSnapshot, Selection } from '../pins/match/snapshot.ts';
 import type { Mode, Reason } from './events.ts';
-import { ACCEPT, denies, type Finding } from './ruling.ts';
+import { Allowed, type AllowableKey, NotPinned } from './grounds.ts';
+import { ACCEPT, denies } from './claim.ts';
+import { Finding } from './ruling.ts';
 
 /** Situations whose value is one of two. */
 export type SituationKey = 'anonymous' | 'psk' | 'notTls' | 'midstream' | 'parseError' | 'incomplete' | 'overload';
@@ -63,7 +65,7 @@ export function modeAt(pinset: CompiledPinset, nowMs: number): Mode {
 }
 
 export function applySituation(holders: readonly Holder[], key: SituationKey, reason: Reason): Finding[] {
-  return holders.map((holder) => findingOf(holder, holder.situations[key], reason));
+  return holders.map((holder) => findingOf(holder, holder.situations[key], key, reason));
 }
 
 export interface OpenOutcome {
@@ -75,16 +77,17 @@ export interface OpenOutcome {
 
 export function applyOpenSituation(
   holders: readonly Holder[],
+  key: AllowableKey,
   of: (situations: Situations) => OpenDecision,
   reason: Reason,
 ): OpenOutcome {
   const decisions = holders.map((holder) => ({ holder, decision: of(holder.situations) }));
   const denied = decisions.flatMap(({ holder, decision }) =>
-    decision === 'deny' ? [findingOf(holder, 'deny', reason)] : [],
+    decision === 'deny' ? [findingOf(holder, 'deny', key, reason)] : [],
   );
   if (denied.some(denies)) return { findings: denied, reported: [] };
   const isAccepted = decisions.every(({ decision }) => decision === 'accept');
-  const accepted = decisions.map(({ holder }) => findingOf(holder, 'accept', reason));
+  const accepted = decisions.map(({ holder }) => findingOf(holder, 'accept', key, reason));
   return { findings: isAccepted ? accepted : undefined, reported: denied };
 }
 
@@ -95,19 +98,26 @@ export function denyWhere(
   reason: Reason,
 ): Finding[] {
   const failing = holders.filter(({ situations }) => fails(situations));
-  return failing.map((holder) => findingOf(holder, holder.isUnpinned ? 'accept' : 'deny', reason));
+  return failing.map((holder) => findingOf(holder, holder.isUnpinned ? 'accept' : 'deny', null, reason));
 }
 
-function findingOf(holder: Holder, decision: Decision, reason: Reason): Finding {
+/** `key`: the situation that has arisen; null where none may accept it. */
+function findingOf(
+  holder: Holder,
+  decision: Decision,
+  key: SituationKey | AllowableKey | null,
+  reason: Reason,
+): Finding {
+  const { pinset, mode, situations, onMismatch } = holder;
   if (holder.deniesAll) {
-    return {
-      pinset: holder.pinset,
-      mode: holder.mode,
-      reason: 'expired-pinset',
-      verdict: holder.onMismatch,
-      matched: null,
-    };
+    return Finding.mismatch({ pinset, mode, reason: 'expired-pinset', verdict: onMismatch, matched: null });
   }
-  const verdict = decision === 'deny' ? holder.onMismatch : ACCEPT;
-  return { pinset: holder.pinset, mode: holder.mode, reason, verdict, matched: null };
+  const isUnpinned = NotPinned.byHolder(holder);
+  // That a pinned flow shows nothing is no reason to accept it, whatever is configured.
+  const isAllowed = key === null || key === 'incomplete' ? null : Allowed.bySituation(situations, key);
+  const grounds = isUnpinned ?? isAllowed;
+  if (decision === 'accept' && grounds !== null) {
+    return Finding.of({ pinset, mode, reason, verdict: ACCEPT, matched: null }, grounds);
+  }
+  return Finding.mismatch({ pinset, mode, reason, verdict: onMismatch, matched: null });
 }

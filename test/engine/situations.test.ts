@@ -97,10 +97,10 @@ describe.each(Object.entries(arises))('%s of a pinned flow', (key, { reason, pla
     expect(wire.connmark).toBe(DENY);
   });
 
-  it('accepts where it says so', () => {
+  it.skipIf(key === 'incomplete')('accepts where it says so, and the record names the setting', () => {
     const wire = opened({ pinsets: [bankWith({ [key]: 'accept' })] });
     play(wire);
-    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason, pinset: 'pinset-0' }]);
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason, pinset: 'pinset-0', allowedBy: key }]);
     wire.fromServer('');
     wire.fromClient('');
     expect(wire.connmark).toBe(ACCEPT);
@@ -112,6 +112,14 @@ describe.each(Object.entries(arises))('%s of a pinned flow', (key, { reason, pla
     // Where the matter stays open the certificate ends it, and takes nothing back.
     if (wire.verdicts.length === 0) wire.fromServer(genuineFlight);
     expect(wire.verdicts).toMatchObject([{ action: 'accept', reason, would: 'tls-alert', mode: 'report-only' }]);
+  });
+});
+
+describe('incomplete of a pinned flow', () => {
+  it('is no reason to accept it, whatever is configured', () => {
+    const wire = opened({ pinsets: [bankWith({ incomplete: 'accept' })] });
+    arises.incomplete!.play(wire);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'incomplete', allowedBy: null }]);
   });
 });
 

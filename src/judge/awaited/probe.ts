@@ -6,7 +6,7 @@ import { Examined } from './examined.ts';
 import type { HiddenCertificates } from '../hidden-certificates.ts';
 import type { Reason } from '../events.ts';
 import type { ProbeAnswer } from '../ports.ts';
-import { denies } from '../ruling.ts';
+import { denies } from '../claim.ts';
 import { overdue, shownTo } from './shown.ts';
 import type { Bench, HiddenBy, State } from './state.ts';
 

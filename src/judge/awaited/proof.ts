@@ -6,7 +6,9 @@
 import type { Examination } from '../examination.ts';
 import type { Examined } from './examined.ts';
 import { pinsetsToTell } from '../possession.ts';
-import { denies, type Finding } from '../ruling.ts';
+import { Allowed, Satisfied } from '../grounds.ts';
+import { type Claim, denies } from '../claim.ts';
+import { Finding } from '../ruling.ts';
 import type { Bench, Permissible, State } from './state.ts';
 
 export class AwaitProof implements State {
@@ -27,10 +29,11 @@ export class AwaitProof implements State {
   conclude(): void {
     const { hearing, possession } = this.#bench;
     if (hearing.isRuled) return;
-    const judged = this.#examination.findings().map((finding) => possession.applyTo(finding));
-    const proven = [...judged, ...(this.examined.cases?.settled ?? [])];
-    if (!proven.some(denies) && (possession.isAwaited || !this.examined.isFlightWhole)) return;
+    const judged = this.#examination.claims().map((claim) => possession.applyTo(claim));
+    const settled = this.examined.cases?.settled ?? [];
+    if (![...judged, ...settled].some(denies) && (possession.isAwaited || !this.examined.isFlightWhole)) return;
     if (possession.hasFailed) this.#tellFailedProof(judged);
+    const proven = [...judged.map((claim) => this.#findingOf(claim)), ...settled];
     if (proven.length === 0) return hearing.settleUnpinned(this.#examination.ruleMark);
     hearing.rule(proven, this.#examination.ruleMark);
   }
@@ -49,7 +52,18 @@ export class AwaitProof implements State {
     this.#bench.examineAgain(this.examined);
   }
 
-  #tellFailedProof(findings: readonly Finding[]): void {
+  /** A match rests on the proof; what is no match, on a setting or on nothing. */
+  #findingOf(claim: Claim): Finding {
+    const { pinset, matched, verdict } = claim;
+    if (pinset === null) return Finding.of(claim, null);
+    if (matched !== null && verdict === pinset.onMatch) {
+      return Finding.of(claim, Satisfied.byChain(this.#bench.possession, pinset, this.examined.evidence));
+    }
+    if (verdict !== pinset.onMismatch) return Finding.of(claim, Allowed.byExpiry(pinset));
+    return Finding.mismatch(claim);
+  }
+
+  #tellFailedProof(findings: readonly Claim[]): void {
     const { context } = this.#bench.hearing;
     for (const { name } of pinsetsToTell(findings)) context.anomaly('tls.proof.failed', `pinset ${name}`);
   }

@@ -23,6 +23,7 @@ export function shownTo(
 export function settleRawPublicKey(hearing: Hearing): void {
   if (hearing.isRuled) return;
   hearing.settleIfDecided(
+    'rawPublicKey',
     (situations) => (situations.rawPublicKey === 'pin' ? 'hold' : situations.rawPublicKey),
     'raw-public-key',
   );

@@ -170,7 +170,7 @@ const SITUATIONS = {
   parseError: [['accept', 'deny'], 'The bytes are not what the protocol allows, or a limit was met.', 'deny', 'accept'],
   incomplete: [
     ['accept', 'deny'],
-    'The handshake does not come to its decision in time, or only one direction is seen.',
+    'The handshake does not come to its decision in time, or only one direction is seen. Of a pinned flow no reason to accept it.',
     'deny',
     'accept',
   ],
@@ -198,7 +198,7 @@ function situations(kind: 'pinned' | 'unpinned') {
   const shape = Object.fromEntries(
     SITUATION_NAMES.map((name) => [
       name,
-      choice(SITUATIONS[name][0])
+      choice(kind === 'pinned' && name === 'incomplete' ? ['deny'] : SITUATIONS[name][0])
         .optional()
         .describe(SITUATIONS[name][1])
         .meta({ default: situationDefault(name, kind) }),
