@@ -133,7 +133,7 @@ export class Connection extends Aged implements Waiter {
 
   /** Nothing is left to decide: a client that has nothing to say for long loses nothing by it. */
   get mayRest(): boolean {
-    return this.phase === 'accepting' && this.judge.continuation.wasAsked;
+    return this.phase === 'accepting' && (this.judge.continuation.wasAsked || this.judge.session.isAwaited);
   }
 
   /** Octets of memory that copies of this connection's streams use. */
@@ -299,19 +299,24 @@ export class Connection extends Aged implements Waiter {
     if (this.#is('denied')) return this.#host.drop(p.packetId, this.#denyMark());
     if (tcp.dataLength > 0 && this.judge.holdsClient) return this.#holdClient(p);
     this.#gate!.onClientPacket();
-    if (tcp.dataLength > 0 && this.phase === 'accepting' && this.judge.continuation.isAwaited) this.#readOn(p, client);
+    if (this.phase === 'accepting') this.#session!.onAcknowledgment();
+    if (tcp.dataLength > 0 && this.phase === 'accepting' && this.judge.readsClient) this.#readOn(p, client);
     this.#forwarded = Math.max(this.#forwarded, client.next);
     this.#acceptFromClient(p);
   }
 
   /** Behind a decision that accepts: whether the client goes on. Its packets pass meanwhile. */
   #readOn(p: PacketContext, client: HalfStream): void {
-    const { continuation } = this.judge;
+    const { continuation, session } = this.judge;
     const { tcp } = p;
+    const wasAwaited = continuation.isAwaited;
     const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedClient);
     const isDoubtful = outcome === SEGMENT.refused || outcome === SEGMENT.conflict;
-    if (isDoubtful || client.next > this.#host.limits.bytesPerDirection) continuation.giveUp();
-    if (continuation.isSeen) this.#host.onContinued(this);
+    if (isDoubtful || client.next > this.#host.limits.bytesPerDirection) {
+      if (wasAwaited) continuation.giveUp();
+      session.giveUp();
+    }
+    if (wasAwaited && continuation.isSeen) this.#host.onContinued(this);
   }
 
   /** Early data would reach the server ahead of the decision. */
@@ -347,7 +352,6 @@ export class Connection extends Aged implements Waiter {
   /** The accept mark goes with a packet of the client's that acknowledges everything that the decision rests on. */
   #acceptFromClient(p: PacketContext): void {
     const { tcp } = p;
-    if (this.phase === 'accepting') this.#session!.onAcknowledgment();
     const covers = tcp.has(TCP_FLAG.ack) && this.#server!.offsetOf(tcp.ack) >= this.#decisionPoint;
     const { session, continuation } = this.judge;
     const isSettled = this.phase === 'accepting' && covers && !session.isAwaited && !continuation.isAwaited;
@@ -482,7 +486,8 @@ export class Connection extends Aged implements Waiter {
     if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');
     }
-    if (session.isServerFinished) this.judge.confirmSession();
+    // In the order of the capture.
+    if (session.isServerFinished) session.onDelivered(false);
     // Where only one direction was captured nothing is ever acknowledged.
     const { bytesPerDirection } = this.#host.limits;
     if (stream.next - stream.acked > bytesPerDirection) stream.acknowledge(stream.seqOf(stream.next));

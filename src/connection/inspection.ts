@@ -44,6 +44,11 @@ export class Inspection {
     return this.#observer !== undefined && this.#observer.serverAtBoundary && !this.#starts.server.isPartial;
   }
 
+  /** True between records of the client's. */
+  get clientAtBoundary(): boolean {
+    return this.#observer?.clientAtBoundary ?? false;
+  }
+
   /** Octets of the server's that were read as TLS. */
   get serverOctets(): number {
     return this.#observer?.serverOctets ?? 0;

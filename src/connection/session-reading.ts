@@ -31,9 +31,10 @@ export class SessionReading {
     this.#note();
   }
 
-  /** The client has acknowledged something. */
+  /** The client has acknowledged something; its own octets with that are not read yet. */
   onAcknowledgment(): void {
-    if (this.#judge.session.isAwaited && this.#server.acked >= this.#finishedPoint) this.#judge.confirmSession();
+    const { session } = this.#judge;
+    if (this.#server.acked >= this.#finishedPoint) session.onDelivered(!this.#inspection.clientAtBoundary);
   }
 
   /** A server's packet with octets behind the decision. */

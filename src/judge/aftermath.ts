@@ -32,9 +32,9 @@ export class Aftermath {
     this.session.begin(sessionId, answersSessionTicket, hearing.facts.sessionResumed);
   }
 
-  /** The client has taken what the server handed out. */
-  confirmSession(): void {
-    for (const { octets, lifetimeSeconds } of this.session.confirm()) this.#remember(octets, lifetimeSeconds);
+  /** The client goes on, which it does only where it believes the server's Finished, if it has that. */
+  onBelief(): void {
+    for (const { octets, lifetimeSeconds } of this.session.onBelief()) this.#remember(octets, lifetimeSeconds);
   }
 
   /** Whether what the server has shown is to be recorded, should the client believe it. */
@@ -67,7 +67,7 @@ export class Aftermath {
     const now = context.now();
     // On that date itself they do not any more.
     const lifetime = Math.min(seconds * 1e6, this.#bindsUntil * 1000 - 1 - now);
-    sessions.remember(subject.server.address, credential, names, now, lifetime);
+    sessions.remember(subject, credential, names, now, lifetime);
   }
 }
 

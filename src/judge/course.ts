@@ -180,7 +180,7 @@ export class Course implements Bench {
     const now = this.#context.now();
     const { credential } = this.hellos;
     return hiddenInResumption(this.hearing.holders, (pinset) =>
-      sessions.bound(subject.server.address, credential, pinset === null ? [] : [pinset.name], now),
+      sessions.bound(subject, credential, pinset === null ? [] : [pinset.name], now),
     );
   }
 

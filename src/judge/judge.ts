@@ -214,17 +214,23 @@ export class Judge implements HandshakeListener {
     this.session.isServerFinished = true;
   }
 
-  /** The client has taken what the server handed out. */
-  confirmSession(): void {
-    this.#aftermath.confirmSession();
-  }
-
   onClientCertificate(certificates: readonly Uint8Array[]): void {
     this.facts.clientCertificates = certificates.map((der) => copyOf(der));
   }
 
+  /** True while it shows what the client thinks of what it was shown. */
+  get readsClient(): boolean {
+    return this.continuation.isAwaited || this.session.isAwaited;
+  }
+
+  onClientFinished(): void {
+    // Of a whole handshake it comes ahead of the server's.
+    if (this.facts.sessionResumed) this.#aftermath.onBelief();
+  }
+
   onClientData(length: number): void {
     this.continuation.onData(length);
+    this.#aftermath.onBelief();
   }
 
   onFatalAlert(): void {
@@ -236,6 +242,8 @@ export class Judge implements HandshakeListener {
     if (from === 'server') this.facts.recordVersion = recordVersion;
     const limit = limitOf(fault.code);
     if (limit !== undefined) this.#context.count(limit);
+    // Behind a ruling it only makes doubtful what was handed out.
+    if (this.#hearing.isRuled) return this.session.giveUp();
     this.#hearing.settle('parseError', limit === undefined ? 'parse-error' : 'limit', `${from}: ${fault.code}`);
   }
 

@@ -1,11 +1,12 @@
 /**
  * What a server hands out for resumption (session ids of RFC 5246, tickets of RFC 5077) in a flow that was accepted for
- * its certificate. It counts only once the client has acknowledged the server's Finished, so that what is remembered is
- * what the client was given. Whether the client believed that Finished nobody can see: an attacker who once gave a
- * client a ticket could have it remembered here, if that client kept it and yet asks for a whole handshake in between.
+ * its certificate. It counts only once the client believes what it was given: Finished covers all of it, and a client
+ * that has acknowledged the server's goes on with data of its own only where it verified; in an abbreviated handshake its
+ * own Finished says so. Until then whoever is on the path may have put a ticket of his own in its place. What is left: a
+ * client that sends data without waiting for Finished (False Start, RFC 7918) may happen to send them just then.
  * Knows no packets and no pinsets.
  *
- *   gathering ──accepted for its certificate──▶ awaited ──the client has the server's Finished──▶ remembered
+ *   gathering ──accepted for its certificate──▶ awaited ──the client has Finished──▶ delivered ──it goes on──▶ remembered
  *       └────────────otherwise────────────▶ over ◀──a conflict, too many octets──┘
  */
 import { copyOf } from '../bytes/copy.ts';
@@ -16,14 +17,16 @@ export interface Credential {
 }
 
 export class SessionBinding {
-  #state: 'gathering' | 'awaited' | 'over' = 'gathering';
+  #state: 'gathering' | 'awaited' | 'delivered' | 'over' = 'gathering';
+  /** A record of the client's began before it had the server's Finished. */
+  #isWithinRecord = false;
   #credentials: Credential[] = [];
   /** The server's Finished was seen whole: an acknowledgment of it may come now. */
   isServerFinished = false;
 
-  /** True from the decision until it is known whether the client has what it was given. */
+  /** True from the decision until it is known whether the client believes what it was given. */
   get isAwaited(): boolean {
-    return this.#state === 'awaited';
+    return this.#state === 'awaited' || this.#state === 'delivered';
   }
 
   onTicket(lifetimeSeconds: number, ticket: Uint8Array): void {
@@ -41,9 +44,21 @@ export class SessionBinding {
     this.#state = expectsTickets || this.#credentials.length > 0 ? 'awaited' : 'over';
   }
 
-  /** The client has everything: what there is to remember. */
-  confirm(): readonly Credential[] {
-    const credentials = this.#state === 'awaited' ? this.#credentials : [];
+  /** The client has acknowledged the server's Finished. `isWithinRecord`: while a record of its own was under way. */
+  onDelivered(isWithinRecord: boolean): void {
+    if (this.#state !== 'awaited') return;
+    this.#state = 'delivered';
+    this.#isWithinRecord = isWithinRecord;
+  }
+
+  /** A record of the client's that shows what it believes is whole: what there is to remember. */
+  onBelief(): readonly Credential[] {
+    if (this.#state !== 'delivered') return [];
+    if (this.#isWithinRecord) {
+      this.#isWithinRecord = false;
+      return [];
+    }
+    const credentials = this.#credentials;
     this.giveUp();
     return credentials;
   }

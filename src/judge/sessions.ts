@@ -1,8 +1,9 @@
 /**
  * Sessions of TLS 1.2 and below that began under observation: ids and tickets given out in flows whose certificate
  * matched, so that an abbreviated handshake with one of them can rest on that evidence. Bound to the pinsets that were
- * satisfied and to the server's address; forgotten with the configuration. Bounded; the least recently used goes first.
+ * satisfied, to the server's address and to the client's (of IPv6 its /64); forgotten with the configuration. Bounded; the least recently used goes first.
  */
+import type { FlowSubject } from '../pins/match/snapshot.ts';
 import { sha256Hex } from '../x509/fingerprint.ts';
 
 /** That a session was given out while pinsets were satisfied; made by what remembers it, and by nothing else. */
@@ -36,21 +37,26 @@ export class SessionMemory {
 
   /** `credential`: a session id or a ticket. `now` and `lifetime` in microseconds. */
   remember(
-    server: Uint8Array,
+    { client, server }: FlowSubject,
     credential: Uint8Array,
     pinsets: readonly string[],
     now: number,
     lifetime: number,
   ): void {
-    const key = keyOf(server, credential);
+    const key = keyOf(client.address, server.address, credential);
     this.#sessions.delete(key);
     if (this.#sessions.size >= this.#capacity) this.#sessions.delete(this.#sessions.keys().next().value!);
     this.#sessions.set(key, new BoundSession(pinsets, now + lifetime));
   }
 
   /** There where the credential was given out while each of `pinsets` was satisfied. */
-  bound(server: Uint8Array, credential: Uint8Array, pinsets: readonly string[], now: number): BoundSession | undefined {
-    const key = keyOf(server, credential);
+  bound(
+    { client, server }: FlowSubject,
+    credential: Uint8Array,
+    pinsets: readonly string[],
+    now: number,
+  ): BoundSession | undefined {
+    const key = keyOf(client.address, server.address, credential);
     const session = this.#sessions.get(key);
     if (session === undefined) return undefined;
     this.#sessions.delete(key);
@@ -65,9 +71,8 @@ export class SessionMemory {
 }
 
 /** Tickets may be long and are the peer's bytes: only their digest is kept. */
-function keyOf(server: Uint8Array, credential: Uint8Array): string {
-  const bytes = new Uint8Array(server.length + credential.length);
-  bytes.set(server);
-  bytes.set(credential, server.length);
-  return sha256Hex(bytes);
+function keyOf(client: Uint8Array, server: Uint8Array, credential: Uint8Array): string {
+  // Of IPv6 the network: a client takes another address in it whenever it likes (RFC 8981).
+  const network = client.length === 16 ? client.subarray(0, 8) : client;
+  return sha256Hex(Buffer.concat([Uint8Array.of(network.length, server.length), network, server, credential]));
 }

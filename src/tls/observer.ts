@@ -40,6 +40,8 @@ export interface HandshakeListener {
   /** The first encrypted record of the server's is complete: its Finished, up to TLS 1.2. */
   onServerFinished(): void;
   onClientCertificate(certificates: readonly Uint8Array[]): void;
+  /** The client's first encrypted handshake record is complete: its Finished, up to TLS 1.2. */
+  onClientFinished?(): void;
   /** A record of the client's that is application data; in TLS 1.3, that may be anything encrypted. `length` as on the wire. */
   onClientData?(length: number): void;
   onFatalAlert(from: Side, description: number): void;
@@ -86,6 +88,7 @@ export class Observer {
   #sawCertificate = false;
   #sawServerKeyExchange = false;
   #isServerFinished = false;
+  #isClientFinished = false;
   #warnings = 0;
   #ssl2Client: Ssl2RecordReader | undefined;
   #ssl2Server: Ssl2RecordReader | undefined;
@@ -107,6 +110,11 @@ export class Observer {
   /** True where the client would read an alert record that is sent to it now. */
   get serverAtBoundary(): boolean {
     return this.#serverState !== 'protected' && this.#server.fault === undefined && this.#server.atRecordBoundary;
+  }
+
+  /** True between records of the client's. */
+  get clientAtBoundary(): boolean {
+    return this.#client.atRecordBoundary;
   }
 
   /** Up to where the server's octets were understood. */
@@ -231,6 +239,9 @@ export class Observer {
       },
       onProtectedRecord: (contentType) => {
         if (contentType === CONTENT.applicationData) this.#listener.onClientData?.(0);
+        if (contentType !== CONTENT.handshake || this.#isClientFinished) return;
+        this.#isClientFinished = true;
+        this.#listener.onClientFinished?.();
       },
     };
   }
@@ -425,7 +436,11 @@ export class Observer {
     if (this.#serverState === 'awaitServerKeyExchange' || this.#serverState === 'awaitServerHelloDone') {
       return misbehaved('tls.change-cipher-spec.early', 0);
     }
-    const isAbbreviated = !this.#sawCertificate && this.#clientState !== 'protected';
+    const isClientFirst = this.#clientState === 'protected';
+    // RFC 5246 §7.3: in a whole handshake the server's comes second; what comes ahead is no answer to anything.
+    if (this.#sawCertificate && !isClientFirst && this.#clientFirst)
+      return misbehaved('tls.change-cipher-spec.early', 0);
+    const isAbbreviated = !this.#sawCertificate && !isClientFirst;
     this.#serverState = 'protected';
     this.#server.protect();
     this.#listener.onServerChangeCipherSpec(isAbbreviated);

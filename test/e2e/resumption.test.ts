@@ -44,9 +44,19 @@ describe.each(Object.keys(KINDS) as (keyof typeof KINDS)[])('with %s', (kind) =>
   it('time and again', async () => {
     const engine = await Engine.start(lab, { config: bank.config });
     await serve(kind);
+    await first();
+    for (let i = 0; i < 3; i++) expect(await again()).toMatchObject({ answered: true, resumed: true });
+    expect(await reasons(engine, 4)).toEqual(['pin-match', ...Array<string>(3).fill('resumed-bound')]);
+  });
+
+  it('by a client that says nothing in between nobody can tell whether it believes it: a probe decides', async () => {
+    const engine = await Engine.start(lab, { config: bank.config });
+    await serve(kind);
     const { connections } = await connect('-reconnect');
     expect(connections).toEqual(['New', ...Array<string>(5).fill('Reused')]);
-    expect(await reasons(engine, 6)).toEqual(['pin-match', ...Array<string>(5).fill('resumed-bound')]);
+    const [whole, ...resumed] = await reasons(engine, 6);
+    expect(whole).toBe('pin-match');
+    expect(new Set(resumed)).toEqual(new Set(['probe-match']));
   });
 
   it('one that an engine of earlier gave out is unbound, and denied with an alert', async () => {

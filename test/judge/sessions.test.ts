@@ -11,6 +11,11 @@ import type { Wire } from '../support/wire.ts';
 const ID = Buffer.alloc(32, 0x1d);
 const TICKET = Buffer.from('a ticket of the genuine server');
 const STOLEN = Buffer.from('a ticket of the attacker, which the client has from elsewhere');
+/** A flow between these addresses, in hexadecimal. */
+const of = (server: string, client = '0a010203') => {
+  const [near, far] = [client, server].map((hex) => ({ address: new Uint8Array(Buffer.from(hex, 'hex')), port: 443 }));
+  return { client: near!, server: far! };
+};
 const BOUND = { action: 'accept', reason: 'resumed-bound', evidence: 'resumed' };
 const UNBOUND = { action: 'tls-alert', reason: 'resumed-unbound' };
 
@@ -80,7 +85,7 @@ describe('a session is not bound', () => {
 
   it('that another server handed out, or under another pinset, or too long ago', () => {
     const memory = new SessionMemory(2);
-    const [here, there] = [Uint8Array.of(192, 0, 2, 1), Uint8Array.of(192, 0, 2, 2)];
+    const [here, there] = [of('c0000201'), of('c0000202')];
     memory.remember(here, TICKET, ['a', 'b'], 0, 1000);
     expect(memory.bound(here, TICKET, ['a'], 1000) !== undefined).toBe(true);
     expect(memory.bound(here, TICKET, ['a', 'b'], 1000) !== undefined).toBe(true);
@@ -90,14 +95,28 @@ describe('a session is not bound', () => {
     expect(memory.bound(here, TICKET, ['a'], 1001) !== undefined).toBe(false);
   });
 
+  it('that another client was given, or one of another network of IPv6', () => {
+    const memory = new SessionMemory(3);
+    memory.remember(of('c0000201'), TICKET, ['a'], 0, 1000);
+    expect(memory.bound(of('c0000201', '0a010204'), TICKET, ['a'], 1)).toBeUndefined();
+    const [server, network] = ['20010db8'.padEnd(32, '1'), '20010db800000001'];
+    memory.remember(of(server, network + '1'.repeat(16)), TICKET, ['a'], 0, 1000);
+    expect(memory.bound(of(server, network + '2'.repeat(16)), TICKET, ['a'], 1)).toBeDefined();
+    expect(memory.bound(of(server, '20010db800000002' + '1'.repeat(16)), TICKET, ['a'], 1)).toBeUndefined();
+  });
+
   it('that was used least recently, once there are more than are remembered', () => {
     const memory = new SessionMemory(2);
-    const server = Uint8Array.of(192, 0, 2, 1);
-    const of = (n: number) => Uint8Array.of(n);
-    for (const n of [1, 2]) memory.remember(server, of(n), ['a'], 0, 1000);
-    expect(memory.bound(server, of(1), ['a'], 1) !== undefined).toBe(true);
-    memory.remember(server, of(3), ['a'], 0, 1000);
-    expect([1, 2, 3].map((n) => memory.bound(server, of(n), ['a'], 1) !== undefined)).toEqual([true, false, true]);
+    const server = of('c0000201');
+    const credential = (n: number) => Uint8Array.of(n);
+    for (const n of [1, 2]) memory.remember(server, credential(n), ['a'], 0, 1000);
+    expect(memory.bound(server, credential(1), ['a'], 1) !== undefined).toBe(true);
+    memory.remember(server, credential(3), ['a'], 0, 1000);
+    expect([1, 2, 3].map((n) => memory.bound(server, credential(n), ['a'], 1) !== undefined)).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 
   it('by an id that the server does not echo', () => {
@@ -145,6 +164,57 @@ describe('what somebody on the path puts in the place of an id or a ticket', () 
   });
 });
 
+describe('a client that has the server’s Finished, and does not believe it', () => {
+  const flight = handshake(tls.serverHello({ ticket: true }), tls.certificateMessage(GENUINE), tls.serverHelloDone);
+  const given = Buffer.concat([handshake(tls.newSessionTicket(STOLEN)), finish]);
+
+  /** Up to where it has what somebody on the path has put there. */
+  function misled(wire: Wire): ReturnType<typeof next> {
+    const flow = next(wire);
+    flow.client(tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) }));
+    flow.server(flight);
+    flow.client(tls.clientFinish);
+    flow.server(given);
+    return flow;
+  }
+
+  it.each([
+    ['acknowledges it', ''],
+    ['sends an alert', tls.record(21, Buffer.alloc(24, 0xa1))],
+  ] as const)('%s: its session is not bound', (_, says) => {
+    const wire = opened();
+    misled(wire).client(says);
+    expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+  });
+
+  it('ends the connection: neither is it then', () => {
+    const wire = opened();
+    misled(wire).client('', { flags: 0x11 });
+    expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+  });
+
+  it('or has sent data ahead of it: neither is it then, wherever that record ends', () => {
+    const wire = opened();
+    const flow = next(wire);
+    flow.client(tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) }));
+    flow.server(flight);
+    flow.client(Buffer.concat([tls.clientFinish, tls.applicationData.subarray(0, 7)]));
+    flow.server(given);
+    flow.client(tls.applicationData.subarray(7));
+    expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+  });
+
+  it('nor where the server’s comes ahead of the client’s own', () => {
+    const wire = opened();
+    const flow = next(wire);
+    flow.client(tls.clientHello({ name: HOST, ticket: Buffer.alloc(0) }));
+    flow.server(flight);
+    flow.server(given);
+    flow.client(Buffer.concat([tls.clientFinish, tls.applicationData]));
+    expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
+  });
+});
+
 describe('the accept mark', () => {
   /** The one connection of the wire itself, whose mark is looked at. */
   function accepted(hello: object, server: tls.ServerHelloFields): Wire {
@@ -159,7 +229,7 @@ describe('the accept mark', () => {
     expect(accepted({}, { sessionId: Buffer.alloc(0) }).connmark).toBe(ACCEPT);
   });
 
-  it('waits, where it hands out a session, until the client has acknowledged the Finished', () => {
+  it('waits, where it hands out a session, until the client goes on with what it believes', () => {
     for (const fields of [{ ticket: true, sessionId: Buffer.alloc(0) }, { sessionId: ID }]) {
       const wire = accepted({ ticket: Buffer.alloc(0) }, fields);
       expect(wire.connmark).toBe(PENDING);
@@ -168,6 +238,8 @@ describe('the accept mark', () => {
       wire.fromClient('', { ack: before });
       expect(wire.connmark).toBe(PENDING);
       wire.fromClient('');
+      expect(wire.connmark).toBe(PENDING);
+      wire.fromClient(tls.applicationData);
       expect(wire.connmark).toBe(ACCEPT);
       wire.finish();
     }
@@ -187,7 +259,7 @@ describe('the accept mark', () => {
   it('is not kept from coming by packets out of order, beyond any window', () => {
     const wire = accepted({}, { sessionId: ID });
     expect(wire.fromServer('x', { seq: seqAdd(wire.serverSeq, 200_000) }).verdict).toBe('accept');
-    wire.fromClient('');
+    wire.fromClient(tls.applicationData);
     expect(wire.connmark).toBe(ACCEPT);
   });
 });
