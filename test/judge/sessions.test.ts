@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { SessionBinding } from '../../src/judge/session-binding.ts';
 import { SessionMemory } from '../../src/judge/sessions.ts';
 import { seqAdd } from '../../src/tcp/sequence.ts';
 import { ACCEPT, bank, bankWith, FORGED, GENUINE, HOST, opened, PENDING } from '../support/flows.ts';
@@ -273,6 +274,17 @@ describe('several pinsets', () => {
     expect(resume(wire, { ticket: TICKET })).toMatchObject(BOUND);
   });
 
+  it('of two names: what was handed out under the one is not bound for the other', () => {
+    const other = 'other.bank.example';
+    const wire = opened({ pinsets: [bank(), pinset(1, { match: match({ hosts: [other] }), pins: bank().pins })] });
+    full(wire, { ticket: TICKET });
+    const flow = next(wire);
+    flow.client(tls.clientHello({ name: other, ticket: TICKET, sessionId: ID }));
+    flow.server(Buffer.concat([handshake(tls.serverHello({ sessionId: ID })), finish]));
+    expect(wire.verdicts.at(-1)).toMatchObject({ ...UNBOUND, pinset: 'pinset-1' });
+    expect(resume(wire, { ticket: TICKET })).toMatchObject(BOUND);
+  });
+
   it('of which one only reports do not keep the other from being bound', () => {
     const reporting = { ...address, mode: 'report-only' as const, pins: [pin('cert-sha256', 'aa'.repeat(32))] };
     const wire = opened({ pinsets: [bank(), reporting] });
@@ -283,6 +295,17 @@ describe('several pinsets', () => {
       pinset: 'pinset-0',
     });
   });
+});
+
+it('of what one handshake hands out four are kept, and nothing that is empty', () => {
+  const binding = new SessionBinding();
+  const tickets = [0, 1, 2, 3, 4, 5].map((n) => Buffer.alloc(n, n));
+  for (const ticket of tickets) binding.onTicket(0, ticket);
+  binding.begin(new Uint8Array(0), true, false);
+  expect(binding.onBelief()).toEqual([]);
+  binding.onDelivered(false);
+  expect(binding.onBelief().map(({ octets }) => octets.length)).toEqual([1, 2, 3, 4]);
+  expect(binding.onBelief()).toEqual([]);
 });
 
 it('a forged flight binds nothing', () => {
