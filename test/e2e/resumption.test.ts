@@ -49,16 +49,6 @@ describe.each(Object.keys(KINDS) as (keyof typeof KINDS)[])('with %s', (kind) =>
     expect(await reasons(engine, 4)).toEqual(['pin-match', ...Array<string>(3).fill('resumed-bound')]);
   });
 
-  it('by a client that says nothing in between nobody can tell whether it believes it: a probe decides', async () => {
-    const engine = await Engine.start(lab, { config: bank.config });
-    await serve(kind);
-    const { connections } = await connect('-reconnect');
-    expect(connections).toEqual(['New', ...Array<string>(5).fill('Reused')]);
-    const [whole, ...resumed] = await reasons(engine, 6);
-    expect(whole).toBe('pin-match');
-    expect(new Set(resumed)).toEqual(new Set(['probe-match']));
-  });
-
   it('one that an engine of earlier gave out is unbound, and denied with an alert', async () => {
     const engine = await Engine.start(lab, { config: strict() });
     await serve(kind);
@@ -140,6 +130,17 @@ describe('Node’s client', () => {
     await twice();
     const [, record] = await engine.logged(2);
     expect(record!.verdict).toMatchObject({ action: 'accept', reason: 'resumed-unbound', would: 'tls-alert' });
+  });
+});
+
+describe('a client that says nothing in between', () => {
+  it('resumes all the same: whether it believed the session nobody can tell, so a probe decides', async () => {
+    const engine = await Engine.start(lab, { config: bank.config });
+    // Openssl's own server has no ear for a probe while it serves somebody.
+    await startTlsServer(lab, 'server', { identity: bank.genuineChain });
+    const { connections } = await connect('-reconnect');
+    expect(connections).toEqual(['New', ...Array<string>(5).fill('Reused')]);
+    expect(await reasons(engine, 6)).toEqual(['pin-match', ...Array<string>(5).fill('probe-match')]);
   });
 });
 

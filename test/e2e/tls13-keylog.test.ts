@@ -17,7 +17,7 @@ import { Scene } from '../support/lab/scene.ts';
 
 const ELSE = 'else.bank.example';
 /** A genuine server's port; the forged one's is behind it. */
-const PORT = { short: 4430, long: 4432, group: 4434, faces: 4436 };
+const PORT = { short: 4430, long: 4432, group: 4434, faces: 4436, many: 4438 };
 /** The gateway, as the server sees it. */
 const GATEWAY = '198.51.100.1';
 /** As many octets as ServerHello and an alert come to at the most; a Certificate alone is longer. */
@@ -48,6 +48,11 @@ beforeAll(async () => {
   });
   // Three kilobytes.
   const long = (name: string, { cert, key }: Identity) => ({ cert: bank.shop.chain(name, cert, bank.ca, cert), key });
+  // More certificates than are read.
+  const many = ({ cert, key }: Identity) => ({
+    cert: bank.shop.chain('many', cert, ...Array<string>(17).fill(bank.ca)),
+    key,
+  });
   faces = await Faces.start(lab, 'server', {
     [PORT.short]: [{ ...short, body: 5_000 }],
     [PORT.short + 1]: [{ ...forgedShort }],
@@ -56,6 +61,7 @@ beforeAll(async () => {
     [PORT.group]: [{ ...short, ecdhCurve: 'P-384' }],
     [PORT.group + 1]: [{ ...forgedShort, ecdhCurve: 'P-384' }],
     [PORT.faces]: [{ ...short, from: GATEWAY }, { ...forgedShort }],
+    [PORT.many]: [{ ...short, from: GATEWAY }, many(forgedShort)],
   });
 });
 afterAll(async () => {
@@ -157,6 +163,19 @@ describe('with a secret', () => {
     const outcome = await node(PORT.faces, { servername: ELSE });
     expect(outcome.octets).toBeLessThan(HELLO_AND_ALERT);
     expect((await scene.verdict(PORT.faces)).verdict).toMatchObject({ reason: 'pin-mismatch', evidence: 'decrypted' });
+    expect(faces.connections()).not.toContain(GATEWAY);
+  });
+
+  it('keylog-else-probe asks nobody either where the flight cannot be read with it: that is a denial', async () => {
+    const outcome = await node(PORT.many, { servername: ELSE });
+    // Of a flight that long the beginning does no harm; its Certificate is never whole.
+    expect(outcome).toMatchObject({ bytes: 0 });
+    expect(outcome.error).not.toBe(null);
+    expect((await scene.verdict(PORT.many)).verdict).toMatchObject({
+      action: 'tls-alert',
+      reason: 'keylog-missing',
+      fault: 'tls.certificate.too-many',
+    });
     expect(faces.connections()).not.toContain(GATEWAY);
   });
 
