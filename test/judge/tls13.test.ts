@@ -360,6 +360,17 @@ describe('a key log', () => {
     expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'keylog-missing', evidence: 'none' }]);
   });
 
+  it('that there is none of leaves it to a probe at once where the configuration says so', () => {
+    const prober = new Asked();
+    const wire = wireWith(pinned({ tls13: 'keylog-else-probe' }), { prober });
+    const { hello, server } = flights(toGenuine);
+    wire.fromClient(hello);
+    wire.fromServer(server.subarray(0, MSS));
+    expect(prober.requests).toHaveLength(1);
+    prober.answer(shown(genuineDer));
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'probe-match' }]);
+  });
+
   it('that says nothing in time leaves it to a probe where the configuration says so', () => {
     const { wire, server, prober } = logging('keylog-else-probe', toGenuine);
     expect(prober.requests).toEqual([]);
