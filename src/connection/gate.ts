@@ -130,10 +130,10 @@ export class Gate {
 
   /**
    * The client has to have what comes ahead of the encrypted records to log the secret. A super-packet cannot be
-   * shortened; what the server sends again is none.
+   * shortened; what the server sends again is none. Where octets behind a gap have gone already, it must not close it.
    */
   #opensSeal(p: PacketContext, offset: number): boolean {
-    const isSealed = this.#inspection.permission.name === 'sealed-from';
+    const isSealed = this.#inspection.permission.name === 'sealed-from' && this.#limit < this.#deliveredAhead;
     return isSealed && !p.isGso && offset <= this.#delivered && this.#delivered < this.#limit;
   }
 

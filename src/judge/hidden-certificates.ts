@@ -83,8 +83,9 @@ export class HiddenCertificates {
 
   /** No evidence can be had; without a `reason` for that, each case's own stands. */
   failed(reason?: Reason): Finding[] {
-    return this.#open.map(({ holder, reason: own }) => {
-      const allowed = Allowed.byFailedProbe(holder.situations);
+    return this.#open.map(({ holder, wanted, reason: own }) => {
+      // Of a resumption without evidence the setting for TLS 1.3 says nothing.
+      const allowed = wanted === 'probe-else-accept' ? Allowed.byFailedProbe(holder.situations) : null;
       if (allowed !== null) return Finding.of(claimOf(holder, ACCEPT, reason ?? own), allowed);
       return Finding.mismatch(claimOf(holder, holder.onMismatch, reason ?? own));
     });
