@@ -21,6 +21,19 @@ export default defineConfig({
       ...(process.env['FUZZ_SECONDS'] === undefined
         ? []
         : [{ test: { name: 'fuzz', include: ['test/fuzz/**/*.fuzz.ts'], disableConsoleIntercept: true } }]),
+      // Likewise: npm run adversary.
+      ...(process.env['ADVERSARY_SECONDS'] === undefined
+        ? []
+        : [
+            {
+              test: {
+                name: 'adversary',
+                include: ['test/adversary/**/*.adversary.ts'],
+                disableConsoleIntercept: true,
+                hookTimeout: 60_000,
+              },
+            },
+          ]),
       {
         test: {
           name: 'e2e',
