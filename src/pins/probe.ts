@@ -8,7 +8,7 @@ import type { HiddenCertificate, Policy, ProbePolicy, Situations } from './polic
 export const PROBE_DEFAULTS: ProbePolicy = {
   timeout: 3_000,
   atOnce: 32,
-  perDestination: 60,
+  perDestination: 120,
   perClient: 60,
   ttl: 60_000,
   negativeTtl: 30_000,

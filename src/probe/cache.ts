@@ -1,6 +1,10 @@
 /**
- * What servers showed lately, by question. Certificates stand for a while, failures for a shorter one; a failure never
- * takes the place of certificates. Where probes of one question were shown different chains, all of them are told.
+ * What servers showed lately, by question. Certificates stand for a while, and longer the more often they were found
+ * again; failures stand for a shorter one, only for the very question that failed, and never take the place of
+ * certificates. Where probes of one question were shown different chains, all of them are told.
+ *
+ *   shown ──ttl──▶ asked again: the same ──2 ttl──▶ the same ──4 ttl──▶ the same ──8 ttl──▶ …    another: all anew
+ *                                  └── for one ttl more it is told while it is being asked anew
  */
 import { LRUCache } from 'lru-cache';
 
@@ -15,63 +19,103 @@ export interface Lifetimes {
   readonly negativeTtl: number;
 }
 
+/** A question by what makes it another one. */
+export interface QuestionKey {
+  /** To the octet. */
+  readonly exact: string;
+  /** As far as a server chooses a certificate by it. */
+  readonly certificate: string;
+}
+
+export interface Known {
+  readonly answer: ProbeAnswer;
+  /** It is time to ask again, though it still stands. */
+  readonly isStale: boolean;
+  /** How often it was found again, up to a limit. */
+  readonly confirmations: number;
+}
+
 export class ProbeCache {
-  readonly #entries: LRUCache<string, Entry>;
+  readonly #shown: LRUCache<string, readonly Shown[]>;
+  readonly #failed: LRUCache<string, Failed>;
 
   /** `entries`: questions that are remembered; the one that was not asked longest is forgotten first. */
   constructor(entries: number) {
-    this.#entries = new LRUCache({ max: entries });
+    this.#shown = new LRUCache({ max: entries });
+    this.#failed = new LRUCache({ max: entries });
   }
 
-  find(key: string, nowMs: number, { ttl, negativeTtl }: Lifetimes): ProbeAnswer | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    const shown = entry.shown.filter(({ atMs }) => atMs > nowMs - ttl);
-    const [latest, ...others] = shown;
+  find({ exact, certificate }: QuestionKey, nowMs: number, { ttl, negativeTtl }: Lifetimes): Known | undefined {
+    const [latest, ...others] = fresh(this.#shown.get(certificate), nowMs, ttl);
     if (latest !== undefined) {
       const alternatives = others.map(({ finding }): ProbedAlternative => {
         const { chain, isRawPublicKey, proven } = finding;
         return { chain, isRawPublicKey, proven };
       });
-      return { ...latest.finding, alternatives, fromCache: true };
+      const { confirmations } = latest;
+      const isStale = latest.atMs <= nowMs - ttl * 2 ** confirmations;
+      return { answer: { ...latest.finding, alternatives, fromCache: true }, isStale, confirmations };
     }
-    const { failed } = entry;
-    const isFresh = failed !== undefined && failed.atMs > nowMs - negativeTtl;
-    return isFresh ? { ...failed.finding, fromCache: true } : undefined;
+    const failed = this.#failed.get(exact);
+    if (failed === undefined || failed.atMs <= nowMs - negativeTtl) return undefined;
+    return { answer: { ...failed.finding, fromCache: true }, isStale: false, confirmations: 0 };
   }
 
   /** True when it shows another chain than what is still remembered. */
-  add(key: string, finding: ProbeFinding, nowMs: number, { ttl }: Lifetimes): boolean {
-    const entry = this.#entries.get(key) ?? { shown: [], failed: undefined };
+  add({ exact, certificate }: QuestionKey, finding: ProbeFinding, nowMs: number, { ttl }: Lifetimes): boolean {
     if (finding.kind === 'failed') {
-      this.#entries.set(key, { ...entry, failed: { finding, atMs: nowMs } });
+      this.#failed.set(exact, { finding, atMs: nowMs });
       return false;
     }
-    const recent = entry.shown.filter(({ atMs }) => atMs > nowMs - ttl);
-    const others = recent.filter((each) => !isSame(each.finding, finding));
-    const shown = [{ finding, atMs: nowMs }, ...others].slice(0, MAX_ALTERNATIVES + 1);
-    this.#entries.set(key, { shown, failed: undefined });
+    this.#failed.delete(exact);
+    const before = this.#shown.get(certificate) ?? [];
+    const others = fresh(before, nowMs, ttl).filter((each) => !isSame(each.finding, finding));
+    const same = before.find((each) => isSame(each.finding, finding));
+    const shown = { finding, atMs: nowMs, ...confirmed(others.length === 0 ? same : undefined, nowMs, ttl) };
+    // What is contradicted is not confirmed any more.
+    const doubted = others.map((each) => ({ ...each, confirmations: 0 }));
+    this.#shown.set(certificate, [shown, ...doubted].slice(0, MAX_ALTERNATIVES + 1));
     return others.length > 0;
-  }
-
-  clear(): void {
-    this.#entries.clear();
   }
 }
 
-type Shown = Extract<ProbeFinding, { kind: 'certificates' }>;
-type Failed = Extract<ProbeFinding, { kind: 'failed' }>;
+interface Shown {
+  readonly finding: Extract<ProbeFinding, { kind: 'certificates' }>;
+  readonly atMs: number;
+  readonly confirmations: number;
+  /** When the last of them was counted, or it was first shown. */
+  readonly confirmedMs: number;
+}
 
-interface Entry {
-  /** Latest first, each another chain. */
-  readonly shown: readonly { readonly finding: Shown; readonly atMs: number }[];
-  readonly failed: { readonly finding: Failed; readonly atMs: number } | undefined;
+interface Failed {
+  readonly finding: Extract<ProbeFinding, { kind: 'failed' }>;
+  readonly atMs: number;
+}
+
+/** One that is found again within the time that it stands for anyway says nothing new; one not asked for long, little. */
+function confirmed(same: Shown | undefined, nowMs: number, ttl: number): Pick<Shown, 'confirmations' | 'confirmedMs'> {
+  if (same === undefined || same.atMs <= nowMs - ttl * 2 ** (MAX_CONFIRMATIONS + 1)) {
+    return { confirmations: 0, confirmedMs: nowMs };
+  }
+  const { confirmations, confirmedMs } = same;
+  if (confirmedMs > nowMs - ttl) return { confirmations, confirmedMs };
+  return { confirmations: Math.min(confirmations + 1, MAX_CONFIRMATIONS), confirmedMs: nowMs };
+}
+
+/** Latest first, each another chain. */
+function fresh(shown: readonly Shown[] | undefined, nowMs: number, ttl: number): Shown[] {
+  return (shown ?? []).filter(({ atMs, confirmations }) => {
+    const grace = confirmations > 0 ? ttl : 0;
+    return atMs > nowMs - ttl * 2 ** confirmations - grace;
+  });
 }
 
 /** What a decision may hang on: the whole chain, and whether its leaf's key was shown. */
-function isSame(a: Shown, b: Shown): boolean {
-  if (a.proven !== b.proven || a.isRawPublicKey !== b.isRawPublicKey || a.chain.length !== b.chain.length) return false;
-  return a.chain.every((der, index) => Buffer.compare(der, b.chain[index]!) === 0);
+function isSame({ chain, proven, isRawPublicKey }: Shown['finding'], other: Shown['finding']): boolean {
+  if (proven !== other.proven || isRawPublicKey !== other.isRawPublicKey) return false;
+  return chain.length === other.chain.length && chain.every((der, at) => Buffer.compare(der, other.chain[at]!) === 0);
 }
 
 const MAX_ALTERNATIVES = 3;
+/** An answer stands for 2 ** this times its lifetime at the most, and one lifetime more while it is asked anew. */
+export const MAX_CONFIRMATIONS = 3;

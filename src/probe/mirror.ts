@@ -1,27 +1,35 @@
 /**
  * A client's ClientHello as a probe repeats it (RFC 8446 §4.1.2): everything that a server may choose its certificate
  * by stays what and where it is; what belongs to one connection is made anew; what would resume a session is left out.
+ * Which hellos are one question is read off the same octets, so that whatever of the client's reaches the wire counts.
  *
- *   kept      versions, suites, extensions and their order, GREASE (RFC 8701), padding
- *   anew      random, session id (same length), key_share (same groups), the ciphertext of encrypted_client_hello
+ *   kept      versions, suites, extensions and their order, padding
+ *   anew      random, session id (same length), key_share (same groups), GREASE (RFC 8701; what was equal stays equal),
+ *             key and ciphertext of encrypted_client_hello
  *   left out  pre_shared_key, early_data, cookie, the ticket in session_ticket
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 import { type Fault, isFault, malformed } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import { type ClientHello, parseClientHello } from '../tls/client-hello.ts';
 import { EXTENSION } from '../tls/constants.ts';
 import { type Extensions, readExtensions } from '../tls/extensions.ts';
-import { canShare, createKeyShare, type OwnKeyShare } from './key-share.ts';
+import { CanonicalOctets, isGrease, type OwnOctets, RandomOctets } from './grease.ts';
+import { canShare, type OwnKeyShare } from './key-share.ts';
 
 /** What is taken from a client's hello; one of these makes any number of probes. */
-export interface Mirror {
+export interface Mirror extends HelloParts {
+  /** Equal where probes differ in nothing that the client chose. */
+  readonly digest: string;
+  /** The same but for the order of extensions, which browsers shuffle for each connection, and which GREASE is equal. */
+  readonly digestInAnyOrder: string;
+}
+
+interface HelloParts {
   readonly hello: ClientHello;
   readonly extensions: Extensions;
   readonly compressionMethods: Uint8Array;
-  /** Equal for hellos to which a server has no cause to answer differently. */
-  readonly digest: string;
 }
 
 export function mirrorOf(clientHello: Uint8Array): Mirror | Fault {
@@ -33,7 +41,11 @@ export function mirrorOf(clientHello: Uint8Array): Mirror | Fault {
   const compressionMethods = reader.vector8().rest();
   const extensions = readExtensions(reader);
   if (extensions === undefined) return malformed('tls.client-hello.syntax', reader.at);
-  return { hello, extensions, compressionMethods, digest: digestOf(hello, compressionMethods, extensions) };
+  // RFC 8446 §4.2.8: not several for one group; no server answers that, and each would cost a key.
+  const groups = sharesOf(extensions.bodies.get(EXTENSION.keyShare) ?? EMPTY).map(({ group }) => group);
+  if (new Set(groups).size < groups.length) return malformed('tls.client-hello.key-share', reader.at);
+  const parts = { hello, extensions, compressionMethods };
+  return { ...parts, digest: digestOf(parts, false), digestInAnyOrder: digestOf(parts, true) };
 }
 
 /** Groups that the client lists and that a probe cannot do. */
@@ -43,24 +55,23 @@ export function unusableGroups({ extensions }: Mirror): number[] {
 
 /** One probe's hello: bodies of ClientHello messages, and the keys that go with them. */
 export class MirroredHello {
-  readonly #mirror: Mirror;
+  readonly #mirror: HelloParts;
   readonly #withoutGroups: readonly number[];
-  readonly #random = randomBytes(32);
+  readonly #own: OwnOctets;
   readonly #ech: Uint8Array | undefined;
+  readonly random: Uint8Array;
   readonly sessionId: Uint8Array;
   keyShares: readonly OwnKeyShare[];
 
   /** `withoutGroups`: groups that the client lists and that this probe does not, since it cannot do them. */
-  constructor(mirror: Mirror, withoutGroups: readonly number[] = []) {
+  constructor(mirror: HelloParts, withoutGroups: readonly number[] = [], own: OwnOctets = new RandomOctets()) {
     this.#mirror = mirror;
     this.#withoutGroups = withoutGroups;
-    this.sessionId = randomBytes(mirror.hello.sessionId.length);
-    this.keyShares = ownShares(mirror.extensions, withoutGroups);
-    this.#ech = renewEch(mirror.extensions.bodies.get(EXTENSION.encryptedClientHello));
-  }
-
-  get random(): Uint8Array {
-    return this.#random;
+    this.#own = own;
+    this.random = own.octets(32);
+    this.sessionId = own.octets(mirror.hello.sessionId.length);
+    this.keyShares = groupsToShare(mirror.extensions, withoutGroups).flatMap((group) => own.share(group) ?? []);
+    this.#ech = renewEch(mirror.extensions.bodies.get(EXTENSION.encryptedClientHello), own);
   }
 
   body(): Uint8Array {
@@ -74,7 +85,7 @@ export class MirroredHello {
   retryBody(group: number | undefined, cookie: Uint8Array | null): Uint8Array | undefined {
     if (group === undefined) return cookie === null ? undefined : this.#body(this.#greaseShares(), cookie);
     const wasSent = this.keyShares.some((share) => share.group === group);
-    const share = wasSent || !this.lists(group) ? undefined : createKeyShare(group);
+    const share = wasSent || !this.lists(group) ? undefined : this.#own.share(group);
     if (share === undefined) return undefined;
     this.keyShares = [share];
     return this.#body([], cookie ?? undefined);
@@ -91,19 +102,20 @@ export class MirroredHello {
 
   #body(grease: readonly Share[], cookie: Uint8Array | undefined): Uint8Array {
     const { hello, extensions, compressionMethods } = this.#mirror;
+    const cipherSuites = hello.cipherSuites.map((suite) => u16(this.#renew(suite)));
     const blocks: Uint8Array[] = [];
     for (const [type, body] of extensions.bodies) {
       const mirrored = this.#extension(type, body, grease);
-      if (mirrored !== undefined) blocks.push(u16(type), vector16(mirrored));
+      if (mirrored !== undefined) blocks.push(Buffer.concat([u16(this.#renew(type)), vector16(mirrored)]));
     }
-    if (cookie !== undefined) blocks.push(u16(EXTENSION.cookie), vector16(cookie));
+    if (cookie !== undefined) blocks.push(Buffer.concat([u16(EXTENSION.cookie), vector16(cookie)]));
     return Buffer.concat([
       u16(hello.legacyVersion),
-      this.#random,
+      this.random,
       vector8(this.sessionId),
-      vector16(Buffer.concat(hello.cipherSuites.map(u16))),
+      vector16(Buffer.concat(cipherSuites)),
       vector8(compressionMethods),
-      ...(extensions.types.length === 0 ? [] : [vector16(Buffer.concat(blocks))]),
+      ...(extensions.types.length === 0 ? [] : [vector16(Buffer.concat(this.#own.inOrder(blocks)))]),
     ]);
   }
 
@@ -119,15 +131,61 @@ export class MirroredHello {
       case EXTENSION.encryptedClientHello:
         return this.#ech;
       case EXTENSION.keyShare:
-        return vector16(Buffer.concat(inOrder(body, [...grease, ...this.keyShares]).map(entryOf)));
+        return vector16(
+          Buffer.concat(inOrder(body, [...grease, ...this.keyShares]).map((share) => this.#entry(share))),
+        );
       case EXTENSION.supportedGroups: {
-        if (this.#withoutGroups.length === 0) return body;
-        return vector16(Buffer.concat(listedGroups(this.#mirror.extensions, this.#withoutGroups).map(u16)));
+        if (this.#withoutGroups.length === 0) return this.#renewList16(body);
+        const groups = listedGroups(this.#mirror.extensions, this.#withoutGroups);
+        return vector16(Buffer.concat(groups.map((group) => u16(this.#renew(group)))));
+      }
+      case EXTENSION.signatureAlgorithms:
+      case EXTENSION.signatureAlgorithmsCert:
+      case EXTENSION.delegatedCredential:
+        return this.#renewList16(body);
+      case EXTENSION.supportedVersions: {
+        const reader = new ByteReader(body);
+        const versions = u16List(reader.vector8());
+        if (!reader.atEnd() || versions.length === 0) return body;
+        return vector8(Buffer.concat(versions.map((version) => u16(this.#renew(version)))));
+      }
+      case EXTENSION.pskKeyExchangeModes:
+        return isVector8(body) ? body.map((mode, at) => (at === 0 ? mode : this.#own.greaseMode(mode))) : body;
+      case EXTENSION.alpn: {
+        const names = protocolNames(body);
+        if (names === undefined) return body;
+        return vector16(Buffer.concat(names.map((name) => vector8(this.#protocolName(name)))));
       }
       default:
         return body;
     }
   }
+
+  #entry({ group, keyExchange }: Share): Uint8Array {
+    return Buffer.concat([u16(this.#renew(group)), vector16(keyExchange)]);
+  }
+
+  #renewList16(body: Uint8Array): Uint8Array {
+    const reader = new ByteReader(body);
+    const numbers = u16List(reader.vector16());
+    if (!reader.atEnd() || numbers.length === 0) return body;
+    return vector16(Buffer.concat(numbers.map((number) => u16(this.#renew(number)))));
+  }
+
+  /** RFC 8701 §3.1: reserved names are of two octets, as reserved numbers are. */
+  #protocolName(name: Uint8Array): Uint8Array {
+    return name.length === 2 ? u16(this.#renew((name[0]! << 8) | name[1]!)) : name;
+  }
+
+  #renew(number: number): number {
+    return isGrease(number) ? this.#own.grease(number) : number;
+  }
+}
+
+/** Of the hello that a probe would send, with everything in one form that the probe draws for itself. */
+function digestOf(parts: HelloParts, isInAnyOrder: boolean): string {
+  const hello = new MirroredHello(parts, [], new CanonicalOctets(isInAnyOrder));
+  return createHash('sha256').update(hello.body()).digest('base64');
 }
 
 interface Share {
@@ -136,14 +194,13 @@ interface Share {
 }
 
 /** The client's groups, as far as they can be done; where it sent a share but none that can be, its best other one. */
-function ownShares(extensions: Extensions, withoutGroups: readonly number[]): OwnKeyShare[] {
+function groupsToShare(extensions: Extensions, withoutGroups: readonly number[]): number[] {
   const keyShare = extensions.bodies.get(EXTENSION.keyShare);
   const offered = keyShare === undefined ? [] : sharesOf(keyShare).filter(({ group }) => !isGrease(group));
   if (offered.length === 0) return [];
   const usable = (group: number) => canShare(group) && !withoutGroups.includes(group);
   const same = offered.map(({ group }) => group).filter(usable);
-  const groups = same.length > 0 ? same : listedGroups(extensions, withoutGroups).filter(usable).slice(0, 1);
-  return groups.flatMap((group) => createKeyShare(group) ?? []);
+  return same.length > 0 ? same : listedGroups(extensions, withoutGroups).filter(usable).slice(0, 1);
 }
 
 /** In the order of the client's own list; what is not on it comes last. */
@@ -163,94 +220,47 @@ function sharesOf(keyShare: Uint8Array): Share[] {
   return shares;
 }
 
-function entryOf({ group, keyExchange }: Share): Uint8Array {
-  return Buffer.concat([u16(group), vector16(keyExchange)]);
-}
-
 function listedGroups(extensions: Extensions, withoutGroups: readonly number[]): number[] {
   const body = extensions.bodies.get(EXTENSION.supportedGroups) ?? EMPTY;
   return u16List(new ByteReader(body).vector16()).filter((group) => !withoutGroups.includes(group));
 }
 
 /**
- * RFC 9849 §5, §6.2: where it is GREASE, and nobody but the server can tell, key and payload are random; where it is
- * not, they are worth nothing without the client's random. So both are made anew, in their lengths.
+ * RFC 9849 §5, §6.2: where it is GREASE, and nobody but the server can tell, key, payload and configuration are random,
+ * and of BoringSSL's the payload's length; where it is not, they are worth nothing without the client's random. So they
+ * are made anew.
  */
-function renewEch(body: Uint8Array | undefined): Uint8Array | undefined {
+function renewEch(body: Uint8Array | undefined, own: OwnOctets): Uint8Array | undefined {
   if (body === undefined) return undefined;
   const reader = new ByteReader(body);
   const isOuter = reader.u8() === 0;
-  reader.skip(2 + 2 + 1); // kdf_id, aead_id, config_id
+  reader.skip(2 + 2); // kdf_id, aead_id
   const head = body.subarray(0, reader.at);
+  reader.skip(1); // config_id
   const enc = reader.vector16().remaining;
   const payload = reader.vector16().remaining;
   if (!isOuter || !reader.atEnd()) return body;
-  return Buffer.concat([head, vector16(randomBytes(enc)), vector16(randomBytes(payload))]);
+  const length = GREASE_ECH_LENGTHS.includes(payload) ? own.oneOf(GREASE_ECH_LENGTHS) : payload;
+  return Buffer.concat([head, own.octets(1), vector16(own.octets(enc)), vector16(own.octets(length))]);
 }
 
-/**
- * Browsers shuffle their extensions for each connection, draw their GREASE (RFC 8701) anew and choose the length of what
- * looks like an encrypted hello: nothing of it is anything to choose a certificate by. Order within a list is.
- */
-function digestOf(hello: ClientHello, compressionMethods: Uint8Array, extensions: Extensions): string {
-  const hash = createHash('sha256');
-  const add = (bytes: Uint8Array) => hash.update(vector16(bytes));
-  add(u16(hello.legacyVersion));
-  add(withoutGrease(hello.cipherSuites));
-  add(compressionMethods);
-  const sorted = [...extensions.bodies].sort(([a], [b]) => a - b);
-  for (const [type, body] of sorted) {
-    if (isGrease(type) || OF_ONE_CONNECTION.has(type)) continue;
-    hash.update(u16(type));
-    add(significant(type, body));
-  }
-  return hash.digest('base64');
-}
-
-/** What of an extension's body a server may choose by. */
-function significant(type: number, body: Uint8Array): Uint8Array {
-  switch (type) {
-    case EXTENSION.encryptedClientHello:
-      return EMPTY;
-    case EXTENSION.supportedGroups:
-    case EXTENSION.signatureAlgorithms:
-    case EXTENSION.signatureAlgorithmsCert:
-    case EXTENSION.delegatedCredential:
-      return withoutGrease(u16List(new ByteReader(body).vector16()));
-    case EXTENSION.supportedVersions:
-      return withoutGrease(u16List(new ByteReader(body).vector8()));
-    case EXTENSION.alpn:
-      return Buffer.concat(protocolNames(body).filter(isNoGreaseName).map(vector8));
-    default:
-      return body;
-  }
-}
-
-function protocolNames(body: Uint8Array): Uint8Array[] {
-  const list = new ByteReader(body).vector16();
+/** Undefined for what is no list of names. */
+function protocolNames(body: Uint8Array): Uint8Array[] | undefined {
+  const reader = new ByteReader(body);
+  const list = reader.vector16();
   const names: Uint8Array[] = [];
   while (list.more()) names.push(list.vector8().rest());
-  return list.ok ? names : [];
+  return list.ok && reader.atEnd() ? names : undefined;
 }
 
-/** RFC 8701 §3.1: reserved names are of two octets, as reserved numbers are. */
-function isNoGreaseName(name: Uint8Array): boolean {
-  return name.length !== 2 || !isGrease((name[0]! << 8) | name[1]!);
+function isVector8(body: Uint8Array): boolean {
+  return body.length > 0 && body[0] === body.length - 1;
 }
 
 function u16List(list: ByteReader): number[] {
   const numbers: number[] = [];
   while (list.more()) numbers.push(list.u16());
   return list.ok ? numbers : [];
-}
-
-function withoutGrease(numbers: readonly number[]): Uint8Array {
-  return Buffer.concat(numbers.filter((number) => !isGrease(number)).map(u16));
-}
-
-/** RFC 8701 §2: 0x0a0a, 0x1a1a, … 0xfafa. */
-function isGrease(number: number): boolean {
-  return (number & 0x0f0f) === 0x0a0a && number >> 8 === (number & 0xff);
 }
 
 function u16(value: number): Uint8Array {
@@ -265,14 +275,6 @@ function vector16(body: Uint8Array): Uint8Array {
   return Buffer.concat([u16(body.length), body]);
 }
 
-/** What a connection begins with, or resumes, and nothing to choose a certificate by; with GREASE modes among them. */
-const OF_ONE_CONNECTION: ReadonlySet<number> = new Set([
-  EXTENSION.keyShare,
-  EXTENSION.padding,
-  EXTENSION.sessionTicket,
-  EXTENSION.preSharedKey,
-  EXTENSION.pskKeyExchangeModes,
-  EXTENSION.earlyData,
-  EXTENSION.cookie,
-]);
+/** BoringSSL's, of which it draws one for each connection. */
+const GREASE_ECH_LENGTHS: readonly number[] = [144, 176, 208, 240];
 const EMPTY = new Uint8Array(0);

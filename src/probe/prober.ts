@@ -3,10 +3,12 @@
  * where it is being asked now, on the wire otherwise, as often as the limits allow. Every question has one answer, at
  * its deadline at the latest. Knows nothing of pins and of the packets that wait.
  *
- *   probe ─▶ mirror ─▶ cache ─▶ single flight ─▶ limits ─▶ a place among those at once ─▶ conversation ─▶ cache ─▶ done
- *              │         │                         │               waits for one
- *              ▼         ▼ and, now and then,      ▼
- *           failed    done  a probe behind it    failed
+ *   probe ─▶ mirror ─▶ cache ─▶ single flight ─▶ budget ─▶ a place among those at once ─▶ conversation ─▶ cache ─▶ done
+ *              │         │          │               │              waits for one
+ *              ▼         ▼          ▼               ▼
+ *           failed    done, and     one that differs in its order of extensions only: its success is
+ *                     now and then  this one's too, its failure is not
+ *                     a probe behind it
  */
 import { randomBytes } from 'node:crypto';
 
@@ -16,11 +18,13 @@ import { PROBE_DEFAULTS } from '../pins/probe.ts';
 import type { ProbePolicy } from '../pins/policy.ts';
 import type { ObserverLimits } from '../tls/observer.ts';
 import { addressText, isLocal } from './address.ts';
-import { ProbeCache, type ProbeFinding } from './cache.ts';
+import { type Charge, ProbeBudget } from './budget.ts';
+import { ProbeCache, type ProbeFinding, type QuestionKey } from './cache.ts';
+import { clientGroup } from './client-group.ts';
 import { converse, type SocketMark } from './connection.ts';
 import { type HandshakeOutcome, ProbeHandshake } from './handshake.ts';
 import { type Mirror, mirrorOf, unusableGroups } from './mirror.ts';
-import { RateLimit } from './rate-limit.ts';
+import { Places, Tally } from './places.ts';
 import { SingleFlight } from './single-flight.ts';
 import { dialogueOf, type Turn, Upgrade } from './upgrade.ts';
 
@@ -83,16 +87,15 @@ export class MirrorProber implements Prober {
   };
   readonly #options: MirrorProberOptions & ProbeBounds;
   readonly #cache: ProbeCache;
-  readonly #flights = new SingleFlight<ProbeAnswer>();
-  readonly #destinations: RateLimit;
-  readonly #clients: RateLimit;
-  readonly #waiting: Question[] = [];
-  readonly #underWay = new Set<Question>();
+  readonly #flights = new SingleFlight<ProbeAnswer, Question>();
+  readonly #budget: ProbeBudget;
+  readonly #places = new Places<Question>((question) => this.#onDropped(question));
   readonly #rechecks = new Set<NodeJS.Timeout>();
   #settings: ProbeSettings;
   #limits: ObserverLimits;
   #mark: SocketMark | undefined;
   #unanswered = 0;
+  readonly #unansweredOf = new Tally();
   #isClosed = false;
 
   constructor(options: MirrorProberOptions) {
@@ -102,8 +105,7 @@ export class MirrorProber implements Prober {
     this.#mark = options.mark;
     const { entries } = this.#options;
     this.#cache = new ProbeCache(entries);
-    this.#destinations = new RateLimit(entries);
-    this.#clients = new RateLimit(entries);
+    this.#budget = new ProbeBudget(entries);
   }
 
   /**
@@ -128,31 +130,25 @@ export class MirrorProber implements Prober {
     const mirror = mirrorOf(request.clientHello);
     if (isFault(mirror)) return refuse('unsupported', mirror.code);
     if (turnsOf(request, mirror) === undefined) return refuse('unsupported', request.starttls ?? '');
-    const destination = `${addressText(request.server.address)}:${request.server.port}`;
-    const key = `${destination} ${request.starttls ?? ''} ${mirror.digest}`;
-    const known = this.#cache.find(key, this.#now(), this.#settings);
+    const asking = askingOf(request, mirror);
+    const known = this.#cache.find(asking.key, this.#now(), this.#settings);
     if (known !== undefined) {
       this.counts.cached++;
-      done(known);
-      if (known.kind === 'certificates') this.#maybeRecheck(request, mirror, destination, key);
+      done(known.answer);
+      if (known.isStale) this.#askBehind(asking);
+      else if (known.answer.kind === 'certificates') this.#maybeRecheck(asking, known.confirmations);
       return;
     }
-    if (this.#unanswered >= this.#options.unanswered) return refuse('limited', 'unanswered');
+    const { group } = asking;
+    const room = this.#options.unanswered - this.#unanswered;
+    if (room <= 0 || this.#unansweredOf.of(group) > room) return refuse('limited', 'unanswered');
     this.#unanswered++;
-    const isFirst = this.#flights.join(key, (answer) => {
+    this.#unansweredOf.add(group);
+    this.#join({ ...asking, deadline: this.#now() + this.#settings.timeout }, (answer) => {
       this.#unanswered--;
+      this.#unansweredOf.remove(group);
       done(answer);
     });
-    if (!isFirst) {
-      this.counts.joined++;
-      return;
-    }
-    this.#ask({ request, mirror, destination, key });
-  }
-
-  /** Forgets what servers showed. */
-  forget(): void {
-    this.#cache.clear();
   }
 
   /** Ends what is under way; every question is answered. */
@@ -160,74 +156,86 @@ export class MirrorProber implements Prober {
     this.#isClosed = true;
     for (const timer of this.#rechecks) clearTimeout(timer);
     this.#rechecks.clear();
-    for (const question of [...this.#waiting.splice(0), ...this.#underWay]) {
+    const questions = this.#places.all();
+    // Nobody moves up.
+    for (const question of questions) this.#places.leaveLines(question);
+    for (const question of questions) {
       clearTimeout(question.late);
-      question.giveUp();
+      question.giveUp?.();
     }
   }
 
+  /** Waits for whoever asks the same of the server now; for one that differs a little, as long as it does not fail. */
+  #join(question: Question, done: (answer: ProbeAnswer) => void): void {
+    const { key, group } = question;
+    const first = this.#flights.join(key.certificate, question, (answer) => {
+      const isOurs = answer.kind === 'certificates' || first === undefined || first.key.exact === key.exact;
+      if (isOurs || this.#isClosed || question.deadline <= this.#now()) return done(answer);
+      this.#ask({ ...question, flight: key.exact }, done);
+    });
+    if (first === undefined) return this.#begin(question);
+    this.counts.joined++;
+    // It waits in its own client's line too, not behind all that another one asks.
+    if (this.#places.isWaiting(first)) this.#places.wait(first, group, this.#options.waiting);
+  }
+
+  /** The very question, with none that differs. */
+  #ask(question: Question, done: (answer: ProbeAnswer) => void): void {
+    const first = this.#flights.join(question.flight, question, done);
+    if (first === undefined) return this.#begin(question);
+    if (this.#places.isWaiting(first)) this.#places.wait(first, question.group, this.#options.waiting);
+  }
+
   /** A man in the middle who lets the first connection through is not to know which of the others is watched. */
-  #maybeRecheck(request: ProbeRequest, mirror: Mirror, destination: string, key: string): void {
-    if (this.#random() >= this.#settings.recheck || this.#rechecks.size >= this.#options.waiting) return;
+  #maybeRecheck(asking: Asking, confirmations: number): void {
+    if (this.#random() >= this.#settings.recheck / 2 ** confirmations) return;
+    if (this.#rechecks.size >= this.#options.waiting) return;
     const again = () => {
       this.#rechecks.delete(timer);
-      // What is left of the limits is for those who wait.
-      if (!this.#isAllowed(request, destination, RECHECK_SHARE) || !this.#hasPlace()) return;
-      if (!this.#flights.join(key, () => {})) return;
-      this.counts.rechecks++;
-      this.#ask({ request, mirror, destination, key });
+      if (this.#askBehind(asking)) this.counts.rechecks++;
     };
     const timer = setTimeout(again, this.#random() * MAX_RECHECK_DELAY_MS);
     timer.unref();
     this.#rechecks.add(timer);
   }
 
-  /** Finds out what the flight of `key` waits for. */
-  #ask({ request, mirror, destination, key }: Omit<Question, 'deadline' | 'giveUp'>): void {
+  /** Nobody waits for it: it is asked where there is more room than those who wait will need. */
+  #askBehind(asking: Asking): boolean {
+    const isAllowed = this.#budget.allows(asker(asking), this.#settings, this.#now(), BEHIND_SHARE);
+    if (!isAllowed || this.#places.taken > this.#settings.atOnce * BEHIND_SHARE) return false;
+    const question = { ...asking, deadline: this.#now() + this.#settings.timeout };
+    if (this.#flights.join(asking.flight, question, () => {}) !== undefined) return false;
+    this.#begin(question);
+    return true;
+  }
+
+  /** Finds out what the flight of a question waits for. */
+  #begin(question: Question): void {
     const now = this.#now();
-    const isAllowed = this.#isAllowed(request, destination);
-    if (!isAllowed || this.#waiting.length >= this.#options.waiting) {
-      return this.#settle(key, { kind: 'failed', reason: 'limited', detail: isAllowed ? 'waiting' : destination });
+    const limited = (detail: string) => this.#settle(question, { kind: 'failed', reason: 'limited', detail });
+    if (!this.#budget.allows(asker(question), this.#settings, now)) return limited(question.destination);
+    question.giveUp = () => this.#settle(question, { kind: 'failed', reason: 'stopped', detail: '' });
+    if (!this.#places.take(question, question.group, this.#settings.atOnce)) {
+      if (!this.#places.wait(question, question.group, this.#options.waiting)) return limited('waiting');
+      question.late = setTimeout(() => this.#onLate(question), question.deadline - now);
+      question.late.unref();
     }
-    this.#destinations.count(destination, now);
-    this.#clients.count(addressText(request.client.address), now);
-    const { timeout } = this.#settings;
-    const question: Question = {
-      request,
-      mirror,
-      destination,
-      key,
-      deadline: now + timeout,
-      giveUp: () => this.#settle(key, { kind: 'failed', reason: 'stopped', detail: '' }),
-    };
-    if (this.#hasPlace()) return this.#connect(question);
-    const late = setTimeout(() => this.#onLate(question), timeout);
-    late.unref();
-    question.late = late;
-    this.#waiting.push(question);
-  }
-
-  #isAllowed({ client }: ProbeRequest, destination: string, share = 1): boolean {
-    const now = this.#now();
-    const { perDestination, perClient } = this.#settings;
-    return (
-      this.#destinations.allows(destination, perDestination * share, now) &&
-      this.#clients.allows(addressText(client.address), perClient * share, now)
-    );
-  }
-
-  #hasPlace(): boolean {
-    return this.#underWay.size < this.#settings.atOnce;
+    question.charge = this.#budget.count(asker(question), now);
+    if (!this.#places.isWaiting(question)) this.#connect(question);
   }
 
   #onLate(question: Question): void {
-    this.#waiting.splice(this.#waiting.indexOf(question), 1);
-    this.#settle(question.key, { kind: 'failed', reason: 'timeout', detail: 'waiting' });
+    this.#places.leaveLines(question);
+    this.#settle(question, { kind: 'failed', reason: 'timeout', detail: 'waiting' });
+  }
+
+  #onDropped(question: Question): void {
+    clearTimeout(question.late);
+    this.#settle(question, { kind: 'failed', reason: 'limited', detail: 'waiting' });
   }
 
   #connect(question: Question, withoutGroups: readonly number[] = []): void {
     const { request, mirror, deadline } = question;
-    this.#underWay.add(question);
     this.counts.connections++;
     const { recordVersion } = request;
     const handshake = new ProbeHandshake({ mirror, recordVersion, withoutGroups, limits: this.#limits });
@@ -237,49 +245,49 @@ export class MirrorProber implements Prober {
       mark: this.#mark,
       conversation: new Upgrade(turnsOf(request, mirror) ?? [], handshake),
       done: (outcome) => {
-        this.#underWay.delete(question);
         if (outcome.kind === 'unusable-group') return this.#onUnusableGroup(question, outcome.group, withoutGroups);
         this.#onFinding(question, outcome);
-        this.#next();
       },
     });
   }
 
   /** Once more, and without whatever else the server could ask for in vain: it is to choose no number of connections. */
   #onUnusableGroup(question: Question, group: number, withoutGroups: readonly number[]): void {
-    if (withoutGroups.length === 0) {
-      this.#destinations.count(question.destination, this.#now());
-      return this.#connect(question, [group, ...unusableGroups(question.mirror)]);
+    if (withoutGroups.length > 0) {
+      return this.#onFinding(question, { kind: 'failed', reason: 'unsupported', detail: 'group' });
     }
-    this.#onFinding(question, { kind: 'failed', reason: 'unsupported', detail: 'group' });
-    this.#next();
+    this.#budget.count(asker(question), this.#now());
+    this.#connect(question, [group, ...unusableGroups(question.mirror)]);
   }
 
   #next(): void {
-    while (this.#hasPlace()) {
-      const question = this.#waiting.shift();
+    for (;;) {
+      const question = this.#places.next(this.#settings.atOnce);
       if (question === undefined) return;
       clearTimeout(question.late);
       this.#connect(question);
     }
   }
 
-  #onFinding({ request, key }: Question, finding: ProbeFinding): void {
-    const now = this.#now();
-    const isRemembered = finding.kind === 'certificates' || !NOT_OF_THE_SERVER.has(finding.reason);
-    if (isRemembered && this.#cache.add(key, finding, now, this.#settings)) {
+  #onFinding(question: Question, finding: ProbeFinding): void {
+    const { request, key, charge } = question;
+    this.#places.leave(question);
+    if (finding.kind === 'certificates' && finding.proven && charge !== undefined) this.#budget.lighten(charge);
+    const isRemembered = finding.kind === 'certificates' || OF_THE_SERVER.has(finding.reason);
+    if (isRemembered && this.#cache.add(key, finding, this.#now(), this.#settings)) {
       this.counts.inconsistent++;
       this.#options.onInconsistent?.(request);
     }
-    this.#settle(key, finding);
+    this.#settle(question, finding);
+    this.#next();
   }
 
-  #settle(key: string, finding: ProbeFinding): void {
+  #settle({ key, flight }: Question, finding: ProbeFinding): void {
     if (finding.kind === 'failed') this.#countFailure(finding.reason);
     const known = finding.kind === 'certificates' ? this.#cache.find(key, this.#now(), this.#settings) : undefined;
-    const alternatives = known?.kind === 'certificates' ? known.alternatives : [];
+    const alternatives = known?.answer.kind === 'certificates' ? known.answer.alternatives : [];
     const answer = finding.kind === 'certificates' ? { ...finding, alternatives } : finding;
-    this.#flights.settle(key, { ...answer, fromCache: false });
+    this.#flights.settle(flight, { ...answer, fromCache: false });
   }
 
   #countFailure(reason: ProbeFailure): void {
@@ -301,24 +309,48 @@ function turnsOf({ starttls, server }: ProbeRequest, { hello }: Mirror): readonl
   return starttls === null ? [] : dialogueOf(starttls, { serverName: hello.serverName, port: server.port });
 }
 
-interface Question {
+/** A client's request, and what it is counted and remembered as. */
+interface Asking {
   readonly request: ProbeRequest;
   readonly mirror: Mirror;
   readonly destination: string;
-  readonly key: string;
+  /** Of clients. */
+  readonly group: string;
+  readonly key: QuestionKey;
+  /** Which flight waits for it. */
+  readonly flight: string;
+}
+
+function askingOf(request: ProbeRequest, mirror: Mirror): Asking {
+  const destination = `${addressText(request.server.address)}:${request.server.port}`;
+  const said = `${destination} ${request.starttls ?? ''} ${request.recordVersion}`;
+  const key = { exact: `exactly ${said} ${mirror.digest}`, certificate: `${said} ${mirror.digestInAnyOrder}` };
+  const group = clientGroup(request.client.address);
+  return { request, mirror, destination, group, key, flight: key.certificate };
+}
+
+function asker({ request, destination }: Asking): { destination: string; client: ProbeRequest['client'] } {
+  return { destination, client: request.client };
+}
+
+interface Question extends Asking {
   /** Milliseconds. */
   readonly deadline: number;
-  giveUp: () => void;
+  giveUp?: () => void;
   /** Set while it waits for a connection. */
   late?: NodeJS.Timeout;
+  charge?: Charge;
 }
 
 function unpredictable(): number {
   return randomBytes(4).readUInt32LE() / 2 ** 32;
 }
 
-/** Failures that say nothing of the server. */
-const NOT_OF_THE_SERVER: ReadonlySet<ProbeFailure> = new Set(['not-marked', 'stopped']);
+/**
+ * Failures that a server showed, and would show again. One that was silent or took no connection may have had no room:
+ * the client that waits for the answer has a connection there itself.
+ */
+const OF_THE_SERVER: ReadonlySet<ProbeFailure> = new Set(['alert', 'protocol', 'unsupported', 'no-certificate']);
 const NO_FAILURES: Readonly<Record<ProbeFailure, number>> = {
   unreachable: 0,
   closed: 0,
@@ -334,4 +366,5 @@ const NO_FAILURES: Readonly<Record<ProbeFailure, number>> = {
 };
 const BOUNDS: ProbeBounds = { waiting: 256, unanswered: 16_384, entries: 4_096 };
 const MAX_RECHECK_DELAY_MS = 2_000;
-const RECHECK_SHARE = 0.5;
+/** Of every limit, for what nobody waits for. */
+const BEHIND_SHARE = 0.5;

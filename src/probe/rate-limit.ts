@@ -1,26 +1,34 @@
-/** So many events in any minute for each of a bounded number of keys. */
+/** What happened in the last minute, by weight, for each of a bounded number of keys. */
 import { LRUCache } from 'lru-cache';
 
+/** One event; it may turn out to weigh less. */
+export interface Counted {
+  readonly atMs: number;
+  weight: number;
+}
+
 export class RateLimit {
-  /** Milliseconds of the latest events, oldest first; no more than were allowed in a minute. */
-  readonly #times: LRUCache<string, number[]>;
+  /** Oldest first. No more than are allowed in a minute, by whatever they weigh. */
+  readonly #events: LRUCache<string, Counted[]>;
 
   /** `keys`: how many are remembered; the one that was quiet longest is forgotten first. */
   constructor(keys: number) {
-    this.#times = new LRUCache({ max: keys });
+    this.#events = new LRUCache({ max: keys });
   }
 
-  /** Whether fewer than `perMinute` happened in the minute before now. */
-  allows(key: string, perMinute: number, nowMs: number): boolean {
-    return this.#recent(key, nowMs).length < perMinute;
+  /** The weight of the minute before now. */
+  used(key: string, nowMs: number): number {
+    return this.#recent(key, nowMs).reduce((sum, { weight }) => sum + weight, 0);
   }
 
-  count(key: string, nowMs: number): void {
-    this.#times.set(key, [...this.#recent(key, nowMs), nowMs]);
+  count(key: string, nowMs: number): Counted {
+    const event = { atMs: nowMs, weight: 1 };
+    this.#events.set(key, [...this.#recent(key, nowMs), event]);
+    return event;
   }
 
-  #recent(key: string, nowMs: number): number[] {
-    return (this.#times.get(key) ?? []).filter((time) => time > nowMs - MINUTE_MS);
+  #recent(key: string, nowMs: number): Counted[] {
+    return (this.#events.get(key) ?? []).filter(({ atMs }) => atMs > nowMs - MINUTE_MS);
   }
 }
 

@@ -1,30 +1,21 @@
 /** Answers many who ask the same at the same time with one asking. */
-export class SingleFlight<Answer> {
-  readonly #waiting = new Map<string, ((answer: Answer) => void)[]>();
+export class SingleFlight<Answer, Question> {
+  readonly #flights = new Map<string, { readonly first: Question; readonly waiting: ((answer: Answer) => void)[] }>();
 
-  /** Questions under way. */
-  get size(): number {
-    return this.#waiting.size;
-  }
-
-  has(key: string): boolean {
-    return this.#waiting.has(key);
-  }
-
-  /** True for the first to ask, whose business it is to find out and to `settle`. */
-  join(key: string, done: (answer: Answer) => void): boolean {
-    const waiting = this.#waiting.get(key);
-    if (waiting !== undefined) {
-      waiting.push(done);
-      return false;
+  /** Undefined for the first to ask, whose business it is to find out and to `settle`; otherwise what the first asked. */
+  join(key: string, question: Question, done: (answer: Answer) => void): Question | undefined {
+    const flight = this.#flights.get(key);
+    if (flight !== undefined) {
+      flight.waiting.push(done);
+      return flight.first;
     }
-    this.#waiting.set(key, [done]);
-    return true;
+    this.#flights.set(key, { first: question, waiting: [done] });
+    return undefined;
   }
 
   settle(key: string, answer: Answer): void {
-    const waiting = this.#waiting.get(key) ?? [];
-    this.#waiting.delete(key);
+    const waiting = this.#flights.get(key)?.waiting ?? [];
+    this.#flights.delete(key);
     for (const done of waiting) done(answer);
   }
 }

@@ -1,7 +1,6 @@
 /**
- * The main thread's prober, as the configuration in force has it. A reload forgets what servers showed; one that changes
- * the prober's own settings replaces it, and the questions that the former was asked are still answered by it. Knows no
- * packets and no threads.
+ * The main thread's prober, as the configuration in force has it. What servers showed does not depend on the configuration,
+ * only what it is worth: a reload, or a list that changes, makes nobody ask again. Knows no packets and no threads.
  */
 import type { ProbeAnswer, Prober, ProbeRequest } from '../judge/ports.ts';
 import type { Policy, Situations } from '../pins/policy.ts';
@@ -11,7 +10,7 @@ import type { NativeBinding } from '../source/binding.ts';
 /** As much of a MirrorProber as is used. */
 export interface ClosableProber extends Prober {
   readonly counts?: ProbeCounts;
-  forget(): void;
+  configure(policy: Policy['probe'], limits: Policy['limits']): void;
   close(): void;
 }
 
@@ -25,19 +24,13 @@ export interface ProbingOptions {
 }
 
 export class Probing implements Prober {
-  readonly #options: ProbingOptions;
-  /** Replaced ones, until their last question is answered. */
-  readonly #former = new Map<ClosableProber, NodeJS.Timeout>();
-  #prober: ClosableProber;
-  #policy: Policy;
+  readonly #prober: ClosableProber;
 
-  constructor(options: ProbingOptions) {
-    this.#options = options;
-    this.#policy = options.policy;
-    this.#prober = options.create(options.policy, options.onInconsistent);
+  constructor({ policy, create, onInconsistent }: ProbingOptions) {
+    this.#prober = create(policy, onInconsistent);
   }
 
-  /** Since the last change of the prober's own settings; null where it does not count. */
+  /** Null where it does not count. */
   get counts(): ProbeCounts | null {
     return this.#prober.counts ?? null;
   }
@@ -46,32 +39,13 @@ export class Probing implements Prober {
     this.#prober.probe(request, done);
   }
 
-  adopt(policy: Policy): void {
-    const before = this.#policy;
-    this.#policy = policy;
-    if (settingsOf(before) === settingsOf(policy)) return this.#prober.forget();
-    this.#retire(this.#prober, before.probe.timeout);
-    this.#prober = this.#options.create(policy, this.#options.onInconsistent);
+  adopt({ probe, limits }: Policy): void {
+    this.#prober.configure(probe, limits);
   }
 
   /** Every question is answered now. */
   close(): void {
-    for (const [prober, timer] of this.#former) {
-      clearTimeout(timer);
-      prober.close();
-    }
-    this.#former.clear();
     this.#prober.close();
-  }
-
-  /** `timeout`: at which the last of its questions is answered. */
-  #retire(prober: ClosableProber, timeout: number): void {
-    const timer = setTimeout(() => {
-      this.#former.delete(prober);
-      prober.close();
-    }, timeout + RETIREMENT_MARGIN_MS);
-    timer.unref();
-    this.#former.set(prober, timer);
   }
 }
 
@@ -94,9 +68,3 @@ export function canProbe({ pinsets, pinned, unpinned }: Policy): boolean {
 function asks({ tls13, resumed }: Situations): boolean {
   return tls13.includes('probe') || resumed === 'bound-else-probe';
 }
-
-function settingsOf({ probe, limits }: Policy): string {
-  return JSON.stringify([probe, limits]);
-}
-
-const RETIREMENT_MARGIN_MS = 1_000;

@@ -117,7 +117,7 @@ describe('tlspin check', () => {
       description: expect.any(String),
     });
     const { probe } = schema.properties;
-    expect(probe.properties.perDestination).toMatchObject({ minimum: 1, maximum: 6_000, default: 60 });
+    expect(probe.properties.perDestination).toMatchObject({ minimum: 1, maximum: 6_000, default: 120 });
     for (const property of Object.values(probe.properties)) expect(property).toHaveProperty('description');
     expect(schema.properties.unpinned.properties.tls13.default).toBe('accept');
     expect(schema.properties.limits.properties.flows).toMatchObject({ type: 'integer', minimum: 1, default: 65_536 });

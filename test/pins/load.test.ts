@@ -38,7 +38,7 @@ describe('the smallest useful file', () => {
     expect(policy.probe).toEqual({
       timeout: 3_000,
       atOnce: 32,
-      perDestination: 60,
+      perDestination: 120,
       perClient: 60,
       ttl: 60_000,
       negativeTtl: 30_000,

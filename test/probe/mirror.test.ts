@@ -4,6 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { isGrease } from '../../src/probe/grease.ts';
 import { createKeyShare, GROUP } from '../../src/probe/key-share.ts';
 import { type Mirror, MirroredHello, mirrorOf } from '../../src/probe/mirror.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
@@ -17,6 +18,9 @@ const types = (hello: Uint8Array) => mirror(hello).hello.extensionTypes;
 
 const ECH_HEAD = Buffer.from('0000010001f5', 'hex');
 const ech = (length = 208) => Buffer.concat([ECH_HEAD, vector16(randomBytes(32)), vector16(randomBytes(length))]);
+
+/** BoringSSL's has one octet, and that is zero. */
+const greaseShare = (group: number) => Buffer.concat([u16(group), vector16(Buffer.alloc(1))]);
 
 interface BrowserOptions {
   readonly grease?: number;
@@ -47,7 +51,7 @@ function browserHello({
     extension(35, randomBytes(120)),
     extension(43, vector8(Buffer.concat([grease, 0x0304, 0x0303].map(u16)))),
     extension(45, vector8(Buffer.from([0x0b + 0x1f * (grease >> 12), 1]))),
-    extension(51, vector16(Buffer.concat(shares ?? [share(grease, 1), share(0x11ec, 1216), share(29, 32)]))),
+    extension(51, vector16(Buffer.concat(shares ?? [greaseShare(grease), share(0x11ec, 1216), share(29, 32)]))),
     extension(42, Buffer.alloc(0)),
     extension(44, vector16(randomBytes(9))),
     extension(27, vector8(u16(2))),
@@ -73,15 +77,37 @@ describe('a mirrored hello', () => {
   const original = browserHello();
   const copy = mirrored(original);
 
-  it('has the versions, suites and extensions of the client’s, in its order', () => {
+  it('has the versions and extensions of the client’s, in its order', () => {
     const [before, after] = [mirror(original).hello, mirror(copy).hello];
     expect(after.legacyVersion).toBe(before.legacyVersion);
-    expect(after.cipherSuites).toEqual(before.cipherSuites);
+    expect(after.cipherSuites.slice(1)).toEqual(before.cipherSuites.slice(1));
     const leftOut = [41, 42, 44];
-    expect(after.extensionTypes).toEqual(before.extensionTypes.filter((type) => !leftOut.includes(type)));
-    for (const type of [0, 10, 13, 16, 21, 27, 43, 45, 0x3a3a, 0x2a2a]) {
-      expect(extensionOf(copy, type)).toEqual(extensionOf(original, type));
+    const ungreased = (types: readonly number[]) => types.map((type) => (isGrease(type) ? 'GREASE' : type));
+    const kept = before.extensionTypes.filter((type) => !leftOut.includes(type));
+    expect(ungreased(after.extensionTypes)).toEqual(ungreased(kept));
+    for (const type of [0, 21, 27]) expect(extensionOf(copy, type)).toEqual(extensionOf(original, type));
+  });
+
+  it('draws GREASE of its own, equal where the client’s was, and leaves all else of the lists', () => {
+    const drawn = new Set<number>();
+    for (let i = 0; i < 50; i++) {
+      const { hello } = mirror(mirrored(original));
+      const one = hello.cipherSuites[0]!;
+      const other = hello.extensionTypes.at(-2)!;
+      drawn.add(one);
+      expect([one, other].every(isGrease)).toBe(true);
+      expect(other).not.toBe(one);
+      const bytes = (hex: string) => Buffer.from(hex.replaceAll('GG', one.toString(16).padStart(4, '0')), 'hex');
+      expect(hello.cipherSuites).toEqual([one, 0x1301, 0x1302, 0xc02f]);
+      const again = Buffer.from(hello.body);
+      expect(extensionOf(again, 10)).toEqual(bytes('000aGG11ec001d00170018'));
+      expect(extensionOf(again, 13)).toEqual(bytes('0006GG04030804'));
+      expect(extensionOf(again, 16)).toEqual(bytes('000f02GG02683208687474702f312e31'));
+      expect(extensionOf(again, 43)).toEqual(bytes('06GG03040303'));
+      expect(extensionOf(again, one)).toEqual(Buffer.alloc(0));
+      expect(extensionOf(again, other)).toEqual(Buffer.from([0]));
     }
+    expect(drawn.size).toBeGreaterThan(5);
   });
 
   it('has a random and a session id of its own, the latter as long as the client’s', () => {
@@ -101,8 +127,8 @@ describe('a mirrored hello', () => {
 
   it('has the client’s ECH in its form, with other octets', () => {
     const [before, after] = [extensionOf(original, 0xfe0d)!, extensionOf(copy, 0xfe0d)!];
-    expect(after).toHaveLength(before.length);
-    expect(after.subarray(0, 8)).toEqual(before.subarray(0, 8));
+    expect(after.subarray(0, 5)).toEqual(before.subarray(0, 5));
+    expect(after.subarray(6, 8)).toEqual(before.subarray(6, 8));
     expect(after.subarray(8, 40)).not.toEqual(before.subarray(8, 40));
     expect(after.subarray(42)).not.toEqual(before.subarray(42));
   });
@@ -126,7 +152,8 @@ describe('a mirrored hello', () => {
         for (const [at, value] of changes) changed[at] = value;
         const seen = mirrorOf(changed);
         if ('family' in seen) return;
-        expect(mirror(new MirroredHello(seen).body()).hello.cipherSuites).toEqual(seen.hello.cipherSuites);
+        const again = mirror(new MirroredHello(seen).body()).hello;
+        expect(again.cipherSuites).toHaveLength(seen.hello.cipherSuites.length);
       }),
     );
   });
@@ -143,13 +170,13 @@ describe('key shares', () => {
 
   it('are for the client’s groups, in its order, GREASE among them', () => {
     const hello = mirrored(browserHello());
-    expect(groupsOf(hello)).toEqual(hybrid ? [0x3a3a, 0x11ec, 29] : [0x3a3a, 29]);
-    expect(extensionOf(hello, 10)).toEqual(extensionOf(browserHello(), 10));
+    const grease = mirror(hello).hello.cipherSuites[0]!;
+    expect(groupsOf(hello)).toEqual(hybrid ? [grease, 0x11ec, 29] : [grease, 29]);
   });
 
   it('are for its best other group where none of its own can be done', () => {
     const shares = [share(0x3a3a, 1), share(0x6399, 1216)];
-    expect(groupsOf(mirrored(browserHello({ groups: [0x6399, 24, 29], shares })))).toEqual([0x3a3a, 24]);
+    expect(groupsOf(mirrored(browserHello({ groups: [0x6399, 24, 29], shares })))).toEqual([expect.any(Number), 24]);
   });
 
   it('are none where the client sent none, so that the server has to ask', () => {
@@ -163,35 +190,81 @@ describe('key shares', () => {
 
 describe('the digest', () => {
   const digest = (options: BrowserOptions = {}) => mirror(browserHello(options)).digest;
+  const inAnyOrder = (options: BrowserOptions = {}) => mirror(browserHello(options)).digestInAnyOrder;
+  const grease = fc.nat(7).map((nibble) => ((nibble << 4) | 10) * 0x0101);
+  // BoringSSL's are of 144, 176, 208 or 240 octets.
+  const echLength = fc.nat(3).map((step) => 144 + 32 * step);
 
-  it('is the same for each connection of one client: random, session, keys, GREASE and order aside', () => {
-    const shuffle = fc.shuffledSubarray([...Array(17).keys()], { minLength: 17 });
-    const grease = fc.nat(7).map((nibble) => ((nibble << 4) | 10) * 0x0101);
-    // BoringSSL's are of 144, 176, 208 or 240 octets.
-    const echLength = fc.nat(3).map((step) => 144 + 32 * step);
+  it('is the same for each connection of one client: random, session, keys and GREASE aside', () => {
     fc.assert(
-      fc.property(shuffle, grease, echLength, (order, value, length) => {
-        const hello = browserHello({ order, grease: value, echLength: length });
-        expect(mirror(hello).digest).toBe(digest());
-        // The probe itself says it in the order of the client whose question it is.
-        const left = mirror(hello).hello.extensionTypes.filter((type) => ![41, 42, 44].includes(type));
-        expect(types(mirrored(hello))).toEqual(left);
+      fc.property(grease, echLength, (value, length) => {
+        expect(digest({ grease: value, echLength: length })).toBe(digest());
       }),
     );
   });
 
-  it('is the same for hellos in any order, and not for hellos of any extension', () => {
-    const order = [...Array(17).keys()].reverse();
-    expect(digest({ order })).toBe(digest());
-    // Names, groups, algorithms, protocols, versions, compression: a server may look at each.
-    const inDigest = [1, 2, 3, 4, 6, 11, 12, 13, 14];
-    const others = [...Array(17).keys()].filter((at) => !inDigest.includes(at));
-    for (const at of inDigest) expect(digest({ order: order.filter((each) => each !== at) })).not.toBe(digest());
-    for (const at of others) expect(digest({ order: order.filter((each) => each !== at) })).toBe(digest());
+  it('in any order is the same for browsers that shuffle; a probe says it in the order of its client', () => {
+    const shuffle = fc.shuffledSubarray([...Array(17).keys()], { minLength: 17 });
+    fc.assert(
+      fc.property(shuffle, grease, echLength, (order, value, length) => {
+        const hello = browserHello({ order, grease: value, echLength: length });
+        expect(mirror(hello).digestInAnyOrder).toBe(inAnyOrder());
+        const left = mirror(hello).hello.extensionTypes.filter((type) => ![41, 42, 44].includes(type));
+        expect(types(mirrored(hello)).map((type) => (isGrease(type) ? 0 : type))).toEqual(
+          left.map((type) => (isGrease(type) ? 0 : type)),
+        );
+      }),
+    );
+    expect(digest({ order: [...Array(17).keys()].reverse() })).not.toBe(digest());
+  });
+
+  it('is another one without any extension that a probe sends', () => {
+    const order = [...Array(17).keys()];
+    const leftOut = [9, 10]; // early data and a cookie
+    for (const at of order) {
+      const without = { order: order.filter((each) => each !== at) };
+      expect([at, digest(without) === digest()]).toEqual([at, leftOut.includes(at)]);
+      expect([at, inAnyOrder(without) === inAnyOrder()]).toEqual([at, leftOut.includes(at)]);
+    }
+  });
+
+  const modified = (at: number, body: Buffer) => {
+    const { hello, extensions } = mirror(browserHello());
+    const blocks = [...extensions.bodies].map(([type, own]) => extension(type, type === at ? body : Buffer.from(own)));
+    const head = hello.body.subarray(0, 34 + 1 + 32 + 2 + 8 + 2);
+    return mirrorOf(Buffer.concat([head, vector16(Buffer.concat(blocks))]));
+  };
+  const own = modified(0, Buffer.from(mirror(browserHello()).extensions.bodies.get(0)!)) as Mirror;
+
+  it.each<[string, number, Buffer]>([
+    ['psk modes that are empty', 45, Buffer.from([0])],
+    ['psk modes that are cut', 45, Buffer.from([9, 1])],
+    ['padding that is longer', 21, Buffer.alloc(16_000)],
+    ['padding that is not zero', 21, Buffer.alloc(60, 1)],
+    ['no key share', 51, vector16(Buffer.alloc(0))],
+    ['a share of another group', 51, vector16(share(23, 65))],
+    ['groups that are cut', 10, Buffer.from('000b3a3a001d', 'hex')],
+    ['protocols that are cut', 16, Buffer.from('000902683208', 'hex')],
+    ['an encrypted hello of another length', 0xfe0d, ech(100)],
+    [
+      'an encrypted hello of another suite',
+      0xfe0d,
+      Buffer.concat([Buffer.from('0000010003', 'hex'), ech(144).subarray(5)]),
+    ],
+  ])('is another one with %s', (_, at, body) => {
+    const other = modified(at, body) as Mirror;
+    expect(other.digest).not.toBe(own.digest);
+    expect(other.digestInAnyOrder).not.toBe(own.digestInAnyOrder);
+  });
+
+  it('is none where a group has two shares, which no server answers', () => {
+    const twice = modified(51, vector16(Buffer.concat([share(29, 32), share(29, 32)])));
+    expect(twice).toMatchObject({ code: 'tls.client-hello.key-share' });
   });
 
   it('does not depend on what resumes a session', async () => {
-    const plain = clientHelloMessage({ ticket: Buffer.alloc(0) }).subarray(4);
+    const sessionId = randomBytes(32);
+    const plain = clientHelloMessage({ ticket: Buffer.alloc(0), sessionId }).subarray(4);
     const resuming = clientHelloMessage({
       ticket: randomBytes(99),
       sessionId: randomBytes(32),

@@ -6,7 +6,7 @@ import { PROBE_DEFAULTS } from '../../src/pins/probe.ts';
 import type { ConnectionOptions } from '../../src/probe/connection.ts';
 import type { HandshakeOutcome } from '../../src/probe/handshake.ts';
 import { MirrorProber, type MirrorProberOptions } from '../../src/probe/prober.ts';
-import { clientHelloMessage } from '../support/tls-bytes.ts';
+import { clientHelloMessage, extension } from '../support/tls-bytes.ts';
 
 const limits = { handshakeBytes: 65_536, records: 256, certificates: 16 };
 const CHAIN = [Uint8Array.of(1, 2, 3)];
@@ -48,6 +48,9 @@ interface Ask {
   readonly client?: readonly number[];
   readonly port?: number;
   readonly starttls?: string;
+  readonly recordVersion?: number;
+  /** Types of empty ones, ahead of the others. */
+  readonly extensions?: readonly number[];
 }
 
 function requestOf({
@@ -56,12 +59,18 @@ function requestOf({
   client = [10, 0, 0, 1],
   port = 443,
   starttls,
+  recordVersion = 0x0301,
+  extensions = [0x1234, 0x2345],
 }: Ask): ProbeRequest {
   return {
     server: { address: Uint8Array.from(server), port },
     client: { address: Uint8Array.from(client), port: 40_000 },
-    clientHello: clientHelloMessage({ name, supportedVersions: [0x0304] }).subarray(4),
-    recordVersion: 0x0301,
+    clientHello: clientHelloMessage({
+      name,
+      supportedVersions: [0x0304],
+      extensions: extensions.map((type) => extension(type, Buffer.alloc(0))),
+    }).subarray(4),
+    recordVersion,
     starttls: starttls ?? null,
   };
 }
@@ -81,6 +90,7 @@ const shown = (chain = CHAIN, proven = true): HandshakeOutcome => ({
   proven,
 });
 const timeout: HandshakeOutcome = { kind: 'failed', reason: 'timeout', detail: 'connect' };
+const refused: HandshakeOutcome = { kind: 'failed', reason: 'alert', detail: '40' };
 const seconds = (count: number) => void (now += count * 1000);
 
 describe('what a server shows', () => {
@@ -121,19 +131,144 @@ describe('what a server shows', () => {
   it('is remembered where it fails, for half as long', () => {
     const prober = newProber();
     ask(prober);
-    begun[0]!.done(timeout);
+    begun[0]!.done(refused);
     seconds(29);
-    expect(ask(prober)).toEqual([{ ...timeout, fromCache: true }]);
+    expect(ask(prober)).toEqual([{ ...refused, fromCache: true }]);
     seconds(1);
     expect(ask(prober)).toEqual([]);
   });
 
-  it('is forgotten on demand', () => {
+  it.each([timeout, { ...timeout, reason: 'closed' }, { ...timeout, reason: 'unreachable', detail: 'ECONNREFUSED' }])(
+    'is not remembered where it may have had no room: %o',
+    (outcome) => {
+      const prober = newProber();
+      ask(prober);
+      begun[0]!.done(outcome as HandshakeOutcome);
+      expect(ask(prober)).toEqual([]);
+      expect(begun).toHaveLength(2);
+    },
+  );
+
+  it('to hellos that differ in the order of extensions is one, but where it fails', () => {
     const prober = newProber();
+    const turned = { extensions: [0x2345, 0x1234] };
+    const first = ask(prober);
+    const second = ask(prober, turned);
+    expect(begun).toHaveLength(1);
+    begun[0]!.done(refused);
+    expect(first).toMatchObject([refused]);
+    expect(second).toEqual([]);
+    begun[1]!.done(shown());
+    expect(second).toMatchObject([shown()]);
+    expect(ask(prober, turned)).toMatchObject([{ ...shown(), fromCache: true }]);
+    expect(ask(prober)).toMatchObject([{ ...shown(), fromCache: true }]);
+  });
+
+  it('to hellos that differ in whatever else a probe sends is another', () => {
+    const prober = newProber();
+    for (const each of [{}, { recordVersion: 0x0303 }, { extensions: [0x1234] }]) ask(prober, each);
+    expect(begun).toHaveLength(3);
+  });
+});
+
+describe('what a server shows again and again', () => {
+  /** Asks, and answers what is asked on the wire; whether there was something to answer. */
+  const isAsked = (prober: MirrorProber, chain = CHAIN): boolean => {
+    const before = begun.length;
     ask(prober);
-    begun[0]!.done(shown());
-    prober.forget();
+    if (begun.length > before) begun.at(-1)!.done(shown(chain));
+    return begun.length > before;
+  };
+
+  it('stands twice as long each time, up to eight times, and is asked anew behind an answer from memory', () => {
+    const prober = newProber();
+    isAsked(prober);
+    seconds(60);
+    expect(isAsked(prober)).toBe(true);
+    for (const stands of [120, 240, 480, 480]) {
+      seconds(stands - 1);
+      expect(isAsked(prober)).toBe(false);
+      seconds(1);
+      const before = begun.length;
+      expect(ask(prober)).toMatchObject([{ fromCache: true }]);
+      expect(begun).toHaveLength(before + 1);
+      begun.at(-1)!.done(shown());
+    }
+  });
+
+  it('is told from memory for one lifetime more at the most, whether it can be asked or not', () => {
+    const prober = newProber();
+    isAsked(prober);
+    seconds(60);
+    isAsked(prober);
+    seconds(120 + 59);
+    expect(ask(prober)).toMatchObject([{ fromCache: true }]);
+    begun.at(-1)!.done(timeout);
+    seconds(1);
     expect(ask(prober)).toEqual([]);
+  });
+
+  it('begins anew when it shows another', () => {
+    const prober = newProber();
+    isAsked(prober);
+    seconds(60);
+    isAsked(prober);
+    seconds(120);
+    ask(prober);
+    begun.at(-1)!.done(shown(OTHER));
+    // What was shown before is older than a minute: it counts no more.
+    expect(ask(prober)).toEqual([{ ...shown(OTHER), alternatives: [], fromCache: true }]);
+    expect(prober.counts.inconsistent).toBe(1);
+    seconds(60);
+    expect(isAsked(prober)).toBe(true);
+  });
+
+  it('is not confirmed by whoever asks more often', () => {
+    vi.useFakeTimers();
+    random = 0;
+    const prober = newProber();
+    isAsked(prober);
+    for (let i = 0; i < 5; i++) {
+      ask(prober);
+      vi.advanceTimersByTime(0);
+      begun.at(-1)!.done(shown());
+    }
+    vi.useRealTimers();
+    random = 0.99;
+    seconds(60);
+    expect(ask(prober)).toEqual([]);
+  });
+});
+
+describe('clients', () => {
+  it('share the places and the line: one with any number of questions leaves room for the first of another', () => {
+    const prober = newProber({ perClient: 1000 });
+    for (let i = 0; i < 400; i++) ask(prober, { server: [192, 0, 3, i & 255], port: 1000 + i });
+    expect(begun).toHaveLength(17);
+    ask(prober, { client: [10, 0, 0, 2] });
+    expect(begun).toHaveLength(18);
+    expect(begun.at(-1)!.server.port).toBe(443);
+    prober.close();
+  });
+
+  it('of one /64 are one', () => {
+    const prober = newProber({ perClient: 1000 });
+    const client = (host: number) => [0xfd, ...Array(13).fill(0), host >> 8, host & 255];
+    for (let i = 0; i < 100; i++) ask(prober, { server: [192, 0, 3, i], client: client(i) });
+    expect(begun).toHaveLength(17);
+    prober.close();
+  });
+
+  it('that wait for what another one asks wait in their own line', () => {
+    const prober = newProber({ atOnce: 1 });
+    for (let i = 0; i < 10; i++) ask(prober, { server: [192, 0, 3, i] });
+    const answers = ask(prober, { server: [192, 0, 3, 9], client: [10, 0, 0, 2] });
+    begun[0]!.done(shown());
+    begun[1]!.done(shown());
+    expect(begun[2]!.server.address[3]).toBe(9);
+    begun[2]!.done(shown());
+    expect(answers).toMatchObject([{ kind: 'certificates' }]);
+    prober.close();
   });
 });
 
@@ -208,24 +343,24 @@ describe('limits', () => {
     for (let i = 0; i < 20; i++) {
       ask(prober);
       vi.advanceTimersByTime(0);
-      begun.at(-1)!.done(shown());
+      begun.at(-1)!.done(shown(CHAIN, false)); // counts as one
     }
     vi.useRealTimers();
     expect(begun).toHaveLength(3);
-    for (let i = 0; i < 3; i++) expect(ask(prober, { name: `${i}.example` })).toEqual([]);
-    expect(ask(prober, { name: 'x.example' })).toMatchObject([{ reason: 'limited' }]);
+    for (let i = 0; i < 4; i++) expect(ask(prober, { name: `${i}.example`, client: [10, 0, 1, i] })).toEqual([]);
+    expect(ask(prober, { name: 'x.example', client: [10, 0, 1, 9] })).toMatchObject([{ reason: 'limited' }]);
   });
 
   const limited = (detail: string) => [{ kind: 'failed', reason: 'limited', detail, fromCache: false }];
 
-  it('of a destination: sixty a minute', () => {
-    const prober = newProber({ atOnce: 1000, perClient: 1000 });
-    for (let i = 0; i < 60; i++) expect(ask(prober, { name: `${i}.example` })).toEqual([]);
+  it('of a destination: 120 a minute', () => {
+    const prober = newProber({ atOnce: 1000 });
+    for (let i = 0; i < 120; i++) expect(ask(prober, { name: `${i}.example`, client: [10, 0, 1, i] })).toEqual([]);
     expect(ask(prober, { name: 'x.example' })).toEqual(limited('192.0.2.1:443'));
     expect(ask(prober, { name: 'x.example', port: 8443 })).toEqual([]);
     seconds(60);
     expect(ask(prober, { name: 'x.example' })).toEqual([]);
-    expect(prober.counts).toMatchObject({ failed: 1, failures: { limited: 1 }, connections: 62 });
+    expect(prober.counts).toMatchObject({ failed: 1, failures: { limited: 1 }, connections: 122 });
   });
 
   it('of a client: sixty a minute', () => {
@@ -239,6 +374,7 @@ describe('limits', () => {
     vi.useFakeTimers();
     const prober = newProber({ atOnce: 2, perDestination: 100 });
     const answers = [1, 2, 3, 4].map((i) => ask(prober, { server: [192, 0, 2, i] }));
+    expect(begun.map(({ server }) => server.address[3])).toEqual([1, 2]);
     expect(begun).toHaveLength(2);
     begun[0]!.done(shown());
     expect(begun).toHaveLength(3);
@@ -252,7 +388,7 @@ describe('limits', () => {
 
   it('of those that wait for one answer', () => {
     const prober = newProber({ unanswered: 3 });
-    const answers = [1, 2, 3].map(() => ask(prober));
+    const answers = [1, 2, 3].map((last) => ask(prober, { client: [10, 0, 0, last] }));
     expect(ask(prober)).toEqual(limited('unanswered'));
     expect(ask(prober, { name: 'b.example' })).toEqual(limited('unanswered'));
     begun[0]!.done(shown());
@@ -351,7 +487,7 @@ describe('another configuration', () => {
 
   it('makes room for those that wait', () => {
     const prober = newProber({ atOnce: 1 });
-    for (const last of [1, 2, 3, 4]) ask(prober, { server: [192, 0, 2, last] });
+    for (const last of [1, 2, 3, 4]) ask(prober, { server: [192, 0, 2, last], client: [10, 0, 0, last] });
     expect(begun).toHaveLength(1);
     configure(prober, { atOnce: 3 });
     expect(begun).toHaveLength(3);
@@ -367,9 +503,10 @@ describe('another configuration', () => {
     const prober = newProber();
     ask(prober);
     begun[0]!.done(shown());
+    ask(prober, { name: 'c.example' });
     configure(prober, { perDestination: 1, ttl: 5_000 });
     expect(ask(prober, { name: 'b.example' })).toMatchObject([{ reason: 'limited' }]);
-    configure(prober, { perDestination: 2, ttl: 5_000 });
+    configure(prober, { perDestination: 4, ttl: 5_000 });
     expect(ask(prober, { name: 'b.example' })).toEqual([]);
     seconds(5);
     expect(ask(prober)).not.toMatchObject([{ fromCache: true }]);

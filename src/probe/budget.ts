@@ -1,0 +1,83 @@
+/**
+ * How often servers may be asked in a minute: for each destination, client and group of clients. Nobody's share of what a
+ * destination has left is more than what would then be left, so that a second one always finds as much as the first had
+ * spared; and of one /64 whoever has hardly asked yet finds a reserve. A probe that was answered with a proven certificate did what
+ * its client does anyway, and counts for a tenth. Knows no sockets and no answers.
+ */
+import type { Endpoint } from '../judge/events.ts';
+import { addressText } from './address.ts';
+import { clientGroup } from './client-group.ts';
+import { type Counted, RateLimit } from './rate-limit.ts';
+
+/** In any minute. */
+export interface BudgetSettings {
+  readonly perDestination: number;
+  /** For an address; a /64 of IPv6, where a host may have any number of addresses, may have `GROUP_FACTOR` times as many. */
+  readonly perClient: number;
+}
+
+export interface Asker {
+  /** Address and port, as a text. */
+  readonly destination: string;
+  readonly client: Endpoint;
+}
+
+/** What one probe was counted as. */
+export interface Charge {
+  readonly counted: readonly Counted[];
+}
+
+export class ProbeBudget {
+  readonly #destinations: RateLimit;
+  readonly #clients: RateLimit;
+  readonly #shares: RateLimit;
+
+  /** `keys`: how many destinations and clients are remembered; the one that was quiet longest is forgotten first. */
+  constructor(keys: number) {
+    this.#destinations = new RateLimit(keys);
+    this.#clients = new RateLimit(2 * keys);
+    this.#shares = new RateLimit(4 * keys);
+  }
+
+  /** `part`: how much of every budget this may use up. */
+  allows(asker: Asker, { perDestination, perClient }: BudgetSettings, nowMs: number, part = 1): boolean {
+    const { destination } = asker;
+    const { address, group, shareKey, groupShareKey } = keysOf(asker);
+    const left = perDestination * part - this.#destinations.used(destination, nowMs);
+    if (left <= 0) return false;
+    const ofAddress = this.#clients.used(address, nowMs);
+    if (ofAddress >= perClient * part) return false;
+    const share = this.#shares.used(shareKey, nowMs);
+    if (group === address) return share < left;
+    const ofGroup = perClient * part * GROUP_FACTOR * (ofAddress < NEWCOMER ? 2 : 1);
+    if (this.#clients.used(group, nowMs) >= ofGroup) return false;
+    const isSpared = share < NEWCOMER && left > perDestination * part * RESERVE;
+    return isSpared || this.#shares.used(groupShareKey, nowMs) < left;
+  }
+
+  count(asker: Asker, nowMs: number): Charge {
+    const { address, group, shareKey, groupShareKey } = keysOf(asker);
+    const counted = [this.#destinations.count(asker.destination, nowMs), this.#clients.count(address, nowMs)];
+    counted.push(this.#shares.count(shareKey, nowMs));
+    if (group !== address) counted.push(this.#clients.count(group, nowMs), this.#shares.count(groupShareKey, nowMs));
+    return { counted };
+  }
+
+  /** The server has answered as it answers any client. */
+  lighten({ counted }: Charge): void {
+    for (const each of counted) each.weight = ANSWERED_WEIGHT;
+  }
+}
+
+function keysOf({ destination, client }: Asker): Record<'address' | 'group' | 'shareKey' | 'groupShareKey', string> {
+  const address = addressText(client.address);
+  const group = clientGroup(client.address);
+  return { address, group, shareKey: `${destination} ${address}`, groupShareKey: `${destination} ${group}` };
+}
+
+const ANSWERED_WEIGHT = 0.1;
+const GROUP_FACTOR = 4;
+/** Has asked fewer times in a minute; of its group's budget there is as much again for such. */
+const NEWCOMER = 2;
+/** Of a destination's budget: what newcomers of one group leave for the others. */
+const RESERVE = 0.25;
