@@ -6,7 +6,7 @@ import { requires } from './match/learning.ts';
 import type { HiddenCertificate, Policy, ProbePolicy, Situations } from './policy.ts';
 
 export const PROBE_DEFAULTS: ProbePolicy = {
-  timeout: 3_000,
+  timeout: 2_700,
   atOnce: 32,
   perDestination: 120,
   perClient: 60,

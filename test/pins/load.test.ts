@@ -36,7 +36,7 @@ describe('the smallest useful file', () => {
       allowOffload: false,
     });
     expect(policy.probe).toEqual({
-      timeout: 3_000,
+      timeout: 2_700,
       atOnce: 32,
       perDestination: 120,
       perClient: 60,
@@ -195,7 +195,7 @@ describe('a full file', () => {
 
   it('says how servers are asked, for no longer than a flow is held, and where secrets are logged', () => {
     expect(policy.probe).toEqual({
-      timeout: 2_500,
+      timeout: 2_250,
       atOnce: 8,
       perDestination: 6,
       perClient: 7,

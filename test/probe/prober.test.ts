@@ -438,7 +438,7 @@ describe('limits', () => {
     ask(prober, { server: [192, 0, 2, 2] });
     seconds(1);
     begun[0]!.done(shown());
-    expect(begun.map(({ timeout: left }) => left)).toEqual([3000, 2000]);
+    expect(begun.map(({ timeout: left }) => left)).toEqual([2700, 1700]);
     prober.close();
   });
 });
@@ -450,7 +450,7 @@ describe('a group that cannot be done', () => {
     seconds(1);
     begun[0]!.done({ kind: 'unusable-group', group: 29 });
     expect(answers).toEqual([]);
-    expect(begun.map(({ timeout: left }) => left)).toEqual([3000, 2000]);
+    expect(begun.map(({ timeout: left }) => left)).toEqual([2700, 1700]);
     const hello = Buffer.from(begun[1]!.conversation.start());
     expect(hello.includes(Buffer.from('000a000400020017', 'hex'))).toBe(true);
     begun[1]!.done(shown());

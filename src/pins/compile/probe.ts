@@ -19,10 +19,11 @@ export function compileProbe(
 ): ProbePolicy {
   const { mark, ...given } = source ?? {};
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  // Nobody waits for an answer that comes behind the deadline of what is held.
-  const timeout = Math.min(PROBE_DEFAULTS.timeout, limits.holdTime);
-  const policy = { ...PROBE_DEFAULTS, timeout, ...said, mark: compileMark(mark, connmark, report) };
-  if (policy.timeout > limits.holdTime) {
+  const asked = { ...PROBE_DEFAULTS, ...said };
+  // An answer that comes with the end of the wait is none: what ends has to be the probe, which says why.
+  const timeout = Math.max(1, Math.min(asked.timeout, Math.floor(limits.holdTime * AHEAD_OF_HOLD)));
+  const policy = { ...asked, timeout, mark: compileMark(mark, connmark, report) };
+  if (given.timeout !== undefined && given.timeout > limits.holdTime) {
     report.error(
       ['probe', 'timeout'],
       `a flow is held for ${limits.holdTime} ms at the most (limits.holdTime): wait no longer for its probe`,
@@ -84,3 +85,6 @@ function compileMark(source: string | number | undefined, { mask }: ConnmarkLayo
   }
   return mark;
 }
+
+/** Of the time that a flow may wait, for its probe; the rest is for the way to the main thread and back. */
+const AHEAD_OF_HOLD = 0.9;

@@ -321,7 +321,7 @@ const count = (defaultValue: number, least: number, most: number) =>
 const probe = z
   .strictObject({
     timeout: count(PROBE_DEFAULTS.timeout, 1, MINUTE_MS).describe(
-      'Milliseconds from the question to its answer; at the most limits.holdTime, which is the default where it is less.',
+      'Milliseconds from the question to its answer; nine tenths of limits.holdTime at the most, so that it ends ahead of it.',
     ),
     atOnce: count(PROBE_DEFAULTS.atOnce, 1, 1_024).describe('Connections at a time; further questions wait.'),
     perDestination: count(PROBE_DEFAULTS.perDestination, 1, 6_000).describe(
