@@ -6,13 +6,13 @@
  *   kept      versions, suites, extensions and their order, padding
  *   anew      random, session id (same length), key_share (same groups), GREASE (RFC 8701; what was equal stays equal),
  *             key and ciphertext of encrypted_client_hello
- *   left out  pre_shared_key, early_data, cookie, the ticket in session_ticket
+ *   left out  pre_shared_key, early_data, cookie, the ticket in session_ticket, the session id of a client up to TLS 1.2
  */
 import { createHash } from 'node:crypto';
 
 import { type Fault, isFault, malformed } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
-import { type ClientHello, parseClientHello } from '../tls/client-hello.ts';
+import { type ClientHello, offersTls13, parseClientHello } from '../tls/client-hello.ts';
 import { EXTENSION } from '../tls/constants.ts';
 import { type Extensions, readExtensions } from '../tls/extensions.ts';
 import { CanonicalOctets, isGrease, type OwnOctets, RandomOctets } from './grease.ts';
@@ -69,7 +69,8 @@ export class MirroredHello {
     this.#withoutGroups = withoutGroups;
     this.#own = own;
     this.random = own.octets(32);
-    this.sessionId = own.octets(mirror.hello.sessionId.length);
+    // Of a client that does not offer TLS 1.3 it names a session, or comes with a ticket (RFC 5077 §3.4).
+    this.sessionId = own.octets(offersTls13(mirror.hello) ? mirror.hello.sessionId.length : 0);
     this.keyShares = groupsToShare(mirror.extensions, withoutGroups).flatMap((group) => own.share(group) ?? []);
     this.#ech = renewEch(mirror.extensions.bodies.get(EXTENSION.encryptedClientHello), own);
   }

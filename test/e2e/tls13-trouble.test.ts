@@ -124,10 +124,10 @@ describe('the probe alone: nobody knows who the client would get, and it is told
   });
 
   it('is not asked again at once: the failure is remembered', async () => {
-    expect(await request(PORT.silentToProbe)).toMatchObject({ bytes: 0 });
-    expect((await scene.verdict(PORT.silentToProbe)).verdict).toMatchObject({ reason: 'probe-failed' });
-    expect((await scene.verdict(PORT.silentToProbe)).verdict.held_us).toBeLessThan((TIMEOUT * 1000) / 2);
-    expect(faces.connections(PORT.silentToProbe)).not.toContain(GATEWAY);
+    expect(await request(PORT.garbageToProbe)).toMatchObject({ bytes: 0 });
+    expect((await scene.verdict(PORT.garbageToProbe)).verdict).toMatchObject({ reason: 'probe-failed' });
+    expect((await scene.verdict(PORT.garbageToProbe)).verdict.held_us).toBeLessThan((TIMEOUT * 1000) / 2);
+    expect(faces.connections(PORT.garbageToProbe)).not.toContain(GATEWAY);
   });
 });
 
