@@ -279,6 +279,7 @@ export class Connection extends Aged implements Waiter {
     const server = this.#server!;
     const inOrder = !tcp.has(TCP_FLAG.ack) || server.acknowledge(tcp.ack);
     if (!this.#host.live) return this.#watch(p, client, this.inspection.feedClient);
+    if (this.phase === 'inspecting') this.#noteTaken(server);
     if (!inOrder && this.phase === 'inspecting') {
       // It has octets that never came by: one direction takes another way, and nothing here can be sure.
       this.judge.settleBy('incomplete', 'incomplete', 'tcp.unseen-octets');
@@ -303,6 +304,12 @@ export class Connection extends Aged implements Waiter {
     if (tcp.dataLength > 0 && this.phase === 'accepting' && this.judge.readsClient) this.#readOn(p, client);
     this.#forwarded = Math.max(this.#forwarded, client.next);
     this.#acceptFromClient(p);
+  }
+
+  /** The client logs a secret once it has what comes ahead of the records that the secret opens. */
+  #noteTaken(server: HalfStream): void {
+    const { sealedFrom } = this.inspection;
+    if (sealedFrom !== undefined && server.acked >= sealedFrom) this.judge.onServerHelloTaken();
   }
 
   /** Behind a decision that accepts: whether the client goes on. Its packets pass meanwhile. */
@@ -383,6 +390,7 @@ export class Connection extends Aged implements Waiter {
       this.#host.count('bytesPerDirection');
       this.judge.settleBy('parseError', 'limit', 'tcp.server.bytes');
     }
+    this.#noteTaken(server);
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time, p);
     if (this.#is('denying') || this.#is('denied')) return;
     if (this.#is('accepting')) return this.#host.accept(p.packetId);

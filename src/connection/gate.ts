@@ -103,6 +103,7 @@ export class Gate {
     }
     this.#go(offset, end);
     this.#host.accept(p.packetId);
+    if (this.#held.count > 0 && this.#judge.mayAwaitSecret) this.release(p.time);
   }
 
   /**
@@ -111,6 +112,8 @@ export class Gate {
    */
   #mayGo(start: number, end: number): boolean {
     const { next } = this.#server;
+    // Octets that are ahead would let the ServerHello close the gap to encrypted ones.
+    if (start > this.#delivered && this.#judge.mayAwaitSecret) return false;
     if (start > next) return !this.#judge.waiting;
     const reach = end >= this.#deliveredAhead ? next : end;
     return reach <= this.#limit;
@@ -133,8 +136,9 @@ export class Gate {
    * shortened; what the server sends again is none. Where octets behind a gap have gone already, it must not close it.
    */
   #opensSeal(p: PacketContext, offset: number): boolean {
-    const isSealed = this.#inspection.permission.name === 'sealed-from' && this.#limit < this.#deliveredAhead;
-    return isSealed && !p.isGso && offset <= this.#delivered && this.#delivered < this.#limit;
+    if (p.isGso || this.#inspection.sealedFrom === undefined || this.#limit >= this.#deliveredAhead) return false;
+    // What the client has not acknowledged may have been lost.
+    return offset <= this.#delivered && offset < this.#limit && this.#server.acked < this.#limit;
   }
 
   /** The rest of the packet is lost; the server sends it again. */
@@ -167,7 +171,7 @@ export class Gate {
   /** Of what waits, everything goes that the client may have. */
   release(now: number): void {
     this.#inspection.permit();
-    const packets = this.#held.takeAll(now);
+    const packets = this.#held.takeAll(now).sort((a, b) => a.start - b.start);
     let released = 0;
     for (const packet of packets) {
       if (this.#mayGo(packet.start, packet.end)) {

@@ -54,6 +54,13 @@ export class Inspection {
     return this.#observer?.serverOctets ?? 0;
   }
 
+  /** Where, in the server's stream, the encrypted records begin that wait for their secret. */
+  get sealedFrom(): number | undefined {
+    const { sealedFrom } = this.#judge;
+    if (sealedFrom === undefined || !this.#judge.permits('sealed')) return undefined;
+    return this.#served - (this.serverOctets - sealedFrom);
+  }
+
   /** Version for an alert record. */
   get recordVersion(): number {
     return this.#observer?.recordVersion ?? VERSION.tls12;
@@ -116,7 +123,7 @@ export class Inspection {
         if (judge.permits('key-exchange')) permission.permit(this.#served, 'proof');
         return;
       case 'encrypted':
-        return this.#permitEncrypted(observer);
+        return this.#permitEncrypted();
       case 'end':
       case 'fault':
         return;
@@ -125,13 +132,10 @@ export class Inspection {
     }
   }
 
-  #permitEncrypted(observer: Observer): void {
-    const { permission } = this;
+  #permitEncrypted(): void {
+    const { permission, sealedFrom } = this;
     const judge = this.#judge;
-    const { sealedFrom } = judge;
-    if (judge.permits('sealed') && sealedFrom !== undefined) {
-      permission.permit(this.#served - (observer.serverOctets - sealedFrom), 'sealed-from');
-    }
+    if (sealedFrom !== undefined) permission.permit(sealedFrom, 'sealed-from');
     if (judge.permits('unsealed')) permission.permit(this.#served, 'logged-server-hello');
     if (judge.permits('encrypted-part')) permission.permit(this.#served, 'encrypted-part');
     if (judge.permits('encrypted-certificate')) permission.permit(this.#served, 'encrypted-certificate');

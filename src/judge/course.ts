@@ -74,6 +74,13 @@ export class Course implements Bench {
     return this.#state.awaits === 'secret' || this.examined?.evidence === 'decrypted';
   }
 
+  /** Whether a secret may be awaited: now, or once a ServerHello of TLS 1.3 is there. */
+  get mayAwaitSecret(): boolean {
+    const { awaits } = this.#state;
+    if (awaits === 'secret') return true;
+    return awaits === 'server-hello' && this.hellos.offersTls13 && this.keylog.mayRead(this.#hiddenCases('tls13'));
+  }
+
   /** Records that follow a ServerHello of TLS 1.3 are read where a secret may open them. */
   encryptedFlight(): RecordConsumer | undefined {
     const { messages } = this.hellos;

@@ -99,6 +99,17 @@ export class Judge implements HandshakeListener {
     return this.#course.readsSecret ? this.#course.keylog.sealedFrom : undefined;
   }
 
+  /** The client has acknowledged everything ahead of that. */
+  onServerHelloTaken(): void {
+    const { state } = this.#course;
+    if (!this.#hearing.isRuled && state.awaits === 'secret') state.onTaken();
+  }
+
+  /** Whether what comes ahead of encrypted records may have to go alone, for the client to log its secret. */
+  get mayAwaitSecret(): boolean {
+    return !this.#hearing.isRuled && this.#course.mayAwaitSecret;
+  }
+
   /** True while encrypted records are being read. */
   get isReading(): boolean {
     return this.#course.keylog.isReading;

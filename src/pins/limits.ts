@@ -31,7 +31,7 @@ export const LIMIT_DEFAULTS = {
   heldPacketsQueue: 1_024,
   /** Milliseconds that anything waits for outside evidence. Beyond: `overload`. */
   holdTime: 3_000,
-  /** Milliseconds that an encrypted certificate waits for its secret in the key log. Beyond: `keylog-missing`. */
+  /** Milliseconds that an encrypted certificate waits for its secret, once the client has the ServerHello. Beyond: `keylog-missing`. */
   keylogWait: 200,
   /** Log records that wait for the log's reader. Beyond: records are dropped and counted. */
   logBacklog: 10_000,

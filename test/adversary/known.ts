@@ -11,11 +11,6 @@ export const KNOWN: readonly Known[] = [
     name: 'a greeting has the server’s flight ahead of the request for TLS behind it',
     is: ({ connections }) => connections.some(({ preamble }) => preamble !== null && preamble.manner !== 'honest'),
   },
-  {
-    name: 'a ServerHello that is lost on its way ends the wait for the secret that it leads to',
-    is: ({ setting, connections }) =>
-      setting.tls13.startsWith('keylog') && connections.some(({ path, edits }) => path.length + edits.length > 0),
-  },
 ];
 
 export function isKnown(program: Program): boolean {

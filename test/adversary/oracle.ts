@@ -22,9 +22,14 @@ export function holdForgers(program: Program, outcomes: readonly Outcome[]): voi
   }
 }
 
-/** Throws where a client has the octet that completes a forged Certificate, be it in vain. */
+/**
+ * Throws where a client has the octet that completes a forged Certificate, be it in vain. Behind a ServerHello of TLS 1.3
+ * that a probe, or its failure, let pass, whatever follows is as good as encrypted.
+ */
 export function holdCertificates({ setting, connections }: Program, outcomes: readonly Outcome[]): void {
-  for (const [index, { hasForgedCertificate, verdicts }] of outcomes.entries()) {
+  for (const [index, { hasForgedCertificate, verdicts, probedGenuine, probeFailed }] of outcomes.entries()) {
+    if (setting.tls13.includes('probe') && (probedGenuine || (probeFailed && setting.tls13 === 'probe-else-accept')))
+      continue;
     const hasName = connections[index]!.client.sni || setting.enforcedBy === 'address' || setting.noSni === 'deny';
     if (!hasForgedCertificate || !hasName) continue;
     throw new Broken(

@@ -102,6 +102,7 @@ const states: Readonly<Record<string, () => Scene>> = {
     hidden('keylog-else-probe', whole, clearOctets(flights(whole).server)),
   'a probe, because no secret came': () => {
     const it = hidden('keylog-else-probe', whole);
+    it.wire.fromClient('');
     it.wire.wait(210);
     expect(it.prober.requests).toHaveLength(1);
     return it;
@@ -194,6 +195,7 @@ describe('what was asked', () => {
 
   it.each(Object.entries(reloads))('is still awaited after %s: a probe’s answer', (_, reload) => {
     const it = hidden('keylog-else-probe', genuineWhole);
+    it.wire.fromClient('');
     it.wire.wait(210);
     reload(it);
     expect(it.prober.requests).toHaveLength(1);
@@ -238,7 +240,10 @@ describe('a secret that was logged', () => {
   it.each(Object.entries(failing))('%s denies: no probe is asked, whose answer the server could choose', (_, fail) => {
     for (const isLate of [false, true]) {
       const it = hidden('keylog-else-probe', whole);
-      if (isLate) it.wire.wait(210);
+      if (isLate) {
+        it.wire.fromClient('');
+        it.wire.wait(210);
+      }
       fail(it);
       expect(it.wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'keylog-missing', evidence: 'none' }]);
       expect(it.wire.verdicts[0]!.fault).not.toBeNull();
@@ -277,6 +282,7 @@ describe('a secret that was logged', () => {
     const { hello, server } = flights(whole);
     it.wire.fromClient(hello);
     it.wire.fromServer(many(server));
+    it.wire.fromClient('');
     it.wire.wait(210);
     expect(it.prober.requests).toHaveLength(1);
     expect(it.wire.verdicts).toEqual([]);

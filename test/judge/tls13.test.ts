@@ -7,6 +7,7 @@ import type { HiddenCertificate } from '../../src/pins/policy.ts';
 import { KeyLogStore } from '../../src/source/key-log-store.ts';
 import { parseKeyLog } from '../../src/source/key-log.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
+import { seqAdd } from '../../src/tcp/sequence.ts';
 import { PENDING } from '../support/flows.ts';
 import { match, pin, pinset, UNPINNED } from '../support/policy.ts';
 import { record, ServerMemory, type Recording } from '../support/recorded.ts';
@@ -354,10 +355,48 @@ describe('a key log', () => {
   it('that says nothing in time denies', () => {
     const { wire, server } = logging('keylog', toGenuine);
     wire.fromServer(server.subarray(0, MSS));
+    wire.fromClient('');
     wire.wait(190);
     expect(wire.verdicts).toEqual([]);
     wire.wait(20);
     expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'keylog-missing', evidence: 'none' }]);
+  });
+
+  it('whose ServerHello is lost on its way is waited for until the client has it, and leaves nothing to a probe', () => {
+    const { wire, server, prober } = logging('keylog-else-probe', toGenuine);
+    wire.fromServer(server.subarray(0, MSS), { lost: true });
+    wire.wait(210);
+    expect(wire.verdicts).toEqual([]);
+    wire.wait(2800);
+    expect(wire.verdicts).toMatchObject([{ reason: 'overload', fault: 'hold-time' }]);
+    expect(prober.requests).toEqual([]);
+  });
+
+  it('whose ServerHello is lost on its way has it let go again, up to the same octet', () => {
+    const { wire, server, log } = logging('keylog', toGenuine);
+    const seq = wire.serverSeq;
+    wire.fromServer(server.subarray(0, MSS), { lost: true });
+    wire.wait(300);
+    wire.fromServer(server.subarray(0, MSS), { seq });
+    expect(wire.atClient.stream).toEqual(server.subarray(0, clearOctets(server)));
+    log();
+    wire.fromServer(server.subarray(0, MSS), { seq });
+    wire.fromServer(server.subarray(MSS));
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-match', evidence: 'decrypted' }]);
+  });
+
+  it('lets nothing go ahead of a gap that the ServerHello would close', () => {
+    const { wire, server, log } = logging('keylog', toGenuine);
+    const seq = wire.serverSeq;
+    const clear = clearOctets(server);
+    wire.fromServer(server.subarray(40), { seq: seqAdd(seq, 40) });
+    wire.wait(100);
+    wire.fromServer(server.subarray(0, 40), { seq });
+    expect(wire.atClient.stream.length).toBeLessThanOrEqual(clear);
+    wire.fromServer(server.subarray(40), { seq: seqAdd(seq, 40) });
+    expect(wire.atClient.stream).toEqual(server.subarray(0, clear));
+    log();
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-match', evidence: 'decrypted' }]);
   });
 
   it('that there is none of leaves it to a probe at once where the configuration says so', () => {
@@ -375,6 +414,7 @@ describe('a key log', () => {
     const { wire, server, prober } = logging('keylog-else-probe', toGenuine);
     expect(prober.requests).toEqual([]);
     wire.fromServer(server.subarray(0, MSS));
+    wire.fromClient('');
     wire.wait(210);
     expect(prober.requests).toHaveLength(1);
     prober.answer(shown(genuineDer));

@@ -24,6 +24,8 @@ export class KeylogReading {
   /** The encrypted records go by unread, and cannot be read any more. */
   #isPast = false;
   #nothing: NothingLogged | undefined;
+  /** The client has acknowledged the ServerHello, so that it can log its secret. */
+  isTaken = false;
 
   constructor(context: JudgeContext, listener: DecryptionListener) {
     this.#context = context;

@@ -1,8 +1,11 @@
 /**
  * The certificate is encrypted, and the client logs its secrets. The client has to have the ServerHello to log one, so
- * nothing waits until a whole encrypted record is there; from then on for as long as `keylogWait`.
+ * nothing waits until a whole encrypted record is there, and `keylogWait` begins once the client has acknowledged the
+ * ServerHello. A ServerHello that never arrives says nothing of the key log: its time is `holdTime`, and nothing else is
+ * asked then.
  */
 import type { HiddenCertificates } from '../hidden-certificates.ts';
+import { overdue } from './shown.ts';
 import type { Bench, Permissible, State } from './state.ts';
 
 export class AwaitSecret implements State {
@@ -22,8 +25,8 @@ export class AwaitSecret implements State {
   }
 
   get deadline(): number {
-    const { limits } = this.#bench.hearing.context.snapshot.policy;
-    return this.#since + limits.keylogWait * 1000;
+    const { keylogWait, holdTime } = this.#bench.hearing.context.snapshot.policy.limits;
+    return this.#since + (this.#bench.keylog.isTaken ? keylogWait : holdTime) * 1000;
   }
 
   /** Packets wait from now on. */
@@ -31,7 +34,16 @@ export class AwaitSecret implements State {
     this.#since = this.#bench.hearing.context.now();
   }
 
+  /** The client has the ServerHello: from now on it is its turn. */
+  onTaken(): void {
+    const { keylog, hearing } = this.#bench;
+    if (keylog.isTaken) return;
+    keylog.isTaken = true;
+    this.#since = hearing.context.now();
+  }
+
   onDeadline(): void {
+    if (!this.#bench.keylog.isTaken) return overdue(this.#bench.hearing);
     this.#bench.keylog.giveUp();
     this.#bench.awaitEvidence('tls13');
   }
