@@ -102,7 +102,7 @@ describe('the file of a list', () => {
 
   it('is whole at every moment, and holds what was said to be written, wherever the writer is killed', async () => {
     const path = join(directory, 'killed');
-    const module = `${ROOT}dist/pins/list-file.js`;
+    const module = `${ROOT}dist/pins/lists/list-file.js`;
     const script = `
       import { writeListFile } from ${JSON.stringify(module)};
       for (let n = 1; ; n++) {
