@@ -4,6 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { isFault } from '../../src/bytes/fault.ts';
 import { isGrease } from '../../src/probe/grease.ts';
 import { createKeyShare, GROUP } from '../../src/probe/key-share.ts';
 import { type Mirror, MirroredHello, mirrorOf } from '../../src/probe/mirror.ts';
@@ -255,6 +256,22 @@ describe('the digest', () => {
     const other = modified(at, body) as Mirror;
     expect(other.digest).not.toBe(own.digest);
     expect(other.digestInAnyOrder).not.toBe(own.digestInAnyOrder);
+  });
+
+  it('is read off what a probe sends, and off nothing else: a probe of a probe is the same question', () => {
+    const original = browserHello();
+    const octets = fc.array(fc.tuple(fc.nat(original.length - 1), fc.nat(255)), { maxLength: 4 });
+    fc.assert(
+      fc.property(octets, (changes) => {
+        const hello = Buffer.from(original);
+        for (const [at, value] of changes) hello[at] = value;
+        const asked = mirrorOf(hello);
+        if (isFault(asked)) return;
+        const sent = mirror(mirrored(hello));
+        expect([sent.digest, sent.digestInAnyOrder]).toEqual([asked.digest, asked.digestInAnyOrder]);
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it('is none where a group has two shares, which no server answers', () => {
