@@ -89,7 +89,6 @@ function packetsTo(state, flights) {
     if (fromClient) client += octets.length;
     else server += octets.length;
   }
-  packets.push({ fromClient: true, seq: client, ack: server, flags: ack });
   return packets;
 }
 
@@ -110,7 +109,8 @@ class Kernel {
   deliver(engine, flow, { fromClient, seq, ack, flags, data = NOTHING }) {
     const { slab, words } = this.#batch;
     this.#flow = flow;
-    const client = { address: 0x0a000000 + flow, port: 40_000 };
+    // Few clients: the sessions that each may resume are kept apart from flows, and have a bound of their own.
+    const client = { address: 0x0a000001 + (flow >> 15), port: 0x4000 + (flow & 0x7fff) };
     const [from, to] = fromClient ? [client, SERVER] : [SERVER, client];
     slab.writeUInt32BE(0x45000000 + 40 + data.length, 0);
     slab.writeUInt32BE(0, 4);

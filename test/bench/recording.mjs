@@ -39,6 +39,7 @@ export function readRecording() {
     else flights.push({ fromClient, octets: payload });
   }
   const [, answer, , finish] = flights;
+  const { handshake, data } = partsOf(finish.octets);
   const leaf = leafOf(answer.octets);
   const serial = Buffer.from(leaf.serialNumber, 'hex');
   const offset = answer.octets.indexOf(serial);
@@ -46,8 +47,11 @@ export function readRecording() {
   return {
     /** From the ClientHello to close_notify. */
     whole: flights,
-    /** Up to the server's Finished. */
-    opening: [...flights.slice(0, 3), { ...finish, octets: finish.octets.subarray(0, endOfHandshake(finish.octets)) }],
+    /**
+     * Up to the client's first request: with that it believes the server. The recorded client had nothing to ask, so it
+     * borrows a record of application data from the server; nobody here can read either.
+     */
+    opening: [...flights.slice(0, 3), { ...finish, octets: handshake }, { fromClient: true, octets: data }],
     /** Octets of the leaf's serial number but the first, which has its sign: flight, offset, length. */
     varied: `1:${offset + 1}:${serial.length - 1}`,
     leaf,
@@ -73,11 +77,15 @@ function leafOf(flight) {
   return new X509Certificate(flight.subarray(first + 3, first + 3 + flight.readUIntBE(first, 3)));
 }
 
-/** NewSessionTicket, ChangeCipherSpec and Finished; application data is none of it. */
-function endOfHandshake(flight) {
+/** NewSessionTicket, ChangeCipherSpec and Finished; and the record of application data behind them. */
+function partsOf(flight) {
   let at = 0;
-  while (at < flight.length && flight[at] !== APPLICATION_DATA) at += 5 + flight.readUInt16BE(at + 3);
-  return at;
+  while (flight[at] !== APPLICATION_DATA) at += lengthOfRecord(flight, at);
+  return { handshake: flight.subarray(0, at), data: flight.subarray(at, at + lengthOfRecord(flight, at)) };
+}
+
+function lengthOfRecord(flight, at) {
+  return 5 + flight.readUInt16BE(at + 3);
 }
 
 const ETHERNET = 14;
