@@ -7,8 +7,10 @@ export class Counters {
   dropped = 0;
   /** Packets that ever waited. */
   held = 0;
-  /** Accepted with another content: alerts, resets, probes. */
+  /** Accepted with another content: alerts, resets, SYNs without some of their options. */
   rewritten = 0;
+  /** SYNs and SYN/ACKs that lost options by which octets could go by unread (Multipath TCP). */
+  synOptionsRemoved = 0;
   /** Packets of connections that nobody knows. */
   midstream = 0;
   /** How often each limit was reached. */

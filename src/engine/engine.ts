@@ -10,6 +10,7 @@ import { isUnacceptable } from '../packet/acceptable.ts';
 import { tcpChecksumFits } from '../packet/checksum.ts';
 import { IP } from '../packet/ip.ts';
 import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
+import { withPlainOptions } from '../packet/syn-options.ts';
 import { PROTOCOL_TCP, TCP_FLAG } from '../packet/tcp.ts';
 import { PROTOCOL_UDP } from '../packet/udp.ts';
 import type { LimitName, Limits } from '../pins/limits.ts';
@@ -218,11 +219,11 @@ export class Engine implements PacketSink {
     if (known.inIfindex !== p.inIfindex) return this.#refuse('tcp.syn.interface', p.packetId);
     const isBegun = flow.kind === 'settled' || flow.isOpen;
     // Resent, or late: it is this connection's own.
-    if (isBegun && isOwn) return this.#accept(p.packetId);
+    if (isBegun && isOwn) return this.#acceptSyn(p);
     const target = isBegun ? (flow.successor ??= this.#factory.halfOpen(p, this.#key)) : flow;
     const taken = target.opening.onSyn({ seq: tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
     if (!taken) return this.#refuse('tcp.syn.too-many', p.packetId);
-    this.#accept(p.packetId);
+    this.#acceptSyn(p);
   }
 
   #onNewSyn(p: PacketContext): void {
@@ -237,7 +238,7 @@ export class Engine implements PacketSink {
     this.#flows.begin(flow);
     // A mark that an earlier connection left stays until the server answers: anybody can forge a SYN.
     const isUnmarked = !p.hasConnmark || this.#marks.stateOf(p.connmark) === 'none';
-    this.#accept(p.packetId, isUnmarked ? this.#marks.pending : undefined);
+    this.#acceptSyn(p, isUnmarked ? this.#marks.pending : undefined);
   }
 
   #onSynAck(p: PacketContext, flow: Flow | undefined): void {
@@ -252,7 +253,7 @@ export class Engine implements PacketSink {
     if (successor?.opening.onSynAck(tcp.seq, tcp.ack)) {
       if (flow.kind !== 'settled') this.#flows.forget(flow, p.time);
       this.#flows.begin(successor);
-      return this.#accept(p.packetId, this.#marks.pending);
+      return this.#acceptSyn(p, this.#marks.pending);
     }
     // The client has it already; it answers another copy as it answers any old segment.
     if (flow.kind === 'settled' || !flow.opening.onSynAck(tcp.seq, tcp.ack)) {
@@ -260,7 +261,15 @@ export class Engine implements PacketSink {
     }
     const state = this.#marks.stateOf(p.connmark);
     const isStale = !flow.isOpen && p.hasConnmark && state !== 'pending';
-    this.#accept(p.packetId, isStale ? this.#marks.pending : undefined);
+    this.#acceptSyn(p, isStale ? this.#marks.pending : undefined);
+  }
+
+  /** With its options as far as they leave the stream as it is. */
+  #acceptSyn(p: PacketContext, connmark?: MarkChange): void {
+    const plain = this.#options.live ? withPlainOptions(p.ip, p.tcp) : undefined;
+    if (plain === undefined) return this.#accept(p.packetId, connmark);
+    this.counters.synOptionsRemoved++;
+    this.#replace(p.packetId, plain, connmark);
   }
 
   /** No connection is known: after a restart, an eviction, or for one that is older than the rules. */
@@ -345,7 +354,7 @@ export class Engine implements PacketSink {
     this.counters.limits.flows++;
     const judge = this.#factory.judge(subjectOf(p, true));
     judge.settleBy('overload', 'overload');
-    if (judge.ruling!.action === 'accept') this.#accept(p.packetId, this.#marks.accept(null));
+    if (judge.ruling!.action === 'accept') this.#acceptSyn(p, this.#marks.accept(null));
     else this.#drop(p.packetId);
   }
 

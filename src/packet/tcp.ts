@@ -7,6 +7,22 @@ import type { IpView } from './ip.ts';
 export const TCP_FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg: 0x20 } as const;
 export const PROTOCOL_TCP = 6;
 
+/** IANA "TCP Option Kind Numbers". */
+export const OPTION = {
+  end: 0,
+  noOperation: 1,
+  maximumSegmentSize: 2,
+  windowScale: 3,
+  sackPermitted: 4,
+  timestamps: 8,
+  md5: 19,
+  userTimeout: 28,
+  authentication: 29,
+  fastOpen: 34,
+  accurateEcn0: 172,
+  accurateEcn1: 174,
+} as const;
+
 export class TcpView {
   bytes: Uint8Array = EMPTY;
   start = 0;
@@ -78,8 +94,6 @@ export class TcpView {
   }
 }
 
-/** IANA "TCP Option Kind Numbers". */
-const OPTION = { end: 0, noOperation: 1, timestamps: 8, md5: 19, authentication: 29 } as const;
 const EMPTY = new Uint8Array(0);
 
 function u32(b: Uint8Array, at: number): number {

@@ -15,6 +15,7 @@ export interface QueueCounts {
   /** Packets that ever waited. */
   held: number;
   rewritten: number;
+  synOptionsRemoved: number;
   midstream: number;
   refused: number;
   /** Connections in the table. */
@@ -51,6 +52,7 @@ export class QueueCounters {
     cells[COLUMN.heldNow] = engine.heldPackets;
     cells[COLUMN.held] = counters.held;
     cells[COLUMN.rewritten] = counters.rewritten;
+    cells[COLUMN.synOptionsRemoved] = counters.synOptionsRemoved;
     cells[COLUMN.midstream] = counters.midstream;
     cells[COLUMN.flows] = engine.flows;
     let refused = 0;
@@ -91,6 +93,7 @@ const COLUMNS = [
   'heldNow',
   'held',
   'rewritten',
+  'synOptionsRemoved',
   'midstream',
   'refused',
   'flows',

@@ -12,6 +12,7 @@ it('what one side publishes the other side reads, through the same memory', () =
   counters.dropped = 2;
   counters.held = 9;
   counters.rewritten = 1;
+  counters.synOptionsRemoved = 8;
   counters.midstream = 4;
   counters.limits.records = 7;
   counters.refuse('packet.ip');
@@ -38,6 +39,7 @@ it('what one side publishes the other side reads, through the same memory', () =
     heldNow: 3,
     held: 9,
     rewritten: 1,
+    synOptionsRemoved: 8,
     midstream: 4,
     refused: 3,
     flows: 11,

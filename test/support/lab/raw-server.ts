@@ -54,6 +54,8 @@ export interface HeardSegment {
   readonly ack: number | null;
   readonly window: number;
   readonly data: Buffer;
+  /** Hex of its TCP options. */
+  readonly options: string;
 }
 
 export class RawServer {

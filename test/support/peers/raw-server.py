@@ -13,7 +13,7 @@ Commands, one JSON object a line on standard input:
   corrupt a wrong TCP checksum
   fragment  in IP fragments of so many octets, the last one first where "reversed"
 Events, one JSON object a line on standard output: listening, and every segment that comes:
-  {"event": "segment", "client": […], "flags": "PA", "at": 0, "ack": 0, "window": 64240, "data": "16…"}
+  {"event": "segment", "client": […], "flags": "PA", "at": 0, "ack": 0, "window": 64240, "data": "16…", "options": "0204…"}
   at      octets between the client's next expected one and this segment's first
   ack     octets of ours that the client has, the SYN's not counted
 """
@@ -147,7 +147,8 @@ def receive():
             if connection is None:
                 continue
             say(event="segment", client=list(client), flags=names, at=(seq - connection.rcv_nxt + (1 << 31)) % (1 << 32) - (1 << 31),
-                ack=(ack - connection.iss - 1) & 0xFFFFFFFF if flags & 16 else None, window=window, data=data.hex())
+                ack=(ack - connection.iss - 1) & 0xFFFFFFFF if flags & 16 else None, window=window, data=data.hex(),
+                options=tcp[20:(offset >> 4) * 4].hex())
             if fresh:
                 if options.get("handshake", True):
                     syn_options = "0204%04x" % options.get("mss", 1460) + options.get("synOptions", "")
