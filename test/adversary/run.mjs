@@ -10,7 +10,8 @@ const values = readArguments();
 if (!/^\d+$/.test(values.seconds)) refuse('--seconds takes a whole number');
 if (!FORMS.includes(values.form)) refuse(`--form is one of ${FORMS.join(', ')}`);
 const vitest = ['vitest', 'run', '--project', 'adversary', `test/adversary/${values.form}.adversary.ts`];
-const [command, ...args] = values.form === 'engine' ? ['npx', ...vitest] : ['test/support/private.sh', ...vitest];
+const [command, ...args] =
+  values.form === 'engine' ? ['npx', ...vitest] : ['test/support/private.sh', 'npx', ...vitest];
 const { status } = spawnSync(command, args, {
   stdio: 'inherit',
   env: { ...process.env, ADVERSARY_SECONDS: values.seconds, ...(values.seed ? { ADVERSARY_SEED: values.seed } : {}) },

@@ -27,7 +27,8 @@ const FORGED_CHAINS = [
   [FORGED, GENUINE, INTER],
 ];
 const ISSUER_PIN = pin('spki-sha256', presentCertificate(certificate('inter')).spkiSha256!);
-const FORGERIES = FORGED_CHAINS.map((files) => tls.certificateMessage(...files));
+/** The Certificate messages that no client may have. */
+export const FORGERIES = FORGED_CHAINS.map((files) => tls.certificateMessage(...files));
 
 /** Plays the steps; throws where something holds no longer. */
 export function play(how: Setting, steps: readonly Step[]): void {
@@ -219,7 +220,7 @@ class Scene {
 }
 
 /** The handshake messages that a client gets out of its records, up to the first thing that is no record. */
-function handshakeOf(stream: Buffer): Buffer {
+export function handshakeOf(stream: Buffer): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at + 5 <= stream.length;) {
     const type = stream[at]!;
@@ -244,7 +245,8 @@ function factsOf(chain: readonly Uint8Array[]): ChainFacts {
   };
 }
 
-function flightsFor({ signed, recordSize }: Setting): readonly Buffer[] {
+/** The genuine flight, forged ones, and one that begins with octets which are tricky for whoever reads the rest. */
+export function flightsFor({ signed, recordSize }: Pick<Setting, 'signed' | 'recordSize'>): readonly Buffer[] {
   const key = `${signed} ${recordSize}`;
   const known = flights.get(key);
   if (known !== undefined) return known;

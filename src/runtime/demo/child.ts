@@ -77,6 +77,12 @@ export class Child {
     this.#process.stdin?.end();
   }
 
+  /** What it has said so far is of no interest any more. */
+  forget(): void {
+    this.#output = '';
+    this.#errors = '';
+  }
+
   /** Resolves when `met` is true, which is asked after each output; fails at the process's end or after `timeout` ms. */
   async until(met: (child: this) => boolean, what: string, timeout = 10_000): Promise<void> {
     const deadline = Date.now() + timeout;

@@ -162,6 +162,7 @@ export class TcpClient {
   }
 }
 
-function peer(name: string): string {
+/** The path of a program of peers/. */
+export function peer(name: string): string {
   return fileURLToPath(new URL(`../peers/${name}`, import.meta.url));
 }

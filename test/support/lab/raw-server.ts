@@ -43,6 +43,10 @@ export interface Segment {
   readonly reversed?: boolean;
   /** Milliseconds to wait first. */
   readonly delay?: number;
+  /** As if the client had sent it: `at` counts from what is expected of it next, `ack` acknowledges so many octets. */
+  readonly spoofed?: boolean;
+  /** Of the connection that is meant; the latest unless told. */
+  readonly client?: readonly [string, number];
 }
 
 export interface HeardSegment {
@@ -60,8 +64,6 @@ export interface HeardSegment {
 
 export class RawServer {
   readonly #child: Child;
-  /** Where in the output the present experiment begins. */
-  #from = 0;
 
   private constructor(child: Child) {
     this.#child = child;
@@ -80,12 +82,11 @@ export class RawServer {
 
   /** Everything heard so far is of no interest any more. */
   forget(): void {
-    this.#from = this.#child.output.length;
+    this.#child.forget();
   }
 
   get heard(): HeardSegment[] {
     return this.#child.output
-      .slice(this.#from)
       .split('\n')
       .filter((line) => line.includes('"segment"'))
       .map((line) => JSON.parse(line) as HeardSegment & { data: string })

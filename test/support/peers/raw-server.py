@@ -7,11 +7,13 @@ Argument: JSON {"port": 443, "iss": 1000, "mss": 1460, "handshake": true, "ackno
 Commands, one JSON object a line on standard input:
   {"at": 0, "data": "16…", "flags": "PA", "ttl": 64, "ack": 0, "window": 65535, "options": "", "urgent": 0,
    "corrupt": false, "id": null, "client": [address, port], "delay": 0, "reserved": 0, "iss": null,
-   "fragment": null, "reversed": false}
+   "fragment": null, "reversed": false, "spoofed": false}
   at      octets after the first data octet; -1 is the SYN's own sequence number
   ack     octets before what is really expected next (negative acknowledges what never came)
   corrupt a wrong TCP checksum
   fragment  in IP fragments of so many octets, the last one first where "reversed"
+  spoofed   sent towards the client's router with the client's own address and port, as if the client had sent it to us;
+            then `at` counts from the client's next expected octet, `ack` acknowledges so many octets of ours
 Events, one JSON object a line on standard output: listening, and every segment that comes:
   {"event": "segment", "client": […], "flags": "PA", "at": 0, "ack": 0, "window": 64240, "data": "16…", "options": "0204…"}
   at      octets between the client's next expected one and this segment's first
@@ -37,6 +39,7 @@ latest = None
 identifications = itertools.count(0x100)
 
 raw4 = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+frames = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
 raw6 = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
 
 
@@ -46,8 +49,8 @@ def say(**event):
 
 
 class Connection:
-    def __init__(self, family, server, client, irs):
-        self.family, self.server, self.client = family, server, client
+    def __init__(self, family, server, client, irs, link):
+        self.family, self.server, self.client, self.link = family, server, client, link
         self.iss = options.get("iss", 1000)
         self.rcv_nxt = (irs + 1) & 0xFFFFFFFF
         self.timestamp = None
@@ -62,17 +65,19 @@ class Connection:
             self.rcv_nxt = (self.rcv_nxt + len(data) + (1 if fin else 0)) & 0xFFFFFFFF
 
     def send(self, at=0, data="", flags="A", ttl=64, ack=0, window=65535, options="", urgent=0, corrupt=False,
-             id=None, reserved=0, iss=None, fragment=None, reversed=False, **_):
+             id=None, reserved=0, iss=None, fragment=None, reversed=False, spoofed=False, **_):
         payload = bytes.fromhex(data)
-        seq = ((self.iss if iss is None else iss) + 1 + at) & 0xFFFFFFFF
-        acknowledged = (self.rcv_nxt - ack) & 0xFFFFFFFF if "A" in flags else 0
+        iss = self.iss if iss is None else iss
+        seq = (self.rcv_nxt + at if spoofed else iss + 1 + at) & 0xFFFFFFFF
+        acknowledged = (iss + 1 + ack if spoofed else self.rcv_nxt - ack) & 0xFFFFFFFF if "A" in flags else 0
+        sender, receiver = (self.client, self.server) if spoofed else (self.server, self.client)
         opts = bytes.fromhex(options)
         opts += b"\x00" * (-len(opts) % 4)
         bits = sum(FLAGS[flag] for flag in flags)
         offset = (5 + len(opts) // 4) << 4 | reserved
-        header = struct.pack("!HHIIBBHHH", PORT, self.client[1], seq, acknowledged, offset, bits, window, 0, urgent)
+        header = struct.pack("!HHIIBBHHH", sender[1], receiver[1], seq, acknowledged, offset, bits, window, 0, urgent)
         segment = header + opts + payload
-        source, target = (socket.inet_pton(self.family, end[0]) for end in (self.server, self.client))
+        source, target = (socket.inet_pton(self.family, end[0]) for end in (sender, receiver))
         if self.family == socket.AF_INET:
             pseudo = source + target + struct.pack("!BBH", 0, 6, len(segment))
         else:
@@ -81,6 +86,8 @@ class Connection:
         if corrupt:
             checksum ^= 0x5555
         segment = segment[:16] + struct.pack("!H", checksum) + segment[18:]
+        if spoofed:
+            return self.send_frame(segment, source, target, ttl)
         if fragment is not None:
             return self.send_fragments(segment, source, target, ttl, fragment, reversed)
         if self.family == socket.AF_INET:
@@ -90,6 +97,15 @@ class Connection:
         else:
             ip = struct.pack("!IHBB16s16s", 6 << 28, len(segment), 6, ttl, source, target)
             raw6.sendto(ip + segment, (self.client[0], 0))
+
+    def send_frame(self, segment, source, target, ttl):
+        """Past our own stack, which would deliver to itself what is addressed to us."""
+        if self.family == socket.AF_INET:
+            ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 0, 0x4000, ttl, 6, 0, source, target)
+            ip = ip[:10] + struct.pack("!H", internet_checksum(ip)) + ip[12:]
+        else:
+            ip = struct.pack("!IHBB16s16s", 6 << 28, len(segment), 6, ttl, source, target)
+        frames.sendto(ip + segment, self.link)
 
     def send_fragments(self, segment, source, target, ttl, size, backwards):
         """RFC 791 section 3.2, RFC 8200 section 4.5; `size` is a multiple of eight."""
@@ -138,11 +154,12 @@ def receive():
             continue
         client, server = (socket.inet_ntop(family, ends[0]), sport), (socket.inet_ntop(family, ends[1]), dport)
         data = tcp[(offset >> 4) * 4:]
+        link = address[0], address[1], 0, 0, address[4]
         names = "".join(name for name, bit in FLAGS.items() if flags & bit)
         with lock:
             fresh = names == "S" or (flags & 2 and not flags & 16)
             if fresh:
-                latest = connections[client] = Connection(family, server, client, seq)
+                latest = connections[client] = Connection(family, server, client, seq, link)
             connection = connections.get(client)
             if connection is None:
                 continue
