@@ -74,9 +74,13 @@ export type ProbeFailure =
   | 'not-marked'
   | 'stopped';
 
-/** Asks a server in a client's place; `done` is called exactly once and may be called before `probe` returns. */
+/**
+ * Asks a server in a client's place; `done` is called exactly once and may be called before `probe` returns. `connected`
+ * is called ahead of it, once at the most: the server has a connection for the question, so that the client's own, from
+ * now on, is not the one that it might have no room for.
+ */
 export interface Prober {
-  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void;
+  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void;
 }
 
 /** Secrets that clients log (RFC 9850), by client random. */

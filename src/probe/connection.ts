@@ -28,6 +28,8 @@ export interface ConnectionOptions<Outcome> {
   readonly timeout: number;
   readonly mark: SocketMark | undefined;
   readonly conversation: Conversation<Outcome>;
+  /** The server has the connection; called ahead of `done`, where it is called. */
+  readonly connected?: (() => void) | undefined;
   /** Called exactly once. */
   readonly done: (outcome: Outcome | ConnectionFailure) => void;
 }
@@ -57,6 +59,7 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
   socket.on('connect', () => {
     isConnected = true;
     socket.write(conversation.start());
+    options.connected?.();
   });
   socket.on('data', (bytes) => {
     const answer = conversation.feed(bytes);

@@ -25,7 +25,7 @@ import { converse, type SocketMark } from './connection.ts';
 import { type HandshakeOutcome, ProbeHandshake } from './handshake.ts';
 import { type Mirror, mirrorOf, unusableGroups } from './mirror.ts';
 import { Places, Tally } from './places.ts';
-import { SingleFlight } from './single-flight.ts';
+import { SingleFlight, type Waiting } from './single-flight.ts';
 import { dialogueOf, type Turn, Upgrade } from './upgrade.ts';
 
 /** What a configuration says, but for the mark, which comes with the way to set it. */
@@ -119,7 +119,7 @@ export class MirrorProber implements Prober {
     this.#next();
   }
 
-  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void {
+  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
     this.counts.asked++;
     const refuse = (reason: ProbeFailure, detail = '') => {
       this.#countFailure(reason);
@@ -144,11 +144,12 @@ export class MirrorProber implements Prober {
     if (room <= 0 || this.#unansweredOf.of(group) > room) return refuse('limited', 'unanswered');
     this.#unanswered++;
     this.#unansweredOf.add(group);
-    this.#join({ ...asking, deadline: this.#now() + this.#settings.timeout }, (answer) => {
+    const answered = (answer: ProbeAnswer) => {
       this.#unanswered--;
       this.#unansweredOf.remove(group);
       done(answer);
-    });
+    };
+    this.#join({ ...asking, deadline: this.#now() + this.#settings.timeout }, { done: answered, connected });
   }
 
   /** Ends what is under way; every question is answered. */
@@ -166,13 +167,14 @@ export class MirrorProber implements Prober {
   }
 
   /** Waits for whoever asks the same of the server now; for one that differs a little, as long as it does not fail. */
-  #join(question: Question, done: (answer: ProbeAnswer) => void): void {
+  #join(question: Question, { done, connected }: Waiting<ProbeAnswer>): void {
     const { key, group } = question;
-    const first = this.#flights.join(key.certificate, question, (answer) => {
+    const answered = (answer: ProbeAnswer) => {
       const isOurs = answer.kind === 'certificates' || first === undefined || first.key.exact === key.exact;
       if (isOurs || this.#isClosed || question.deadline <= this.#now()) return done(answer);
-      this.#ask({ ...question, flight: key.exact }, done);
-    });
+      this.#ask({ ...question, flight: key.exact }, { done });
+    };
+    const first = this.#flights.join(key.certificate, question, { done: answered, connected });
     if (first === undefined) return this.#begin(question);
     this.counts.joined++;
     // It waits in its own client's line too, not behind all that another one asks.
@@ -180,8 +182,8 @@ export class MirrorProber implements Prober {
   }
 
   /** The very question, with none that differs. */
-  #ask(question: Question, done: (answer: ProbeAnswer) => void): void {
-    const first = this.#flights.join(question.flight, question, done);
+  #ask(question: Question, waiting: Waiting<ProbeAnswer>): void {
+    const first = this.#flights.join(question.flight, question, waiting);
     if (first === undefined) return this.#begin(question);
     if (this.#places.isWaiting(first)) this.#places.wait(first, question.group, this.#options.waiting);
   }
@@ -204,7 +206,7 @@ export class MirrorProber implements Prober {
     const isAllowed = this.#budget.allows(asker(asking), this.#settings, this.#now(), BEHIND_SHARE);
     if (!isAllowed || this.#places.taken > this.#settings.atOnce * BEHIND_SHARE) return false;
     const question = { ...asking, deadline: this.#now() + this.#settings.timeout };
-    if (this.#flights.join(asking.flight, question, () => {}) !== undefined) return false;
+    if (this.#flights.join(asking.flight, question, { done: () => {} }) !== undefined) return false;
     this.#begin(question);
     return true;
   }
@@ -244,6 +246,7 @@ export class MirrorProber implements Prober {
       timeout: Math.max(1, deadline - this.#now()),
       mark: this.#mark,
       conversation: new Upgrade(turnsOf(request, mirror) ?? [], handshake),
+      connected: () => this.#flights.onConnected(question.flight),
       done: (outcome) => {
         if (outcome.kind === 'unusable-group') return this.#onUnusableGroup(question, outcome.group, withoutGroups);
         this.#onFinding(question, outcome);

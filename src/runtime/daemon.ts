@@ -296,8 +296,10 @@ export class Daemon {
           queue.thread.postMessage({ kind: 'facts', id: message.id, facts }),
         );
       case 'probe':
-        return this.#probing.probe(message.request, (answer) =>
-          queue.thread.postMessage({ kind: 'probed', id: message.id, answer }),
+        return this.#probing.probe(
+          message.request,
+          (answer) => queue.thread.postMessage({ kind: 'probed', id: message.id, answer }),
+          () => queue.thread.postMessage({ kind: 'probing', id: message.id }),
         );
       case 'adopted':
         return this.#adoptions.answer(message.generation, queue.queueNum, true);

@@ -26,6 +26,8 @@ export type ToQueue =
   | { readonly kind: 'list'; readonly id: number; readonly question: FlowQuestion }
   /** The answer to `examine`. */
   | { readonly kind: 'facts'; readonly id: number; readonly facts: ChainFacts }
+  /** The server that `probe` asks has the connection. */
+  | { readonly kind: 'probing'; readonly id: number }
   /** The answer to `probe`. */
   | { readonly kind: 'probed'; readonly id: number; readonly answer: ProbeAnswer }
   /** What clients logged. */

@@ -35,8 +35,8 @@ export class Probing implements Prober {
     return this.#prober.counts ?? null;
   }
 
-  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void {
-    this.#prober.probe(request, done);
+  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
+    this.#prober.probe(request, done, connected);
   }
 
   adopt({ probe, limits }: Policy): void {

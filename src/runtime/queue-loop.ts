@@ -101,6 +101,9 @@ export class QueueLoop implements PacketSink {
       case 'facts':
         this.#examiner.answer(message.id, message.facts);
         return this.#settle();
+      case 'probing':
+        this.#prober.onConnected(message.id);
+        return this.#settle();
       case 'probed':
         this.#prober.answer(message.id, message.answer);
         return this.#settle();

@@ -12,10 +12,12 @@ export class RemoteQuestions<Request, Answer> {
     this.#post = post;
   }
 
-  ask(request: Request, done: (answer: Answer) => void): void {
+  /** The question's number. */
+  ask(request: Request, done: (answer: Answer) => void): number {
     const id = this.#nextId++;
     this.#waiting.set(id, done);
     this.#post(id, request);
+    return id;
   }
 
   /** Of questions that were answered already, or never asked, nothing comes. */

@@ -115,6 +115,28 @@ describe('what a server shows', () => {
     expect(prober.counts).toMatchObject({ asked: 3, joined: 2, connections: 1 });
   });
 
+  it('is on its way, for all who wait, once the server has the connection; to who knows it already nothing is', () => {
+    const prober = newProber();
+    const told: string[] = [];
+    const asks = (who: string) =>
+      prober.probe(
+        requestOf({}),
+        () => told.push(`${who} done`),
+        () => told.push(`${who} connected`),
+      );
+    asks('a');
+    asks('b');
+    expect(told).toEqual([]);
+    begun[0]!.connected!();
+    expect(told.splice(0)).toEqual(['a connected', 'b connected']);
+    asks('c');
+    expect(told.splice(0)).toEqual(['c connected']);
+    begun[0]!.done(shown());
+    expect(told.splice(0)).toEqual(['a done', 'b done', 'c done']);
+    asks('d');
+    expect(told).toEqual(['d done']);
+  });
+
   it.each<[string, Ask]>([
     ['name', { name: 'b.example' }],
     ['address', { server: [192, 0, 2, 2] }],

@@ -26,7 +26,7 @@ const SECRET_LINE = `SERVER_HANDSHAKE_TRAFFIC_SECRET ${'ab'.repeat(32)} ${'cd'.r
 class FakeProber implements ClosableProber {
   policy: Pick<Policy, 'probe' | 'limits'>;
   readonly onInconsistent: (request: ProbeRequest) => void;
-  readonly questions: [ProbeRequest, (answer: ProbeAnswer) => void][] = [];
+  readonly questions: [ProbeRequest, (answer: ProbeAnswer) => void, (() => void) | undefined][] = [];
   closed = 0;
 
   constructor(policy: Policy, onInconsistent: (request: ProbeRequest) => void) {
@@ -34,8 +34,8 @@ class FakeProber implements ClosableProber {
     this.onInconsistent = onInconsistent;
   }
 
-  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void {
-    this.questions.push([request, done]);
+  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
+    this.questions.push([request, done, connected]);
   }
 
   configure(probe: Policy['probe'], limits: Policy['limits']): void {
@@ -281,10 +281,14 @@ describe('running', () => {
     await started();
     threads[1]!.say({ kind: 'probe', id: 9, request: PROBE });
     expect(threads[1]!.received).toEqual([]);
-    const [request, done] = probers[0]!.questions[0]!;
+    const [request, done, connected] = probers[0]!.questions[0]!;
     expect(request).toEqual(PROBE);
+    connected!();
     done(ANSWER);
-    expect(threads[1]!.received).toEqual([{ kind: 'probed', id: 9, answer: ANSWER }]);
+    expect(threads[1]!.received).toEqual([
+      { kind: 'probing', id: 9 },
+      { kind: 'probed', id: 9, answer: ANSWER },
+    ]);
     expect(threads[0]!.received).toEqual([]);
   });
 

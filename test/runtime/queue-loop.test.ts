@@ -24,6 +24,7 @@ class HoldingEngine implements DrivenEngine {
   readonly changes: PolicyChange[] = [];
   readonly facts: ChainFacts[] = [];
   readonly answers: ProbeAnswer[] = [];
+  connected = 0;
   readonly secrets: (number | undefined)[] = [];
   ticks = 0;
   readonly #parts: EngineParts;
@@ -41,10 +42,11 @@ class HoldingEngine implements DrivenEngine {
   }
 
   ask(): void {
-    this.#parts.prober.probe(PROBE, (answer) => {
+    const onAnswer = (answer: ProbeAnswer) => {
       this.answers.push(answer);
       this.#parts.events.emit(EVENT);
-    });
+    };
+    this.#parts.prober.probe(PROBE, onAnswer, () => void this.connected++);
   }
 
   get heldPackets(): number {
@@ -174,6 +176,9 @@ it('a question for the prober goes out, and its answer reaches it, once', async 
     { kind: 'probe', id: 2, request: PROBE },
   ]);
   posted.length = 0;
+  await loop.onMessage({ kind: 'probing', id: 2 });
+  await loop.onMessage({ kind: 'probing', id: 2 });
+  expect(engine.connected).toBe(1);
   await loop.onMessage({ kind: 'probed', id: 2, answer: ANSWER });
   await loop.onMessage({ kind: 'probed', id: 2, answer: ANSWER });
   await loop.onMessage({ kind: 'facts', id: 1, facts: FACTS });
