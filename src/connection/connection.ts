@@ -1,23 +1,21 @@
 /**
- * One connection between its SYN and its decision: takes its segments in any order, feeds both streams to the
- * inspection, and answers each packet by the phase that it is in. The ruling is the judge's; what the client may have
- * before there is one is Gate's; carrying a denial out is Denial's.
+ * One connection between its SYN and its decision: answers each packet by the phase that it is in. What its segments say
+ * is read by Streams for the inspection; the ruling is the judge's; what the client may have before there is one is
+ * Gate's; carrying a denial out is Denying's.
  *
  *   opening ──client's ACK──▶ inspecting ──accept──▶ accepting ──client ACKs past the decision──▶ accepted (mark)
  *                                  └───────deny───▶ denying ───both ends know─────────────────▶ denied   (mark)
  */
-import { copyOf } from '../bytes/copy.ts';
-import { copyHeaders } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowSubject } from '../pins/match/snapshot.ts';
-import { HalfStream, SEGMENT, type StreamConsumer } from '../tcp/half-stream.ts';
+import { SEGMENT } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
-import { TimestampCheck } from '../tcp/timestamps.ts';
+import type { Side } from '../tls/observer.ts';
 import { Aged } from './age-list.ts';
-import { alertFor } from './alert.ts';
-import { Denial, type Vehicle } from './denial.ts';
-import { Gate, type GateHost } from './gate.ts';
-import { type HeldPacket, HeldPackets } from './held.ts';
+import type { Answers } from './answers.ts';
+import { Denying } from './denial/denying.ts';
+import { Gate } from './gate.ts';
+import { HeldPackets } from './held.ts';
 import type { Inspection } from './inspection.ts';
 import type { Judge } from '../judge/judge.ts';
 import type { HalfOpen } from './half-open.ts';
@@ -25,22 +23,17 @@ import type { Opened, Opening } from './opening.ts';
 import type { PacketContext } from '../packet/context.ts';
 import { beginsClientHello } from './pick-up.ts';
 import type { MarkChange } from '../packet/source.ts';
-import type { Marks } from './marks.ts';
-import { SessionReading } from './session-reading.ts';
+import { ReadingOn } from './reading-on.ts';
+import { type Inspected, Streams } from './streams.ts';
 import type { Waiter } from './waiting.ts';
 
 /** What a connection asks of the engine. */
-export interface ConnectionHost extends GateHost {
+export interface ConnectionHost extends Answers {
   /** Makes what looks into the connection, once it is open: a SYN alone must stay cheap. */
   inspect(connection: Connection): Inspected;
   readonly pool: PagePool;
-  readonly marks: Marks;
   readonly live: boolean;
-  accept(packetId: number, connmark?: MarkChange): void;
-  drop(packetId: number, connmark?: MarkChange): void;
-  replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void;
-  onHeld(connection: Connection): void;
-  /** An answer from outside is awaited, and it has a deadline. */
+  /** A packet or an answer from outside is waited for, and that has a deadline. */
   onWaits(connection: Connection): void;
   /** The client believes what it was shown of a server that is recorded. Called once, behind `onDecided`. */
   onContinued(connection: Connection): void;
@@ -48,11 +41,6 @@ export interface ConnectionHost extends GateHost {
   onDecided(connection: Connection): void;
   /** The mark is written, or is with the next packet: the kernel sees to the rest. Called once, after `onDecided`. */
   onSettled(connection: Connection, isAccepted: boolean, mark: MarkChange): void;
-}
-
-export interface Inspected {
-  readonly judge: Judge;
-  readonly inspection: Inspection;
 }
 
 export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
@@ -81,19 +69,13 @@ export class Connection extends Aged implements Waiter {
   closedSides = 0;
   readonly #host: ConnectionHost;
   #inspected: Inspected | undefined;
+  #streams: Streams | undefined;
+  #gate: Gate | undefined;
   #held: HeldPackets | undefined;
   /** The client's first flight, where it carries early data. */
   #heldOfClient: HeldPackets | undefined;
-  #timestamps: TimestampCheck | undefined;
-  #inIfindex = 0;
-  #client: HalfStream | undefined;
-  #server: HalfStream | undefined;
-  #gate: Gate | undefined;
-  #session: SessionReading | undefined;
-  #denial: Denial | undefined;
-  /** Client octets below this offset have been let go to the server without a gap. */
-  #forwarded = 0;
-  #decisionPoint = Infinity;
+  #readingOn: ReadingOn | undefined;
+  #denying: Denying | undefined;
   #isAbandoned = false;
 
   constructor(host: ConnectionHost, begun: HalfOpen, subject: FlowSubject, now: number) {
@@ -111,11 +93,11 @@ export class Connection extends Aged implements Waiter {
   }
 
   get judge(): Judge {
-    return (this.#inspected ??= this.#host.inspect(this)).judge;
+    return this.#inspect().judge;
   }
 
   get inspection(): Inspection {
-    return (this.#inspected ??= this.#host.inspect(this)).inspection;
+    return this.#inspect().inspection;
   }
 
   /** Packets that wait, and how long any have waited so far, in microseconds. */
@@ -128,7 +110,7 @@ export class Connection extends Aged implements Waiter {
   }
 
   get isOpen(): boolean {
-    return this.#client !== undefined;
+    return this.#streams !== undefined;
   }
 
   /** Nothing is left to decide: a client that has nothing to say for long loses nothing by it. */
@@ -138,23 +120,23 @@ export class Connection extends Aged implements Waiter {
 
   /** Octets of memory that copies of this connection's streams use. */
   get bufferedBytes(): number {
-    return (this.#client?.bufferedBytes ?? 0) + (this.#server?.bufferedBytes ?? 0);
+    return this.#streams?.bufferedBytes ?? 0;
   }
 
   /** A segment that is not a SYN, from the client. */
   onClientPacket(p: PacketContext): void {
     this.lastSeen = p.time;
-    if (this.#client === undefined && !this.#open(p)) {
+    if (this.#streams === undefined && !this.#open(p)) {
       // RFC 9293 §3.10.7.3: a client refuses a SYN/ACK that it did not ask for with a reset.
       return p.tcp.has(TCP_FLAG.rst) ? this.#host.accept(p.packetId) : this.#host.drop(p.packetId);
     }
     // Only the interface of the SYN leads to the client; anybody can write its address into a packet.
-    if (this.#host.live && p.inIfindex !== this.#inIfindex) return this.#host.drop(p.packetId);
+    if (this.#host.live && p.inIfindex !== this.#streams!.inIfindex) return this.#host.drop(p.packetId);
     switch (this.phase) {
       case 'accepted':
         return this.#acceptFromClient(p);
       case 'denying':
-        return this.#denyTowardsServer(p);
+        return this.#denyClient(p);
       case 'denied':
         return this.#host.drop(p.packetId, this.#denyMark());
       case 'opening':
@@ -169,7 +151,7 @@ export class Connection extends Aged implements Waiter {
   /** A segment that is not a SYN, from the server. */
   onServerPacket(p: PacketContext): void {
     this.lastSeen = p.time;
-    if (this.#server === undefined) {
+    if (this.#streams === undefined) {
       // Until the client has answered the SYN/ACK nobody knows where its stream begins.
       const opened = this.#host.live ? undefined : this.opening.latest;
       if (opened === undefined) {
@@ -182,7 +164,7 @@ export class Connection extends Aged implements Waiter {
       case 'accepted':
         return this.#host.accept(p.packetId);
       case 'denying':
-        return this.#denyServer(p);
+        return this.#denying!.onServerPacket(p);
       case 'denied':
         return this.#host.drop(p.packetId, this.#denyMark());
       case 'opening':
@@ -233,8 +215,11 @@ export class Connection extends Aged implements Waiter {
     this.#inspected?.judge.close();
     for (const packet of this.#held?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
     for (const packet of this.#heldOfClient?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
-    this.#client?.release();
-    this.#server?.release();
+    this.#streams?.release();
+  }
+
+  #inspect(): Inspected {
+    return (this.#inspected ??= this.#host.inspect(this));
   }
 
   #open(p: PacketContext): boolean {
@@ -250,116 +235,72 @@ export class Connection extends Aged implements Waiter {
   }
 
   #start(opened: Opened): void {
-    const { pool, limits } = this.#host;
-    this.#inIfindex = opened.inIfindex;
-    this.#client = new HalfStream(opened.clientFirst, pool, limits);
-    this.#server = new HalfStream(opened.serverFirst, pool, limits);
-    this.#timestamps = new TimestampCheck();
-    this.#held = new HeldPackets();
-    const onHeld = (): void => this.#host.onHeld(this);
-    this.#gate = new Gate(this.#host, this.#server, this.judge, this.inspection, this.#held, onHeld);
-    const { bytesPerDirection } = limits;
-    this.#session = new SessionReading(this.#server, this.judge, this.inspection, bytesPerDirection);
+    const host = this.#host;
+    const inspected = this.#inspect();
+    this.#streams = new Streams(host, inspected, opened);
+    this.#held = this.#holds();
+    this.#gate = new Gate(host, this.#streams.server, inspected, this.#held);
+    this.#readingOn = new ReadingOn(this.#streams, inspected, host.limits.bytesPerDirection);
     this.phase = 'inspecting';
-    if (opened.earlyOctets.length > 0) {
-      this.#client.accept(
-        opened.clientFirst,
-        opened.earlyOctets,
-        0,
-        opened.earlyOctets.length,
-        this.inspection.feedClient,
-      );
-      this.#forwarded = this.#client.next;
-    }
+    if (opened.earlyOctets.length > 0) this.#streams.takeEarly(opened.clientFirst, opened.earlyOctets);
+  }
+
+  #holds(): HeldPackets {
+    return new HeldPackets(this.#host, () => this.#host.onWaits(this));
   }
 
   #inspectClient(p: PacketContext): void {
     const { tcp } = p;
-    const client = this.#client!;
-    const server = this.#server!;
-    const inOrder = !tcp.has(TCP_FLAG.ack) || server.acknowledge(tcp.ack);
-    if (!this.#host.live) return this.#watch(p, client, this.inspection.feedClient);
-    if (this.phase === 'inspecting') this.#noteTaken(server);
+    const streams = this.#streams!;
+    const inOrder = !tcp.has(TCP_FLAG.ack) || streams.server.acknowledge(tcp.ack);
+    if (!this.#host.live) return this.#watch(p, 'client');
+    if (this.phase === 'inspecting') streams.noteTaken();
     if (!inOrder && this.phase === 'inspecting') {
       // It has octets that never came by: one direction takes another way, and nothing here can be sure.
       this.judge.settleBy('incomplete', 'incomplete', 'tcp.unseen-octets');
     }
-    if (tcp.dataLength > 0 && this.phase === 'inspecting' && this.judge.ruling === undefined) {
-      const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedClient);
-      if (outcome === SEGMENT.refused) return this.#refuse(p);
-      if (outcome === SEGMENT.conflict) {
-        this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.client.conflict');
-        if (!this.#denies()) return this.#host.drop(p.packetId);
-      } else if (client.next > this.#host.limits.bytesPerDirection && this.judge.ruling === undefined) {
-        this.#host.count('bytesPerDirection');
-        this.judge.settleBy('parseError', 'limit', 'tcp.client.bytes');
-      }
-    }
+    const isRead = tcp.dataLength > 0 && this.phase === 'inspecting' && this.judge.ruling === undefined;
+    if (isRead && !streams.takeFromClient(tcp)) return this.#host.drop(p.packetId);
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time);
-    if (this.#is('denying')) return this.#denyTowardsServer(p);
+    if (this.#is('denying')) return this.#denyClient(p);
     if (this.#is('denied')) return this.#host.drop(p.packetId, this.#denyMark());
     if (tcp.dataLength > 0 && this.judge.holdsClient) return this.#holdClient(p);
     this.#gate!.onClientPacket();
-    if (this.phase === 'accepting') this.#session!.onAcknowledgment();
-    if (tcp.dataLength > 0 && this.phase === 'accepting' && this.judge.readsClient) this.#readOn(p, client);
-    this.#forwarded = Math.max(this.#forwarded, client.next);
+    if (this.phase === 'accepting') this.#readOn(p);
+    streams.forwarded = Math.max(streams.forwarded, streams.client.next);
     this.#acceptFromClient(p);
   }
 
-  /** The client logs a secret once it has what comes ahead of the records that the secret opens. */
-  #noteTaken(server: HalfStream): void {
-    const { sealedFrom } = this.inspection;
-    if (sealedFrom !== undefined && server.acked >= sealedFrom) this.judge.onServerHelloTaken();
-  }
-
-  /** Behind a decision that accepts: whether the client goes on. Its packets pass meanwhile. */
-  #readOn(p: PacketContext, client: HalfStream): void {
-    const { continuation, session } = this.judge;
-    const { tcp } = p;
-    const wasAwaited = continuation.isAwaited;
-    const outcome = client.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedClient);
-    const isDoubtful = outcome === SEGMENT.refused || outcome === SEGMENT.conflict;
-    if (isDoubtful || client.next > this.#host.limits.bytesPerDirection) {
-      if (wasAwaited) continuation.giveUp();
-      session.giveUp();
-    }
-    if (wasAwaited && continuation.isSeen) this.#host.onContinued(this);
+  #readOn({ tcp }: PacketContext): void {
+    this.#readingOn!.onAcknowledgment();
+    if (tcp.dataLength === 0 || !this.judge.readsClient) return;
+    if (this.#readingOn!.onClientPacket(tcp)) this.#host.onContinued(this);
   }
 
   /** Early data would reach the server ahead of the decision. */
   #holdClient(p: PacketContext): void {
-    const { limits } = this.#host;
-    const start = this.#client!.offsetOf(p.tcp.seq);
+    const start = this.#streams!.client.offsetOf(p.tcp.seq);
     const end = start + p.tcp.dataLength;
-    const held = (this.#heldOfClient ??= new HeldPackets());
+    this.#heldOfClient ??= this.#holds();
     // The copy that waits stands for it.
-    if (held.covers(start, end)) return this.#host.drop(p.packetId);
-    if (held.count >= limits.heldPackets || !this.#host.mayHold()) {
-      this.#host.count('heldPackets');
-      return this.#host.drop(p.packetId);
-    }
-    held.add({ packetId: p.packetId, headers: copyHeaders(p.ip, p.tcp), isGso: p.isGso, start, end }, p.time);
-    this.#host.onHeld(this);
-  }
-
-  #takeClient(now: number): HeldPacket[] {
-    const packets = this.#heldOfClient?.takeAll(now) ?? [];
-    if (packets.length > 0) this.#host.onReleased(packets.length);
-    return packets;
+    if (this.#heldOfClient.covers(start, end)) this.#host.drop(p.packetId);
+    else this.#heldOfClient.hold(p, start, end);
   }
 
   #releaseClient(now: number): void {
-    const packets = this.#takeClient(now);
+    const packets = this.#heldOfClient?.takeAll(now) ?? [];
     if (packets.length === 0) return;
+    const streams = this.#streams!;
     this.#gate!.onClientPacket();
-    this.#forwarded = this.#client!.next;
+    streams.forwarded = streams.client.next;
     for (const packet of packets) this.#host.accept(packet.packetId);
   }
 
   /** The accept mark goes with a packet of the client's that acknowledges everything that the decision rests on. */
   #acceptFromClient(p: PacketContext): void {
     const { tcp } = p;
-    const covers = tcp.has(TCP_FLAG.ack) && this.#server!.offsetOf(tcp.ack) >= this.#decisionPoint;
+    const { server, decisionPoint } = this.#streams!;
+    const covers = tcp.has(TCP_FLAG.ack) && server.offsetOf(tcp.ack) >= decisionPoint;
     const { session, continuation } = this.judge;
     const isSettled = this.phase === 'accepting' && covers && !session.isAwaited && !continuation.isAwaited;
     if (this.phase !== 'accepted' && !isSettled) return this.#host.accept(p.packetId);
@@ -369,138 +310,26 @@ export class Connection extends Aged implements Waiter {
 
   #inspectServer(p: PacketContext): void {
     const { tcp } = p;
-    const server = this.#server!;
-    if (tcp.has(TCP_FLAG.ack)) this.#client!.acknowledge(tcp.ack);
-    if (!this.#host.live) return this.#watch(p, server, this.inspection.feedServer);
+    const streams = this.#streams!;
+    if (tcp.has(TCP_FLAG.ack)) streams.client.acknowledge(tcp.ack);
+    if (!this.#host.live) return this.#watch(p, 'server');
     if (tcp.dataLength === 0) return this.#host.accept(p.packetId);
-    const offset = server.offsetOf(tcp.seq);
-    if (this.phase === 'accepting' && offset >= this.#decisionPoint) {
-      this.#session!.onServerPacket(tcp);
-      // Whoever only listens does not become a matter for ever.
-      if (offset - this.#decisionPoint > this.#host.limits.bytesPerDirection) this.judge.continuation.giveUp();
+    const offset = streams.server.offsetOf(tcp.seq);
+    if (this.phase === 'accepting' && offset >= streams.decisionPoint) {
+      this.#readingOn!.onServerPacket(tcp, offset);
       return this.#host.accept(p.packetId);
     }
-    if (!this.#isFresh(p, offset)) return this.#host.drop(p.packetId);
+    if (!streams.isFresh(tcp, offset)) return this.#host.drop(p.packetId);
     this.#gate!.beforeRead();
-    const outcome = server.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, this.inspection.feedServer);
+    const outcome = streams.takeFromServer(tcp);
     if (outcome === SEGMENT.stale) return this.#host.accept(p.packetId);
-    if (outcome === SEGMENT.refused) return this.#refuse(p);
+    if (outcome === SEGMENT.refused) return this.#host.drop(p.packetId);
     if (outcome === SEGMENT.conflict) return this.#onServerConflict(p);
-    if (server.next > this.#host.limits.bytesPerDirection && this.judge.ruling === undefined) {
-      this.#host.count('bytesPerDirection');
-      this.judge.settleBy('parseError', 'limit', 'tcp.server.bytes');
-    }
-    this.#noteTaken(server);
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time, p);
     if (this.#is('denying') || this.#is('denied')) return;
     if (this.#is('accepting')) return this.#host.accept(p.packetId);
     this.#gate!.onServerPacket(p, offset, outcome);
     if (this.judge.waiting) this.#host.onWaits(this);
-  }
-
-  /** `p` is the server's packet that brought the decision, if one did: it is answered here only by a denial. */
-  #applyRuling(now: number, p?: PacketContext): void {
-    if (!this.#denies()) {
-      this.phase = 'accepting';
-      this.#decisionPoint = this.#server?.next ?? 0;
-      this.#session?.begin(this.#decisionPoint);
-      this.#releaseClient(now);
-      this.#gate?.release(now);
-      return this.#host.onDecided(this);
-    }
-    this.#startDenial(now, p);
-    this.#host.onDecided(this);
-  }
-
-  #startDenial(now: number, p: PacketContext | undefined): void {
-    const ruling = this.judge.ruling!;
-    const gate = this.#gate;
-    const held = gate?.takeHeld(now) ?? [];
-    const heldOfClient = this.#takeClient(now);
-    if (ruling.action === 'drop' || gate === undefined) {
-      for (const packet of [...held, ...heldOfClient]) this.#host.drop(packet.packetId);
-      if (p !== undefined) this.#host.drop(p.packetId, this.#denyMark());
-      return this.#settle('denied');
-    }
-    const alert = alertFor(ruling.reason, this.inspection.recordVersion);
-    const canRead = gate.atBoundary && this.inspection.begun && alert.length < gate.room;
-    this.#denial = new Denial({
-      alert: ruling.action === 'tls-alert' && canRead ? alert : null,
-      room: gate.room,
-      clientNext: this.#server!.seqOf(gate.delivered),
-      serverNext: this.#client!.seqOf(this.#forwarded),
-    });
-    this.phase = 'denying';
-    for (const packet of held) {
-      if (this.#denial.owed) this.#denyTowardsClient(packet.packetId, vehicleOfHeld(packet));
-      else this.#host.drop(packet.packetId);
-    }
-    for (const packet of heldOfClient) this.#answerClient(packet.packetId, vehicleOfHeld(packet));
-    if (p === undefined || !this.#is('denying')) return;
-    if (this.#denial.owed) this.#denyTowardsClient(p.packetId, vehicleOf(p));
-    else this.#host.drop(p.packetId);
-  }
-
-  /** A server's packet while a denial is under way: what the client was let have before it may still have. */
-  #denyServer(p: PacketContext): void {
-    const { bytes, seq, dataStart, dataEnd } = p.tcp;
-    const offset = this.#server!.offsetOf(seq);
-    const known = Math.min(this.#gate!.delivered - offset, dataEnd - dataStart);
-    const isLost =
-      known > 0 &&
-      offset >= 0 &&
-      this.#server!.accept(seq, bytes, dataStart, dataStart + known, nobody) === SEGMENT.duplicate;
-    if (isLost && known === dataEnd - dataStart) return this.#host.accept(p.packetId);
-    const lost = isLost ? copyOf(bytes, dataStart, dataStart + known) : NOTHING;
-    this.#denyTowardsClient(p.packetId, { ...vehicleOf(p), lost });
-  }
-
-  #denyTowardsClient(packetId: number, vehicle: Vehicle): void {
-    const { payload } = this.#denial!.onPacketToClient(vehicle);
-    if (payload === null) this.#host.drop(packetId);
-    else this.#host.replace(packetId, payload);
-  }
-
-  #denyTowardsServer(p: PacketContext): void {
-    if (p.tcp.has(TCP_FLAG.ack)) this.#server!.acknowledge(p.tcp.ack);
-    this.#answerClient(p.packetId, vehicleOf(p));
-  }
-
-  #answerClient(packetId: number, vehicle: Vehicle): void {
-    if (this.#denial === undefined) return this.#host.drop(packetId, this.#denyMark());
-    const { payload, done } = this.#denial.onPacketToServer(vehicle);
-    if (payload === null) return this.#host.drop(packetId);
-    this.#host.replace(packetId, payload, done ? this.#denyMark() : undefined);
-    if (done) this.#settle('denied');
-  }
-
-  /** A capture: nothing can be held back, so a packet only adds to what is shown. */
-  #watch(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
-    this.#host.accept(p.packetId);
-    this.#read(p, stream, feed);
-  }
-
-  #read(p: PacketContext, stream: HalfStream, feed: StreamConsumer): void {
-    const { tcp } = p;
-    if (this.inspection.isOpaque && beginsClientHello(tcp)) {
-      // Some protocol that nobody here knows has turned to TLS.
-      this.inspection.restart();
-      this.openAt(tcp.seq, tcp.ack);
-      return this.#read(p, this.#client!, this.inspection.feedClient);
-    }
-    const { session } = this.judge;
-    const isRead = this.inspection.done && !session.isAwaited && !this.judge.isReading;
-    if (tcp.dataLength === 0 || isRead) return;
-    if (stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed) === SEGMENT.conflict) {
-      this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');
-    }
-    // In the order of the capture.
-    if (session.isServerFinished) session.onDelivered(false);
-    // Where only one direction was captured nothing is ever acknowledged.
-    const { bytesPerDirection } = this.#host.limits;
-    if (stream.next - stream.acked > bytesPerDirection) stream.acknowledge(stream.seqOf(stream.next));
-    if (stream.next > bytesPerDirection) this.judge.settleBy('parseError', 'limit', 'tcp.bytes');
-    if (this.decidedAt === 0 && this.judge.ruling !== undefined) this.decidedAt = p.time;
   }
 
   #onServerConflict(p: PacketContext): void {
@@ -511,25 +340,66 @@ export class Connection extends Aged implements Waiter {
     this.#host.drop(p.packetId);
   }
 
-  #refuse(p: PacketContext): void {
-    this.#host.count('outOfOrderBytes');
-    this.#host.drop(p.packetId);
+  /** A capture: nothing can be held back, so a packet only adds to what is shown. */
+  #watch(p: PacketContext, side: Side): void {
+    const { tcp } = p;
+    this.#host.accept(p.packetId);
+    // Some protocol that nobody here knows has turned to TLS.
+    const isTurn = this.inspection.isOpaque && beginsClientHello(tcp);
+    if (isTurn) {
+      this.inspection.restart();
+      this.openAt(tcp.seq, tcp.ack);
+    }
+    if (!this.#streams!.watch(tcp, isTurn ? 'client' : side)) return;
+    if (this.decidedAt === 0 && this.judge.ruling !== undefined) this.decidedAt = p.time;
   }
 
-  /** RFC 7323 §5.3: what the receiver would drop for its age does not count. */
-  #isFresh(p: PacketContext, offset: number): boolean {
-    const { tcp } = p;
-    if (!tcp.hasTimestamps) return true;
-    if (!this.#timestamps!.acceptable(tcp.tsVal)) return false;
-    this.#timestamps!.record(tcp.tsVal, offset <= this.#server!.acked);
-    return true;
+  /** `p` is the server's packet that brought the decision, if one did: it is answered here only by a denial. */
+  #applyRuling(now: number, p?: PacketContext): void {
+    if (this.#denies()) this.#startDenial(now, p);
+    else this.#startAccepting(now);
+    this.#host.onDecided(this);
+  }
+
+  #startAccepting(now: number): void {
+    this.phase = 'accepting';
+    if (this.#streams !== undefined) this.#streams.decisionPoint = this.#streams.server.next;
+    this.#readingOn?.begin();
+    this.#releaseClient(now);
+    this.#gate?.release(now);
+  }
+
+  #startDenial(now: number, p: PacketContext | undefined): void {
+    const ruling = this.judge.ruling!;
+    const held = this.#held?.takeAll(now) ?? [];
+    const heldOfClient = this.#heldOfClient?.takeAll(now) ?? [];
+    if (ruling.action === 'drop' || this.#gate === undefined) {
+      for (const packet of [...held, ...heldOfClient]) this.#host.drop(packet.packetId);
+      if (p !== undefined) this.#host.drop(p.packetId, this.#denyMark());
+      return this.#settle('denied');
+    }
+    this.phase = 'denying';
+    this.#denying = new Denying({
+      answers: this.#host,
+      streams: this.#streams!,
+      gate: this.#gate,
+      inspection: this.inspection,
+      ruling,
+      mark: () => this.#denyMark(),
+    });
+    this.#denying.begin(held, heldOfClient, p);
+    if (this.#denying.isDone) this.#settle('denied');
+  }
+
+  #denyClient(p: PacketContext): void {
+    this.#denying!.onClientPacket(p);
+    if (this.#denying!.isDone) this.#settle('denied');
   }
 
   #settle(phase: 'accepted' | 'denied'): void {
     this.phase = phase;
-    this.#client?.release();
-    this.#server?.release();
-    this.#denial = undefined;
+    this.#streams?.release();
+    this.#denying = undefined;
     const { connmark } = this.judge.ruling!;
     const { marks } = this.#host;
     this.#host.onSettled(
@@ -553,30 +423,4 @@ export class Connection extends Aged implements Waiter {
   }
 }
 
-function vehicleOf(p: PacketContext): Vehicle {
-  return {
-    headers: copyHeaders(p.ip, p.tcp),
-    isGso: p.isGso,
-    dataLength: p.tcp.dataLength,
-    ack: p.tcp.ack,
-    flags: p.tcp.flags,
-    lost: NOTHING,
-  };
-}
-
-function vehicleOfHeld(packet: HeldPacket): Vehicle {
-  const { headers } = packet;
-  const view = new DataView(headers.tcp.buffer, headers.tcp.byteOffset);
-  return {
-    headers,
-    isGso: packet.isGso,
-    dataLength: packet.end - packet.start,
-    ack: view.getUint32(8),
-    flags: headers.tcp[13]!,
-    lost: NOTHING,
-  };
-}
-
-/** Takes what is only compared. */
-const nobody = (): void => undefined;
 const NOTHING = new Uint8Array(0);

@@ -10,31 +10,20 @@
  */
 import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
-import type { Limits } from '../pins/limits.ts';
 import { type HalfStream, SEGMENT, type SegmentOutcome } from '../tcp/half-stream.ts';
-import type { HeldPacket, HeldPackets } from './held.ts';
+import type { Answers } from './answers.ts';
+import type { HeldPackets } from './held.ts';
 import type { Inspection } from './inspection.ts';
 import type { Judge } from '../judge/judge.ts';
 import type { PacketContext } from '../packet/context.ts';
-
-export interface GateHost {
-  readonly limits: Limits;
-  accept(packetId: number): void;
-  drop(packetId: number): void;
-  replace(packetId: number, payload: Uint8Array): void;
-  /** False when the queue holds as many packets as it may. */
-  mayHold(): boolean;
-  onReleased(count: number): void;
-  count(limit: keyof Limits): void;
-}
+import type { Inspected } from './streams.ts';
 
 export class Gate {
-  readonly #host: GateHost;
+  readonly #host: Answers;
   readonly #server: HalfStream;
   readonly #judge: Judge;
   readonly #inspection: Inspection;
   readonly #held: HeldPackets;
-  readonly #onHeld: () => void;
   /** Octets below this offset have been let go without a gap. */
   #delivered = 0;
   /** Whether a record began there, when something followed. */
@@ -45,17 +34,8 @@ export class Gate {
   #mayHoldAhead = true;
   #lastOctet = 0;
 
-  /** `onHeld` is told of each packet that begins to wait. */
-  constructor(
-    host: GateHost,
-    server: HalfStream,
-    judge: Judge,
-    inspection: Inspection,
-    held: HeldPackets,
-    onHeld: () => void,
-  ) {
+  constructor(host: Answers, server: HalfStream, { judge, inspection }: Inspected, held: HeldPackets) {
     this.#host = host;
-    this.#onHeld = onHeld;
     this.#server = server;
     this.#judge = judge;
     this.#inspection = inspection;
@@ -171,36 +151,18 @@ export class Gate {
   /** Of what waits, everything goes that the client may have. */
   release(now: number): void {
     this.#inspection.permit();
-    const packets = this.#held.takeAll(now).sort((a, b) => a.start - b.start);
-    let released = 0;
-    for (const packet of packets) {
-      if (this.#mayGo(packet.start, packet.end)) {
-        released++;
-        this.#go(packet.start, packet.end);
-        this.#host.accept(packet.packetId);
-      } else {
-        this.#held.add(packet, now);
-      }
-    }
-    if (released > 0) this.#host.onReleased(released);
-  }
-
-  /** Hands over what waits, unanswered. */
-  takeHeld(now: number): HeldPacket[] {
-    const packets = this.#held.takeAll(now);
-    if (packets.length > 0) this.#host.onReleased(packets.length);
-    return packets;
+    this.#held.offer(now, ({ packetId, start, end }) => {
+      if (!this.#mayGo(start, end)) return false;
+      this.#go(start, end);
+      this.#host.accept(packetId);
+      return true;
+    });
   }
 
   /** Past the limits of the first flight everything but what completes the decision goes; past the others it is dropped. */
   #hold(p: PacketContext, start: number, end: number): void {
+    if (!this.#held.hold(p, start, end)) return;
     const { limits } = this.#host;
-    if (this.#held.count >= limits.heldPackets || !this.#host.mayHold()) {
-      this.#host.count('heldPackets');
-      return this.#host.drop(p.packetId);
-    }
-    this.#held.add({ packetId: p.packetId, headers: copyHeaders(p.ip, p.tcp), isGso: p.isGso, start, end }, p.time);
-    this.#onHeld();
     const isFull = this.#held.count >= limits.heldAheadPackets || this.#held.bytes > limits.heldAheadBytes;
     if (isFull && this.#holdsAhead && !this.#judge.waiting) this.#stopHoldingAhead(p.time);
   }

@@ -9,25 +9,15 @@ import type { FlowIdentity } from './flow.ts';
 import type { DatagramVerdict, HeldDatagram } from './packet.ts';
 import { datagramEvent } from './record.ts';
 import type { FlowFacts } from '../judge/facts.ts';
-import type { Marks } from '../connection/marks.ts';
+import type { Answers } from '../connection/answers.ts';
 import type { Surroundings } from '../connection/surroundings.ts';
 import type { ChainExaminer, ProofVerifier } from '../judge/ports.ts';
-import type { MarkChange } from '../packet/source.ts';
 import { isOfNoPinset, type Ruling } from '../judge/ruling.ts';
 
 /** What the engine does for datagrams: it has the counters and the way out. */
-export interface DatagramHost {
+export interface DatagramHost extends Answers {
   readonly snapshot: PinsetSnapshot;
-  readonly marks: Marks;
-  readonly limits: Limits;
-  accept(packetId: number, connmark?: MarkChange): void;
-  drop(packetId: number, connmark?: MarkChange): void;
-  replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void;
   refuse(code: string, packetId: number): void;
-  count(limit: LimitName): void;
-  mayHold(): boolean;
-  onHeld(): void;
-  onReleased(count: number): void;
   nextFlowId(): number;
   isServerPort(port: number): boolean;
 }

@@ -359,7 +359,6 @@ export class Engine implements PacketSink {
   }
 
   #onForgotten(connection: Connection, wasDecided: boolean, now: number): void {
-    this.#held -= connection.heldCount;
     connection.abandon(now);
     // One that never opened has nothing to tell.
     if (wasDecided || !connection.isOpen) return;
@@ -396,10 +395,9 @@ export class Engine implements PacketSink {
       drop: (packetId, connmark) => this.#drop(packetId, connmark),
       replace: (packetId, payload, connmark) => this.#replace(packetId, payload, connmark),
       mayHold: () => this.#held < this.#limits.heldPacketsQueue,
-      onHeld: (connection) => {
+      onHeld: () => {
         this.#held++;
         this.counters.held++;
-        this.#waiting.add(connection);
       },
       onWaits: (connection) => this.#waiting.add(connection),
       onReleased: (count) => {

@@ -10,21 +10,10 @@
  *
  * What the client was let have ahead of the decision may have been lost too: it gets that from the server once more.
  */
-import { type SegmentHeaders, rewriteSegment } from '../packet/rewrite.ts';
-import { TCP_FLAG } from '../packet/tcp.ts';
-import { seqAdd, seqDiff } from '../tcp/sequence.ts';
-
-/** A packet of the flow that may be rewritten. */
-export interface Vehicle {
-  readonly headers: SegmentHeaders;
-  /** NFQA_SKB_GSO: one made shorter is lost, so it can carry only something of its own length. */
-  readonly isGso: boolean;
-  readonly dataLength: number;
-  readonly ack: number;
-  readonly flags: number;
-  /** Octets of its own ahead of the news: the client was let have them, and they were lost on the way. */
-  readonly lost: Uint8Array;
-}
+import { rewriteSegment } from '../../packet/rewrite.ts';
+import { TCP_FLAG } from '../../packet/tcp.ts';
+import { seqAdd, seqDiff } from '../../tcp/sequence.ts';
+import type { Vehicle } from './vehicle.ts';
 
 export interface DenialPlan {
   /** The alert record, shorter than `room`, or null for a reset. */

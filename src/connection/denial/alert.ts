@@ -1,5 +1,5 @@
 /** The alert record that tells a client why its handshake ended (RFC 5246 §7.2, RFC 8446 §6). */
-import type { Reason } from '../judge/events.ts';
+import type { Reason } from '../../judge/events.ts';
 
 /** `bad_certificate` where the certificate was judged, `access_denied` where a situation was. */
 export function alertFor(reason: Reason, recordVersion: number): Uint8Array {

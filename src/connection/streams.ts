@@ -1,0 +1,137 @@
+/**
+ * Both streams of an open connection: takes segments into them for the inspection, and tells the judge where they cannot
+ * be read in one way only. Answers no packet: who may have one is for others to say.
+ */
+import type { TcpView } from '../packet/tcp.ts';
+import type { LimitName, Limits } from '../pins/limits.ts';
+import { HalfStream, SEGMENT, type SegmentOutcome, type StreamConsumer } from '../tcp/half-stream.ts';
+import type { PagePool } from '../tcp/page-pool.ts';
+import { TimestampCheck } from '../tcp/timestamps.ts';
+import type { Side } from '../tls/observer.ts';
+import type { Judge } from '../judge/judge.ts';
+import type { Inspection } from './inspection.ts';
+import type { Opened } from './opening.ts';
+
+export interface StreamsHost {
+  readonly limits: Limits;
+  readonly pool: PagePool;
+  count(limit: LimitName): void;
+}
+
+/** What looks into a connection. */
+export interface Inspected {
+  readonly judge: Judge;
+  readonly inspection: Inspection;
+}
+
+export class Streams {
+  readonly client: HalfStream;
+  readonly server: HalfStream;
+  /** The interface that leads to the client. */
+  readonly inIfindex: number;
+  /** Client octets below this offset have been let go to the server without a gap. */
+  forwarded = 0;
+  /** Server octets below this offset are what the decision rests on. */
+  decisionPoint = Infinity;
+  readonly #host: StreamsHost;
+  readonly #judge: Judge;
+  readonly #inspection: Inspection;
+  readonly #timestamps = new TimestampCheck();
+
+  constructor(host: StreamsHost, { judge, inspection }: Inspected, opened: Opened) {
+    const { pool, limits } = host;
+    this.#host = host;
+    this.#judge = judge;
+    this.#inspection = inspection;
+    this.inIfindex = opened.inIfindex;
+    this.client = new HalfStream(opened.clientFirst, pool, limits);
+    this.server = new HalfStream(opened.serverFirst, pool, limits);
+  }
+
+  /** Octets of memory that copies use. */
+  get bufferedBytes(): number {
+    return this.client.bufferedBytes + this.server.bufferedBytes;
+  }
+
+  /** Octets of the client's that the server took with the SYN. */
+  takeEarly(seq: number, octets: Uint8Array): void {
+    this.client.accept(seq, octets, 0, octets.length, this.#inspection.feedClient);
+    this.forwarded = this.client.next;
+  }
+
+  /** A segment of the client's while nothing is decided. False where nobody may have it. */
+  takeFromClient(tcp: TcpView): boolean {
+    const outcome = accept(this.client, tcp, this.#inspection.feedClient);
+    if (outcome === SEGMENT.refused) return this.#refuse();
+    if (outcome === SEGMENT.conflict) {
+      this.#judge.settleBy('parseError', 'overlap-conflict', 'tcp.client.conflict');
+      return this.#judge.ruling !== undefined && this.#judge.ruling.action !== 'accept';
+    }
+    this.#limit(this.client, 'tcp.client.bytes');
+    return true;
+  }
+
+  /** A segment of the server's up to the decision. */
+  takeFromServer(tcp: TcpView): SegmentOutcome {
+    const outcome = accept(this.server, tcp, this.#inspection.feedServer);
+    if (outcome === SEGMENT.refused) this.#refuse();
+    if (outcome === SEGMENT.refused || outcome === SEGMENT.conflict || outcome === SEGMENT.stale) return outcome;
+    this.#limit(this.server, 'tcp.server.bytes');
+    this.noteTaken();
+    return outcome;
+  }
+
+  /** The client logs a secret once it has what comes ahead of the records that the secret opens. */
+  noteTaken(): void {
+    const { sealedFrom } = this.#inspection;
+    if (sealedFrom !== undefined && this.server.acked >= sealedFrom) this.#judge.onServerHelloTaken();
+  }
+
+  /** RFC 7323 §5.3: what the receiver would drop for its age does not count. */
+  isFresh(tcp: TcpView, offset: number): boolean {
+    if (!tcp.hasTimestamps) return true;
+    if (!this.#timestamps.acceptable(tcp.tsVal)) return false;
+    this.#timestamps.record(tcp.tsVal, offset <= this.server.acked);
+    return true;
+  }
+
+  /** A segment of a capture: nothing is held back. False where nothing of it is read. */
+  watch(tcp: TcpView, side: Side): boolean {
+    const { session } = this.#judge;
+    const isRead = this.#inspection.done && !session.isAwaited && !this.#judge.isReading;
+    if (tcp.dataLength === 0 || isRead) return false;
+    const stream = this[side];
+    const feed = side === 'client' ? this.#inspection.feedClient : this.#inspection.feedServer;
+    if (accept(stream, tcp, feed) === SEGMENT.conflict) {
+      this.#judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');
+    }
+    // In the order of the capture.
+    if (session.isServerFinished) session.onDelivered(false);
+    // Where only one direction was captured nothing is ever acknowledged.
+    const { bytesPerDirection } = this.#host.limits;
+    if (stream.next - stream.acked > bytesPerDirection) stream.acknowledge(stream.seqOf(stream.next));
+    if (stream.next > bytesPerDirection) this.#judge.settleBy('parseError', 'limit', 'tcp.bytes');
+    return true;
+  }
+
+  /** Forgets them. */
+  release(): void {
+    this.client.release();
+    this.server.release();
+  }
+
+  #refuse(): false {
+    this.#host.count('outOfOrderBytes');
+    return false;
+  }
+
+  #limit(stream: HalfStream, fault: string): void {
+    if (stream.next <= this.#host.limits.bytesPerDirection || this.#judge.ruling !== undefined) return;
+    this.#host.count('bytesPerDirection');
+    this.#judge.settleBy('parseError', 'limit', fault);
+  }
+}
+
+function accept(stream: HalfStream, tcp: TcpView, feed: StreamConsumer): SegmentOutcome {
+  return stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed);
+}
