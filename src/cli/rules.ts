@@ -36,7 +36,7 @@ export function registerRules(program: Command): void {
       ),
     )
     .option('--remove', 'print what takes the rules away again')
-    .option('--no-quic', 'leave UDP 443 alone: pinned clients can then reach servers by QUIC, unseen')
+    .option('--no-quic', 'leave UDP alone: pinned clients can then reach servers by QUIC, unseen')
     .option(
       '--queue-udp',
       'send UDP of the same ports to the queue: names decide about QUIC and certificates about DTLS',

@@ -1,7 +1,7 @@
 /** QUIC through the rules, with real clients: refused at once where a pinset could concern it, or decided by its name. */
 import { describe, expect, it } from 'vitest';
 
-import { NAME } from '../support/lab/bank.ts';
+import { NAME, pinset } from '../support/lab/bank.ts';
 import { bank, lab } from '../support/lab/bank-of-each.ts';
 import { Engine } from '../support/lab/engine.ts';
 import {
@@ -32,6 +32,18 @@ describe.skipIf(!hasQuicPeers).each([4, 6] as const)(`QUIC over IPv%d, ${peers}`
     expect(outcome.answered).toBe(false);
     expect(outcome.refusedAfter).toBeLessThan(500);
   });
+
+  it.each([['the usual rules', []] as const, ['--queue-udp', ['--queue-udp']] as const])(
+    'is refused on every pinned port, which may be another than 443 (%s)',
+    async (_, rules) => {
+      const config = { pinsets: [pinset({ pins: [bank.pin], match: { hosts: [NAME], ports: [8443] } })] };
+      await Engine.start(lab, { config, rules });
+      await startQuicServer(lab, 'server', bank.forgedChain, 8443);
+      const outcome = await requestWithQuic(lab, 'client', { ...request(NAME), port: 8443 });
+      expect(outcome.answered).toBe(false);
+      expect(outcome.refusedAfter).toBeLessThan(500);
+    },
+  );
 
   it('with --queue-udp: the pinned name is refused at once, and others work', async () => {
     const engine = await Engine.start(lab, {

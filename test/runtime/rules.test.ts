@@ -12,6 +12,7 @@ const policy = (fields: Partial<Policy> = {}): Policy => policyOf({ pinsets: [pi
 const situations = (fields: Partial<Situations>): Situations => ({ ...PINNED, ...fields });
 
 const FORWARD: RulesOptions = { hook: 'forward', format: 'iptables', quic: true, queueBypass: false };
+const ON_443 = '-p udp -m multiport --dports 443';
 const LOCAL: RulesOptions = { ...FORWARD, hook: 'local' };
 
 const range = (text: string): AddressRange => {
@@ -228,20 +229,22 @@ describe('QUIC', () => {
     chain(renderRules(policy(fields), FORWARD), 'tlspin-quic', family);
 
   it('is refused to everybody while a host pinset names no clients', () => {
-    expect(quicOf({})).toEqual(['-j REJECT --reject-with icmp-port-unreachable']);
-    expect(quicOf({}, 'ip6tables')).toEqual(['-j REJECT --reject-with icmp6-port-unreachable']);
+    expect(quicOf({})).toEqual([`${ON_443} -j REJECT --reject-with icmp-port-unreachable`]);
+    expect(quicOf({}, 'ip6tables')).toEqual([`${ON_443} -j REJECT --reject-with icmp6-port-unreachable`]);
   });
 
   it('is refused only to the clients that a host pinset names, each in its family', () => {
     const clients = [range('10.1.0.0/16'), range('fd00:1:0:0:0:0:0:0/32')];
     const pinsets = [pinset({ match: match({ hosts: ['a.example'], clients }) })];
-    expect(quicOf({ pinsets })).toEqual(['-s 10.1.0.0/16 -j REJECT --reject-with icmp-port-unreachable']);
-    expect(quicOf({ pinsets }, 'ip6tables')).toEqual(['-s fd00:1::/32 -j REJECT --reject-with icmp6-port-unreachable']);
+    expect(quicOf({ pinsets })).toEqual([`-s 10.1.0.0/16 ${ON_443} -j REJECT --reject-with icmp-port-unreachable`]);
+    expect(quicOf({ pinsets }, 'ip6tables')).toEqual([
+      `-s fd00:1::/32 ${ON_443} -j REJECT --reject-with icmp6-port-unreachable`,
+    ]);
   });
 
   it('is refused towards the addresses of an address pinset only', () => {
     const pinsets = [pinset({ match: match({ addresses: [range('192.0.2.7/32')] }) })];
-    expect(quicOf({ pinsets })).toEqual(['-d 192.0.2.7/32 -j REJECT --reject-with icmp-port-unreachable']);
+    expect(quicOf({ pinsets })).toEqual([`-d 192.0.2.7/32 ${ON_443} -j REJECT --reject-with icmp-port-unreachable`]);
     expect(quicOf({ pinsets }, 'ip6tables')).toEqual([]);
   });
 
@@ -249,11 +252,47 @@ describe('QUIC', () => {
     ['the pinset accepts it', pinset({ situations: situations({ quic: 'accept' }) })],
     ['the pinset only reports', pinset({ mode: 'report-only' })],
     ['the pinset only denies', pinset({ pins: [] })],
-    ['the pinset is for other ports', pinset({ match: match({ hosts: ['a.example'], ports: [[8443, 8443]] }) })],
   ])('is left alone where %s', (_, only) => {
     const script = renderRules(policy({ pinsets: [only] }), FORWARD);
     expect(script).not.toContain('REJECT');
-    expect(script).toContain("remove iptables filter FORWARD '-p udp --dport 443 -j tlspin-quic' tlspin-quic");
+    expect(script).toContain("remove iptables filter FORWARD '-p udp -j tlspin-quic' tlspin-quic");
+  });
+
+  it('is refused on every port that a pinset is for, whichever that is', () => {
+    const bank = pinset({ match: match({ hosts: ['a.example'], ports: [[8443, 8443]] }) });
+    const shop = pinsetAt(1, {
+      match: match({
+        hosts: ['b.example'],
+        ports: [
+          [9000, 9010],
+          [8443, 8443],
+        ],
+      }),
+    });
+    const fields = {
+      pinsets: [bank, shop],
+      ports: [
+        [443, 443],
+        [8443, 8443],
+        [9000, 9010],
+      ] as const,
+    };
+    expect(quicOf(fields)).toEqual([
+      '-p udp -m multiport --dports 8443 -j REJECT --reject-with icmp-port-unreachable',
+      '-p udp -m multiport --dports 8443,9000:9010 -j REJECT --reject-with icmp-port-unreachable',
+    ]);
+    // Without ports of its own, on all that are looked at.
+    expect(quicOf({ ...fields, pinsets: [bank, pinsetAt(1, { match: match({ hosts: ['b.example'] }) })] })).toContain(
+      '-p udp -m multiport --dports 443,8443,9000:9010 -j REJECT --reject-with icmp-port-unreachable',
+    );
+    const nft = renderRules(policy(fields), { ...FORWARD, format: 'nft' });
+    expect(nft).toContain('udp dport { 8443, 9000-9010 } reject with icmpx type port-unreachable');
+    expect(nft).not.toContain('udp dport { 443');
+  });
+
+  it('is refused on more ports than one match takes', () => {
+    const ports = Array.from({ length: 20 }, (_, i) => [8000 + 2 * i, 8000 + 2 * i] as const);
+    expect(quicOf({ pinsets: [pinset({ match: match({ hosts: ['a.example'], ports }) })] })).toHaveLength(2);
   });
 
   it('is left alone when told so', () => {
@@ -261,12 +300,12 @@ describe('QUIC', () => {
   });
 
   it('is dropped where the situation says drop', () => {
-    expect(quicOf({ pinsets: [pinset({ situations: situations({ quic: 'drop' }) })] })).toEqual(['-j DROP']);
+    expect(quicOf({ pinsets: [pinset({ situations: situations({ quic: 'drop' }) })] })).toEqual([`${ON_443} -j DROP`]);
   });
 
   it('follows the situation of unpinned flows where that is stricter', () => {
     expect(quicOf({ pinsets: [], unpinned: situations({ quic: 'reject' }) })).toEqual([
-      '-j REJECT --reject-with icmp-port-unreachable',
+      `${ON_443} -j REJECT --reject-with icmp-port-unreachable`,
     ]);
   });
 });

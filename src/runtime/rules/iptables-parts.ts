@@ -17,7 +17,7 @@
  *   own, out    mangle OUTPUT  -> queue ... filter OUTPUT  -> refuse ... mangle POSTROUTING -> save
  *   own, in     mangle INPUT   -> queue .............................. security INPUT     -> save
  */
-import { type Hook, QUIC_PORT } from './plan.ts';
+import type { Hook } from './plan.ts';
 
 /** One built-in chain that we jump from and our own chains behind it. */
 export interface Part {
@@ -65,7 +65,7 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       protocol: 'udp',
       table: 'filter',
       builtin: 'FORWARD',
-      match: `-p udp --dport ${QUIC_PORT}`,
+      match: '-p udp',
       chain: 'tlspin-quic',
       inner: null,
     },
@@ -139,7 +139,7 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       protocol: 'udp',
       table: 'filter',
       builtin: 'OUTPUT',
-      match: `-p udp --dport ${QUIC_PORT} -m addrtype ! --dst-type LOCAL`,
+      match: '-p udp -m addrtype ! --dst-type LOCAL',
       chain: 'tlspin-quic-out',
       inner: null,
     },

@@ -5,7 +5,7 @@
 import { datagramQueueRules, datagramSaveRules, refuseRules } from './iptables-datagrams.ts';
 import { type Part, PARTS } from './iptables-parts.ts';
 import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
-import type { Family, Hook, QuicRule, RulesPlan } from './plan.ts';
+import type { Family, Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
 import { CHECKS, FILL, PRELUDE, REMOVE } from './shell.ts';
 import { bits, PORT_UNREACHABLE, queue } from './iptables-targets.ts';
 
@@ -87,7 +87,7 @@ function rulesOf(part: Part, plan: RulesPlan, family: Family): string[] {
     case 'save':
       return plan.packetMark ? behindPorts(isTcp ? saveRules(plan) : datagramSaveRules(plan)) : [];
     case 'quic':
-      return plan.quic[family].map((rule) => `-A ${inner} ${quicRule(rule, family)}`);
+      return plan.quic[family].flatMap((rule) => quicRules(rule, family).map((each) => `-A ${inner} ${each}`));
     case 'refuse':
       return behindPorts(refuseRules(plan, family));
     default:
@@ -150,14 +150,15 @@ function saveRules(plan: RulesPlan): string[] {
   ];
 }
 
-function quicRule(rule: QuicRule, family: Family): string {
+function quicRules(rule: QuicRule, family: Family): string[] {
   const from = rule.client === null ? '' : `-s ${rule.client} `;
   const to = rule.server === null ? '' : `-d ${rule.server} `;
-  return `${from}${to}${rule.action === 'drop' ? '-j DROP' : `-j REJECT --reject-with ${PORT_UNREACHABLE[family]}`}`;
+  const target = rule.action === 'drop' ? '-j DROP' : `-j REJECT --reject-with ${PORT_UNREACHABLE[family]}`;
+  return portGroups(rule.ports).map((group) => `${from}${to}-p udp -m multiport --dports ${group} ${target}`);
 }
 
 /** multiport takes 15 ports; a range counts as two. */
-export function portGroups(ports: readonly (readonly [number, number])[]): string[] {
+export function portGroups(ports: Ports): string[] {
   const groups: { text: string[]; room: number }[] = [];
   for (const [first, last] of ports) {
     const cost = first === last ? 1 : 2;

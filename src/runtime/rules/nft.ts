@@ -4,8 +4,8 @@
  * Here an ACCEPT verdict ends only our own base chain, so queue and save sit side by side at the same hook: behind the
  * user's mangle and filter chains, ahead of the address translation of replies (srcnat, priority 100).
  */
-import { DESCRIPTION, FAMILIES, QUIC_PORT, hex } from './plan.ts';
-import type { Hook, QuicRule, RulesPlan } from './plan.ts';
+import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
+import type { Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
 
 export function renderNft(plan: RulesPlan): string {
   const { hook } = plan;
@@ -75,8 +75,11 @@ function block(name: string, lines: readonly string[]): string[] {
 
 /** Either port: conntrack may have picked a connection up by a packet of its server. */
 function byPort(plan: RulesPlan, match: string, target: string, protocol: 'tcp' | 'udp' = 'tcp'): string[] {
-  const ports = plan.ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(', ');
-  return ['dport', 'sport'].map((side) => `${match}${protocol} ${side} { ${ports} } goto ${target}`);
+  return ['dport', 'sport'].map((side) => `${match}${protocol} ${side} ${portSet(plan.ports)} goto ${target}`);
+}
+
+function portSet(ports: Ports): string {
+  return `{ ${ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(', ')} }`;
 }
 
 /** As the iptables script does it, in the same order. */
@@ -205,7 +208,7 @@ function quicRule(rule: QuicRule, word: 'ip' | 'ip6'): string {
   const to = rule.server === null ? '' : `${word} daddr ${rule.server} `;
   const family = from === '' && to === '' ? `meta nfproto ${word === 'ip' ? 'ipv4' : 'ipv6'} ` : '';
   const action = rule.action === 'drop' ? 'drop' : 'reject with icmpx type port-unreachable';
-  return `${family}${from}${to}udp dport ${QUIC_PORT} ${action}`;
+  return `${family}${from}${to}udp dport ${portSet(rule.ports)} ${action}`;
 }
 
 /** A long header of QUIC, and a handshake record of DTLS in clear, where UDP's data begins. */

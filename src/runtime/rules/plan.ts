@@ -22,7 +22,11 @@ export interface QuicRule {
   /** CIDR; null: any. */
   readonly client: string | null;
   readonly server: string | null;
+  readonly ports: Ports;
 }
+
+/** Ranges, both ends included. */
+export type Ports = readonly (readonly [number, number])[];
 
 export interface RulesPlan {
   readonly hook: Hook;
@@ -30,7 +34,7 @@ export interface RulesPlan {
   /** First and last queue number. */
   readonly queues: readonly [number, number];
   readonly queueBypass: boolean;
-  readonly ports: readonly (readonly [number, number])[];
+  readonly ports: Ports;
   /** The states of a flow and the bits that hold them. */
   readonly connmark: ConnmarkLayout;
   /** Those bits and the ones that verdicts add. */
@@ -86,11 +90,8 @@ export function hex(mark: number): string {
   return `0x${mark.toString(16)}`;
 }
 
-/** UDP 443 (RFC 9114 §3.1: the port that HTTP/3 shares with HTTPS). */
-export const QUIC_PORT = 443;
-
 /** Sorted, without overlaps: a port that is named twice would cost a match twice. */
-function mergedPorts(ports: readonly (readonly [number, number])[]): [number, number][] {
+function mergedPorts(ports: Ports): [number, number][] {
   const merged: [number, number][] = [];
   for (const [first, last] of [...ports].sort((a, b) => a[0] - b[0])) {
     const previous = merged.at(-1);
@@ -101,30 +102,29 @@ function mergedPorts(ports: readonly (readonly [number, number])[]): [number, nu
 }
 
 /**
- * Without the queue nobody reads the name, so a host pinset's clients lose QUIC altogether (they fall back to TCP), an
- * address pinset's clients only towards its addresses. Pinsets that only report must not change what clients can do.
+ * Without the queue nobody reads the name, so a host pinset's clients lose UDP to its ports altogether (from QUIC they
+ * fall back to TCP), an address pinset's clients only towards its addresses. Pinsets that only report must not change
+ * what clients can do.
  */
 function quicRules(policy: Policy, family: Family): QuicRule[] {
   const rules: QuicRule[] = [];
+  const everywhere = mergedPorts(policy.ports);
   for (const pinset of policy.pinsets) {
     const action = pinset.situations.quic;
-    if (action === 'accept' || !isEnforced(pinset) || !fitsQuic(pinset)) continue;
+    if (action === 'accept' || !isEnforced(pinset)) continue;
+    const ports = pinset.match.ports.length === 0 ? everywhere : mergedPorts(pinset.match.ports);
     for (const client of scope(pinset.match.clients, family)) {
-      for (const server of scope(pinset.match.addresses, family)) rules.push({ action, client, server });
+      for (const server of scope(pinset.match.addresses, family)) rules.push({ action, client, server, ports });
     }
   }
-  if (policy.unpinned.quic !== 'accept') rules.push({ action: policy.unpinned.quic, client: null, server: null });
+  const { quic } = policy.unpinned;
+  if (quic !== 'accept') rules.push({ action: quic, client: null, server: null, ports: everywhere });
   return withoutCovered(rules);
 }
 
 /** A host that is enforced once its keys are known must not be reached past them. */
 function isEnforced({ mode, then, pins }: CompiledPinset): boolean {
   return then === 'enforce' || (mode === 'enforce' && pins.length > 0);
-}
-
-function fitsQuic(pinset: CompiledPinset): boolean {
-  const { ports } = pinset.match;
-  return ports.length === 0 || ports.some(([first, last]) => first <= QUIC_PORT && QUIC_PORT <= last);
 }
 
 /** An empty list means everyone; one that only names the other family means nobody of this one. */
@@ -145,7 +145,8 @@ function withoutCovered(rules: readonly QuicRule[]): QuicRule[] {
     const covered = kept.some(
       (other) =>
         (other.client === null || other.client === rule.client) &&
-        (other.server === null || other.server === rule.server),
+        (other.server === null || other.server === rule.server) &&
+        rule.ports.every(([first, last]) => other.ports.some(([from, to]) => from <= first && last <= to)),
     );
     if (!covered) kept.push(rule);
   }
