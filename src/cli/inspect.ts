@@ -6,6 +6,7 @@ import { statSync } from 'node:fs';
 
 import type { Command } from 'commander';
 
+import { jsonText } from '../bytes/invisible.ts';
 import { loadPolicy } from '../pins/load.ts';
 import { formatMessage } from '../pins/document/message.ts';
 import type { Policy } from '../pins/policy.ts';
@@ -76,7 +77,7 @@ async function inspect(captures: readonly string[], policy: Policy, reading: Rea
         path,
         policy,
         ...reading,
-        onEvent: (event) => output.write(JSON.stringify(toEve(event, { certificates, pcapFilename: path }))),
+        onEvent: (event) => output.write(jsonText(toEve(event, { certificates, pcapFilename: path }))),
         onProgress: progress.reporterFor(path),
       });
     } catch (error) {

@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from 'commander';
 
+import { printableLines } from '../bytes/invisible.ts';
 import { packageVersion } from './version.ts';
 
 type Register = (program: Command) => void;
@@ -62,7 +63,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = statusOf(error);
   } else {
-    process.stderr.write(`tlspin: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`tlspin: ${printableLines(error instanceof Error ? error.message : String(error))}\n`);
     process.exitCode = 1;
   }
 }

@@ -3,6 +3,7 @@
  * JSON document where a program asked for it. Knows streams and characters, and nothing that is shown.
  */
 
+import { jsonText, printable } from '../bytes/invisible.ts';
 import { columnsOf } from './columns.ts';
 
 /** As much of a stream as is used. */
@@ -63,17 +64,6 @@ export class Output {
 
 export type Style = 'bold' | 'faint' | 'good' | 'bad' | 'warn' | 'note';
 
-/** What peers chose, made harmless for a terminal: no control character, and none that turns the direction of text. */
-export function printable(text: string): string {
-  return text.replace(INVISIBLE, (character) => `\\x${character.codePointAt(0)!.toString(16).padStart(2, '0')}`);
-}
-
-/** JSON that says the same, and in which the characters that `printable` spells out are escaped. */
-export function jsonText(value: unknown, indent?: number): string {
-  const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return JSON.stringify(value, null, indent).replace(UNESCAPED, escape);
-}
-
 function pad(cell: string, width: number): string {
   return cell + ' '.repeat(Math.max(0, width - columnsOf(cell)));
 }
@@ -87,6 +77,3 @@ const STYLES: Readonly<Record<Style, readonly [number, number]>> = {
   warn: [33, 39],
   note: [36, 39],
 };
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
-/** The same without those that JSON escapes itself, or has between its tokens. */
-const UNESCAPED = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;

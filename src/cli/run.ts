@@ -7,6 +7,7 @@
  */
 import { type Command, InvalidArgumentError } from 'commander';
 
+import { printableLines } from '../bytes/invisible.ts';
 import { Learner } from '../learn/learner.ts';
 import { formatMessage } from '../pins/document/message.ts';
 import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
@@ -162,7 +163,7 @@ function messageOf(error: unknown): string {
 
 /** The verdict records may have standard output for themselves. */
 function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${printableLines(line)}\n`);
 }
 
 const UNMARKED =

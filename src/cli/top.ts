@@ -4,9 +4,10 @@
  */
 import { type Command, InvalidArgumentError } from 'commander';
 
+import { jsonText } from '../bytes/invisible.ts';
 import { type ControlFlags, socketOf, withControlFlags } from './control.ts';
 import { addExamples } from './help.ts';
-import { jsonText, Output } from './output.ts';
+import { Output } from './output.ts';
 import { painted } from './top/layout.ts';
 import { choiceText, watchLive } from './top/live.ts';
 import { type FlowChoice, Poller } from './top/poller.ts';

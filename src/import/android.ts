@@ -5,6 +5,7 @@
 import { XMLParser } from 'fast-xml-parser';
 
 import { parseDate } from '../pins/document/dates.ts';
+import { DEEPEST, TOO_DEEP } from '../pins/document/nesting.ts';
 import { parsePin } from '../pins/document/pin-string.ts';
 import { Findings, type ImportFile, type ImportedPin, lineAt, placeOf } from './found.ts';
 
@@ -145,7 +146,8 @@ function parseXml(text: string): Element[] {
 /** As the parser gives them: one key that is the name, and `:@` for attributes. */
 type RawNode = Record<string, unknown> & { readonly ':@'?: Readonly<Record<string, string>> };
 
-function elementsOf(nodes: readonly RawNode[]): Element[] {
+function elementsOf(nodes: readonly RawNode[], depth = 1): Element[] {
+  if (depth > DEEPEST) throw new Error(TOO_DEEP);
   return nodes.flatMap((node) => {
     const name = Object.keys(node).find((key) => key !== ':@' && key !== '#text' && !key.startsWith('?'));
     if (name === undefined) return [];
@@ -153,7 +155,13 @@ function elementsOf(nodes: readonly RawNode[]): Element[] {
     const text = inside.map((child) => (typeof child['#text'] === 'string' ? child['#text'] : '')).join('');
     const { startIndex } = (node as Record<symbol, { startIndex?: number }>)[META] ?? {};
     return [
-      { name, attributes: node[':@'] ?? {}, text: text.trim(), children: elementsOf(inside), at: startIndex ?? 0 },
+      {
+        name,
+        attributes: node[':@'] ?? {},
+        text: text.trim(),
+        children: elementsOf(inside, depth + 1),
+        at: startIndex ?? 0,
+      },
     ];
   });
 }

@@ -5,6 +5,7 @@
  */
 import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 
+import { TOO_DEEP, tooDeepAt } from '../pins/document/nesting.ts';
 import { sha256Hex } from '../x509/fingerprint.ts';
 import { readPem } from '../x509/pem.ts';
 import { readSpki, spkiOf } from '../x509/spki.ts';
@@ -13,7 +14,7 @@ import { Findings, type ImportFile, type ImportedPin, lineAt, placeOf } from './
 /** Throws where a file is damaged. */
 export function readChromium(files: readonly ImportFile[]): Findings {
   const found = new Findings();
-  const isDocument = (file: ImportFile) => /^\s*(\/\/.*\s*)*\{/.test(file.text);
+  const isDocument = (file: ImportFile) => /^\s*(\/\/.*\n\s*)*\{/.test(file.text);
   const keys = new Map<string, Key>();
   for (const file of files.filter((one) => !isDocument(one))) readKeys(file, keys, found);
   for (const file of files.filter(isDocument)) readDocument(file, keys, found);
@@ -47,6 +48,8 @@ interface StaticEntry {
 }
 
 function readDocument(file: ImportFile, keys: ReadonlyMap<string, Key>, found: Findings): void {
+  const deep = tooDeepAt(file.text);
+  if (deep !== undefined) throw new Error(`line ${lineAt(file.text, deep)}: ${TOO_DEEP}`);
   const problems: ParseError[] = [];
   const document = parse(file.text, problems, { allowTrailingComma: true }) as StaticDocument | undefined;
   const [problem] = problems;

@@ -2,6 +2,7 @@
  * JSON with comments, as configuration files are: two blanks a level, short lists and objects on one line, and what is
  * said about a value on lines of their own above it. Strict JSON once the comments are gone.
  */
+import { jsonText, printable } from '../bytes/invisible.ts';
 
 /** A value in a list or object, and what is said about it. */
 export class Commented {
@@ -21,19 +22,21 @@ export function commentedJson(value: unknown): string {
 
 /** One `//` line for each line of each text. */
 export function commentLines(texts: readonly string[], indent = ''): string[] {
-  return texts.flatMap((text) => text.split(/\r\n|[\n\r\u2028\u2029]/)).map((line) => `${indent}// ${line}`.trimEnd());
+  return texts
+    .flatMap((text) => text.split(/\r\n|[\n\r\u2028\u2029]/))
+    .map((line) => `${indent}// ${printable(line.replaceAll('\t', ' '))}`.trimEnd());
 }
 
 /** `used`: characters of its line that stand before it. */
 function format(value: unknown, indent: string, used = indent.length): string {
   const bare = value instanceof Commented ? value.value : value;
-  if (typeof bare !== 'object' || bare === null) return JSON.stringify(bare);
+  if (typeof bare !== 'object' || bare === null) return jsonText(bare);
   const isList = Array.isArray(bare);
   const entries = isList
     ? bare.map((element): [string, unknown] => ['', element])
     : Object.entries(bare)
         .filter(([, element]) => element !== undefined)
-        .map(([key, element]): [string, unknown] => [`${JSON.stringify(key)}: `, element]);
+        .map(([key, element]): [string, unknown] => [`${jsonText(key)}: `, element]);
   const [open, close] = isList ? '[]' : '{}';
   if (entries.length === 0) return `${open}${close}`;
   const short = onOneLine(entries, isList);

@@ -2,6 +2,7 @@
  * Pinsets that somebody may read, correct and take over: one for each host whose keys have settled, with its leaf keys,
  * the issuers that could be a backup, and everything that speaks against them. Decides nothing and writes nothing.
  */
+import { printable } from '../bytes/invisible.ts';
 import { LearnBook, type BookLimits } from './book.ts';
 import type { LearnedHost, LearnedIssuer, LearnedKey, LearnState } from './state.ts';
 
@@ -140,12 +141,7 @@ function sightings({
   lastSeen,
 }: Pick<LearnedKey, 'subject' | 'count' | 'firstSeen' | 'lastSeen'>) {
   const span = day(firstSeen) === day(lastSeen) ? `on ${day(firstSeen)}` : `from ${day(firstSeen)} to ${day(lastSeen)}`;
-  return `${plain(subject ?? 'a certificate that cannot be read')}; seen ${times(count)} ${span}`;
-}
-
-/** Subjects are whatever a server wrote into its certificate: no terminal is to obey them, and no comment to end with them. */
-export function plain(text: string): string {
-  return text.replace(/[^\x20-\x7e\u00a0-\u1fff\u2070-\ud7ff\uf900-\ufffd]/g, '?');
+  return `${printable(subject ?? 'a certificate that cannot be read')}; seen ${times(count)} ${span}`;
 }
 
 const pinOf = (spki: string): string => `spki-sha256:${spki}`;

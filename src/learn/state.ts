@@ -4,6 +4,8 @@
  */
 import { z } from 'zod';
 
+import { TOO_DEEP, tooDeepAt } from '../pins/document/nesting.ts';
+
 const date = z.iso.datetime();
 const count = z.int().min(0);
 /** Base64 of SHA-256 of a SubjectPublicKeyInfo. */
@@ -58,6 +60,7 @@ export const NOTHING_LEARNED: LearnState = { version: 1, pinsets: {}, shared: {}
 
 /** Throws a sentence that says what is wrong. */
 export function parseState(text: string): LearnState {
+  if (tooDeepAt(text) !== undefined) throw new Error(TOO_DEEP);
   let value: unknown;
   try {
     value = JSON.parse(text);

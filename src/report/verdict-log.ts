@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import pino from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 
+import { visibleJson } from '../bytes/invisible.ts';
 import type { EveRecord, EventType } from './eve.ts';
 
 export interface VerdictLogOptions {
@@ -104,7 +105,7 @@ class BoundedOutput implements DestinationStream {
       this.dropped++;
       return;
     }
-    this.#waiting.push(line);
+    this.#waiting.push(visibleJson(line));
     if (this.#batch !== undefined || this.#isToBegin) return;
     // Those that come together go together.
     this.#isToBegin = true;

@@ -4,6 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 
+import { jsonText } from '../bytes/invisible.ts';
 import type { Endpoint, HandshakeEvent } from '../judge/events.ts';
 import { HANDSHAKE } from '../tls/constants.ts';
 import type { CertificateReaders } from './certificate-entry.ts';
@@ -22,7 +23,7 @@ export function parseWatchFilter(text: string): WatchFilter | undefined {
 
 export function watchLine(event: HandshakeEvent, readers: CertificateReaders): string {
   const ends = `${endpointText(event.client)} > ${endpointText(event.server)}`;
-  const name = event.sni === null ? '' : ` ${JSON.stringify(event.sni)}`;
+  const name = event.sni === null ? '' : ` ${jsonText(event.sni)}`;
   const message = NAMES.get(event.messageType) ?? `type ${event.messageType}`;
   const line = `${ends}${name}: ${event.from}: ${message} (len = ${event.length})`;
   return event.leaf === null ? line : `${line}${leafText(event.leaf, readers)}`;
@@ -32,7 +33,7 @@ function leafText(leaf: Uint8Array, readers: CertificateReaders): string {
   const { commonName } = readers.describe(leaf);
   const { key } = readers.present(leaf);
   const [algorithm, octets] = key === null ? ['unknown', ''] : splitOnce(key, ':');
-  return ` cn = ${JSON.stringify(commonName)} pubkey_alg = ${algorithm} pubkey = ${octets}`;
+  return ` cn = ${jsonText(commonName)} pubkey_alg = ${algorithm} pubkey = ${octets}`;
 }
 
 function parseTerm(term: string): WatchFilter | undefined {

@@ -7,6 +7,8 @@ import { BaseStringBlock } from 'asn1js';
 import type { BaseBlock } from 'asn1js';
 import type { RelativeDistinguishedNames } from 'pkijs';
 
+import { INVISIBLE } from '../bytes/invisible.ts';
+
 export function nameText({ typesAndValues }: RelativeDistinguishedNames): string {
   return typesAndValues
     .map(({ type, value }) => {
@@ -42,8 +44,6 @@ function escape(text: string): string {
     );
 }
 
-/** Controls, and marks that turn the direction of what follows. */
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 const COMMON_NAME = '2.5.4.3';
 
 /** Short names (RFC 4514 §3, RFC 4519, and what openssl prints for the rest). */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { jsonText, Output, printable } from '../../src/cli/output.ts';
+import { Output } from '../../src/cli/output.ts';
 
 function shown(isTTY: boolean, environment: Record<string, string>, show: (out: Output) => void): string {
   let text = '';
@@ -29,16 +29,6 @@ it('colours are for terminals that want them', () => {
 it('tables are aligned under a heading on a terminal, and lines with tabs elsewhere', () => {
   expect(shown(true, { NO_COLOR: '1' }, table)).toBe('A    LONG\none  x\né    y\\x1b[2J\n');
   expect(shown(false, {}, table)).toBe('one\tx\né\ty\\x1b[2J\n');
-});
-
-it('nothing that peers chose reaches a terminal as a command', () => {
-  expect(printable('a\x1b]0;x\x07b\u202ec')).toBe('a\\x1b]0;x\\x07b\\x202ec');
-});
-
-it('nor as JSON, which says the same', () => {
-  const value = { sni: 'a\x1b[2J\x9b2J\x7f\u202eb', 名: '銀行' };
-  expect(jsonText(value)).toBe('{"sni":"a\\u001b[2J\\u009b2J\\u007f\\u202eb","名":"銀行"}');
-  expect(JSON.parse(jsonText(value, 2))).toEqual(value);
 });
 
 it('wide characters are aligned as they are wide', () => {

@@ -22,10 +22,10 @@ const lines = (path: string): unknown[] =>
 test('a line is the record and nothing else, escaped', async () => {
   const destination = join(directory, 'plain');
   const log = await VerdictLog.open({ destination, backlog: 10 });
-  log.write({ event_type: 'verdict', sni: 'a\nb\0"\u2028', nested: { n: 1 }, nothing: null });
+  log.write({ event_type: 'verdict', sni: 'a\nb\0"\u2028\x9b31m\x7f', nested: { n: 1 }, nothing: null });
   await log.close();
   expect(readFileSync(destination, 'utf8')).toBe(
-    '{"event_type":"verdict","sni":"a\\nb\\u0000\\"\u2028","nested":{"n":1},"nothing":null}\n',
+    '{"event_type":"verdict","sni":"a\\nb\\u0000\\"\\u2028\\u009b31m\\u007f","nested":{"n":1},"nothing":null}\n',
   );
 });
 

@@ -1,9 +1,10 @@
 /** Answers of the control socket as people read them. Knows what fields there are, and nothing of how they come about. */
 
+import { printable } from '../../bytes/invisible.ts';
 import type { Explanation } from '../../runtime/explain/explanation.ts';
 import { columnsOf } from '../columns.ts';
 import { showExplanation } from '../explain/text.ts';
-import { type Output, printable, type Style } from '../output.ts';
+import type { Output, Style } from '../output.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 

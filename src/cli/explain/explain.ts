@@ -4,6 +4,7 @@
  */
 import { type Command, InvalidArgumentError } from 'commander';
 
+import { printable } from '../../bytes/invisible.ts';
 import type { VerdictEvent } from '../../judge/events.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { CertificateEntries } from '../../report/certificate-entry.ts';
@@ -81,7 +82,7 @@ async function read(path: string, policy: Policy, keylogs: readonly string[]): P
     // What comes before the damage counts, as everywhere.
     const text = `${path}: ${error instanceof Error ? error.message : String(error)}`;
     if (events.length === 0) throw new Error(text, { cause: error });
-    process.stderr.write(`tlspin explain: ${text}\n`);
+    process.stderr.write(`tlspin explain: ${printable(text)}\n`);
     process.exitCode = 1;
   }
   return events;

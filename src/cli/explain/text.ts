@@ -2,10 +2,11 @@
  * An explanation as people read it, of a flow of a capture and of one of a running engine alike: the verdict, which
  * pinsets there were, what was presented, what each pin was compared with. Knows nothing of how it came about.
  */
+import { printable } from '../../bytes/invisible.ts';
 import type { ComparedPin } from '../../runtime/explain/comparison.ts';
 import type { JudgedCheck } from '../../runtime/explain/checks.ts';
 import type { ExplainedCertificate, Explanation, JudgedPinset, JudgedRule } from '../../runtime/explain/explanation.ts';
-import { type Output, printable, type Style } from '../output.ts';
+import type { Output, Style } from '../output.ts';
 
 export interface Title {
   /** Such as `flow 17 (settled)`. */

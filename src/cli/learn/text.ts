@@ -1,6 +1,7 @@
 /** What was learned as people read it, and as pinsets to take over. Knows where it came from no more than its reader. */
+import { jsonText, printable } from '../../bytes/invisible.ts';
 import type { ForgottenHost } from '../../learn/forget.ts';
-import { plain, type Proposal } from '../../learn/proposal.ts';
+import type { Proposal } from '../../learn/proposal.ts';
 
 export function showText(proposals: readonly Proposal[], isJson: boolean): string {
   if (isJson) return json(proposals.map(({ proposed: _, ...shown }) => shown));
@@ -13,13 +14,13 @@ function hostText({ pinset, host, standing, learned, warnings }: Proposal): stri
     what: string,
     key: { spki: string; subject: string | null; count: number; firstSeen: string; lastSeen: string },
   ) =>
-    `  ${what}  spki-sha256:${key.spki}  ${key.count} × ${key.firstSeen.slice(0, 10)} … ${key.lastSeen.slice(0, 10)}  ${plain(key.subject ?? '?')}`;
+    `  ${what}  spki-sha256:${key.spki}  ${key.count} × ${key.firstSeen.slice(0, 10)} … ${key.lastSeen.slice(0, 10)}  ${printable(key.subject ?? '?')}`;
   return [
     `${pinset}  ${host}  ${standing}, seen ${learned.observations} ×`,
     ...learned.keys.map((key) => row(held.includes(key.spki) ? 'held  ' : 'leaf  ', key)),
     ...learned.issuers.map((key) => row('issuer', key)),
     ...learned.refused.map((key) => row('denied', key)),
-    ...warnings.map((warning) => `  warning: ${plain(warning)}`),
+    ...warnings.map((warning) => `  warning: ${printable(warning)}`),
   ].join('\n');
 }
 
@@ -30,9 +31,9 @@ export function proposeText(proposals: readonly Proposal[], isJson: boolean): st
     return json({ pinsets: proposals.flatMap(({ proposed }) => proposed ?? []), warnings });
   }
   const parts = proposals.flatMap(({ pinset, host, standing, proposed, warnings }) => [
-    `  // ${host}, learned by "${plain(pinset)}": ${standing}`,
-    ...warnings.map((warning) => `  // warning: ${plain(warning)}`),
-    ...(proposed === undefined ? [] : [`${JSON.stringify(proposed, null, 2).replace(/^/gm, '  ')},`]),
+    `  // ${host}, learned by "${printable(pinset)}": ${standing}`,
+    ...warnings.map((warning) => `  // warning: ${printable(warning)}`),
+    ...(proposed === undefined ? [] : [`${jsonText(proposed, 2).replace(/^/gm, '  ')},`]),
   ]);
   return ['[', ...parts, ']', ''].join('\n');
 }
@@ -41,11 +42,11 @@ export function forgottenText(forgotten: readonly ForgottenHost[], isJson: boole
   if (isJson) return json({ forgotten });
   const lines = forgotten.map(({ pinset, host, observations, held }) => {
     const was = held === null ? '' : `, was held to ${held.join(' ')}`;
-    return `forgotten: ${host} (${plain(pinset)}), seen ${observations} ×${was}\n`;
+    return `forgotten: ${host} (${printable(pinset)}), seen ${observations} ×${was}\n`;
   });
   return lines.join('');
 }
 
 function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return `${jsonText(value, 2)}\n`;
 }

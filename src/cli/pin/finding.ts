@@ -1,8 +1,8 @@
 /** What `tlspin pin` found at one source, as the table and the pinset are made of. Connects nowhere and reads no files. */
+import { printable } from '../../bytes/invisible.ts';
 import { tlsVersionName } from '../../report/eve.ts';
 import { factsOf } from '../../x509/facts.ts';
 import type { PresentedCertificate } from '../../x509/presented.ts';
-import { printable } from '../output.ts';
 import type { LiveChain } from './live.ts';
 import type { Target } from './target.ts';
 

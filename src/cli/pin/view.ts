@@ -1,7 +1,8 @@
 /** What `tlspin pin` found, for people: everything, in every spelling. */
+import { printable } from '../../bytes/invisible.ts';
 import { describeCertificate, subjectAltNamesOf } from '../../x509/certificate.ts';
 import { type PresentedCertificate, presentRawPublicKey } from '../../x509/presented.ts';
-import { type Output, printable } from '../output.ts';
+import type { Output } from '../output.ts';
 import { circumstances, type Finding, isLeaf } from './finding.ts';
 
 export function showFinding({ source, live, chain, keys }: Finding, out: Output): void {

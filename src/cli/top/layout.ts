@@ -3,8 +3,9 @@
  * painted, so that no escape sequence is ever cut. Whatever is put into a line is made harmless here. Knows nothing of
  * what is shown.
  */
+import { printable } from '../../bytes/invisible.ts';
 import { beginning, columnsOf, cut } from '../columns.ts';
-import { printable, type Style } from '../output.ts';
+import type { Style } from '../output.ts';
 
 export interface Span {
   readonly text: string;

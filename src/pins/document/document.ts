@@ -4,6 +4,7 @@
  */
 import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } from 'jsonc-parser';
 import type { Node, ParseError } from 'jsonc-parser';
+import { TOO_DEEP, tooDeepAt } from './nesting.ts';
 import type { Message, Path, Reporter, Severity } from './message.ts';
 
 export class ConfigDocument implements Reporter {
@@ -20,6 +21,11 @@ export class ConfigDocument implements Reporter {
     // A byte order mark is no part of the document, nor of its columns.
     this.#text = text.replace(/^\uFEFF/, '');
     this.#lineStarts = lineStarts(this.#text);
+    const deep = tooDeepAt(this.#text);
+    if (deep !== undefined) {
+      this.#add('error', deep, TOO_DEEP);
+      return;
+    }
     const problems: ParseError[] = [];
     this.#root = parseTree(this.#text, problems, { allowTrailingComma: true });
     for (const problem of problems) this.#add('error', problem.offset, syntaxText(problem, this.#text));

@@ -1,4 +1,5 @@
 /** What is said about a configuration file, and where: `file:line:column: text`. Knows no file format. */
+import { printable } from '../../bytes/invisible.ts';
 
 export type Severity = 'error' | 'warning' | 'note';
 
@@ -29,7 +30,8 @@ export interface Reporter {
 }
 
 export function formatMessage(message: Message): string {
-  return `${message.file}:${message.line}:${message.column}: ${message.severity}: ${message.text}`;
+  const { file, line, column, severity, text } = message;
+  return printable(`${file}:${line}:${column}: ${severity}: ${text}`);
 }
 
 /** The closest of some known words; undefined when none is near. */

@@ -9,6 +9,8 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 
+import { jsonText } from '../../bytes/invisible.ts';
+import { parseJson } from '../../pins/document/nesting.ts';
 import type { NativeBinding, PeerCredentials } from '../../source/binding.ts';
 import { LineReader } from './lines.ts';
 import { clearSocketPath } from './socket-path.ts';
@@ -176,7 +178,7 @@ class Client {
     if (this.#socket.destroyed) return;
     // Whoever does not take it is not waited for.
     this.#limit(this.#isEnding ? FAREWELL_MS : this.#bounds.patience);
-    this.#socket.write(`${JSON.stringify(answer)}\n`, () => {
+    this.#socket.write(`${jsonText(answer)}\n`, () => {
       this.#isBusy = false;
       this.#next();
     });
@@ -184,7 +186,7 @@ class Client {
 
   async #answerOf(line: string): Promise<Answer> {
     try {
-      const request: unknown = JSON.parse(line);
+      const request = parseJson(line);
       if (typeof request !== 'object' || request === null || Array.isArray(request)) {
         return { ok: false, error: 'a request is an object such as {"command":"status"}' };
       }
