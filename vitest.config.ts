@@ -1,13 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
+import { LeftOut } from './test/support/left-out.ts';
+
 /** A directory that takes a JSON report of each run, for whoever adds them up. */
 const reports = process.env['TLSPIN_TEST_REPORTS'];
 
 /** Unit tests by layer; what needs root, namespaces or minutes has projects of its own. */
 export default defineConfig({
   test: {
-    reporters:
-      reports === undefined ? ['default'] : ['default', ['json', { outputFile: `${reports}/${Date.now()}.json` }]],
+    reporters: [
+      'default',
+      ...(reports === undefined ? [] : [jsonReport(`${reports}/${Date.now()}.json`)]),
+      new LeftOut(),
+    ],
     projects: [
       {
         test: {
@@ -49,3 +54,7 @@ export default defineConfig({
     ],
   },
 });
+
+function jsonReport(outputFile: string): ['json', { outputFile: string }] {
+  return ['json', { outputFile }];
+}

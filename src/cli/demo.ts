@@ -32,7 +32,7 @@ async function demo(inside: boolean): Promise<number> {
 }
 
 /** Program -> the package that has it, as Debian names it. */
-const PROGRAMS = {
+export const PROGRAMS = {
   unshare: 'util-linux',
   ip: 'iproute2',
   iptables: 'iptables',

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { ensureBuilt, tlspin } from '../support/command-line.ts';
-import { hasProgram } from '../support/program.ts';
+import { lacks, started } from '../support/programs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlspin-shells-'));
 let commands: string[] = [];
@@ -63,9 +63,9 @@ describe('bash', () => {
   });
 });
 
-describe.runIf(hasProgram('zsh'))('zsh', () => {
+describe.skipIf(lacks('zsh'))('zsh', () => {
   it('understands the script', async () => {
-    said('zsh', ['-n', await script('zsh')]);
+    said(started('zsh'), ['-n', await script('zsh')]);
   });
 
   // Only a shell that somebody types into completes: it has a terminal of its own, and is read until it has said it.
@@ -81,17 +81,17 @@ describe.runIf(hasProgram('zsh'))('zsh', () => {
       zpty -n -w typist ${`'${line}'`}$'\\t'
       zpty -r -m typist _ '*${found}*' && print completed
       zpty -d typist`;
-    const { stdout, stderr } = spawnSync('zsh', ['-f', '-c', typed], { cwd: folder, timeout: 20_000 });
+    const { stdout, stderr } = spawnSync(started('zsh'), ['-f', '-c', typed], { cwd: folder, timeout: 20_000 });
     expect([stdout.toString(), stderr.toString()]).toEqual(['completed\n', '']);
   });
 });
 
-describe.runIf(hasProgram('fish'))('fish', () => {
+describe.skipIf(lacks('fish'))('fish', () => {
   it('understands the script and completes by it', async () => {
     const path = await script('fish');
-    said('fish', ['-n', path]);
+    said(started('fish'), ['-n', path]);
     const complete = (line: string) =>
-      said('fish', ['--no-config', '-c', `source ${path}; complete -C '${line}'`])
+      said(started('fish'), ['--no-config', '-c', `source ${path}; complete -C '${line}'`])
         .trim()
         .split('\n')
         .map((one) => one.split('\t')[0]);
@@ -137,17 +137,19 @@ describe('manual pages', () => {
     });
   });
 
-  it.runIf(hasProgram('mandoc'))('are what mandoc wants', async () => {
+  it.skipIf(lacks('mandoc'))('are what mandoc wants', async () => {
     for (const path of [[], ...commands.map((name) => [name])]) {
-      const { status, stdout } = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning'], { input: await page(...path) });
+      const { status, stdout } = spawnSync(started('mandoc'), ['-T', 'lint', '-W', 'warning'], {
+        input: await page(...path),
+      });
       expect([path, status, stdout.toString()]).toEqual([path, 0, '']);
     }
   });
 
-  it.runIf(hasProgram('man') && hasProgram('groff'))('are shown by man', async () => {
+  it.skipIf(lacks('man'))('are shown by man', async () => {
     const path = join(folder, 'tlspin-pin.1');
     writeFileSync(path, await page('pin'));
-    const { status, stdout, stderr } = spawnSync('man', ['--warnings', '-l', path], {
+    const { status, stdout, stderr } = spawnSync(started('man'), ['--warnings', '-l', path], {
       env: { ...process.env, MANPAGER: 'cat', MANWIDTH: '120', LC_ALL: 'C.UTF-8' },
     });
     expect([status, stderr.toString()]).toEqual([0, '']);

@@ -16,6 +16,7 @@ import { CertificateShop, type Identity } from '../../src/runtime/demo/certifica
 import { Child } from '../../src/runtime/demo/child.ts';
 import { loadBinding } from '../../src/source/binding.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
+import { lacks, started } from '../support/programs.ts';
 
 const NAME = 'www.bank.example';
 const limits = { handshakeBytes: 262_144, records: 256, certificates: 16 };
@@ -148,7 +149,7 @@ describe('openssl s_server', () => {
 });
 
 describe('other servers', () => {
-  it('nginx, with the session tickets and the hellos of two programs', async () => {
+  it.skipIf(lacks('nginx'))('nginx, with the session tickets and the hellos of two programs', async () => {
     const port = ports++;
     const config = join(directory, 'nginx.conf');
     writeFileSync(
@@ -161,7 +162,7 @@ describe('other servers', () => {
           ssl_certificate ${rsa.cert}; ssl_certificate_key ${rsa.key};
           ssl_certificate ${ec.cert}; ssl_certificate_key ${ec.key}; } }`,
     );
-    children.push(new Child('nginx', ['-c', config]));
+    children.push(new Child(started('nginx'), ['-c', config]));
     await expect
       .poll(() => spawnSync('openssl', ['s_client', '-connect', `127.0.0.1:${port}`], { input: '' }).status, {
         timeout: 10_000,
@@ -180,14 +181,18 @@ describe('other servers', () => {
     }
   });
 
-  it('Go', async () => {
-    const program = join(directory, 'tls-server');
-    const source = fileURLToPath(new URL('../support/peers/tls-server.go', import.meta.url));
-    execFileSync('go', ['build', '-o', program, source], { stdio: 'pipe' });
-    const port = ports++;
-    await start(program, [`127.0.0.1:${port}`, ec.cert, ec.key], /listening/);
-    expect(seen(await probe(port))).toEqual({ version: 0x0304, proven: true, leaf: 'ec' });
-  }, 120_000);
+  it.skipIf(lacks('go'))(
+    'Go',
+    async () => {
+      const program = join(directory, 'tls-server');
+      const source = fileURLToPath(new URL('../support/peers/tls-server.go', import.meta.url));
+      execFileSync(started('go'), ['build', '-o', program, source], { stdio: 'pipe' });
+      const port = ports++;
+      await start(program, [`127.0.0.1:${port}`, ec.cert, ec.key], /listening/);
+      expect(seen(await probe(port))).toEqual({ version: 0x0304, proven: true, leaf: 'ec' });
+    },
+    120_000,
+  );
 });
 
 describe('a client that connects again asks the same', () => {
@@ -219,19 +224,23 @@ describe('a client that connects again asks the same', () => {
     expect(digestOf(first)).toBe(digestOf(again));
   });
 
-  it('Go', async () => {
-    const source = join(directory, 'client.go');
-    writeFileSync(
-      source,
-      `package main
+  it.skipIf(lacks('go'))(
+    'Go',
+    async () => {
+      const source = join(directory, 'client.go');
+      writeFileSync(
+        source,
+        `package main
 import ("crypto/tls"; "os")
 func main() { tls.Dial("tcp", "127.0.0.1:" + os.Args[1], &tls.Config{ServerName: "${NAME}", NextProtos: []string{"h2"}}) }`,
-    );
-    const program = join(directory, 'client');
-    execFileSync('go', ['build', '-o', program, source], { stdio: 'pipe' });
-    const [first, again] = [await helloOf(program, (at) => [`${at}`]), await helloOf(program, (at) => [`${at}`])];
-    expect(digestOf(first)).toBe(digestOf(again));
-  }, 120_000);
+      );
+      const program = join(directory, 'client');
+      execFileSync(started('go'), ['build', '-o', program, source], { stdio: 'pipe' });
+      const [first, again] = [await helloOf(program, (at) => [`${at}`]), await helloOf(program, (at) => [`${at}`])];
+      expect(digestOf(first)).toBe(digestOf(again));
+    },
+    120_000,
+  );
 });
 
 describe('servers in trouble', () => {

@@ -6,17 +6,16 @@ import { bank, lab } from '../support/lab/bank-of-each.ts';
 import { Engine } from '../support/lab/engine.ts';
 import {
   browseWithChromium,
-  hasChromium,
-  hasQuicPeers,
   refusals,
   requestWithQuic,
   startBrowsedServer,
   startQuicServer,
 } from '../support/lab/quic.ts';
+import { lacks } from '../support/programs.ts';
 
-const peers = hasQuicPeers ? 'ngtcp2' : 'ngtcp2 is not on this machine (packages ngtcp2-client, ngtcp2-server)';
+const withoutPeers = lacks('gtlsserver', 'gtlsclient');
 
-describe.skipIf(!hasQuicPeers).each([4, 6] as const)(`QUIC over IPv%d, ${peers}`, (version) => {
+describe.skipIf(withoutPeers).each([4, 6] as const)('QUIC over IPv%d', (version) => {
   const request = (servername: string) => ({ address: lab.address('server', version), servername });
 
   it('works where nothing is pinned', async () => {
@@ -66,24 +65,19 @@ describe.skipIf(!hasQuicPeers).each([4, 6] as const)(`QUIC over IPv%d, ${peers}`
   });
 });
 
-it.skipIf(!hasQuicPeers)(
-  `of the host itself: the pinned name is refused at once, and others work (${peers})`,
-  async () => {
-    await Engine.start(lab, { host: 'client', config: bank.config, rules: ['--queue-udp', '--hook', 'local'] });
-    await startQuicServer(lab, 'server', bank.genuineChain);
-    const address = lab.address('server');
-    const refused = await requestWithQuic(lab, 'client', { address, servername: NAME });
-    expect(refused.answered).toBe(false);
-    expect(refused.refusedAfter).toBeLessThan(500);
-    expect(await requestWithQuic(lab, 'client', { address, servername: 'www.other.example' })).toMatchObject({
-      answered: true,
-    });
-  },
-);
+it.skipIf(withoutPeers)('QUIC of the host itself: the pinned name is refused at once, and others work', async () => {
+  await Engine.start(lab, { host: 'client', config: bank.config, rules: ['--queue-udp', '--hook', 'local'] });
+  await startQuicServer(lab, 'server', bank.genuineChain);
+  const address = lab.address('server');
+  const refused = await requestWithQuic(lab, 'client', { address, servername: NAME });
+  expect(refused.answered).toBe(false);
+  expect(refused.refusedAfter).toBeLessThan(500);
+  expect(await requestWithQuic(lab, 'client', { address, servername: 'www.other.example' })).toMatchObject({
+    answered: true,
+  });
+});
 
-const browser = hasChromium && hasQuicPeers ? 'Chromium' : 'Chromium or ngtcp2 is not on this machine';
-
-describe.skipIf(!hasChromium || !hasQuicPeers)(browser, () => {
+describe.skipIf(withoutPeers || lacks('chromium', 'nginx'))('Chromium', () => {
   const browse = async () => {
     await startBrowsedServer(lab, 'server', bank.genuineChain);
     await startQuicServer(lab, 'server', bank.genuineChain);

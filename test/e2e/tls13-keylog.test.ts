@@ -8,11 +8,11 @@ import type { Identity } from '../../src/runtime/demo/certificates.ts';
 import { spkiPin } from '../../src/runtime/demo/certificates.ts';
 import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
 import type { Bank } from '../support/lab/bank.ts';
+import { describeClients } from '../support/lab/clients.ts';
 import { Faces } from '../support/lab/faces.ts';
-import { hasGo } from '../support/lab/go.ts';
 import type { Lab } from '../support/lab/lab.ts';
-import { requestWithCurl, requestWithGo, requestWithNode, requestWithOpenssl } from '../support/lab/peers.ts';
-import type { NodeOutcome, Outcome, Request } from '../support/lab/peers.ts';
+import { requestWithNode } from '../support/lab/peers.ts';
+import type { NodeOutcome, Request } from '../support/lab/peers.ts';
 import { Scene } from '../support/lab/scene.ts';
 
 const ELSE = 'else.bank.example';
@@ -86,18 +86,14 @@ const to = (port: number, options: object = {}): Request => ({
 const node = async (port: number, options: object = {}): Promise<NodeOutcome> =>
   (await requestWithNode(lab, 'client', to(port, { counts: true, ...options })))[0]!;
 
-const CLIENTS: Readonly<Record<string, (port: number) => Promise<Outcome>>> = {
-  curl: (port) => requestWithCurl(lab, 'client', to(port, { args: ['--insecure'] })),
-  openssl: (port) => requestWithOpenssl(lab, 'client', to(port, { ca: bank.ca })),
-  node,
-  ...(hasGo ? { go: async (port: number) => (await requestWithGo(lab, 'client', to(port)))[0]! } : {}),
-};
+describeClients((ask, client) => {
+  const request = (port: number) =>
+    ask(lab, 'client', to(port, { counts: true, args: client === 'curl' ? ['--insecure'] : [] }));
 
-describe.each(Object.keys(CLIENTS))('%s', (client) => {
   it.each(['short', 'long'] as const)(
     'genuine, a %s flight: read with the secret, and all of it arrives',
     async (size) => {
-      const outcome = await CLIENTS[client]!(PORT[size]);
+      const outcome = await request(PORT[size]);
       const { verdict } = await scene.verdict(PORT[size]);
       expect(verdict).toMatchObject({ action: 'accept', reason: 'pin-match', evidence: 'decrypted' });
       expect(outcome).toMatchObject({ error: null });
@@ -107,7 +103,7 @@ describe.each(Object.keys(CLIENTS))('%s', (client) => {
   );
 
   it.each(['short', 'long'] as const)('forged, a %s flight: nothing behind its ServerHello arrives', async (size) => {
-    const outcome = await CLIENTS[client]!(PORT[size] + 1);
+    const outcome = await request(PORT[size] + 1);
     expect((await scene.verdict(PORT[size] + 1)).verdict).toMatchObject({
       action: 'tls-alert',
       reason: 'pin-mismatch',

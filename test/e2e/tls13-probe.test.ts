@@ -9,17 +9,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { makeBank, NAME } from '../support/lab/bank.ts';
 import type { Bank } from '../support/lab/bank.ts';
+import { CLIENTS, describeClients } from '../support/lab/clients.ts';
 import { connmarks } from '../support/lab/engine.ts';
 import { Faces } from '../support/lab/faces.ts';
-import { hasGo } from '../support/lab/go.ts';
 import type { Lab } from '../support/lab/lab.ts';
-import {
-  requestWithCurl,
-  requestWithGo,
-  requestWithNode,
-  requestWithOpenssl,
-  TcpClient,
-} from '../support/lab/peers.ts';
+import { TcpClient } from '../support/lab/peers.ts';
 import type { Outcome, Request } from '../support/lab/peers.ts';
 import { Scene } from '../support/lab/scene.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
@@ -66,13 +60,6 @@ beforeEach(() => {
   faces.forget();
 });
 
-const CLIENTS: Readonly<Record<string, (request: Request) => Promise<Outcome>>> = {
-  curl: (request) => requestWithCurl(lab, 'client', request),
-  openssl: (request) => requestWithOpenssl(lab, 'client', request),
-  node: async (request) => (await requestWithNode(lab, 'client', request))[0]!,
-  ...(hasGo ? { go: async (request: Request) => (await requestWithGo(lab, 'client', request))[0]! } : {}),
-};
-
 const to = (port: number, host = lab.address('server')): Request => ({ host, port, servername: NAME, ca: bank.ca });
 
 async function expectGenuine(outcome: Outcome): Promise<void> {
@@ -100,14 +87,14 @@ function fingerprintOf(file: string): string {
   return new X509Certificate(readFileSync(file)).fingerprint.toLowerCase();
 }
 
-describe.each(Object.keys(CLIENTS))('%s', (client) => {
+describeClients((ask) => {
   it.each([4, 6] as const)('reads all of the genuine server over IPv%d at first contact', async (version) => {
-    await expectGenuine(await CLIENTS[client]!(to(GENUINE, lab.address('server', version))));
+    await expectGenuine(await ask(lab, 'client', to(GENUINE, lab.address('server', version))));
     expect(faces.connections().sort()).toEqual([lab.address('client', version), gatewayAddress(version)].sort());
   });
 
   it.each([4, 6] as const)('hears an alert from the forged one over IPv%d, and nothing of it', async (version) => {
-    await expectForged(await CLIENTS[client]!(to(FORGED, lab.address('server', version))));
+    await expectForged(await ask(lab, 'client', to(FORGED, lab.address('server', version))));
     expect(faces.events.some(({ event }) => event === 'secure')).toBe(false);
   });
 });
@@ -124,9 +111,9 @@ describe('address translation on the gateway', () => {
     ['both', () => ({ host: BOTH, genuine: GENUINE, forged: FORGED })],
   ])('%s: the server that the client gets is the one that is asked', async (_, where) => {
     const { host, genuine, forged } = where();
-    await expectGenuine(await CLIENTS['curl']!(to(genuine, host)));
+    await expectGenuine(await CLIENTS.curl(lab, 'client', to(genuine, host)));
     scene.begin();
-    await expectForged(await CLIENTS['curl']!(to(forged, host)));
+    await expectForged(await CLIENTS.curl(lab, 'client', to(forged, host)));
   });
 });
 

@@ -13,24 +13,19 @@ import { spkiPin } from '../../src/runtime/demo/certificates.ts';
 import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
 import type { Bank } from '../support/lab/bank.ts';
 import type { VerdictRecord } from '../support/lab/engine.ts';
+import { describeClients } from '../support/lab/clients.ts';
 import { Faces } from '../support/lab/faces.ts';
 import type { Face } from '../support/lab/faces.ts';
-import { hasGo, startGoServer } from '../support/lab/go.ts';
+import { startGoServer } from '../support/lab/go.ts';
 import type { Lab } from '../support/lab/lab.ts';
 import { selfSigned, startNginx, startOpensslServer } from '../support/lab/openssl.ts';
-import {
-  requestWithCurl,
-  requestWithGo,
-  requestWithNode,
-  requestWithOpenssl,
-  TcpClient,
-} from '../support/lab/peers.ts';
+import { requestWithCurl, requestWithNode, requestWithOpenssl, TcpClient } from '../support/lab/peers.ts';
 import type { Outcome, Request } from '../support/lab/peers.ts';
 import { startRelayed } from '../support/lab/relayed.ts';
 import { Scene } from '../support/lab/scene.ts';
 import { startTwice } from '../support/lab/twice.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
-import { hasProgram } from '../support/program.ts';
+import { lacks, started } from '../support/programs.ts';
 import { ScriptedServer, withExtension } from '../support/scripted-server.ts';
 import type { Script } from '../support/scripted-server.ts';
 import { der, extension, handshake, readFlight, record, u16, vector16, vector8 } from '../support/tls-bytes.ts';
@@ -134,12 +129,9 @@ async function expectBoth(request: (port: number) => Promise<Outcome>, port: num
 }
 
 describe('a server that asks for another group (HelloRetryRequest)', () => {
-  it.each<[string, (port: number) => Promise<Outcome>]>([
-    ['openssl', openssl],
-    ['curl', curl],
-    ['node', node],
-    ...(hasGo ? [['go', async (port: number) => (await requestWithGo(lab, 'client', to(port)))[0]!] as const] : []),
-  ] as [string, (port: number) => Promise<Outcome>][])('P-384: %s', (_, request) => expectBoth(request, PORT.group));
+  describeClients((ask) => {
+    it('P-384', () => expectBoth((port) => ask(lab, 'client', to(port)), PORT.group));
+  });
 
   it('P-521, which no probe can do: what cannot be asked is denied, and the log says so', async () => {
     const outcome = await node(PORT.retried);
@@ -191,12 +183,12 @@ describe('a server with an RSA and an ECDSA certificate', () => {
 });
 
 describe('other programs', () => {
-  it('nginx', async () => {
+  it.skipIf(lacks('nginx'))('nginx', async () => {
     await startNginx(lab, 'server', bank.genuineChain, { port: PORT.nginx, protocols: 'TLSv1.2 TLSv1.3' });
     await expectMatch(await curl(PORT.nginx));
   });
 
-  it.skipIf(!hasGo)('Go', async () => {
+  it.skipIf(lacks('go'))('Go', async () => {
     await startGoServer(lab, 'server', bank.genuineChain, PORT.go);
     await startGoServer(lab, 'server', bank.forgedChain, PORT.go + 1);
     await expectBoth(curl, PORT.go);
@@ -327,14 +319,12 @@ describe('what only some libraries do', () => {
 });
 
 describe('GnuTLS', () => {
-  const hasGnutls = hasProgram('gnutls-serv');
-
-  it.skipIf(!hasGnutls)('with a raw public key (where gnutls-bin is installed)', async () => {
+  it.skipIf(lacks('gnutls-serv', 'gnutls-cli'))('with a raw public key', async () => {
     const serve = async (identity: Identity, port: number): Promise<void> => {
       const key = createPublicKey(readFileSync(identity.cert)).export({ type: 'spki', format: 'pem' }) as string;
       const files = ['--rawpkkeyfile', identity.key, '--rawpkfile', lab.write(`raw-${port}.pem`, key)];
       const priority = 'NORMAL:+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK';
-      const command = ['gnutls-serv', '--port', `${port}`, '--http', '--priority', priority, ...files];
+      const command = [started('gnutls-serv'), '--port', `${port}`, '--http', '--priority', priority, ...files];
       await lab.start('server', command).says(/IPv6.*done/);
     };
     const request = async (identity: Identity, port: number): Promise<Outcome> => {
@@ -344,7 +334,7 @@ describe('GnuTLS', () => {
       const client = lab.start(
         'client',
         [
-          ...['timeout', '10', 'gnutls-cli', '--no-ca-verification', '--logfile', lab.path('gnutls.log')],
+          ...['timeout', '10', started('gnutls-cli'), '--no-ca-verification', '--logfile', lab.path('gnutls.log')],
           ...['--sni-hostname', NAME, '--priority', priority, '--port', `${port}`, lab.address('server')],
         ],
         { input: 'GET / HTTP/1.0\r\n\r\n' },

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { COMPRESSION, inflateZstdByScript, readCompressedCertificate } from '../../src/tls/compressed-certificate.ts';
-import { hasProgram } from '../support/program.ts';
+import { lacks, started } from '../support/programs.ts';
 import { u16, vector24 } from '../support/tls-bytes.ts';
 
 const MAX = 262_144;
@@ -19,8 +19,7 @@ function read(algorithm: number, compressed: Uint8Array, length: number): Uint8A
 }
 
 const readZstd = (frame: Uint8Array, length: number) => read(COMPRESSION.zstd, frame, length);
-const zstd = (input: Uint8Array, ...args: string[]) => spawnSync('zstd', ['-c', ...args], { input }).stdout;
-const hasZstd = hasProgram('zstd');
+const zstd = (input: Uint8Array, ...args: string[]) => spawnSync(started('zstd'), ['-c', ...args], { input }).stdout;
 
 /** Neither random nor all alike, as certificates are. */
 function certificateLike(length: number): Buffer {
@@ -75,7 +74,7 @@ describe('a frame of zstd', () => {
     expect(readZstd(frame, 900)).toEqual(CONTENT);
   });
 
-  it.skipIf(!hasZstd)('is read as zstd writes it, at every level, by every runtime alike', () => {
+  it.skipIf(lacks('zstd'))('is read as zstd writes it, at every level, by every runtime alike', () => {
     for (const length of [1, 300, 5_000, 20_000]) {
       const input = certificateLike(length);
       for (const level of ['-1', '-3', '-12', '-19']) {
@@ -86,19 +85,22 @@ describe('a frame of zstd', () => {
     }
   });
 
-  it.skipIf(!hasZstd)('that is cut or changed is refused or is another certificate, and never an exception', () => {
-    const frame = zstd(certificateLike(3_000), '-19', '--no-check', '--stream-size=3000');
-    fc.assert(
-      fc.property(fc.nat(frame.length - 1), fc.nat(255), fc.boolean(), (at, value, isCut) => {
-        const changed = Buffer.from(frame);
-        changed[at] = value;
-        const seen = readZstd(isCut ? changed.subarray(0, at) : changed, 3_000);
-        if (seen instanceof Uint8Array) expect(seen).toHaveLength(3_000);
-        else expect(seen).toEqual(isCut && at === 0 ? { fault: 'syntax' } : CONTENT);
-      }),
-      { numRuns: 300 },
-    );
-  });
+  it.skipIf(lacks('zstd'))(
+    'that is cut or changed is refused or is another certificate, and never an exception',
+    () => {
+      const frame = zstd(certificateLike(3_000), '-19', '--no-check', '--stream-size=3000');
+      fc.assert(
+        fc.property(fc.nat(frame.length - 1), fc.nat(255), fc.boolean(), (at, value, isCut) => {
+          const changed = Buffer.from(frame);
+          changed[at] = value;
+          const seen = readZstd(isCut ? changed.subarray(0, at) : changed, 3_000);
+          if (seen instanceof Uint8Array) expect(seen).toHaveLength(3_000);
+          else expect(seen).toEqual(isCut && at === 0 ? { fault: 'syntax' } : CONTENT);
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
 
   it('keeps nobody busy: what a script has no end of is ended', () => {
     // One block of 3,000 sequences, each a copy of 65,539 octets, that is to hold 1,000.

@@ -7,11 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 import type { Identity } from '../../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../../src/runtime/demo/child.ts';
-import { hasProgram } from '../program.ts';
+import { started } from '../programs.ts';
 import type { Lab } from './lab.ts';
-
-/** Whether there is a compiler on this machine. */
-export const hasGo = hasProgram('go');
 
 /** Path of the program. */
 export function goProgram(name: string): string {
@@ -19,7 +16,7 @@ export function goProgram(name: string): string {
   if (known !== undefined) return known;
   const program = join(directory(), name);
   const source = fileURLToPath(new URL(`../peers/${name}.go`, import.meta.url));
-  execFileSync('go', ['build', '-o', program, source], { stdio: 'pipe' });
+  execFileSync(started('go'), ['build', '-o', program, source], { stdio: 'pipe' });
   programs.set(name, program);
   return program;
 }

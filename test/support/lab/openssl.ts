@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { Identity } from '../../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../../src/runtime/demo/child.ts';
+import { started } from '../programs.ts';
 import type { Lab } from './lab.ts';
 
 /** A certificate of its own signature; `key` as in `openssl req -newkey`, with options behind it. */
@@ -92,7 +93,7 @@ export async function startNginx(
        server { listen ${port} ssl; listen [::]:${port} ssl; ssl_protocols ${protocols}; ssl_certificate ${identity.cert}; ssl_certificate_key ${identity.key};
          location / { return 200 "hello"; } } }`,
   );
-  const child = lab.start(host, ['nginx', '-p', lab.directory, '-c', config]);
+  const child = lab.start(host, [started('nginx'), '-p', lab.directory, '-c', config]);
   await child.says(/start worker process/);
 }
 

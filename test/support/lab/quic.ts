@@ -1,21 +1,13 @@
 /** Peers that speak QUIC and HTTP/3: ngtcp2's server and client, and Chromium, which falls back to TCP. */
 import type { Identity } from '../../../src/runtime/demo/certificates.ts';
-import { hasProgram } from '../program.ts';
+import { started } from '../programs.ts';
 import type { Lab } from './lab.ts';
-
-const SERVER = '/usr/sbin/gtlsserver';
-const CLIENT = '/usr/bin/gtlsclient';
-const CHROMIUM = '/usr/bin/chromium';
 
 const FETCHES = 8;
 
-/** Of Debian's packages ngtcp2-client, ngtcp2-server and chromium. */
-export const hasQuicPeers = hasProgram(SERVER) && hasProgram(CLIENT);
-export const hasChromium = hasProgram(CHROMIUM);
-
 export async function startQuicServer(lab: Lab, host: string, identity: Identity, port = 443): Promise<void> {
   lab.write('index.html', 'hello over QUIC');
-  lab.start(host, [SERVER, '-q', '-d', lab.directory, '*', `${port}`, identity.key, identity.cert]);
+  lab.start(host, [started('gtlsserver'), '-q', '-d', lab.directory, '*', `${port}`, identity.key, identity.cert]);
   await lab.listening(host, port);
 }
 
@@ -48,7 +40,7 @@ export async function startBrowsedServer(lab: Lab, host: string, identity: Ident
        server { listen 443 ssl; ssl_certificate ${identity.cert}; ssl_certificate_key ${identity.key};
          keepalive_requests 2; add_header Alt-Svc 'h3=":443"; ma=3600'; root ${lab.directory}; } }`,
   );
-  const child = lab.start(host, ['nginx', '-p', lab.directory, '-c', config]);
+  const child = lab.start(host, [started('nginx'), '-p', lab.directory, '-c', config]);
   await child.says(/start worker process/);
 }
 
@@ -76,7 +68,7 @@ export async function requestWithQuic(lab: Lab, host: string, request: QuicReque
   const child = lab.start(host, [
     // It asks for the name that it looks up, and for no other.
     ...['unshare', '--mount', 'sh', '-euc', `mount --bind ${hosts} /etc/hosts; exec "$@"`, 'sh'],
-    ...['timeout', `${timeout}`, CLIENT, '--no-quic-dump', '--exit-on-all-streams-close'],
+    ...['timeout', `${timeout}`, started('gtlsclient'), '--no-quic-dump', '--exit-on-all-streams-close'],
     ...[...args, servername, `${port}`, `https://${servername}:${port}/`],
   ]);
   let refusedAfter: number | null = null;
@@ -116,7 +108,15 @@ export async function browseWithChromium(
   const child = lab.start(
     host,
     [
-      ...['timeout', '40', CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+      ...[
+        'timeout',
+        '40',
+        started('chromium'),
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-dev-shm-usage',
+      ],
       // Over QUIC it wants a root that it knows, but of hosts one of whose ports is forced to be QUIC's.
       ...[`--origin-to-force-quic-on=${servername}:9`],
       ...[`--user-data-dir=${lab.path('chromium')}`, `--ignore-certificate-errors-spki-list=${spkiSha256}`],
