@@ -17,6 +17,8 @@ export class Child {
   #end: ChildEnd | undefined;
   readonly #process: ChildProcess;
   readonly #waiting = new Set<() => void>();
+  readonly #listeners = new Set<(line: string) => void>();
+  #line = '';
   readonly #killOnExit = (): void => void this.#process.kill('SIGKILL');
 
   /** Starts at once. Text for its standard input is written and the input closed; without any it stays open. */
@@ -25,6 +27,7 @@ export class Child {
     process.once('exit', this.#killOnExit);
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#output += text;
+      this.#tell(text);
       this.#wake();
     });
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -83,6 +86,12 @@ export class Child {
     this.#errors = '';
   }
 
+  /** Calls `listener` with each line of its output from now on, until what it returns is called. */
+  onLine(listener: (line: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
   /** Resolves when `met` is true, which is asked after each output; fails at the process's end or after `timeout` ms. */
   async until(met: (child: this) => boolean, what: string, timeout = 10_000): Promise<void> {
     const deadline = Date.now() + timeout;
@@ -118,6 +127,12 @@ export class Child {
       const timer = setTimeout(done, timeout);
       this.#waiting.add(done);
     });
+  }
+
+  #tell(text: string): void {
+    const lines = (this.#line + text).split('\n');
+    this.#line = lines.pop()!;
+    for (const line of lines) for (const listener of [...this.#listeners]) listener(line);
   }
 
   #wake(): void {
