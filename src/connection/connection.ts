@@ -28,7 +28,8 @@ import { type Inspected, Streams } from './streams.ts';
 import type { Waiter } from './waiting.ts';
 
 /** What a connection asks of the engine. */
-export interface ConnectionHost extends Answers {
+export interface ConnectionHost {
+  readonly answers: Answers;
   /** Makes what looks into the connection, once it is open: a SYN alone must stay cheap. */
   inspect(connection: Connection): Inspected;
   readonly pool: PagePool;
@@ -68,6 +69,7 @@ export class Connection extends Aged implements Waiter {
   readonly opening: Opening;
   closedSides = 0;
   readonly #host: ConnectionHost;
+  readonly #answers: Answers;
   #inspected: Inspected | undefined;
   #streams: Streams | undefined;
   #gate: Gate | undefined;
@@ -81,6 +83,7 @@ export class Connection extends Aged implements Waiter {
   constructor(host: ConnectionHost, begun: HalfOpen, subject: FlowSubject, now: number) {
     super();
     this.#host = host;
+    this.#answers = host.answers;
     this.id = begun.id;
     this.key = begun.key;
     this.clientForward = begun.clientForward;
@@ -128,17 +131,17 @@ export class Connection extends Aged implements Waiter {
     this.lastSeen = p.time;
     if (this.#streams === undefined && !this.#open(p)) {
       // RFC 9293 §3.10.7.3: a client refuses a SYN/ACK that it did not ask for with a reset.
-      return p.tcp.has(TCP_FLAG.rst) ? this.#host.accept(p.packetId) : this.#host.drop(p.packetId);
+      return p.tcp.has(TCP_FLAG.rst) ? this.#answers.accept(p.packetId) : this.#answers.drop(p.packetId);
     }
     // Only the interface of the SYN leads to the client; anybody can write its address into a packet.
-    if (this.#host.live && p.inIfindex !== this.#streams!.inIfindex) return this.#host.drop(p.packetId);
+    if (this.#host.live && p.inIfindex !== this.#streams!.inIfindex) return this.#answers.drop(p.packetId);
     switch (this.phase) {
       case 'accepted':
         return this.#acceptFromClient(p);
       case 'denying':
         return this.#denyClient(p);
       case 'denied':
-        return this.#host.drop(p.packetId, this.#denyMark());
+        return this.#answers.drop(p.packetId, this.#denyMark());
       case 'opening':
       case 'inspecting':
       case 'accepting':
@@ -156,17 +159,17 @@ export class Connection extends Aged implements Waiter {
       const opened = this.#host.live ? undefined : this.opening.latest;
       if (opened === undefined) {
         const isBare = p.tcp.dataLength === 0;
-        return isBare ? this.#host.accept(p.packetId) : this.#host.drop(p.packetId);
+        return isBare ? this.#answers.accept(p.packetId) : this.#answers.drop(p.packetId);
       }
       this.#start(opened);
     }
     switch (this.phase) {
       case 'accepted':
-        return this.#host.accept(p.packetId);
+        return this.#answers.accept(p.packetId);
       case 'denying':
         return this.#denying!.onServerPacket(p);
       case 'denied':
-        return this.#host.drop(p.packetId, this.#denyMark());
+        return this.#answers.drop(p.packetId, this.#denyMark());
       case 'opening':
       case 'inspecting':
       case 'accepting':
@@ -213,8 +216,8 @@ export class Connection extends Aged implements Waiter {
   abandon(now: number): void {
     this.#isAbandoned = true;
     this.#inspected?.judge.close();
-    for (const packet of this.#held?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
-    for (const packet of this.#heldOfClient?.takeAll(now) ?? []) this.#host.drop(packet.packetId);
+    for (const packet of this.#held?.takeAll(now) ?? []) this.#answers.drop(packet.packetId);
+    for (const packet of this.#heldOfClient?.takeAll(now) ?? []) this.#answers.drop(packet.packetId);
     this.#streams?.release();
   }
 
@@ -235,18 +238,18 @@ export class Connection extends Aged implements Waiter {
   }
 
   #start(opened: Opened): void {
-    const host = this.#host;
+    const answers = this.#answers;
     const inspected = this.#inspect();
-    this.#streams = new Streams(host, inspected, opened);
+    this.#streams = new Streams(answers, this.#host.pool, inspected, opened);
     this.#held = this.#holds();
-    this.#gate = new Gate(host, this.#streams.server, inspected, this.#held);
-    this.#readingOn = new ReadingOn(this.#streams, inspected, host.limits.bytesPerDirection);
+    this.#gate = new Gate(answers, this.#streams.server, inspected, this.#held);
+    this.#readingOn = new ReadingOn(this.#streams, inspected, answers.limits.bytesPerDirection);
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) this.#streams.takeEarly(opened.clientFirst, opened.earlyOctets);
   }
 
   #holds(): HeldPackets {
-    return new HeldPackets(this.#host, () => this.#host.onWaits(this));
+    return new HeldPackets(this.#answers, () => this.#host.onWaits(this));
   }
 
   #inspectClient(p: PacketContext): void {
@@ -260,10 +263,10 @@ export class Connection extends Aged implements Waiter {
       this.judge.settleBy('incomplete', 'incomplete', 'tcp.unseen-octets');
     }
     const isRead = tcp.dataLength > 0 && this.phase === 'inspecting' && this.judge.ruling === undefined;
-    if (isRead && !streams.takeFromClient(tcp)) return this.#host.drop(p.packetId);
+    if (isRead && !streams.takeFromClient(tcp)) return this.#answers.drop(p.packetId);
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time);
     if (this.#is('denying')) return this.#denyClient(p);
-    if (this.#is('denied')) return this.#host.drop(p.packetId, this.#denyMark());
+    if (this.#is('denied')) return this.#answers.drop(p.packetId, this.#denyMark());
     if (tcp.dataLength > 0 && this.judge.holdsClient) return this.#holdClient(p);
     this.#gate!.onClientPacket();
     if (this.phase === 'accepting') this.#readOn(p);
@@ -283,7 +286,7 @@ export class Connection extends Aged implements Waiter {
     const end = start + p.tcp.dataLength;
     this.#heldOfClient ??= this.#holds();
     // The copy that waits stands for it.
-    if (this.#heldOfClient.covers(start, end)) this.#host.drop(p.packetId);
+    if (this.#heldOfClient.covers(start, end)) this.#answers.drop(p.packetId);
     else this.#heldOfClient.hold(p, start, end);
   }
 
@@ -293,7 +296,7 @@ export class Connection extends Aged implements Waiter {
     const streams = this.#streams!;
     this.#gate!.onClientPacket();
     streams.forwarded = streams.client.next;
-    for (const packet of packets) this.#host.accept(packet.packetId);
+    for (const packet of packets) this.#answers.accept(packet.packetId);
   }
 
   /** The accept mark goes with a packet of the client's that acknowledges everything that the decision rests on. */
@@ -303,9 +306,9 @@ export class Connection extends Aged implements Waiter {
     const covers = tcp.has(TCP_FLAG.ack) && server.offsetOf(tcp.ack) >= decisionPoint;
     const { session, continuation } = this.judge;
     const isSettled = this.phase === 'accepting' && covers && !session.isAwaited && !continuation.isAwaited;
-    if (this.phase !== 'accepted' && !isSettled) return this.#host.accept(p.packetId);
+    if (this.phase !== 'accepted' && !isSettled) return this.#answers.accept(p.packetId);
     if (this.phase === 'accepting') this.#settle('accepted');
-    this.#host.accept(p.packetId, this.#host.marks.accept(this.judge.ruling!.connmark));
+    this.#answers.accept(p.packetId, this.#answers.marks.accept(this.judge.ruling!.connmark));
   }
 
   #inspectServer(p: PacketContext): void {
@@ -313,21 +316,21 @@ export class Connection extends Aged implements Waiter {
     const streams = this.#streams!;
     if (tcp.has(TCP_FLAG.ack)) streams.client.acknowledge(tcp.ack);
     if (!this.#host.live) return this.#watch(p, 'server');
-    if (tcp.dataLength === 0) return this.#host.accept(p.packetId);
+    if (tcp.dataLength === 0) return this.#answers.accept(p.packetId);
     const offset = streams.server.offsetOf(tcp.seq);
     if (this.phase === 'accepting' && offset >= streams.decisionPoint) {
       this.#readingOn!.onServerPacket(tcp, offset);
-      return this.#host.accept(p.packetId);
+      return this.#answers.accept(p.packetId);
     }
-    if (!streams.isFresh(tcp, offset)) return this.#host.drop(p.packetId);
+    if (!streams.isFresh(tcp, offset)) return this.#answers.drop(p.packetId);
     this.#gate!.beforeRead();
     const outcome = streams.takeFromServer(tcp);
-    if (outcome === SEGMENT.stale) return this.#host.accept(p.packetId);
-    if (outcome === SEGMENT.refused) return this.#host.drop(p.packetId);
+    if (outcome === SEGMENT.stale) return this.#answers.accept(p.packetId);
+    if (outcome === SEGMENT.refused) return this.#answers.drop(p.packetId);
     if (outcome === SEGMENT.conflict) return this.#onServerConflict(p);
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time, p);
     if (this.#is('denying') || this.#is('denied')) return;
-    if (this.#is('accepting')) return this.#host.accept(p.packetId);
+    if (this.#is('accepting')) return this.#answers.accept(p.packetId);
     this.#gate!.onServerPacket(p, offset, outcome);
     if (this.judge.waiting) this.#host.onWaits(this);
   }
@@ -337,13 +340,13 @@ export class Connection extends Aged implements Waiter {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.server.conflict');
       if (this.#denies()) return this.#applyRuling(p.time, p);
     }
-    this.#host.drop(p.packetId);
+    this.#answers.drop(p.packetId);
   }
 
   /** A capture: nothing can be held back, so a packet only adds to what is shown. */
   #watch(p: PacketContext, side: Side): void {
     const { tcp } = p;
-    this.#host.accept(p.packetId);
+    this.#answers.accept(p.packetId);
     // Some protocol that nobody here knows has turned to TLS.
     const isTurn = this.inspection.isOpaque && beginsClientHello(tcp);
     if (isTurn) {
@@ -374,13 +377,13 @@ export class Connection extends Aged implements Waiter {
     const held = this.#held?.takeAll(now) ?? [];
     const heldOfClient = this.#heldOfClient?.takeAll(now) ?? [];
     if (ruling.action === 'drop' || this.#gate === undefined) {
-      for (const packet of [...held, ...heldOfClient]) this.#host.drop(packet.packetId);
-      if (p !== undefined) this.#host.drop(p.packetId, this.#denyMark());
+      for (const packet of [...held, ...heldOfClient]) this.#answers.drop(packet.packetId);
+      if (p !== undefined) this.#answers.drop(p.packetId, this.#denyMark());
       return this.#settle('denied');
     }
     this.phase = 'denying';
     this.#denying = new Denying({
-      answers: this.#host,
+      answers: this.#answers,
       streams: this.#streams!,
       gate: this.#gate,
       inspection: this.inspection,
@@ -401,7 +404,7 @@ export class Connection extends Aged implements Waiter {
     this.#streams?.release();
     this.#denying = undefined;
     const { connmark } = this.judge.ruling!;
-    const { marks } = this.#host;
+    const { marks } = this.#answers;
     this.#host.onSettled(
       this,
       phase === 'accepted',
@@ -410,7 +413,7 @@ export class Connection extends Aged implements Waiter {
   }
 
   #denyMark(): MarkChange {
-    return this.#host.marks.deny(this.judge.ruling?.connmark ?? null);
+    return this.#answers.marks.deny(this.judge.ruling?.connmark ?? null);
   }
 
   /** For where a call may have changed the phase behind the compiler's back. */

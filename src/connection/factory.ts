@@ -26,10 +26,8 @@ import { SessionMemory } from '../judge/sessions.ts';
 export interface FactoryParts {
   readonly options: Surroundings;
   readonly host: ConnectionHost;
-  readonly snapshot: () => PinsetSnapshot;
   /** Microseconds since the epoch. */
   readonly now: () => number;
-  readonly count: (limit: LimitName) => void;
   readonly numbers: FlowNumbers;
 }
 
@@ -69,7 +67,7 @@ export class ConnectionFactory {
   inspect(connection: Connection): Inspected {
     const { host, options } = this.#parts;
     const judge = new Judge(new FlowContext(this.#shared, connection.subject, connection));
-    return { judge, inspection: new Inspection(judge, { limits: host.limits, clientFirst: options.live }) };
+    return { judge, inspection: new Inspection(judge, { limits: host.answers.limits, clientFirst: options.live }) };
   }
 
   /** The judge of a flow that no connection will be made of: nobody tells it anything later. */
@@ -104,7 +102,7 @@ class FlowContext implements JudgeContext {
   }
 
   get snapshot(): PinsetSnapshot {
-    return this.#shared.snapshot();
+    return this.#shared.host.answers.snapshot;
   }
 
   get sessions(): SessionMemory {
@@ -157,7 +155,7 @@ class FlowContext implements JudgeContext {
   }
 
   count(limit: LimitName): void {
-    this.#shared.count(limit);
+    this.#shared.host.answers.count(limit);
   }
 
   #emit(event: Told<HandshakeEvent> | Told<AnomalyEvent>): void {

@@ -19,7 +19,7 @@ import type { PacketContext } from '../packet/context.ts';
 import type { Inspected } from './streams.ts';
 
 export class Gate {
-  readonly #host: Answers;
+  readonly #answers: Answers;
   readonly #server: HalfStream;
   readonly #judge: Judge;
   readonly #inspection: Inspection;
@@ -34,8 +34,8 @@ export class Gate {
   #mayHoldAhead = true;
   #lastOctet = 0;
 
-  constructor(host: Answers, server: HalfStream, { judge, inspection }: Inspected, held: HeldPackets) {
-    this.#host = host;
+  constructor(answers: Answers, server: HalfStream, { judge, inspection }: Inspected, held: HeldPackets) {
+    this.#answers = answers;
     this.#server = server;
     this.#judge = judge;
     this.#inspection = inspection;
@@ -77,12 +77,12 @@ export class Gate {
       const isRepeated = outcome === SEGMENT.duplicate && this.#held.covers(offset, end);
       if (!mayGo && this.#opensSeal(p, offset)) return this.#deliverUnsealed(p, offset);
       // The copy that waits stands for it.
-      if (isRepeated && !mayGo) return this.#host.drop(p.packetId);
+      if (isRepeated && !mayGo) return this.#answers.drop(p.packetId);
       if (!isRepeated) return this.#hold(p, offset, end);
       this.#stopHoldingAhead(p.time);
     }
     this.#go(offset, end);
-    this.#host.accept(p.packetId);
+    this.#answers.accept(p.packetId);
     if (this.#held.count > 0 && this.#judge.mayAwaitSecret) this.release(p.time);
   }
 
@@ -129,7 +129,7 @@ export class Gate {
     const payload = bytes.subarray(dataStart, dataStart + this.#delivered - offset);
     const flags = TCP_FLAG.psh | TCP_FLAG.ack;
     const headers = copyHeaders(p.ip, p.tcp);
-    this.#host.replace(p.packetId, rewriteSegment(headers, { seq, ack, flags, payload, keepOptions: true }));
+    this.#answers.replace(p.packetId, rewriteSegment(headers, { seq, ack, flags, payload, keepOptions: true }));
   }
 
   /** An answer from outside has come, and no ruling with it. */
@@ -140,7 +140,7 @@ export class Gate {
   /** When `onTime` wants to be called while nothing from outside is awaited, in microseconds. */
   deadline(): number {
     const isTimed = this.#held.count > 0 && this.#holdsAhead;
-    return isTimed ? this.#lastOctet + this.#host.limits.heldAheadTime * 1000 : Infinity;
+    return isTimed ? this.#lastOctet + this.#answers.limits.heldAheadTime * 1000 : Infinity;
   }
 
   /** The first flight has waited long enough. */
@@ -154,7 +154,7 @@ export class Gate {
     this.#held.offer(now, ({ packetId, start, end }) => {
       if (!this.#mayGo(start, end)) return false;
       this.#go(start, end);
-      this.#host.accept(packetId);
+      this.#answers.accept(packetId);
       return true;
     });
   }
@@ -162,7 +162,7 @@ export class Gate {
   /** Past the limits of the first flight everything but what completes the decision goes; past the others it is dropped. */
   #hold(p: PacketContext, start: number, end: number): void {
     if (!this.#held.hold(p, start, end)) return;
-    const { limits } = this.#host;
+    const { limits } = this.#answers;
     const isFull = this.#held.count >= limits.heldAheadPackets || this.#held.bytes > limits.heldAheadBytes;
     if (isFull && this.#holdsAhead && !this.#judge.waiting) this.#stopHoldingAhead(p.time);
   }

@@ -3,20 +3,14 @@
  * be read in one way only. Answers no packet: who may have one is for others to say.
  */
 import type { TcpView } from '../packet/tcp.ts';
-import type { LimitName, Limits } from '../pins/limits.ts';
 import { HalfStream, SEGMENT, type SegmentOutcome, type StreamConsumer } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
 import { TimestampCheck } from '../tcp/timestamps.ts';
 import type { Side } from '../tls/observer.ts';
 import type { Judge } from '../judge/judge.ts';
+import type { Answers } from './answers.ts';
 import type { Inspection } from './inspection.ts';
 import type { Opened } from './opening.ts';
-
-export interface StreamsHost {
-  readonly limits: Limits;
-  readonly pool: PagePool;
-  count(limit: LimitName): void;
-}
 
 /** What looks into a connection. */
 export interface Inspected {
@@ -33,14 +27,14 @@ export class Streams {
   forwarded = 0;
   /** Server octets below this offset are what the decision rests on. */
   decisionPoint = Infinity;
-  readonly #host: StreamsHost;
+  readonly #answers: Answers;
   readonly #judge: Judge;
   readonly #inspection: Inspection;
   readonly #timestamps = new TimestampCheck();
 
-  constructor(host: StreamsHost, { judge, inspection }: Inspected, opened: Opened) {
-    const { pool, limits } = host;
-    this.#host = host;
+  constructor(answers: Answers, pool: PagePool, { judge, inspection }: Inspected, opened: Opened) {
+    const { limits } = answers;
+    this.#answers = answers;
     this.#judge = judge;
     this.#inspection = inspection;
     this.inIfindex = opened.inIfindex;
@@ -108,7 +102,7 @@ export class Streams {
     // In the order of the capture.
     if (session.isServerFinished) session.onDelivered(false);
     // Where only one direction was captured nothing is ever acknowledged.
-    const { bytesPerDirection } = this.#host.limits;
+    const { bytesPerDirection } = this.#answers.limits;
     if (stream.next - stream.acked > bytesPerDirection) stream.acknowledge(stream.seqOf(stream.next));
     if (stream.next > bytesPerDirection) this.#judge.settleBy('parseError', 'limit', 'tcp.bytes');
     return true;
@@ -121,13 +115,13 @@ export class Streams {
   }
 
   #refuse(): false {
-    this.#host.count('outOfOrderBytes');
+    this.#answers.count('outOfOrderBytes');
     return false;
   }
 
   #limit(stream: HalfStream, fault: string): void {
-    if (stream.next <= this.#host.limits.bytesPerDirection || this.#judge.ruling !== undefined) return;
-    this.#host.count('bytesPerDirection');
+    if (stream.next <= this.#answers.limits.bytesPerDirection || this.#judge.ruling !== undefined) return;
+    this.#answers.count('bytesPerDirection');
     this.#judge.settleBy('parseError', 'limit', fault);
   }
 }

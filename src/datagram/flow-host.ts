@@ -14,18 +14,10 @@ import type { Surroundings } from '../connection/surroundings.ts';
 import type { ChainExaminer, ProofVerifier } from '../judge/ports.ts';
 import { isOfNoPinset, type Ruling } from '../judge/ruling.ts';
 
-/** What the engine does for datagrams: it has the counters and the way out. */
-export interface DatagramHost extends Answers {
-  readonly snapshot: PinsetSnapshot;
-  refuse(code: string, packetId: number): void;
-  nextFlowId(): number;
-  isServerPort(port: number): boolean;
-}
-
 /** What all flows share. */
 export interface SharedByFlows {
   readonly options: Surroundings;
-  readonly host: DatagramHost;
+  readonly host: Answers;
   /** Microseconds since the epoch. */
   now(): number;
 }

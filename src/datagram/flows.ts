@@ -11,8 +11,10 @@ import { beginsConnection } from '../quic/initial-reader.ts';
 import { FlowKey } from '../tcp/flow-key.ts';
 import { FlowTable } from '../tcp/flow-table.ts';
 import { AgeList } from '../connection/age-list.ts';
+import type { Answers } from '../connection/answers.ts';
+import type { FlowNumbers } from '../connection/flow-numbers.ts';
 import { DatagramFlow } from './flow.ts';
-import { DatagramFlowHost, type DatagramHost, type SharedByFlows } from './flow-host.ts';
+import { DatagramFlowHost, type SharedByFlows } from './flow-host.ts';
 import { datagramSubject, type DatagramVerdict } from './packet.ts';
 import { dtlsRole } from './dtls.ts';
 import type { PacketContext } from '../packet/context.ts';
@@ -23,7 +25,8 @@ import { Waiting } from '../connection/waiting.ts';
 
 export class DatagramEngine {
   readonly #options: Surroundings;
-  readonly #host: DatagramHost;
+  readonly #host: Answers;
+  readonly #numbers: FlowNumbers;
   readonly #key: FlowKey;
   /** For flows that are not the one whose packet is being answered. */
   readonly #otherKey: FlowKey;
@@ -34,9 +37,10 @@ export class DatagramEngine {
   readonly #shared: SharedByFlows;
   #now = 0;
 
-  constructor(options: Surroundings, host: DatagramHost) {
+  constructor(options: Surroundings, host: Answers, numbers: FlowNumbers) {
     this.#options = options;
     this.#host = host;
+    this.#numbers = numbers;
     // Of a capture the datagram at hand says when it is.
     this.#shared = { options, host, now: () => (options.live ? options.clock.now() : this.#now) };
     const seed = randomBytes(4).readInt32LE();
@@ -106,7 +110,7 @@ export class DatagramEngine {
     const { host, udp } = { host: this.#host, udp: p.udp };
     const state = p.hasConnmark ? host.marks.stateOf(p.connmark) : 'none';
     // Both are the server's ports: the one who asks has the say.
-    const fromClient = host.isServerPort(udp.dstPort) || !host.isServerPort(udp.srcPort);
+    const fromClient = host.snapshot.isServerPort(udp.dstPort) || !host.snapshot.isServerPort(udp.srcPort);
     if (fromClient && (state === 'none' || state === 'pending' || this.#begins(p))) return this.#add(p, true);
     if (state === 'accept') host.accept(p.packetId);
     else if (state === 'deny' || this.#deniesMidstream(p, fromClient)) host.drop(p.packetId);
@@ -140,7 +144,7 @@ export class DatagramEngine {
     }
     const subject = datagramSubject(p, fromClient);
     const identity = {
-      id: this.#host.nextFlowId(),
+      id: this.#numbers.next(),
       key: this.#key.kept,
       clientForward: this.#key.forward === fromClient,
       subject,

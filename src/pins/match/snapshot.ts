@@ -50,6 +50,11 @@ export class PinsetSnapshot {
     return new PinsetSnapshot({ ...this.policy, hash }, changed, this.#indexes);
   }
 
+  /** Whether servers of pinned flows are expected there. */
+  isServerPort(port: number): boolean {
+    return this.policy.ports.some(([first, last]) => first <= port && port <= last);
+  }
+
   /** Whether a host pinset, or the fallback, could be selected by a name that is not known yet. */
   couldHostPinsetApply(subject: FlowSubject): boolean {
     return this.#indexes.requiring.couldNameDecide(subject);

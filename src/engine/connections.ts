@@ -1,0 +1,151 @@
+/**
+ * The TCP connections of an engine: makes them, has them wait and expire, and tells of what became of each. What their
+ * packets come to is connection.ts; which flow a packet is of, segments.ts.
+ */
+import type { Answers } from '../connection/answers.ts';
+import type { Connection, ConnectionHost } from '../connection/connection.ts';
+import { ConnectionFactory } from '../connection/factory.ts';
+import type { FlowNumbers } from '../connection/flow-numbers.ts';
+import { Flows } from '../connection/flows.ts';
+import { listFlows, type FlowPage, type FlowQuestion } from '../connection/listing.ts';
+import { verdictEvent } from '../connection/record.ts';
+import type { Inspected } from '../connection/streams.ts';
+import { Settled } from '../connection/settled.ts';
+import type { Surroundings } from '../connection/surroundings.ts';
+import { Waiting } from '../connection/waiting.ts';
+import type { Clock, MarkChange } from '../packet/source.ts';
+import type { PacketContext } from '../packet/context.ts';
+import { TCP_FLAG } from '../packet/tcp.ts';
+import { PagePool } from '../tcp/page-pool.ts';
+import { isOfNoPinset } from '../judge/ruling.ts';
+
+export interface ConnectionsParts {
+  readonly options: Surroundings;
+  readonly answers: Answers;
+  readonly numbers: FlowNumbers;
+  /** The engine's, for the packet at hand. */
+  readonly clock: Clock;
+  /** Of the keys by which flows are found. */
+  readonly seed: number;
+}
+
+export class Connections implements ConnectionHost {
+  readonly answers: Answers;
+  readonly live: boolean;
+  readonly pool = new PagePool();
+  readonly flows: Flows;
+  readonly factory: ConnectionFactory;
+  readonly #options: Surroundings;
+  readonly #waiting = new Waiting();
+
+  constructor({ options, answers, numbers, clock, seed }: ConnectionsParts) {
+    this.#options = options;
+    this.answers = answers;
+    this.live = options.live;
+    this.flows = new Flows({
+      capacity: answers.limits.flows,
+      seed,
+      handshakeTimeout: () => (options.live ? answers.limits.handshakeTimeout * 1000 : Infinity),
+      onHandshakeTimeout: (connection, now) => connection.onHandshakeTimeout(now),
+      onForgotten: (connection, wasDecided, now) => this.#onForgotten(connection, wasDecided, now),
+    });
+    this.factory = new ConnectionFactory({ options, host: this, now: () => clock.now(), numbers });
+  }
+
+  /** Whether any waits for something that has a deadline. */
+  get waits(): boolean {
+    return !this.#waiting.isEmpty;
+  }
+
+  /** For operators; changes nothing. */
+  list(question: FlowQuestion): FlowPage {
+    const { snapshot, marks } = this.answers;
+    const now = this.#options.clock.now();
+    return listFlows({ connections: this.flows.connections(), marks, config: snapshot.policy.hash, now }, question);
+  }
+
+  /** Does what is due. Microseconds until it wants to be called again; Infinity when nothing waits. */
+  tick(now: number): number {
+    this.#waiting.tick(now);
+    this.flows.expire(now);
+    const next = this.#waiting.deadline() - now;
+    return this.flows.count > 0 ? Math.max(0, Math.min(next, SECOND)) : next;
+  }
+
+  /** Another configuration is in force: what is undecided is judged by it, decided ones keep their decision. */
+  reselect(): void {
+    this.factory.forgetSessions();
+    for (const connection of [...this.flows.connections()]) {
+      if (!connection.isOpen) continue;
+      if (this.flows.isDecided(connection)) {
+        // What it still hands out was judged by the old one.
+        connection.judge.session.giveUp();
+        continue;
+      }
+      connection.judge.reselect();
+      connection.onSettled(this.#options.clock.now());
+    }
+  }
+
+  /** Gives up the oldest connection that has not begun a handshake, else the oldest that is decided. */
+  makeRoom(now: number): boolean {
+    const outcome = this.flows.makeRoom(now);
+    if (outcome === 'made') this.answers.count('flows');
+    return outcome !== 'full';
+  }
+
+  /** Moves the connection between the clocks, once the packet is answered. */
+  refresh(connection: Connection, p: PacketContext): void {
+    if (p.tcp.has(TCP_FLAG.rst)) connection.closedSides = 2;
+    else if (p.tcp.has(TCP_FLAG.fin)) connection.closedSides++;
+    const hasBegun = connection.isOpen && (connection.inspection.begun || connection.phase !== 'inspecting');
+    if (hasBegun) this.flows.onBegun(connection, p.time);
+  }
+
+  inspect(connection: Connection): Inspected {
+    return this.factory.inspect(connection);
+  }
+
+  onWaits(connection: Connection): void {
+    this.#waiting.add(connection);
+  }
+
+  onContinued(connection: Connection): void {
+    const { judge, decidedBy } = connection;
+    const { clock, events } = this.#options;
+    const verdict = verdictEvent(connection, judge.ruling, decidedBy, this.answers.marks, clock.now());
+    events.emit({ kind: 'continued', verdict });
+  }
+
+  onDecided(connection: Connection): void {
+    connection.decidedBy = this.answers.snapshot.policy.hash;
+    this.flows.onDecided(connection);
+    this.#report(connection, this.#options.clock.now());
+  }
+
+  onSettled(connection: Connection, isAccepted: boolean, mark: MarkChange): void {
+    this.flows.onSettled(connection, new Settled(connection, isAccepted, mark));
+  }
+
+  #onForgotten(connection: Connection, wasDecided: boolean, now: number): void {
+    connection.abandon(now);
+    // One that never opened has nothing to tell.
+    if (wasDecided || !connection.isOpen) return;
+    this.#report(connection, this.live ? now : connection.decidedAt || connection.lastSeen);
+  }
+
+  #report(connection: Connection, now: number): void {
+    const { live, events } = this.#options;
+    const { marks, snapshot } = this.answers;
+    const { policy } = snapshot;
+    const { ruling, facts } = connection.judge;
+    // A connection that ended by itself, before anything could be decided.
+    if (ruling === undefined && !facts.isTls) return;
+    if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return;
+    if (!live && !facts.isTls && (ruling === undefined || ruling.reason === 'not-tls') && policy.pinsets.length === 0)
+      return;
+    events.emit(verdictEvent(connection, ruling, policy.hash, live ? marks : undefined, now));
+  }
+}
+
+const SECOND = 1e6;

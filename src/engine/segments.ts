@@ -1,0 +1,109 @@
+/**
+ * Segments to their connections: refuses what no receiver would take, finds the flow that a segment is of, and hands it
+ * over. SYNs are syns.ts; of whom nobody knows the connection, strangers.ts; what is said of one, connection.ts.
+ */
+import type { Answers } from '../connection/answers.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { HalfOpen } from '../connection/half-open.ts';
+import { startsMidStream } from '../connection/pick-up.ts';
+import type { Settled } from '../connection/settled.ts';
+import type { Surroundings } from '../connection/surroundings.ts';
+import { isUnacceptable } from '../packet/acceptable.ts';
+import { tcpChecksumFits } from '../packet/checksum.ts';
+import type { PacketContext } from '../packet/context.ts';
+import { TCP_FLAG } from '../packet/tcp.ts';
+import { FlowKey } from '../tcp/flow-key.ts';
+import type { Connections } from './connections.ts';
+import { Strangers } from './strangers.ts';
+import { Syns } from './syns.ts';
+import type { Verdicts } from './verdicts.ts';
+
+export interface SegmentsParts {
+  readonly options: Surroundings;
+  readonly verdicts: Verdicts;
+  readonly connections: Connections;
+  /** The connections'. */
+  readonly seed: number;
+}
+
+export class Segments {
+  readonly #answers: Answers;
+  readonly #live: boolean;
+  readonly #connections: Connections;
+  readonly #key: FlowKey;
+  readonly #syns: Syns;
+  readonly #strangers: Strangers;
+
+  constructor({ options, verdicts, connections, seed }: SegmentsParts) {
+    this.#answers = verdicts;
+    this.#live = options.live;
+    this.#connections = connections;
+    this.#key = new FlowKey(seed);
+    this.#syns = new Syns(verdicts, connections);
+    this.#strangers = new Strangers(options.events, verdicts, connections.factory);
+  }
+
+  onPacket(p: PacketContext): void {
+    const { ip, tcp } = p;
+    const key = this.#key;
+    if (!tcp.parse(ip)) return this.#answers.refuse('packet.tcp', p.packetId);
+    if (p.isChecksumReady && !tcpChecksumFits(ip)) return this.#answers.refuse('packet.checksum', p.packetId);
+    if (p.ctid === 0) key.setEndpoints(ip, tcp);
+    else key.setConntrack(p.ctid, p.isConntrackReply);
+    const flow = this.#connections.flows.find(key);
+    if (tcp.has(TCP_FLAG.syn)) {
+      const isAnswered = this.#syns.onSyn(p, key, flow);
+      return isAnswered ? undefined : this.#onUnknown(p);
+    }
+    if (this.#live && isUnacceptable(tcp)) return this.#answers.refuse('packet.segment', p.packetId);
+    if (flow === undefined) return this.#onUnknown(p);
+    const fromClient = key.forward === flow.clientForward;
+    if (flow.kind === 'settled') return this.#onSettledPacket(p, flow, fromClient);
+    const connection = flow.kind === 'connection' ? flow : this.#onHalfOpenPacket(p, flow, fromClient);
+    if (connection === undefined) return;
+    if (fromClient) connection.onClientPacket(p);
+    else connection.onServerPacket(p);
+    this.#connections.refresh(connection, p);
+  }
+
+  /** The connection that it begins, or undefined when the packet is answered and there is nothing to begin yet. */
+  #onHalfOpenPacket(p: PacketContext, flow: HalfOpen, fromClient: boolean): Connection | undefined {
+    const passes = this.#live ? flow.onBare(p, fromClient) : undefined;
+    if (passes !== undefined) {
+      if (passes) this.#answers.accept(p.packetId);
+      else this.#answers.drop(p.packetId);
+      return undefined;
+    }
+    const connection = this.#connections.factory.connection(flow, p, fromClient);
+    this.#connections.flows.begin(connection);
+    return connection;
+  }
+
+  #onSettledPacket(p: PacketContext, flow: Settled, fromClient: boolean): void {
+    const passes = flow.onPacket(p, fromClient);
+    // The mark goes with the packets from whom it was first written with.
+    const mark = fromClient || !flow.isAccepted ? flow.mark : undefined;
+    if (passes) this.#answers.accept(p.packetId, mark);
+    else this.#answers.drop(p.packetId, flow.isAccepted ? undefined : mark);
+  }
+
+  /** No connection is known: after a restart, an eviction, or for one that is older than the rules. */
+  #onUnknown(p: PacketContext): void {
+    if (this.#live) this.#strangers.onPacket(p, this.#key.hash);
+    else this.#pickUp(p);
+  }
+
+  /** A capture that begins in the middle. */
+  #pickUp(p: PacketContext): void {
+    const { factory, flows } = this.#connections;
+    const start = startsMidStream(p.tcp);
+    const isPickedUp = start !== undefined && this.#connections.makeRoom(p.time);
+    if (!isPickedUp) return this.#answers.accept(p.packetId);
+    const { fromClient } = start;
+    const connection = factory.connection(factory.halfOpen(p, this.#key, fromClient), p, fromClient);
+    connection.openAt(start.clientFirst, start.serverFirst);
+    flows.begin(connection);
+    if (fromClient) connection.onClientPacket(p);
+    else connection.onServerPacket(p);
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * SYNs and SYN/ACKs (RFC 9293 §3.5): which of them begin a connection, belong to one, or may begin one in another's
+ * place, and what is written into the connection's mark by that. Anybody can send one; only what both ends go on with
+ * counts, which is for the opening to find out.
+ */
+import { copyOf } from '../bytes/copy.ts';
+import { subjectOf } from '../connection/factory.ts';
+import type { Flow } from '../connection/flows.ts';
+import type { PacketContext } from '../packet/context.ts';
+import type { MarkChange } from '../packet/source.ts';
+import { withPlainOptions } from '../packet/syn-options.ts';
+import { TCP_FLAG } from '../packet/tcp.ts';
+import type { FlowKey } from '../tcp/flow-key.ts';
+import type { Connections } from './connections.ts';
+import type { Verdicts } from './verdicts.ts';
+
+export class Syns {
+  readonly #verdicts: Verdicts;
+  readonly #connections: Connections;
+
+  constructor(verdicts: Verdicts, connections: Connections) {
+    this.#verdicts = verdicts;
+    this.#connections = connections;
+  }
+
+  /** `flow` is what `key` finds. False, and the packet is not answered, where it is of no connection that is known. */
+  onSyn(p: PacketContext, key: FlowKey, flow: Flow | undefined): boolean {
+    const { tcp } = p;
+    // RFC 9293 §3.10.7: no sender sets SYN with FIN or RST; and with URG an octet to come is out of the stream.
+    if (tcp.has(TCP_FLAG.fin | TCP_FLAG.rst | TCP_FLAG.urg)) this.#verdicts.refuse('packet.flags', p.packetId);
+    else if (!tcp.has(TCP_FLAG.ack)) this.#onClientSyn(p, key, flow);
+    else if (flow === undefined && !this.#connections.live) return false;
+    else this.#onSynAck(p, key, flow);
+    return true;
+  }
+
+  #onClientSyn(p: PacketContext, key: FlowKey, flow: Flow | undefined): void {
+    const { flows, factory, live } = this.#connections;
+    const { tcp } = p;
+    if (flow === undefined) return this.#onNewSyn(p, key);
+    if (key.forward !== flow.clientForward) {
+      // A simultaneous open: who is the client would be whoever says so.
+      if (live || flow.kind === 'settled') return this.#verdicts.refuse('tcp.simultaneous-open', p.packetId);
+      flows.forget(flow, p.time);
+      return this.#onNewSyn(p, key);
+    }
+    const known = flow.kind === 'settled' ? flow : flow.opening;
+    const isOwn = flow.kind === 'settled' ? flow.synSeq === tcp.seq : flow.opening.knowsSyn(tcp.seq);
+    if (!live && flow.kind === 'connection' && flow.isOpen && !isOwn) {
+      // Of a capture of one direction no SYN/ACK will tell that the connection is new.
+      flows.forget(flow, p.time);
+      return this.#onNewSyn(p, key);
+    }
+    // Only the way that led to the client so far leads to it: its address anybody can write.
+    if (known.inIfindex !== p.inIfindex) return this.#verdicts.refuse('tcp.syn.interface', p.packetId);
+    const isBegun = flow.kind === 'settled' || flow.isOpen;
+    // Resent, or late: it is this connection's own.
+    if (isBegun && isOwn) return this.#accept(p);
+    const target = isBegun ? (flow.successor ??= factory.halfOpen(p, key)) : flow;
+    const taken = target.opening.onSyn({ seq: tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
+    if (!taken) return this.#verdicts.refuse('tcp.syn.too-many', p.packetId);
+    this.#accept(p);
+  }
+
+  #onNewSyn(p: PacketContext, key: FlowKey): void {
+    const { flows, factory, live } = this.#connections;
+    const { marks, snapshot } = this.#verdicts;
+    // From a server's port to a client's: the same, with the client's own SYN forgotten.
+    const { srcPort, dstPort } = p.tcp;
+    if (live && snapshot.isServerPort(srcPort) && !snapshot.isServerPort(dstPort)) {
+      return this.#verdicts.refuse('tcp.simultaneous-open', p.packetId);
+    }
+    if (!this.#connections.makeRoom(p.time)) return this.#overload(p);
+    const flow = factory.halfOpen(p, key);
+    flow.opening.onSyn({ seq: p.tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
+    flows.begin(flow);
+    // A mark that an earlier connection left stays until the server answers: anybody can forge a SYN.
+    const isUnmarked = !p.hasConnmark || marks.stateOf(p.connmark) === 'none';
+    this.#accept(p, isUnmarked ? marks.pending : undefined);
+  }
+
+  #onSynAck(p: PacketContext, key: FlowKey, flow: Flow | undefined): void {
+    const { flows, live } = this.#connections;
+    const { marks } = this.#verdicts;
+    const { tcp } = p;
+    // A client may keep data that comes with it, ahead of anything that it can be compared with.
+    if (live && tcp.dataLength > 0) return this.#verdicts.refuse('tcp.syn-ack.data', p.packetId);
+    // Forgotten between SYN and SYN/ACK; what mark is there is an earlier connection's. The client repeats its SYN.
+    if (flow === undefined) return this.#verdicts.refuse('tcp.syn-ack', p.packetId);
+    if (key.forward === flow.clientForward) return this.#verdicts.refuse('tcp.simultaneous-open', p.packetId);
+    const { successor } = flow;
+    if (successor?.opening.onSynAck(tcp.seq, tcp.ack)) {
+      if (flow.kind !== 'settled') flows.forget(flow, p.time);
+      flows.begin(successor);
+      return this.#accept(p, marks.pending);
+    }
+    // The client has it already; it answers another copy as it answers any old segment.
+    if (flow.kind === 'settled' || !flow.opening.onSynAck(tcp.seq, tcp.ack)) {
+      return this.#verdicts.refuse('tcp.syn-ack', p.packetId);
+    }
+    const isStale = !flow.isOpen && p.hasConnmark && marks.stateOf(p.connmark) !== 'pending';
+    this.#accept(p, isStale ? marks.pending : undefined);
+  }
+
+  /** There is no room for another connection. */
+  #overload(p: PacketContext): void {
+    this.#verdicts.count('flows');
+    const judge = this.#connections.factory.judge(subjectOf(p, true));
+    judge.settleBy('overload', 'overload');
+    if (judge.ruling!.action === 'accept') this.#accept(p, this.#verdicts.marks.accept(null));
+    else this.#verdicts.drop(p.packetId);
+  }
+
+  /** With its options as far as they leave the stream as it is. */
+  #accept(p: PacketContext, connmark?: MarkChange): void {
+    const plain = this.#connections.live ? withPlainOptions(p.ip, p.tcp) : undefined;
+    if (plain === undefined) return this.#verdicts.accept(p.packetId, connmark);
+    this.#verdicts.counters.synOptionsRemoved++;
+    this.#verdicts.replace(p.packetId, plain, connmark);
+  }
+}
+
+/** RFC 7413: data of a SYN. */
+function synData({ tcp }: PacketContext): Uint8Array {
+  return tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,91 @@
+/** Gives packets their verdicts and counts them, under the configuration in force. Knows no flow. */
+import type { Answers } from '../connection/answers.ts';
+import { Marks } from '../connection/marks.ts';
+import { NF_ACCEPT, NF_DROP } from '../packet/batch.ts';
+import type { MarkChange, VerdictSink } from '../packet/source.ts';
+import type { LimitName, Limits } from '../pins/limits.ts';
+import type { PinsetSnapshot } from '../pins/match/snapshot.ts';
+import type { Counters } from './counters.ts';
+
+export interface VerdictsOptions {
+  readonly verdicts: VerdictSink;
+  /** False for captures: what is refused is counted, and passes. */
+  readonly live: boolean;
+}
+
+export class Verdicts implements Answers {
+  readonly counters: Counters;
+  readonly #options: VerdictsOptions;
+  #snapshot: PinsetSnapshot;
+  #marks: Marks;
+  #held = 0;
+
+  constructor(options: VerdictsOptions, counters: Counters, snapshot: PinsetSnapshot) {
+    this.#options = options;
+    this.counters = counters;
+    this.#snapshot = snapshot;
+    this.#marks = new Marks(snapshot.policy.connmark);
+  }
+
+  get snapshot(): PinsetSnapshot {
+    return this.#snapshot;
+  }
+
+  get limits(): Limits {
+    return this.#snapshot.policy.limits;
+  }
+
+  get marks(): Marks {
+    return this.#marks;
+  }
+
+  /** Packets that wait now. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Another configuration is in force from now on. */
+  adopt(snapshot: PinsetSnapshot): void {
+    this.#snapshot = snapshot;
+    this.#marks = new Marks(snapshot.policy.connmark);
+  }
+
+  accept(packetId: number, connmark?: MarkChange): void {
+    this.counters.accepted++;
+    this.#options.verdicts.verdict(packetId, NF_ACCEPT, connmark === undefined ? undefined : { connmark });
+  }
+
+  drop(packetId: number, connmark?: MarkChange): void {
+    this.counters.dropped++;
+    this.#options.verdicts.verdict(packetId, NF_DROP, connmark === undefined ? undefined : { connmark });
+  }
+
+  replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void {
+    this.counters.accepted++;
+    this.counters.rewritten++;
+    this.#options.verdicts.verdict(packetId, NF_ACCEPT, connmark === undefined ? { payload } : { payload, connmark });
+  }
+
+  refuse(code: string, packetId: number): void {
+    this.counters.refuse(code);
+    if (this.#options.live) this.drop(packetId);
+    else this.accept(packetId);
+  }
+
+  mayHold(): boolean {
+    return this.#held < this.limits.heldPacketsQueue;
+  }
+
+  onHeld(): void {
+    this.#held++;
+    this.counters.held++;
+  }
+
+  onReleased(count: number): void {
+    this.#held -= count;
+  }
+
+  count(limit: LimitName): void {
+    this.counters.limits[limit]++;
+  }
+}
