@@ -67,14 +67,6 @@ static bool read_be32(const struct attribute *attribute, uint32_t *out)
 	return true;
 }
 
-/* The low half of a be64: seconds until 2106, microseconds always. */
-static uint32_t be64_low(const uint8_t *at)
-{
-	uint32_t value;
-	memcpy(&value, at + 4, sizeof value);
-	return ntohl(value);
-}
-
 /* NFQA_CT: a connection that is there has a mark, which the kernel leaves out while it is 0. */
 static bool decode_conntrack(const struct attribute *nest, struct nfqnl_packet *packet)
 {
@@ -101,12 +93,6 @@ static bool decode_attribute(const struct attribute *attribute, const uint8_t *b
 		return read_be32(attribute, &packet->in_ifindex);
 	case NFQA_IFINDEX_OUTDEV:
 		return read_be32(attribute, &packet->out_ifindex);
-	case NFQA_TIMESTAMP:
-		if (attribute->length != sizeof(struct nfqnl_msg_packet_timestamp))
-			return false;
-		packet->seconds = be64_low(attribute->value);
-		packet->micros = be64_low(attribute->value + 8);
-		return true;
 	case NFQA_PAYLOAD:
 		packet->offset = (uint32_t)(attribute->value - buffer);
 		packet->length = (uint32_t)attribute->length;

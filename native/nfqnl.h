@@ -31,8 +31,6 @@ struct nfqnl_packet {
 	uint32_t in_ifindex;
 	uint32_t out_ifindex;
 	uint32_t flags;
-	uint32_t seconds; /* both 0 when the kernel gave no time */
-	uint32_t micros;
 };
 
 enum nfqnl_kind {

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef NETLINK_CAP_ACK
@@ -205,9 +204,8 @@ int nfqueue_open(struct nfqueue *queue, uv_loop_t *loop, const struct nfqueue_op
 
 /* ---- receiving ---- */
 
-static void fill_row(uint32_t *row, const struct nfqnl_packet *packet, size_t slot_offset, const struct timespec *now)
+static void fill_row(uint32_t *row, const struct nfqnl_packet *packet, size_t slot_offset)
 {
-	bool timed = packet->seconds != 0;
 	row[ROW_PACKET_ID] = packet->packet_id;
 	row[ROW_OFFSET] = (uint32_t)slot_offset + packet->offset;
 	row[ROW_LENGTH] = packet->length;
@@ -218,8 +216,6 @@ static void fill_row(uint32_t *row, const struct nfqnl_packet *packet, size_t sl
 	row[ROW_IN_IFINDEX] = packet->in_ifindex;
 	row[ROW_OUT_IFINDEX] = packet->out_ifindex;
 	row[ROW_FLAGS] = packet->flags;
-	row[ROW_TIME_SECONDS] = timed ? packet->seconds : (uint32_t)now->tv_sec;
-	row[ROW_TIME_MICROS] = timed ? packet->micros : (uint32_t)(now->tv_nsec / 1000);
 	row[ROW_ORIGINAL_LENGTH] = packet->original_length;
 	row[ROW_FRAME] = 0;
 }
@@ -228,9 +224,7 @@ static void fill_row(uint32_t *row, const struct nfqnl_packet *packet, size_t sl
 static uint32_t fill_rows(struct nfqueue *queue, uint32_t count, int *error)
 {
 	struct vectors vectors = vectors_of(queue);
-	struct timespec now;
 	uint32_t rows = 0;
-	clock_gettime(CLOCK_REALTIME, &now);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct mmsghdr *received = &vectors.messages[i];
 		if (vectors.senders[i].nl_pid != 0)
@@ -242,7 +236,7 @@ static uint32_t fill_rows(struct nfqueue *queue, uint32_t count, int *error)
 		     nfqnl_decode(vectors.iovecs[i].iov_base, received->msg_len, &at, &message)) {
 			if (message.kind == NFQNL_KIND_PACKET && rows < queue->options.slots) {
 				fill_row(queue->options.rows + (size_t)rows * ROW_WORDS, &message.packet,
-					 (size_t)i * NFQUEUE_SLOT, &now);
+					 (size_t)i * NFQUEUE_SLOT);
 				rows++;
 			} else if (message.kind == NFQNL_KIND_ERROR && message.sequence != 0) {
 				*error = message.error; /* the answer to copy mode */

@@ -22,7 +22,7 @@ enum {
 	ROW_IN_IFINDEX,
 	ROW_OUT_IFINDEX,
 	ROW_FLAGS,
-	ROW_TIME_SECONDS,
+	ROW_TIME_SECONDS, /* times are for whoever takes the batch to fill in */
 	ROW_TIME_MICROS,
 	ROW_ORIGINAL_LENGTH,
 	ROW_FRAME,

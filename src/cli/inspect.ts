@@ -127,7 +127,7 @@ class Progress {
   readonly #total: number;
   readonly #wanted: boolean;
   #before = 0;
-  #shown = 0;
+  #shown = -Infinity;
 
   constructor(captures: readonly string[]) {
     this.#total = captures.reduce((sum, path) => sum + sizeOf(path), 0);
@@ -139,7 +139,7 @@ class Progress {
     const before = this.#before;
     this.#before += sizeOf(path);
     return (octets) => {
-      const now = Date.now();
+      const now = performance.now();
       if (now - this.#shown < PROGRESS_MILLIS) return;
       this.#shown = now;
       const percent = Math.floor(((before + octets) / this.#total) * 100);
@@ -148,8 +148,8 @@ class Progress {
   }
 
   clear(): void {
-    if (this.#shown > 0) process.stderr.write('\r\x1b[K');
-    this.#shown = 0;
+    if (this.#shown > -Infinity) process.stderr.write('\r\x1b[K');
+    this.#shown = -Infinity;
   }
 }
 

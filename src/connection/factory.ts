@@ -18,6 +18,7 @@ import { Inspection } from './inspection.ts';
 import { Judge } from '../judge/judge.ts';
 import type { JudgeContext } from '../judge/context.ts';
 import type { PacketContext } from '../packet/context.ts';
+import type { Clock } from '../packet/source.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { ChainExaminer, ProofVerifier, Prober } from '../judge/ports.ts';
 import { SecretBoard } from '../judge/secret-board.ts';
@@ -26,8 +27,8 @@ import { SessionMemory } from '../judge/sessions.ts';
 export interface FactoryParts {
   readonly options: Surroundings;
   readonly host: ConnectionHost;
-  /** Microseconds since the epoch. */
-  readonly now: () => number;
+  /** The engine's clock, for the packet at hand. */
+  readonly clock: Clock;
   readonly numbers: FlowNumbers;
 }
 
@@ -138,7 +139,11 @@ class FlowContext implements JudgeContext {
   }
 
   now(): number {
-    return this.#shared.now();
+    return this.#shared.clock.now();
+  }
+
+  dateMs(): number {
+    return this.#shared.clock.wallTime() / 1000;
   }
 
   present(der: Uint8Array): PresentedCertificate {
@@ -159,7 +164,7 @@ class FlowContext implements JudgeContext {
   }
 
   #emit(event: Told<HandshakeEvent> | Told<AnomalyEvent>): void {
-    this.#shared.options.events.emit({ time: this.now(), ...this.subject, ...event });
+    this.#shared.options.events.emit({ time: this.#shared.clock.wallTime(), ...this.subject, ...event });
   }
 }
 

@@ -5,6 +5,7 @@
 import type { FlowSubject } from '../pins/match/snapshot.ts';
 import type { Connection, Phase } from './connection.ts';
 import type { Action, Reason, VerdictEvent } from '../judge/events.ts';
+import type { Clock } from '../packet/source.ts';
 import { verdictEvent } from './record.ts';
 import type { Marks, MarkState } from './marks.ts';
 
@@ -65,8 +66,7 @@ export interface ListedEngine {
   readonly marks: Marks;
   /** Hash of the configuration in force. */
   readonly config: string;
-  /** Microseconds since the epoch. */
-  readonly now: number;
+  readonly clock: Clock;
 }
 
 export function listFlows(engine: ListedEngine, { after, limit, filter, detailed }: FlowQuestion): FlowPage {
@@ -82,7 +82,8 @@ export function listFlows(engine: ListedEngine, { after, limit, filter, detailed
 }
 
 function viewOf(connection: Connection, engine: ListedEngine, detailed: boolean): FlowView {
-  const { now, marks, config } = engine;
+  const { clock, marks, config } = engine;
+  const now = clock.now();
   const { judge } = connection;
   const ruling = judge.ruling;
   const begun = Math.min(connection.begunAt, connection.lastSeen);
@@ -100,7 +101,7 @@ function viewOf(connection: Connection, engine: ListedEngine, detailed: boolean)
     bufferedBytes: connection.bufferedBytes,
     age: millis(now - begun),
     idle: millis(now - connection.lastSeen),
-    seen: detailed ? verdictEvent(connection, ruling, config, marks, now) : undefined,
+    seen: detailed ? verdictEvent(connection, ruling, config, marks, clock.wallTime()) : undefined,
   };
 }
 

@@ -11,7 +11,7 @@ export function verdictEvent(
   ruling: Ruling | undefined,
   config: string,
   marks: Marks | undefined,
-  now: number,
+  time: number,
 ): VerdictEvent {
   const { facts } = connection.judge;
   const decided = ruling ?? connection.judge.unfinished;
@@ -19,7 +19,7 @@ export function verdictEvent(
   const connmark = ruling === undefined ? undefined : marks?.[isDenied ? 'deny' : 'accept'](ruling.connmark);
   return {
     kind: 'verdict',
-    time: now,
+    time,
     flowId: connection.id,
     ...connection.subject,
     action: decided.action,
@@ -43,10 +43,10 @@ export function verdictEvent(
 }
 
 /** A connection that was open before the engine was, or that it has forgotten: both ends are told that it is gone. */
-export function strangerEvent(subject: FlowSubject, config: string, now: number): VerdictEvent {
+export function strangerEvent(subject: FlowSubject, config: string, time: number): VerdictEvent {
   return {
     kind: 'verdict',
-    time: now,
+    time,
     flowId: 0,
     ...subject,
     ...UNDECIDED,

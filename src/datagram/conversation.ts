@@ -15,8 +15,10 @@ export interface ConversationHost {
   readonly subject: FlowSubject;
   readonly examiner: ChainExaminer;
   readonly proves: ProofVerifier;
-  /** Microseconds since the epoch. */
+  /** Microseconds, for durations: on a clock that nobody sets. */
   now(): number;
+  /** Milliseconds since the epoch, for what has dates. */
+  dateMs(): number;
   count(limit: LimitName): void;
   /** False when no further packet may wait. */
   mayHold(): boolean;

@@ -207,6 +207,10 @@ class DtlsContext implements JudgeContext {
     return this.#host.now();
   }
 
+  dateMs(): number {
+    return this.#host.dateMs();
+  }
+
   present(der: Uint8Array): PresentedCertificate {
     return presentCertificate(der);
   }

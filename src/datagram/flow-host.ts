@@ -12,14 +12,15 @@ import type { FlowFacts } from '../judge/facts.ts';
 import type { Answers } from '../connection/answers.ts';
 import type { Surroundings } from '../connection/surroundings.ts';
 import type { ChainExaminer, ProofVerifier } from '../judge/ports.ts';
+import type { Clock } from '../packet/source.ts';
 import { isOfNoPinset, type Ruling } from '../judge/ruling.ts';
 
 /** What all flows share. */
 export interface SharedByFlows {
   readonly options: Surroundings;
   readonly host: Answers;
-  /** Microseconds since the epoch. */
-  now(): number;
+  /** The engine's clock, for datagrams. */
+  readonly clock: Clock;
 }
 
 export class DatagramFlowHost implements ConversationHost {
@@ -57,7 +58,11 @@ export class DatagramFlowHost implements ConversationHost {
   }
 
   now(): number {
-    return this.#shared.now();
+    return this.#shared.clock.now();
+  }
+
+  dateMs(): number {
+    return this.#shared.clock.wallTime() / 1000;
   }
 
   count(limit: LimitName): void {
@@ -84,19 +89,22 @@ export class DatagramFlowHost implements ConversationHost {
   }
 
   report(kind: 'quic' | 'dtls', ruling: Ruling | undefined, facts: FlowFacts | undefined, proven = false): void {
-    const { options, host, now } = this.#shared;
+    const { options, host, clock } = this.#shared;
     const { live, events } = options;
     const { policy } = host.snapshot;
     if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return;
     const marks = live ? host.marks : undefined;
     const record = { identity: this.#identity, kind, ruling, facts, proven, config: policy.hash, marks };
-    events.emit(datagramEvent({ ...record, time: now() }));
+    events.emit(datagramEvent({ ...record, time: clock.wallTime() }));
   }
 
   onContinued(ruling: Ruling, facts: FlowFacts): void {
-    const { options, host, now } = this.#shared;
+    const { options, host, clock } = this.#shared;
     const config = host.snapshot.policy.hash;
     const record = { identity: this.#identity, kind: 'dtls', ruling, facts, proven: true, config } as const;
-    options.events.emit({ kind: 'continued', verdict: datagramEvent({ ...record, marks: host.marks, time: now() }) });
+    options.events.emit({
+      kind: 'continued',
+      verdict: datagramEvent({ ...record, marks: host.marks, time: clock.wallTime() }),
+    });
   }
 }

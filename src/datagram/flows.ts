@@ -42,7 +42,8 @@ export class DatagramEngine {
     this.#host = host;
     this.#numbers = numbers;
     // Of a capture the datagram at hand says when it is.
-    this.#shared = { options, host, now: () => (options.live ? options.clock.now() : this.#now) };
+    const clock = options.live ? options.clock : { now: () => this.#now, wallTime: () => this.#now };
+    this.#shared = { options, host, clock };
     const seed = randomBytes(4).readInt32LE();
     this.#key = new FlowKey(seed);
     this.#otherKey = new FlowKey(seed);

@@ -49,7 +49,7 @@ export class Connections implements ConnectionHost {
       onHandshakeTimeout: (connection, now) => connection.onHandshakeTimeout(now),
       onForgotten: (connection, wasDecided, now) => this.#onForgotten(connection, wasDecided, now),
     });
-    this.factory = new ConnectionFactory({ options, host: this, now: () => clock.now(), numbers });
+    this.factory = new ConnectionFactory({ options, host: this, clock, numbers });
   }
 
   /** Whether any waits for something that has a deadline. */
@@ -60,8 +60,8 @@ export class Connections implements ConnectionHost {
   /** For operators; changes nothing. */
   list(question: FlowQuestion): FlowPage {
     const { snapshot, marks } = this.answers;
-    const now = this.#options.clock.now();
-    return listFlows({ connections: this.flows.connections(), marks, config: snapshot.policy.hash, now }, question);
+    const { clock } = this.#options;
+    return listFlows({ connections: this.flows.connections(), marks, config: snapshot.policy.hash, clock }, question);
   }
 
   /** Does what is due. Microseconds until it wants to be called again; Infinity when nothing waits. */
@@ -113,14 +113,14 @@ export class Connections implements ConnectionHost {
   onContinued(connection: Connection): void {
     const { judge, decidedBy } = connection;
     const { clock, events } = this.#options;
-    const verdict = verdictEvent(connection, judge.ruling, decidedBy, this.answers.marks, clock.now());
+    const verdict = verdictEvent(connection, judge.ruling, decidedBy, this.answers.marks, clock.wallTime());
     events.emit({ kind: 'continued', verdict });
   }
 
   onDecided(connection: Connection): void {
     connection.decidedBy = this.answers.snapshot.policy.hash;
     this.flows.onDecided(connection);
-    this.#report(connection, this.#options.clock.now());
+    this.#report(connection, this.#options.clock.wallTime());
   }
 
   onSettled(connection: Connection, isAccepted: boolean, mark: MarkChange): void {
@@ -131,10 +131,10 @@ export class Connections implements ConnectionHost {
     connection.abandon(now);
     // One that never opened has nothing to tell.
     if (wasDecided || !connection.isOpen) return;
-    this.#report(connection, this.live ? now : connection.decidedAt || connection.lastSeen);
+    this.#report(connection, this.live ? this.#options.clock.wallTime() : connection.decidedAt || connection.lastSeen);
   }
 
-  #report(connection: Connection, now: number): void {
+  #report(connection: Connection, time: number): void {
     const { live, events } = this.#options;
     const { marks, snapshot } = this.answers;
     const { policy } = snapshot;
@@ -144,7 +144,7 @@ export class Connections implements ConnectionHost {
     if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return;
     if (!live && !facts.isTls && (ruling === undefined || ruling.reason === 'not-tls') && policy.pinsets.length === 0)
       return;
-    events.emit(verdictEvent(connection, ruling, policy.hash, live ? marks : undefined, now));
+    events.emit(verdictEvent(connection, ruling, policy.hash, live ? marks : undefined, time));
   }
 }
 

@@ -37,7 +37,7 @@ export class Engine implements PacketSink {
     const numbers = new FlowNumbers(options.numbering);
     const seed = randomBytes(4).readInt32LE();
     // Of a capture the packet at hand says when it is: a batch may span years.
-    const clock: Clock = options.live ? options.clock : { now: () => packet.time };
+    const clock: Clock = options.live ? options.clock : { now: () => packet.time, wallTime: () => packet.time };
     const connections = new Connections({ options, answers: verdicts, numbers, clock, seed });
     this.#verdicts = verdicts;
     this.#connections = connections;

@@ -40,7 +40,7 @@ export class Segments {
     this.#connections = connections;
     this.#key = new FlowKey(seed);
     this.#syns = new Syns(verdicts, connections);
-    this.#strangers = new Strangers(options.events, verdicts, connections.factory);
+    this.#strangers = new Strangers(options, verdicts, connections.factory);
   }
 
   onPacket(p: PacketContext): void {

@@ -4,20 +4,20 @@
  */
 import { type ConnectionFactory, subjectOf } from '../connection/factory.ts';
 import { strangerEvent } from '../connection/record.ts';
-import type { EventSink } from '../judge/events.ts';
+import type { Surroundings } from '../connection/surroundings.ts';
 import type { PacketContext } from '../packet/context.ts';
 import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
 import type { Verdicts } from './verdicts.ts';
 
 export class Strangers {
-  readonly #events: EventSink;
+  readonly #surroundings: Pick<Surroundings, 'events' | 'clock'>;
   readonly #verdicts: Verdicts;
   readonly #factory: ConnectionFactory;
   readonly #reported = new Set<number>();
 
-  constructor(events: EventSink, verdicts: Verdicts, factory: ConnectionFactory) {
-    this.#events = events;
+  constructor(surroundings: Pick<Surroundings, 'events' | 'clock'>, verdicts: Verdicts, factory: ConnectionFactory) {
+    this.#surroundings = surroundings;
     this.#verdicts = verdicts;
     this.#factory = factory;
   }
@@ -49,8 +49,9 @@ export class Strangers {
     if (this.#reported.size >= MAX_REPORTED) this.#reported.clear();
     this.#reported.add(flow);
     const { snapshot } = this.#verdicts;
+    const { events, clock } = this.#surroundings;
     const subject = subjectOf(p, !snapshot.isServerPort(p.tcp.srcPort));
-    this.#events.emit(strangerEvent(subject, snapshot.policy.hash, p.time));
+    events.emit(strangerEvent(subject, snapshot.policy.hash, clock.wallTime()));
   }
 
   /** Whoever sent this is told that the connection is gone. */

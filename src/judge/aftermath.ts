@@ -26,7 +26,7 @@ export class Aftermath {
     if (this.#isRecorded()) this.continuation.begin(server?.isTls13 ?? false);
     if (!this.#binds()) return this.session.giveUp();
     const { sessionId, answersSessionTicket } = server!;
-    const nowMs = hearing.context.now() / 1000;
+    const nowMs = hearing.context.dateMs();
     const { require, deny } = hearing.selection!;
     this.#bindsUntil = Math.min(...[...require, ...deny].map((pinset) => nextChange(pinset, nowMs)));
     this.session.begin(sessionId, answersSessionTicket, hearing.facts.sessionResumed);
@@ -64,10 +64,7 @@ export class Aftermath {
     const { selection, context } = this.#course.hearing;
     const names = selection!.require.filter((pinset) => pinset.mode === 'enforce').map((pinset) => pinset.name);
     const { sessions, subject } = context;
-    const now = context.now();
-    // On that date itself they do not any more.
-    const lifetime = Math.min(seconds * 1e6, this.#bindsUntil * 1000 - 1 - now);
-    sessions.remember(subject, credential, names, now, lifetime);
+    sessions.remember(subject, credential, names, { until: context.now() + seconds * 1e6, dateMs: this.#bindsUntil });
   }
 }
 

@@ -23,8 +23,10 @@ export interface JudgeContext {
   readonly secrets: SecretBoard | undefined;
   /** False for captures, where a secret is at hand or never will be. */
   readonly live: boolean;
-  /** Microseconds since the epoch. */
+  /** Microseconds, for durations: on a clock that nobody sets. */
   now(): number;
+  /** Milliseconds since the epoch, for what has dates. */
+  dateMs(): number;
   readonly proves: ProofVerifier;
   /** Hashes and reads a certificate; keeps its own copy. */
   present(der: Uint8Array): PresentedCertificate;

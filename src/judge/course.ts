@@ -184,10 +184,10 @@ export class Course implements Bench {
 
   #hiddenInResumption(): HiddenCertificates {
     const { sessions, subject } = this.#context;
-    const now = this.#context.now();
+    const time = { now: this.#context.now(), dateMs: this.#context.dateMs() };
     const { credential } = this.hellos;
     return hiddenInResumption(this.hearing.holders, (pinset) =>
-      sessions.bound(subject, credential, pinset === null ? [] : [pinset.name], now),
+      sessions.bound(subject, credential, pinset === null ? [] : [pinset.name], time),
     );
   }
 

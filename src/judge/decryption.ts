@@ -26,7 +26,7 @@ export interface DecryptionOptions {
   readonly offersRawPublicKey: boolean;
   readonly limits: EncryptedFlightOptions['limits'];
   /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly dateMs: () => number;
   readonly listener: DecryptionListener;
 }
 
@@ -134,14 +134,14 @@ export class Decryption implements RecordConsumer {
 
   #look(fault: Fault | undefined): void {
     const { certificate, authentication } = this.#flight!;
-    const { listener, now } = this.#options;
+    const { listener, dateMs } = this.#options;
     if (certificate !== undefined && !this.#sawCertificate) {
       this.#sawCertificate = true;
       listener.onHiddenCertificate(certificate.certificates, certificate.isRawPublicKey);
     }
     if (authentication?.kind === 'certificate') {
       this.#isDone = true;
-      return listener.onHiddenProof(verifyIdentity(authentication, now()));
+      return listener.onHiddenProof(verifyIdentity(authentication, dateMs()));
     }
     if (authentication !== undefined) return this.#fail('psk');
     if (fault !== undefined) this.#fail(fault.code);

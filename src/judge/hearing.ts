@@ -58,7 +58,7 @@ export class Hearing {
 
   get holders(): readonly Holder[] {
     const { snapshot, subject } = this.context;
-    const now = this.context.now() / 1000;
+    const now = this.context.dateMs();
     if (this.#selection === undefined) return holdersOf(snapshot, subject, undefined, now);
     this.#holders ??= holdersOf(snapshot, subject, this.#selection, now);
     return this.#holders;

@@ -9,16 +9,15 @@ import { sha256Hex } from '../x509/fingerprint.ts';
 /** That a session was given out while pinsets were satisfied; made by what remembers it, and by nothing else. */
 class BoundSession {
   readonly #pinsets: readonly string[];
-  /** In microseconds. */
-  readonly #expires: number;
+  readonly #expiry: SessionExpiry;
 
-  constructor(pinsets: readonly string[], expires: number) {
+  constructor(pinsets: readonly string[], expiry: SessionExpiry) {
     this.#pinsets = pinsets;
-    this.#expires = expires;
+    this.#expiry = expiry;
   }
 
-  isOver(now: number): boolean {
-    return this.#expires < now;
+  isOver({ now, dateMs }: SessionTime): boolean {
+    return this.#expiry.until < now || this.#expiry.dateMs <= dateMs;
   }
 
   isOf(pinsets: readonly string[]): boolean {
@@ -26,6 +25,18 @@ class BoundSession {
   }
 }
 export type { BoundSession };
+
+/** Both clocks: on the one that nobody sets, in microseconds, its lifetime; on the time of day what has dates. */
+export interface SessionTime {
+  readonly now: number;
+  readonly dateMs: number;
+}
+
+/** A session counts through `until`, and before the date. */
+export interface SessionExpiry {
+  readonly until: number;
+  readonly dateMs: number;
+}
 
 export class SessionMemory {
   readonly #capacity: number;
@@ -35,18 +46,17 @@ export class SessionMemory {
     this.#capacity = capacity;
   }
 
-  /** `credential`: a session id or a ticket. `now` and `lifetime` in microseconds. */
+  /** `credential`: a session id or a ticket. */
   remember(
     { client, server }: FlowSubject,
     credential: Uint8Array,
     pinsets: readonly string[],
-    now: number,
-    lifetime: number,
+    expiry: SessionExpiry,
   ): void {
     const key = keyOf(client.address, server.address, credential);
     this.#sessions.delete(key);
     if (this.#sessions.size >= this.#capacity) this.#sessions.delete(this.#sessions.keys().next().value!);
-    this.#sessions.set(key, new BoundSession(pinsets, now + lifetime));
+    this.#sessions.set(key, new BoundSession(pinsets, expiry));
   }
 
   /** There where the credential was given out while each of `pinsets` was satisfied. */
@@ -54,13 +64,13 @@ export class SessionMemory {
     { client, server }: FlowSubject,
     credential: Uint8Array,
     pinsets: readonly string[],
-    now: number,
+    time: SessionTime,
   ): BoundSession | undefined {
     const key = keyOf(client.address, server.address, credential);
     const session = this.#sessions.get(key);
     if (session === undefined) return undefined;
     this.#sessions.delete(key);
-    if (session.isOver(now)) return undefined;
+    if (session.isOver(time)) return undefined;
     this.#sessions.set(key, session);
     return session.isOf(pinsets) ? session : undefined;
   }

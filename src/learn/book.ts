@@ -34,6 +34,8 @@ export class LearnBook {
   displaced = 0;
   readonly #pinsets = new Map<string, Map<string, LearnedHost>>();
   readonly #shared: SharedKeys;
+  /** Milliseconds on the clock of `observe`. */
+  readonly #countedAt = new WeakMap<LearnedKey, number>();
   #hostCount = 0;
 
   constructor(state: LearnState, limits: BookLimits) {
@@ -61,8 +63,17 @@ export class LearnBook {
     return this.#pinsets.get(pinset) ?? NO_HOSTS;
   }
 
-  /** `chain`: null where the leaf's key could not be read. Undefined where there is no room for another host. */
-  observe(pinset: string, host: string, chain: LearnedChain | null, atMs: number): LearnedHost | undefined {
+  /**
+   * `chain`: null where the leaf's key could not be read. `now`: milliseconds on a clock that nobody sets, where there is
+   * one. Undefined where there is no room for another host.
+   */
+  observe(
+    pinset: string,
+    host: string,
+    chain: LearnedChain | null,
+    atMs: number,
+    now: number = atMs,
+  ): LearnedHost | undefined {
     const at = new Date(atMs).toISOString();
     const learned = this.#hostFor(pinset, host, at);
     if (learned === undefined) {
@@ -70,7 +81,7 @@ export class LearnBook {
       return undefined;
     }
     const known = learned.keys.find(({ spki }) => spki === chain?.leaf.spki);
-    const isCounted = known === undefined || this.#isSpaced(known.lastSeen, atMs);
+    const isCounted = known === undefined || this.#isSpaced(known, atMs, now);
     if (isCounted) {
       learned.observations++;
       learned.lastSeen = at;
@@ -90,6 +101,7 @@ export class LearnBook {
       isPublic: chain.isPublic,
       carriesName: chain.carriesName,
     }));
+    if (isCounted) this.#countedAt.set(key, now);
     Object.assign(key, {
       lastAt: isCounted ? learned.observations : key.lastAt,
       issuers: [...new Set([...issuers, ...key.issuers])].slice(0, MAX_ISSUERS),
@@ -167,9 +179,11 @@ export class LearnBook {
     for (const [pinset, hosts] of this.#pinsets) for (const [host, learned] of hosts) yield [pinset, host, learned];
   }
 
-  /** Either way: a clock may have been wrong. */
-  #isSpaced(lastSeen: string, atMs: number): boolean {
-    return Math.abs(atMs - Date.parse(lastSeen)) >= this.limits.spacing * 1000;
+  /** What was counted before a restart has its date only; either way, because a clock may have been wrong. */
+  #isSpaced(key: LearnedKey, atMs: number, now: number): boolean {
+    const countedAt = this.#countedAt.get(key);
+    const since = countedAt === undefined ? atMs - Date.parse(key.lastSeen) : now - countedAt;
+    return Math.abs(since) >= this.limits.spacing * 1000;
   }
 
   #hostFor(pinset: string, host: string, at: string): LearnedHost | undefined {

@@ -20,6 +20,8 @@ export interface LearnerOptions {
   readonly say: (line: string) => void;
   /** Authorities that everybody trusts; those of Node.js unless given. */
   readonly roots?: Roots | undefined;
+  /** Milliseconds on a clock that nobody sets; for tests. */
+  readonly now?: (() => number) | undefined;
 }
 
 export interface Lesson {
@@ -34,12 +36,13 @@ export class Learner {
   readonly #path: string;
   readonly #say: (line: string) => void;
   readonly #roots: Roots | undefined;
+  readonly #now: () => number;
   /** Pinsets that learn, by name. */
   #pinsets = new Map<string, CompiledPinset>();
   /** What has been said once: it is said again only after a restart, or when much else has been said. */
   readonly #said = new Set<string>();
   /** Chains of late, by pinset and host: what is neither news nor counted costs no signatures. */
-  readonly #latest = new Map<string, { readonly digest: string; readonly atMs: number }>();
+  readonly #latest = new Map<string, { readonly digest: string; readonly at: number }>();
   #hash = '';
   /** Of hosts that were held and are forgotten, the policy by which they were: what it let through does not count. */
   readonly #stale = new Map<string, string>();
@@ -50,12 +53,13 @@ export class Learner {
   #hasChanged = false;
 
   /** Throws a sentence with the cure where what was learned before cannot be read. */
-  constructor({ policy, say, roots }: LearnerOptions) {
+  constructor({ policy, say, roots, now = () => performance.now() }: LearnerOptions) {
     this.#book = new LearnBook(readState(policy.file!), policy);
     this.#file = new StateFile(policy.file!, () => this.#book.state, say);
     this.#path = policy.file!;
     this.#say = say;
     this.#roots = roots;
+    this.#now = now;
   }
 
   get limits(): BookLimits {
@@ -205,9 +209,10 @@ export class Learner {
   #onObserved(event: VerdictEvent, pinset: CompiledPinset, host: string): void {
     const { observations } = this.#book.limits;
     const atMs = event.time / 1000;
-    if (this.#isNoNews(pinset, host, event.tls!.certificates, atMs)) return;
+    const now = this.#now();
+    if (this.#isNoNews(pinset, host, event.tls!.certificates, now)) return;
     const chain = this.#chainOf(event, host);
-    const learned = this.#book.observe(pinset.name, host, chain, atMs);
+    const learned = this.#book.observe(pinset.name, host, chain, atMs, now);
     this.#warnOfRoom(event, pinset, host);
     if (learned === undefined) return;
     this.#file.touch();
@@ -239,15 +244,15 @@ export class Learner {
   }
 
   /** The same chain again, so soon that it does not count. */
-  #isNoNews({ name }: CompiledPinset, host: string, certificates: readonly Uint8Array[], atMs: number): boolean {
+  #isNoNews({ name }: CompiledPinset, host: string, certificates: readonly Uint8Array[], now: number): boolean {
     const hash = createHash('sha256');
     for (const der of certificates) hash.update(`${der.length} `).update(der);
     const digest = hash.digest('base64');
     const id = `${name} ${host}`;
     const latest = this.#latest.get(id);
-    if (latest?.digest === digest && Math.abs(atMs - latest.atMs) < this.#book.limits.spacing * 1000) return true;
+    if (latest?.digest === digest && now - latest.at < this.#book.limits.spacing * 1000) return true;
     if (this.#latest.size >= MOST_REMEMBERED) this.#latest.clear();
-    this.#latest.set(id, { digest, atMs });
+    this.#latest.set(id, { digest, at: now });
     return false;
   }
 

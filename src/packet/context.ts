@@ -15,7 +15,7 @@ export class PacketContext {
   connmark = 0;
   ctid = 0;
   frame = 0;
-  /** Microseconds since the epoch. */
+  /** Microseconds, on the engine's clock for durations. */
   time = 0;
 
   /** Points at row `index`; the IP header's outcome. */

@@ -49,7 +49,10 @@ export interface SourceStats {
   verdictErrors: number;
 }
 
-/** Microseconds since the epoch; the capture's time offline. */
+/** In microseconds; offline both are the capture's time. */
 export interface Clock {
+  /** For durations, on a clock that nobody sets: the one that packets carry. Its zero means nothing. */
   now(): number;
+  /** The time of day, since the epoch: for records and for what has dates. It may jump either way. */
+  wallTime(): number;
 }

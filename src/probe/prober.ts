@@ -299,7 +299,7 @@ export class MirrorProber implements Prober {
   }
 
   #now(): number {
-    return (this.#options.now ?? Date.now)();
+    return this.#options.now?.() ?? performance.now();
   }
 
   #random(): number {

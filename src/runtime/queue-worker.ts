@@ -12,7 +12,7 @@ import { ownedConnmarkBits } from './connmark-mask.ts';
 import { QueueCounters } from './counters.ts';
 import type { FromQueue, Port, QueueSetup, ToQueue } from './messages.ts';
 import { QueueLoop } from './queue-loop.ts';
-import { WallClock } from './wall-clock.ts';
+import { LiveClock } from './live-clock.ts';
 
 const port = parentPort!;
 const out: Port<FromQueue> = port;
@@ -20,6 +20,7 @@ const { queueNum, policy: whole, numbering, counters, watch } = workerData as Qu
 const snapshot = PinsetSnapshot.of(whole);
 const { policy } = snapshot;
 
+const clock = new LiveClock();
 const source = new NfqueueSource({
   queueNum,
   connmarkMask: ownedConnmarkBits(policy),
@@ -27,6 +28,7 @@ const source = new NfqueueSource({
   failOpen: policy.failOpen,
   // What waits for a logged secret is cut off its packet.
   gso: policy.keylog.file === null && policy.keylog.socket === null,
+  now: () => clock.now(),
 });
 const loop = new QueueLoop({
   source,
@@ -38,7 +40,7 @@ const loop = new QueueLoop({
       ...parts,
       policy,
       snapshot,
-      clock: new WallClock(),
+      clock,
       proves: verifyServerKeyExchange,
       live: true,
       numbering,

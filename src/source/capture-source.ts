@@ -55,7 +55,7 @@ export class CaptureSource implements PacketSource, RecordSink {
   }
 
   /** Time of the frame last handed over, in microseconds since the epoch. */
-  readonly clock: Clock = { now: () => this.#now };
+  readonly clock: Clock = { now: () => this.#now, wallTime: () => this.#now };
 
   /** Frames read so far. */
   get frames(): number {

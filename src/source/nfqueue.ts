@@ -32,6 +32,8 @@ export interface NfqueueOptions {
   readonly receiveBuffer?: number;
   /** Packets a batch. */
   readonly slots?: number;
+  /** What packets are stamped with: the engine's clock, since what the kernel stamps them with can be set. */
+  readonly now?: () => number;
 }
 
 export class NfqueueSource implements PacketSource {
@@ -182,8 +184,12 @@ export class NfqueueSource implements PacketSource {
 
   #deliver(sink: PacketSink, count: number): void {
     const { words } = this.#batch;
+    const now = this.#options.now();
+    const [seconds, micros] = [Math.floor(now / 1e6), now % 1e6];
     this.#batch.count = count;
     for (let row = 0; row < count * FIELD.ROW; row += FIELD.ROW) {
+      words[row + FIELD.timeSeconds] = seconds;
+      words[row + FIELD.timeMicros] = micros;
       const mark = words[row + FIELD.mark]!;
       this.#marks.set(words[row + FIELD.packetId]!, mark);
       if (this.#route === 'verdict') continue;
@@ -282,6 +288,7 @@ const DEFAULTS = {
   maxLength: 8192,
   receiveBuffer: 16 * 1024 * 1024,
   slots: 64,
+  now: () => performance.now() * 1000,
 } as const;
 
 /** Octets of replaced packets that one flush can carry: alerts and resets are small, a filled GSO packet is 64 KiB. */

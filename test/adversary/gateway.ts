@@ -146,7 +146,7 @@ export class Gateway {
           if (event.kind === 'verdict') this.verdicts.push(event);
         },
       },
-      clock: { now: () => this.now },
+      clock: { now: () => this.now, wallTime: () => this.now },
       examiner: { examine: (request, answer) => void this.examinations.push({ request, answer }) },
       prober: { probe: (request, answer) => void this.probes.push({ request, answer }) },
       keylog: this.#policy.keylog.file === null ? undefined : keylog,

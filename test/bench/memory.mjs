@@ -35,7 +35,7 @@ async function main(state, count, scratch) {
       policy,
       verdicts: kernel,
       events: { emit: () => {} },
-      clock: { now: () => NOW_SECONDS * 1e6 },
+      clock: { now: () => NOW_SECONDS * 1e6, wallTime: () => NOW_SECONDS * 1e6 },
       examiner: { examine: () => {} },
       // The octets that are signed are no part of what is measured.
       proves: () => true,

@@ -58,7 +58,7 @@ test('packets of both directions and families arrive with their fields, and pass
   expect(syn.head).toMatch(/^45.{22}0a0100020a020002....1f90/);
   expect(synAck.head).toMatch(/^45.{22}0a0200020a0100021f90/);
   expect([synAck.inIfindex, synAck.outIfindex]).toEqual([syn.outIfindex, syn.inIfindex]);
-  expect(Math.abs(syn.timeSeconds - Date.now() / 1000)).toBeLessThan(30);
+  expect(syn.timeSeconds).toBeLessThan(600);
   expect(driver.packets.some((packet) => packet.head.startsWith('6'))).toBe(true);
 });
 

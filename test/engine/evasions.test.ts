@@ -34,7 +34,7 @@ function offer(packet: Buffer): 'accept' | 'drop' | undefined {
     policy: policy({ pinsets: [bank()] }),
     verdicts: { verdict: (_id, verdict) => answers.push(verdict), flush: () => undefined },
     events: { emit: () => undefined },
-    clock: { now: () => 0 },
+    clock: { now: () => 0, wallTime: () => 0 },
     examiner: { examine: () => undefined },
     proves: () => false,
     live: true,

@@ -76,7 +76,7 @@ function run(packets: readonly Sent[], live: boolean): void {
       flush: () => undefined,
     },
     events: { emit: () => undefined },
-    clock: { now: () => now },
+    clock: { now: () => now, wallTime: () => now },
     examiner: {
       examine: (_request, done) =>
         void later.push(() =>

@@ -74,9 +74,11 @@ describe('grounds', () => {
     const subject = { client: client!, server: server! };
     const memory = new SessionMemory(1);
     const ticket = Uint8Array.of(7);
-    expect(Satisfied.bySession(memory.bound(subject, ticket, ['bank'], 0))).toBeNull();
-    memory.remember(subject, ticket, ['bank'], 0, 1000);
-    expect(Satisfied.bySession(memory.bound(subject, ticket, ['bank'], 0))).toMatchObject({ by: 'resumed' });
+    expect(Satisfied.bySession(memory.bound(subject, ticket, ['bank'], { now: 0, dateMs: 0 }))).toBeNull();
+    memory.remember(subject, ticket, ['bank'], { until: 1000, dateMs: Infinity });
+    expect(Satisfied.bySession(memory.bound(subject, ticket, ['bank'], { now: 0, dateMs: 0 }))).toMatchObject({
+      by: 'resumed',
+    });
   });
 
   it('are no setting but one that says accept', () => {

@@ -87,33 +87,33 @@ describe('a session is not bound', () => {
   it('that another server handed out, or under another pinset, or too long ago', () => {
     const memory = new SessionMemory(2);
     const [here, there] = [of('c0000201'), of('c0000202')];
-    memory.remember(here, TICKET, ['a', 'b'], 0, 1000);
-    expect(memory.bound(here, TICKET, ['a'], 1000) !== undefined).toBe(true);
-    expect(memory.bound(here, TICKET, ['a', 'b'], 1000) !== undefined).toBe(true);
-    expect(memory.bound(there, TICKET, ['a'], 1000) !== undefined).toBe(false);
-    expect(memory.bound(here, TICKET, ['a', 'c'], 1000) !== undefined).toBe(false);
-    expect(memory.bound(here, STOLEN, ['a'], 1000) !== undefined).toBe(false);
-    expect(memory.bound(here, TICKET, ['a'], 1001) !== undefined).toBe(false);
+    memory.remember(here, TICKET, ['a', 'b'], ALWAYS);
+    expect(memory.bound(here, TICKET, ['a'], at(1000)) !== undefined).toBe(true);
+    expect(memory.bound(here, TICKET, ['a', 'b'], at(1000)) !== undefined).toBe(true);
+    expect(memory.bound(there, TICKET, ['a'], at(1000)) !== undefined).toBe(false);
+    expect(memory.bound(here, TICKET, ['a', 'c'], at(1000)) !== undefined).toBe(false);
+    expect(memory.bound(here, STOLEN, ['a'], at(1000)) !== undefined).toBe(false);
+    expect(memory.bound(here, TICKET, ['a'], at(1001)) !== undefined).toBe(false);
   });
 
   it('that another client was given, or one of another network of IPv6', () => {
     const memory = new SessionMemory(3);
-    memory.remember(of('c0000201'), TICKET, ['a'], 0, 1000);
-    expect(memory.bound(of('c0000201', '0a010204'), TICKET, ['a'], 1)).toBeUndefined();
+    memory.remember(of('c0000201'), TICKET, ['a'], ALWAYS);
+    expect(memory.bound(of('c0000201', '0a010204'), TICKET, ['a'], at(1))).toBeUndefined();
     const [server, network] = ['20010db8'.padEnd(32, '1'), '20010db800000001'];
-    memory.remember(of(server, network + '1'.repeat(16)), TICKET, ['a'], 0, 1000);
-    expect(memory.bound(of(server, network + '2'.repeat(16)), TICKET, ['a'], 1)).toBeDefined();
-    expect(memory.bound(of(server, '20010db800000002' + '1'.repeat(16)), TICKET, ['a'], 1)).toBeUndefined();
+    memory.remember(of(server, network + '1'.repeat(16)), TICKET, ['a'], ALWAYS);
+    expect(memory.bound(of(server, network + '2'.repeat(16)), TICKET, ['a'], at(1))).toBeDefined();
+    expect(memory.bound(of(server, '20010db800000002' + '1'.repeat(16)), TICKET, ['a'], at(1))).toBeUndefined();
   });
 
   it('that was used least recently, once there are more than are remembered', () => {
     const memory = new SessionMemory(2);
     const server = of('c0000201');
     const credential = (n: number) => Uint8Array.of(n);
-    for (const n of [1, 2]) memory.remember(server, credential(n), ['a'], 0, 1000);
-    expect(memory.bound(server, credential(1), ['a'], 1) !== undefined).toBe(true);
-    memory.remember(server, credential(3), ['a'], 0, 1000);
-    expect([1, 2, 3].map((n) => memory.bound(server, credential(n), ['a'], 1) !== undefined)).toEqual([
+    for (const n of [1, 2]) memory.remember(server, credential(n), ['a'], ALWAYS);
+    expect(memory.bound(server, credential(1), ['a'], at(1)) !== undefined).toBe(true);
+    memory.remember(server, credential(3), ['a'], ALWAYS);
+    expect([1, 2, 3].map((n) => memory.bound(server, credential(n), ['a'], at(1)) !== undefined)).toEqual([
       true,
       false,
       true,
@@ -313,3 +313,7 @@ it('a forged flight binds nothing', () => {
   full(wire, { ticket: STOLEN, file: FORGED });
   expect(resume(wire, { ticket: STOLEN })).toMatchObject(UNBOUND);
 });
+
+/** For a millisecond, whatever the date. */
+const ALWAYS = { until: 1000, dateMs: Infinity };
+const at = (now: number) => ({ now, dateMs: 0 });

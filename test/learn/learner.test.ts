@@ -38,8 +38,8 @@ const learning = (more: Partial<CompiledPinset> = {}) =>
 const anyone = (more: Partial<CompiledPinset> = {}) => learning({ name: 'any', match: match(), ...more });
 const settings = (observations: number, ...pinsets: CompiledPinset[]): Policy =>
   policy({ pinsets, learn: { file, observations, spacing: 0, hosts: 4, keys: 4 } });
-const learnerOf = (loaded: Policy, roots = rootsOf([])) =>
-  new Learner({ policy: loaded.learn, say: (line) => said.push(line), roots });
+const learnerOf = (loaded: Policy, roots = rootsOf([]), now?: () => number) =>
+  new Learner({ policy: loaded.learn, say: (line) => said.push(line), roots, now });
 
 /** A flow that was let through, of a server that has proven its key. */
 function verdict(host: string | null, chain: readonly string[], more: Partial<VerdictEvent> = {}): VerdictEvent {
@@ -388,12 +388,18 @@ describe('a promotion', () => {
 
 it('many connections at once are one observation', () => {
   const loaded = { ...settings(3, anyone()), learn: { file, observations: 3, spacing: 60, hosts: 4, keys: 4 } };
-  const learner = learnerOf(loaded);
+  let seconds = 0;
+  const learner = learnerOf(loaded, rootsOf([]), () => seconds * 1_000);
   learner.refine(loaded);
-  const at = (seconds: number) => seen(HOST, ['leaf'], { time: (MS + seconds * 1_000) * 1_000 });
-  expect(codes(learner.observe(Array.from({ length: 59 }, (_, i) => at(i))))).toEqual([]);
-  expect(codes(learner.observe([at(60), at(61), at(119)]))).toEqual([]);
-  expect(codes(learner.observe([at(120)]))).toEqual(['learn.promoted']);
+  const observed = (at: number, timeOfDay = at) => {
+    seconds = at;
+    return codes(learner.observe([seen(HOST, ['leaf'], { time: (MS + timeOfDay * 1_000) * 1_000 })]));
+  };
+  for (let at = 0; at < 59; at++) expect(observed(at)).toEqual([]);
+  // Whatever becomes of the time of day.
+  for (const at of [56, 57, 58]) expect(observed(at, (57 - at) * 3_600)).toEqual([]);
+  for (const at of [60, 61, 119]) expect(observed(at)).toEqual([]);
+  expect(observed(120)).toEqual(['learn.promoted']);
 });
 
 it('a verdict alone teaches nothing: its client has not gone on', () => {

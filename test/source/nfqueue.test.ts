@@ -54,6 +54,16 @@ describe('the connmark route', () => {
   });
 });
 
+test('packets are stamped with the clock that is given, never with the time of day', async () => {
+  const stamps: number[][] = [];
+  const options = { queueNum: 9, connmarkMask: MASK, maxLength: 64, slots: 8, now: () => 12_000_034 };
+  await new NfqueueSource(options, kernel).start({
+    onBatch: ({ words }) => void stamps.push([words[FIELD.timeSeconds]!, words[FIELD.timeMicros]!]),
+  });
+  kernel.deliver({ packetId: 1, mark: 0 });
+  expect(stamps).toEqual([[12, 34]]);
+});
+
 describe('on the verdict route', () => {
   beforeEach(() => void (kernel.glue = true));
 

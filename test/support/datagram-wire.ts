@@ -26,12 +26,15 @@ export class DatagramWire {
   /** Data that arrived, in order, at each side. */
   readonly atClient: Buffer[] = [];
   readonly atServer: Buffer[] = [];
+  /** The time of day, in microseconds. */
   now = 1_700_000_000_000_000;
   connmark = 0;
   engine: Engine;
   readonly #options: Partial<EngineOptions>;
   readonly #sent = new Map<number, { fromClient: boolean; data: Buffer }>();
   #nextId = 1;
+  /** The time of day at which the clock that nobody sets began. */
+  #began = this.now - 1e9;
 
   constructor(fields: Partial<Policy> = {}, options: Partial<EngineOptions> = {}) {
     this.#options = options;
@@ -57,6 +60,16 @@ export class DatagramWire {
     this.engine.tick();
   }
 
+  /** Somebody sets the time of day. */
+  setTimeOfDay(byMilliseconds: number): void {
+    this.now += byMilliseconds * 1000;
+    this.#began += byMilliseconds * 1000;
+  }
+
+  #steady(): number {
+    return this.now - this.#began;
+  }
+
   /** The engine stops in good order. Every datagram has had its one verdict then. */
   finish(): void {
     this.engine.finish();
@@ -80,7 +93,7 @@ export class DatagramWire {
         flush: () => undefined,
       },
       events: { emit: (event) => this.events.push(event) },
-      clock: { now: () => this.now },
+      clock: { now: () => this.#steady(), wallTime: () => this.now },
       examiner: { examine: () => undefined },
       proves: () => true,
       live: true,
@@ -101,8 +114,8 @@ export class DatagramWire {
     words[FIELD.inIfindex] = fields.inIfindex ?? from.ifindex;
     words[FIELD.outIfindex] = fields.outIfindex ?? to.ifindex;
     words[FIELD.flags] = FLAG.hasConnmark;
-    words[FIELD.timeSeconds] = Math.floor(this.now / 1e6);
-    words[FIELD.timeMicros] = this.now % 1e6;
+    words[FIELD.timeSeconds] = Math.floor(this.#steady() / 1e6);
+    words[FIELD.timeMicros] = this.#steady() % 1e6;
     this.engine.onBatch({ slab: packet, words, count: 1 });
     // The slab is the source's again: whoever kept a view of it sees this.
     packet.fill(0xee);

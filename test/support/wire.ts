@@ -55,6 +55,7 @@ export class Wire {
   /** What arrived, in order, at each side; and the flags of each segment that did. */
   readonly atClient: Receiver;
   readonly atServer = new Receiver();
+  /** The time of day, in microseconds. */
   now = 1_700_000_000_000_000;
   connmark = 0;
   engine: Engine;
@@ -64,6 +65,8 @@ export class Wire {
   lastOfServer: Uint8Array = new Uint8Array(0);
   lastSeqOfServer = 0;
   #nextId = 1;
+  /** The time of day at which the clock that nobody sets began. */
+  #began = this.now - 1e9;
   #generation = 0;
   readonly #sent = new Map<number, { fromClient: boolean; packet: Uint8Array; lost: boolean }>();
   readonly #options: Partial<EngineOptions>;
@@ -146,6 +149,16 @@ export class Wire {
     this.engine.tick();
   }
 
+  /** Somebody sets the time of day. */
+  setTimeOfDay(byMilliseconds: number): void {
+    this.now += byMilliseconds * 1000;
+    this.#began += byMilliseconds * 1000;
+  }
+
+  #steady(): number {
+    return this.now - this.#began;
+  }
+
   get verdicts(): VerdictEvent[] {
     return this.events.filter((event) => event.kind === 'verdict');
   }
@@ -161,7 +174,7 @@ export class Wire {
         flush: () => undefined,
       },
       events: { emit: (event) => this.events.push(event) },
-      clock: { now: () => this.now },
+      clock: { now: () => this.#steady(), wallTime: () => this.now },
       examiner: { examine: (_request, done) => done(NO_FACTS) },
       proves: () => true,
       live: true,
@@ -181,8 +194,8 @@ export class Wire {
     words[FIELD.inIfindex] = fields.inIfindex ?? (fromClient ? CLIENT : SERVER).ifindex;
     words[FIELD.flags] = FLAG.hasConnmark | (fields.gso ? FLAG.gso : 0) | (fields.packetFlags ?? 0);
     words[FIELD.ctid] = fields.ctid ?? 0;
-    words[FIELD.timeSeconds] = Math.floor(this.now / 1e6);
-    words[FIELD.timeMicros] = this.now % 1e6;
+    words[FIELD.timeSeconds] = Math.floor(this.#steady() / 1e6);
+    words[FIELD.timeMicros] = this.#steady() % 1e6;
     const batch: PacketBatch = { slab: Buffer.from(packet), words, count: 1 };
     this.engine.onBatch(batch);
     // The slab is the source's again: whoever kept a view of it sees this.

@@ -44,7 +44,7 @@ export class Examined {
   /** What is asked of them under the configuration in force. */
   examination(hearing: Hearing, serverName: string | null): Examination {
     const { snapshot } = hearing.context;
-    const now = hearing.context.now() / 1000;
+    const now = hearing.context.dateMs();
     const selected = hearing.selection ?? NOTHING_SELECTED;
     const selection = this.cases?.narrow(selected) ?? selected;
     const judgements = this.chains.map((chain) => new ChainJudgement(snapshot, selection, chain, serverName, now));

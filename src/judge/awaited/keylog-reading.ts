@@ -95,7 +95,7 @@ export class KeylogReading {
       cipherSuite: serverHello.cipherSuite,
       offersRawPublicKey: clientHello.offersRawPublicKey,
       limits: snapshot.policy.limits,
-      now: () => context.now() / 1000,
+      dateMs: () => context.dateMs(),
       listener: this.#listener,
     });
     this.#decryption = decryption;

@@ -63,7 +63,9 @@ export class LiveConfiguration {
   readonly #options: ConfigurationOptions;
   #loaded: LoadedConfiguration;
   #generation = 1;
-  #since = Date.now();
+  #since = new Date();
+  /** The same, on a clock that nobody sets. */
+  #began = performance.now();
   /** Of lists without a file: canonical spellings that were added at run time. */
   #added: AddedEntries = new Map();
   #changing: Promise<unknown> = Promise.resolve();
@@ -85,9 +87,9 @@ export class LiveConfiguration {
     return this.#generation;
   }
 
-  /** Milliseconds since the epoch. */
-  get since(): number {
-    return this.#since;
+  /** Since when it is in force, and for how many milliseconds. */
+  get inForce(): { readonly since: Date; readonly age: number } {
+    return { since: this.#since, age: performance.now() - this.#began };
   }
 
   /** Every file that it was read from. */
@@ -217,7 +219,8 @@ export class LiveConfiguration {
     this.#loaded = read;
     this.#added = withoutStrangers(added, read.policy);
     this.#generation = outcome.generation;
-    this.#since = Date.now();
+    this.#since = new Date();
+    this.#began = performance.now();
     // What a list's change does not bring has been said before.
     const change = { ...this.#change(kind, by, kind === 'reload' ? read.warnings : [], null), difference };
     this.#options.onChange(change);

@@ -14,6 +14,7 @@ import { ListAges } from './list-ages.ts';
 import { RecentVerdicts } from './recent-verdicts.ts';
 import { ControlServer } from './server.ts';
 import { statsOf } from './status.ts';
+import { TimeOfDay } from './time-of-day.ts';
 
 export interface OperatorOptions {
   readonly version: string;
@@ -41,6 +42,7 @@ export class Operator {
   #watch: FileWatch | undefined;
   #stats: NodeJS.Timeout | undefined;
   readonly #ages: ListAges;
+  readonly #timeOfDay: TimeOfDay;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -66,6 +68,7 @@ export class Operator {
       onChange: (change) => this.#onChange(change),
     });
     this.#ages = new ListAges({ configuration: this.#configuration, log, say: options.daemon.say });
+    this.#timeOfDay = new TimeOfDay({ log, say: options.daemon.say });
   }
 
   /** Rejects, with nothing left of it, when a queue cannot be bound or the socket not be made. */
@@ -93,6 +96,7 @@ export class Operator {
       throw error;
     }
     this.#ages.start();
+    this.#timeOfDay.start();
     if (watchesFiles) {
       const paths = () => this.#configuration.paths;
       this.#watch = new FileWatch({ paths, onChange: () => void this.reload('file change') });
@@ -118,6 +122,7 @@ export class Operator {
   async stop(): Promise<void> {
     clearInterval(this.#stats);
     this.#ages.stop();
+    this.#timeOfDay.stop();
     this.#watch?.stop();
     await this.#server?.stop();
     await this.daemon.stop();

@@ -82,14 +82,15 @@ export function statsOf({ daemon, log, verdicts, configuration }: Overview): Fie
 }
 
 export function describeConfiguration(configuration: LiveConfiguration): Fields {
-  const { policy, file, generation, since } = configuration;
+  const { policy, file, generation } = configuration;
+  const { since, age } = configuration.inForce;
   const pins = policy.pinsets.reduce((total, pinset) => total + pinset.pins.length + pinset.deny.length, 0);
   return {
     file,
     hash: policy.hash,
     generation,
-    since: new Date(since).toISOString(),
-    age: Math.floor((Date.now() - since) / 1000),
+    since: since.toISOString(),
+    age: Math.floor(age / 1000),
     pinsets: policy.pinsets.length,
     modes: modesOf(policy),
     pins,

@@ -94,10 +94,10 @@ export class Child {
 
   /** Resolves when `met` is true, which is asked after each output; fails at the process's end or after `timeout` ms. */
   async until(met: (child: this) => boolean, what: string, timeout = 10_000): Promise<void> {
-    const deadline = Date.now() + timeout;
+    const deadline = performance.now() + timeout;
     while (!met(this)) {
       if (this.#end !== undefined) throw new Error(`it ended before ${what}: ${this.#summary()}`);
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (left <= 0) throw new Error(`not within ${timeout} ms: ${what}: ${this.#summary()}`);
       await this.#news(left);
     }

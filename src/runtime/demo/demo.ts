@@ -180,12 +180,12 @@ class Stage {
   }
 
   async #queueBound(): Promise<void> {
-    const deadline = Date.now() + 10_000;
+    const deadline = performance.now() + 10_000;
     const bound = (): boolean =>
       this.#network!.run('gateway', 'cat', '/proc/net/netfilter/nfnetlink_queue').trim() !== '';
     while (!bound()) {
       if (this.#engine!.end !== undefined) throw new Error(`the engine ended: ${this.#engine!.errors.trim()}`);
-      if (Date.now() > deadline) throw new Error('the engine did not bind its queue within 10 s');
+      if (performance.now() > deadline) throw new Error('the engine did not bind its queue within 10 s');
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

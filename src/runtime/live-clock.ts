@@ -1,10 +1,11 @@
 /**
- * The time of day in microseconds, as packets carry it: the kernel stamps them with CLOCK_REALTIME. Node gives that in
- * milliseconds only, and a finer clock that does not follow when the time of day is set; this joins the two.
+ * The engine's clock where packets come from the kernel: what durations are measured on, and the time of day in
+ * microseconds. Node gives that in milliseconds only, and a finer clock that does not follow when the time of day is set;
+ * this joins the two.
  */
 import type { Clock } from '../packet/source.ts';
 
-export class WallClock implements Clock {
+export class LiveClock implements Clock {
   /** Milliseconds from the fine clock's zero to the epoch. */
   #offset: number;
   readonly #coarse: () => number;
@@ -17,6 +18,10 @@ export class WallClock implements Clock {
   }
 
   now(): number {
+    return Math.round(this.#fine() * 1000);
+  }
+
+  wallTime(): number {
     const coarse = this.#coarse();
     const fine = this.#fine();
     if (Math.abs(fine + this.#offset - coarse) > TOLERANCE_MS) this.#offset = coarse - fine;
