@@ -7,8 +7,14 @@ import type { Conversation } from './connection.ts';
 /** One turn: what is said, and, unless TLS may follow at once, what is then heard. */
 export interface Turn {
   readonly say: string | Uint8Array;
-  /** Octets of the answer once it is there and good; 0 while it is not whole; -1 when it refuses. */
-  readonly hear?: (heard: Buffer) => number;
+  readonly hear?: Hearing;
+}
+
+/** An answer is heard part by part, so that whatever pieces it comes in, each octet is looked at once. */
+interface Hearing {
+  /** Where the part ends that `heard` begins with; 0 while it is not whole. Up to `from` it was looked for before. */
+  readonly endOfPart: (heard: Buffer, from: number) => number;
+  readonly judge: (part: Buffer) => 'good' | 'bad' | 'passed over';
 }
 
 export interface UpgradeContext {
@@ -33,7 +39,11 @@ export class Upgrade<Outcome> implements Conversation<Outcome | UpgradeRefused> 
   readonly #turns: readonly Turn[];
   readonly #inner: Conversation<Outcome>;
   #turn = 0;
-  #heard: Buffer = Buffer.alloc(0);
+  #heard: Buffer = EMPTY;
+  /** Of `#heard`: octets in which no part ends. */
+  #searched = 0;
+  /** Octets of this turn. */
+  #count = 0;
   #refused: UpgradeRefused | undefined;
 
   constructor(turns: readonly Turn[], inner: Conversation<Outcome>) {
@@ -52,13 +62,23 @@ export class Upgrade<Outcome> implements Conversation<Outcome | UpgradeRefused> 
   feed(bytes: Uint8Array): Uint8Array {
     if (this.#turn === this.#turns.length) return this.#inner.feed(bytes);
     this.#heard = Buffer.concat([this.#heard, bytes]);
+    this.#count += bytes.length;
     const said: Uint8Array[] = [];
-    while (this.#turn < this.#turns.length && this.#refused === undefined) {
-      const length = this.#turns[this.#turn]!.hear!(this.#heard);
-      if (length === 0 && this.#heard.length <= MAX_HEARD) break;
-      if (length <= 0) return this.#refuse();
-      this.#heard = this.#heard.subarray(length);
+    while (this.#turn < this.#turns.length) {
+      const { endOfPart, judge } = this.#turns[this.#turn]!.hear!;
+      const end = endOfPart(this.#heard, this.#searched);
+      if (end === 0) {
+        this.#searched = this.#heard.length;
+        if (this.#count > MAX_HEARD) return this.#refuse();
+        break;
+      }
+      const judgement = judge(this.#heard.subarray(0, end));
+      this.#heard = this.#heard.subarray(end);
+      this.#searched = 0;
+      if (judgement === 'bad') return this.#refuse();
+      if (judgement === 'passed over') continue;
       this.#turn++;
+      this.#count = this.#heard.length;
       said.push(...this.#speak());
     }
     // Whatever came behind the agreement is TLS's.
@@ -85,31 +105,42 @@ export class Upgrade<Outcome> implements Conversation<Outcome | UpgradeRefused> 
 }
 
 /** The first line that one of the two knows decides; others are passed over. */
-function line(good: RegExp, bad: RegExp): (heard: Buffer) => number {
-  return (heard) => {
-    for (let at = 0, end = heard.indexOf(0x0a); end >= 0; at = end + 1, end = heard.indexOf(0x0a, at)) {
-      const text = heard.toString('latin1', at, end);
-      if (good.test(text)) return end + 1;
-      if (bad.test(text)) return -1;
-    }
-    return 0;
+function line(good: RegExp, bad: RegExp): Hearing {
+  return {
+    endOfPart: (heard, from) => heard.indexOf(LF, from) + 1,
+    judge: (part) => judgeText(part.toString('latin1', 0, part.length - 1), good, bad),
   };
 }
 
+/** The same of tags. */
+function tag(good: RegExp, bad: RegExp): Hearing {
+  return {
+    endOfPart: (heard, from) => heard.indexOf('>', from) + 1,
+    judge: (part) => judgeText(part.toString('latin1', Math.max(0, part.lastIndexOf('<'))), good, bad),
+  };
+}
+
+function judgeText(text: string, good: RegExp, bad: RegExp): ReturnType<Hearing['judge']> {
+  if (good.test(text)) return 'good';
+  return bad.test(text) ? 'bad' : 'passed over';
+}
+
+/** One message, which has to be this. */
+function message(endOfPart: Hearing['endOfPart'], isGood: (part: Buffer) => boolean): Hearing {
+  return { endOfPart, judge: (part) => (isGood(part) ? 'good' : 'bad') };
+}
+
 /** RFC 5321 §4.2, RFC 959 §4.2: a reply ends with the line that has a blank behind its code. */
-function reply(code: string): (heard: Buffer) => number {
+function reply(code: string): Hearing {
   return line(new RegExp(`^${code}( |\\r?$)`), /^\d{3}( |\r?$)/);
 }
 
 /** RFC 4511 §4.12: an ExtendedResponse whose resultCode is success. */
-function ldapSuccess(heard: Buffer): number {
-  const message = berElement(heard, 0);
-  if (message === undefined) return 0;
-  const id = berElement(heard, message.content);
+function isLdapSuccess(heard: Buffer): boolean {
+  const id = berElement(heard, berElement(heard, 0)!.content);
   const operation = id && berElement(heard, id.end);
   const code = operation && berElement(heard, operation.content);
-  const isSuccess = operation?.tag === 0x78 && code?.tag === 0x0a && heard[code.content] === 0;
-  return isSuccess ? message.end : -1;
+  return operation?.tag === 0x78 && code?.tag === 0x0a && heard[code.content] === 0;
 }
 
 /** Undefined where it is not whole. Lengths of up to two octets: the answer is short. */
@@ -123,28 +154,20 @@ function berElement(bytes: Buffer, at: number): { tag: number; content: number; 
   return content + length > bytes.length ? undefined : { tag: bytes[at]!, content, end: content + length };
 }
 
-/** One packet: its length in three octets, little endian, and its number. An error is refused. */
-function mysqlGreeting(heard: Buffer): number {
-  if (heard.length < 5) return 0;
-  const end = 4 + heard.readUIntLE(0, 3);
-  if (heard[4] === 0xff) return -1;
+/** Its length in three octets, little endian, and its number. */
+function endOfMysqlPacket(heard: Buffer): number {
+  const end = heard.length < 5 ? Infinity : 4 + heard.readUIntLE(0, 3);
   return heard.length < end ? 0 : end;
 }
 
-/** MS-RDPBCGR §2.2.1.2: a connection confirm with a negotiation response. */
-function rdpConfirm(heard: Buffer): number {
-  if (heard.length < 4 || heard.length < heard.readUInt16BE(2)) return 0;
-  const end = heard.readUInt16BE(2);
-  return end >= 19 && heard[5] === 0xd0 && heard[11] === 2 && heard[15] !== 0 ? end : -1;
+function endOfTpkt(heard: Buffer): number {
+  const end = heard.length < 4 ? Infinity : heard.readUInt16BE(2);
+  return heard.length < end ? 0 : Math.max(end, 4);
 }
 
-function element(good: RegExp, bad: RegExp): (heard: Buffer) => number {
-  return (heard) => {
-    const text = heard.toString('latin1');
-    if (bad.test(text)) return -1;
-    const match = good.exec(text);
-    return match === null ? 0 : match.index + match[0].length;
-  };
+/** MS-RDPBCGR §2.2.1.2: a connection confirm with a negotiation response. */
+function isRdpConfirm(heard: Buffer): boolean {
+  return heard.length >= 19 && heard[5] === 0xd0 && heard[11] === 2 && heard[15] !== 0;
 }
 
 /** RFC 6120 §5.4. */
@@ -152,10 +175,10 @@ function xmpp({ serverName, port }: UpgradeContext): Turn[] | undefined {
   if (serverName === null || !/^[\w.-]+$/.test(serverName)) return undefined;
   const namespace = port === XMPP_SERVER_PORT ? 'jabber:server' : 'jabber:client';
   const stream = `<stream:stream to='${serverName}' xmlns='${namespace}' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>`;
-  const failure = /<\/(\w+:)?stream>|<(\w+:)?failure\b/;
+  const failure = /^<\/(\w+:)?stream\s*>|^<(\w+:)?failure\b/;
   return [
-    { say: `<?xml version='1.0'?>${stream}`, hear: element(/<\/(\w+:)?features>/, failure) },
-    { say: `<starttls xmlns='${XMPP_TLS}'/>`, hear: element(/<proceed\b[^>]*(\/>|>\s*<\/proceed>)/, failure) },
+    { say: `<?xml version='1.0'?>${stream}`, hear: tag(/^<\/(\w+:)?features\s*>/, failure) },
+    { say: `<starttls xmlns='${XMPP_TLS}'/>`, hear: tag(/^<proceed\b.*\/>|^<\/proceed\s*>/s, failure) },
   ];
 }
 
@@ -179,18 +202,29 @@ const FTP: readonly Turn[] = [
 const IRC: readonly Turn[] = [{ say: 'STARTTLS\r\n', hear: line(/^(:\S+ +)?670 /, /^(:\S+ +)?(691|421|451) |^ERROR/) }];
 /** RFC 4511 §4.14.1: ExtendedRequest 1.3.6.1.4.1.1466.20037 */
 const LDAP: readonly Turn[] = [
-  { say: Buffer.from('301d02010177188016312e332e362e312e342e312e313436362e3230303337', 'hex'), hear: ldapSuccess },
+  {
+    say: Buffer.from('301d02010177188016312e332e362e312e342e312e313436362e3230303337', 'hex'),
+    hear: message((heard) => berElement(heard, 0)?.end ?? 0, isLdapSuccess),
+  },
 ];
 const POSTGRES: readonly Turn[] = [
-  { say: Buffer.from('0000000804d2162f', 'hex'), hear: (heard) => (heard[0] === 0x53 ? 1 : -1) },
+  {
+    say: Buffer.from('0000000804d2162f', 'hex'),
+    hear: message(
+      () => 1,
+      (heard) => heard[0] === 0x53,
+    ),
+  },
 ];
 /** Long passwords, protocol 4.1, TLS, secure connection, authentication plugins; packets of 16 MiB; utf8mb4. */
 const MYSQL: readonly Turn[] = [
-  { say: '', hear: mysqlGreeting },
+  { say: '', hear: message(endOfMysqlPacket, (heard) => heard[4] !== 0xff) },
   { say: Buffer.from(`20000001018a0800000000012d${'00'.repeat(23)}`, 'hex') },
 ];
 /** TLS, or TLS with CredSSP behind it. */
-const RDP: readonly Turn[] = [{ say: Buffer.from('030000130ee000000000000100080003000000', 'hex'), hear: rdpConfirm }];
+const RDP: readonly Turn[] = [
+  { say: Buffer.from('030000130ee000000000000100080003000000', 'hex'), hear: message(endOfTpkt, isRdpConfirm) },
+];
 
 /** By the names that preambles go by. */
 const DIALOGUES = new Map<string, (context: UpgradeContext) => readonly Turn[] | undefined>([
@@ -208,5 +242,7 @@ const DIALOGUES = new Map<string, (context: UpgradeContext) => readonly Turn[] |
 
 const XMPP_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 const XMPP_SERVER_PORT = 5269;
-/** More than any of these answers has; what comes octet by octet is looked at as often. */
+/** More than any of these answers has. */
 const MAX_HEARD = 4_096;
+const LF = 0x0a;
+const EMPTY = Buffer.alloc(0);

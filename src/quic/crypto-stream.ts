@@ -42,19 +42,33 @@ export class CryptoStream {
 
   #agrees(offset: number, data: Uint8Array): boolean {
     const known = this.#octets.subarray(0, this.#length);
-    return (
-      equalWhereBoth(0, known, offset, data) &&
-      this.#ahead.every((piece) => equalWhereBoth(piece.offset, piece.octets, offset, data))
-    );
+    if (!equalWhereBoth(0, known, offset, data)) return false;
+    const end = offset + data.length;
+    for (let index = this.#firstBehind(offset); index < this.#ahead.length; index++) {
+      const piece = this.#ahead[index]!;
+      if (piece.offset >= end) break;
+      if (!equalWhereBoth(piece.offset, piece.octets, offset, data)) return false;
+    }
+    return true;
+  }
+
+  /** Of the pieces the first that ends behind an offset. */
+  #firstBehind(offset: number): number {
+    let low = 0;
+    let high = this.#ahead.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (endOf(this.#ahead[middle]!) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** Adds what no piece has yet. False when there would be too many pieces. */
   #keep(offset: number, data: Uint8Array): boolean {
     const end = offset + data.length;
     let at = offset;
-    let index = 0;
-    while (at < end) {
-      while (index < this.#ahead.length && endOf(this.#ahead[index]!) <= at) index++;
+    for (let index = this.#firstBehind(at); at < end; index++) {
       const next = this.#ahead[index];
       const until = next === undefined ? end : Math.min(end, next.offset);
       if (until > at) {

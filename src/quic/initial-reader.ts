@@ -55,6 +55,7 @@ export class InitialReader<C extends InitialConsumer> {
     const attempts = new Set<OpenAttempt<C>>();
     const isLong = start < end && isLongHeader(bytes[start]!);
     let isUnreadable = false;
+    let hasBegun = false;
     for (let at = start; at < end && isLongHeader(bytes[at]!);) {
       const header = readLongHeader(bytes, at, end);
       if (header === undefined || header.type === 'unknown-version') {
@@ -64,7 +65,12 @@ export class InitialReader<C extends InitialConsumer> {
       }
       at = header.end;
       if (header.type !== 'initial') continue;
-      const attempt = this.#openClient(bytes, header);
+      let attempt = this.#attempts.findLast((known) => known.openClient(bytes, header));
+      // RFC 9000 §12.2: a datagram is of one connection. Its keys cost more than all the rest of a small packet.
+      if (attempt === undefined && !hasBegun) {
+        hasBegun = true;
+        attempt = this.#beginWith(bytes, header);
+      }
       if (attempt === undefined) isUnreadable = true;
       else attempts.add(attempt);
     }
@@ -82,9 +88,7 @@ export class InitialReader<C extends InitialConsumer> {
     }
   }
 
-  #openClient(bytes: Uint8Array, header: LongHeader): OpenAttempt<C> | undefined {
-    const known = this.#attempts.findLast((attempt) => attempt.openClient(bytes, header));
-    if (known !== undefined) return known;
+  #beginWith(bytes: Uint8Array, header: LongHeader): OpenAttempt<C> | undefined {
     const begun = new OpenAttempt(header, this.#maxLength, this.#begin);
     if (!begun.openClient(bytes, header)) return undefined;
     if (this.#attempts.length >= MAX_ATTEMPTS) this.#attempts.shift();

@@ -66,7 +66,7 @@ export class DtlsHandshakeReader {
       message = new GatheredMessage(type, length);
       this.#messages.set(seq, message);
     }
-    this.#received += octets.length;
+    this.#received += HEADER_LENGTH + octets.length;
     if (!message.add(type, length, offset, octets)) return misbehaved('dtls.handshake.conflict', at);
     if (message.pieces > MAX_PIECES) return misbehaved('dtls.handshake.too-many-gaps', at);
     // Copies of the same count as well: nobody repeats a flight without end.
@@ -104,6 +104,7 @@ class GatheredMessage {
   /** False when it disagrees with what is known. */
   add(type: number, length: number, offset: number, octets: Uint8Array): boolean {
     if (type !== this.type || length !== this.#length) return false;
+    if (octets.length === 0) return true;
     const end = offset + octets.length;
     let at = offset;
     const pieces: Piece[] = [];
@@ -151,4 +152,5 @@ const MAX_AHEAD = 16;
 /** A 16 KiB certificate in fragments of the smallest datagram that every network carries. */
 const MAX_PIECES = 128;
 const MAX_COPIES = 8;
+const HEADER_LENGTH = 12;
 const NOTHING = new Uint8Array(0);

@@ -1,4 +1,7 @@
-/** Public keys that signatures may be checked with. Knows OpenSSL's keys; no certificates and no libraries. */
+/**
+ * Public keys that signatures may be checked with: of sizes that people use, because whoever sends a key chooses what it
+ * costs to use it. Knows OpenSSL's keys; no certificates and no libraries.
+ */
 import { createPublicKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
@@ -14,10 +17,26 @@ export function publicKeyOf(spki: Uint8Array): KeyObject | null {
 }
 
 function isReasonable(key: KeyObject): boolean {
-  const { modulusLength, publicExponent } = key.asymmetricKeyDetails ?? {};
-  if (modulusLength === undefined) return true;
-  return modulusLength >= 1024 && modulusLength <= 16_384 && (publicExponent ?? 0n) < 1n << 64n;
+  const { modulusLength = 0, publicExponent = 0n, namedCurve } = key.asymmetricKeyDetails ?? {};
+  switch (key.asymmetricKeyType) {
+    case 'rsa':
+    case 'rsa-pss':
+      return modulusLength >= 1024 && modulusLength <= MAX_RSA_BITS && publicExponent < 1n << MAX_EXPONENT_BITS;
+    case 'dsa':
+      return modulusLength >= 1024 && modulusLength <= MAX_DSA_BITS;
+    case 'ec':
+      // RFC 5480 §2.1.1: a curve that is spelled out is anybody's.
+      return namedCurve !== undefined && namedCurve !== UNNAMED;
+    default:
+      return true;
+  }
 }
 
-/** 16,384 bits of RSA, with room for the frame. */
-const MAX_SPKI_OCTETS = 2_400;
+const MAX_RSA_BITS = 8_192;
+/** As browsers have it: 65537 is what everybody takes, and 2^32 + 1 the largest that anybody was seen with. */
+const MAX_EXPONENT_BITS = 33n;
+/** What OpenSSL calls it. */
+const UNNAMED = 'UNDEF';
+const MAX_DSA_BITS = 4_096;
+/** 4,096 bits of DSA, which come four times, with room for the frame; 8,192 bits of RSA take less. */
+const MAX_SPKI_OCTETS = 1_800;

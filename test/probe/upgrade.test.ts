@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import type { Conversation } from '../../src/probe/connection.ts';
 import { dialogueOf, Upgrade } from '../../src/probe/upgrade.ts';
@@ -117,4 +117,30 @@ it.each(['http-connect', 'socks', 'http-connect+smtp', 'unknown'])('%s is not sp
 it('xmpp needs a name, and one that means nothing in XML', () => {
   expect(dialogueOf('xmpp', { serverName: null, port: 5222 })).toBeUndefined();
   expect(dialogueOf('xmpp', { serverName: "x' y='", port: 5222 })).toBeUndefined();
+});
+
+/** What goes on for ever without being an answer, and looks most like one. */
+const ENDLESS: [string, string][] = [
+  '<proceed',
+  '<proceed x',
+  '</a:',
+  '</aaaaaaaa',
+  '<proceed>   ',
+  '<a:failur',
+  '<',
+].map((text): [string, string] => ['xmpp', text]);
+ENDLESS.push(['smtp', '220'], ['smtp', '220-\n'], ['imap', '* O'], ['irc', ':x 67'], ['mysql', '\xff\xff\0\0\n']);
+
+it.each(ENDLESS)('%s: of an answer without end (%j) no octet is read twice', (protocol, text) => {
+  const inner = new Listener();
+  const upgrade = new Upgrade(dialogueOf(protocol, { serverName: NAME, port: 1 })!, inner);
+  upgrade.start();
+  if (protocol === 'xmpp') upgrade.feed(Buffer.from('</stream:features>'));
+  const octets = Buffer.from(text.repeat(5_000 / text.length), 'latin1');
+  const read = vi.spyOn(Buffer.prototype, 'toString');
+  for (let at = 0; at < octets.length && upgrade.outcome === undefined; at++) upgrade.feed(octets.subarray(at, at + 1));
+  const count = read.mock.results.reduce((sum, { value }) => sum + String(value).length, 0);
+  read.mockRestore();
+  expect(upgrade.outcome).toMatchObject({ kind: 'failed' });
+  expect(count).toBeLessThanOrEqual(octets.length);
 });

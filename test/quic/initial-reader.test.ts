@@ -122,6 +122,19 @@ describe('a datagram', () => {
     expect(reading().client(datagram)).toEqual({ attempts: [], isLong: true, isUnreadable: true });
   });
 
+  it.each([
+    ['that open', (dcid: Buffer) => initialPacket(part(0, 9), { dcid })],
+    [
+      'that nobody can open',
+      (dcid: Buffer) => initialPacket(part(0, 9), { dcid, originalDcid: Buffer.from('another') }),
+    ],
+  ])('of any number of packets %s is of one connection: keys are made once', (_, packet) => {
+    const { attempts, client } = reading();
+    const datagram = Buffer.concat(Array.from({ length: 24 }, (_, i) => packet(Buffer.from([7, 7, 7, 7, 7, 7, 7, i]))));
+    expect(client(datagram).isUnreadable).toBe(true);
+    expect(attempts).toHaveLength(1);
+  });
+
   it('with a short header shows nothing', () => {
     expect(reading().client(Buffer.alloc(40, 0x41))).toEqual({ attempts: [], isLong: false, isUnreadable: false });
   });

@@ -123,16 +123,27 @@ describe('verifyServerKeyExchange', () => {
     expect(verifyServerKeyExchange(exchange('rsa', 0x0302, 0, 'rsa', pkcs1('sha1')))).toBe(false);
   });
 
-  it('does not even read an RSA modulus of an absurd size', () => {
-    const ofSize = (octets: number) => {
-      const modulus = Buffer.concat([Buffer.from([0]), randomBytes(octets)]);
+  it('uses no RSA key of a size or an exponent that nobody has', () => {
+    const ofBits = (bits: number, exponent = '010001') => {
+      const modulus = Buffer.concat([Buffer.from([0]), randomBytes(bits / 8)]);
       modulus[1]! |= 0x80;
-      return rsaSpki(modulus);
+      return publicKeyOf(rsaSpki(modulus, Buffer.from(exponent, 'hex')));
     };
-    expect(publicKeyOf(ofSize(512))).not.toBeNull();
-    expect(publicKeyOf(ofSize(64))).toBeNull();
-    expect(publicKeyOf(ofSize(4 * 1024))).toBeNull();
-    expect(publicKeyOf(ofSize(16 * 1024))).toBeNull();
+    for (const bits of [1024, 2048, 4096, 8192]) expect(ofBits(bits)).not.toBeNull();
+    for (const bits of [512, 8200, 16_384, 32_768, 131_072]) expect(ofBits(bits)).toBeNull();
+    for (const exponent of ['03', '0100000001', '01ffffffff']) expect(ofBits(2048, exponent)).not.toBeNull();
+    for (const exponent of ['0200000001', '00ffffffffffffffff', `01${'00'.repeat(31)}01`]) {
+      expect(ofBits(2048, exponent)).toBeNull();
+    }
+  });
+
+  it('nor of DSA, nor on a curve that the key spells out', () => {
+    const dsa = (modulusLength: number) => publicKeyOf(dsaSpki(modulusLength / 8));
+    expect([dsa(2048), dsa(4096)]).not.toContain(null);
+    expect([dsa(512), dsa(4104), dsa(9984)]).toEqual([null, null, null]);
+    const named = keys.p256.publicKey.export({ type: 'spki', format: 'der' });
+    expect(publicKeyOf(named)).not.toBeNull();
+    expect(publicKeyOf(explicitP256(named))).toBeNull();
   });
 
   it('never throws', () => {
@@ -152,15 +163,46 @@ describe('verifyServerKeyExchange', () => {
   });
 });
 
-function rsaSpki(modulus: Buffer): Buffer {
-  const element = (tag: number, content: Buffer) => {
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(content.length);
-    const octets = content.length < 0x100 ? 1 : content.length < 0x10000 ? 2 : 3;
-    const header = content.length < 0x80 ? [tag, content.length] : [tag, 0x80 | octets, ...length.subarray(4 - octets)];
-    return Buffer.concat([Buffer.from(header), content]);
+function element(tag: number, ...parts: Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(content.length);
+  const octets = content.length < 0x100 ? 1 : content.length < 0x10000 ? 2 : 3;
+  const header = content.length < 0x80 ? [tag, content.length] : [tag, 0x80 | octets, ...length.subarray(4 - octets)];
+  return Buffer.concat([Buffer.from(header), content]);
+}
+
+const integer = (octets: Buffer) => element(0x02, octets[0]! < 0x80 ? octets : Buffer.concat([Buffer.of(0), octets]));
+
+/** RFC 3279 §2.3.2, with numbers that are no key. */
+function dsaSpki(octets: number): Buffer {
+  const number = (first: number, length: number) => {
+    const made = randomBytes(length);
+    made[0] = first;
+    made[length - 1]! |= 1;
+    return integer(made);
   };
-  const key = element(0x30, Buffer.concat([element(0x02, modulus), Buffer.from('0203010001', 'hex')]));
+  const parameters = element(0x30, number(0x80, octets), number(0x80, 32), number(0x40, octets));
+  const algorithm = element(0x30, Buffer.from('06072a8648ce380401', 'hex'), parameters);
+  return element(0x30, algorithm, element(0x03, Buffer.of(0), number(0x41, octets)));
+}
+
+/** RFC 3279 §2.3.5: ECParameters in the place of the curve's name, with a generator of one's own (CVE-2020-0601). */
+function explicitP256(spki: Buffer): Buffer {
+  const p = Buffer.from('ffffffff00000001000000000000000000000000ffffffffffffffffffffffff', 'hex');
+  const a = Buffer.from('ffffffff00000001000000000000000000000000fffffffffffffffffffffffc', 'hex');
+  const b = Buffer.from('5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b', 'hex');
+  const point = spki.subarray(-65);
+  const order = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex');
+  const field = element(0x30, Buffer.from('06072a8648ce3d0101', 'hex'), integer(p));
+  const curve = element(0x30, element(0x04, a), element(0x04, b));
+  const parameters = [Buffer.from('020101', 'hex'), field, curve, element(0x04, point), integer(order)];
+  const algorithm = element(0x30, Buffer.from('06072a8648ce3d0201', 'hex'), element(0x30, ...parameters));
+  return element(0x30, algorithm, element(0x03, Buffer.of(0), point));
+}
+
+function rsaSpki(modulus: Buffer, exponent: Buffer): Buffer {
+  const key = element(0x30, Buffer.concat([element(0x02, modulus), element(0x02, exponent)]));
   const algorithm = Buffer.from('300d06092a864886f70d0101010500', 'hex');
   return element(0x30, Buffer.concat([algorithm, element(0x03, Buffer.concat([Buffer.from([0]), key]))]));
 }
