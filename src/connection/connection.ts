@@ -10,7 +10,7 @@ import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowSubject } from '../pins/match/snapshot.ts';
 import { SEGMENT } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
-import type { Side } from '../tls/observer.ts';
+import type { Side } from '../tls/observed/listener.ts';
 import { Aged } from './age-list.ts';
 import type { Answers } from './answers.ts';
 import { Denying } from './denial/denying.ts';

@@ -8,9 +8,10 @@
  */
 import { PreambleTracker } from '../starttls/tracker.ts';
 import { CONTENT, VERSION } from '../tls/constants.ts';
-import { Observer, type ObserverLimits } from '../tls/observer.ts';
+import type { ObserverLimits } from '../tls/observed/dialogue.ts';
+import type { Side } from '../tls/observed/listener.ts';
+import { Observer } from '../tls/observer.ts';
 import { beginsSsl2, SSL2 } from '../tls/ssl2.ts';
-import type { Side } from '../tls/observer.ts';
 import type { Judge } from '../judge/judge.ts';
 import { Permission } from './permission.ts';
 

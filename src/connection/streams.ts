@@ -6,7 +6,7 @@ import type { TcpView } from '../packet/tcp.ts';
 import { HalfStream, SEGMENT, type SegmentOutcome, type StreamConsumer } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
 import { TimestampCheck } from '../tcp/timestamps.ts';
-import type { Side } from '../tls/observer.ts';
+import type { Side } from '../tls/observed/listener.ts';
 import type { Judge } from '../judge/judge.ts';
 import type { Answers } from './answers.ts';
 import type { Inspection } from './inspection.ts';

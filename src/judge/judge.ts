@@ -8,7 +8,7 @@ import type { Fault } from '../bytes/fault.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import type { ClientHello } from '../tls/client-hello.ts';
 import { HANDSHAKE } from '../tls/constants.ts';
-import type { HandshakeListener, Side } from '../tls/observer.ts';
+import type { HandshakeListener, Side } from '../tls/observed/listener.ts';
 import type { RecordConsumer } from '../tls/record.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { ServerKeyExchange } from '../tls/server-key-exchange.ts';

@@ -16,7 +16,7 @@ import { isFault } from '../bytes/fault.ts';
 import type { ProbeAnswer, ProbeFailure, Prober, ProbeRequest } from '../judge/ports.ts';
 import { PROBE_DEFAULTS } from '../pins/probe.ts';
 import type { ProbePolicy } from '../pins/policy.ts';
-import type { ObserverLimits } from '../tls/observer.ts';
+import type { ObserverLimits } from '../tls/observed/dialogue.ts';
 import { addressText, isLocal } from './address.ts';
 import { type Charge, ProbeBudget } from './budget.ts';
 import { ProbeCache, type ProbeFinding, type QuestionKey } from './cache.ts';

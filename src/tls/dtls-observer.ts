@@ -9,7 +9,9 @@ import { ByteReader } from '../bytes/reader.ts';
 import { CONTENT, HANDSHAKE, MAX_PLAINTEXT, VERSION } from './constants.ts';
 import { DtlsHandshakeReader } from './dtls-handshake.ts';
 import { type DtlsRecord, readDtlsRecords } from './dtls-record.ts';
-import { type HandshakeListener, Observer, type ObserverLimits, type Side } from './observer.ts';
+import type { ObserverLimits } from './observed/dialogue.ts';
+import type { HandshakeListener, Side } from './observed/listener.ts';
+import { Observer } from './observer.ts';
 
 export class DtlsObserver {
   readonly #listener: HandshakeListener;

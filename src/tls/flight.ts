@@ -42,7 +42,7 @@ export class Flight implements RecordConsumer {
     this.#handshake = new HandshakeReader(
       limits.handshakeBytes,
       (type, body) => consumer.onMessage(type, body),
-      consumer.onMessageHeader,
+      (type) => consumer.onMessageHeader?.(type),
     );
     this.#consumer = consumer;
     this.#maxRecords = limits.records;

@@ -3,7 +3,9 @@ import type { Fault } from '../../src/bytes/fault.ts';
 import { toHex } from '../../src/bytes/hex.ts';
 import type { KeyExchange } from '../../src/tls/cipher-suites.ts';
 import type { ClientHello } from '../../src/tls/client-hello.ts';
-import { type HandshakeListener, Observer, type ObserverLimits, type Side } from '../../src/tls/observer.ts';
+import type { ObserverLimits } from '../../src/tls/observed/dialogue.ts';
+import type { HandshakeListener, Side } from '../../src/tls/observed/listener.ts';
+import { Observer } from '../../src/tls/observer.ts';
 import type { ServerHello } from '../../src/tls/server-hello.ts';
 import type { ServerKeyExchange } from '../../src/tls/server-key-exchange.ts';
 
