@@ -38,4 +38,5 @@ export const PROGRAMS = {
   iptables: 'iptables',
   ip6tables: 'iptables',
   openssl: 'openssl',
+  curl: 'curl',
 };

@@ -26,13 +26,9 @@ export class Screen {
     this.line(`  ${this.#paint(DIM, '$')} ${text}${remark === '' ? '' : `   ${this.#paint(DIM, `# ${remark}`)}`}`);
   }
 
-  good(text: string): string {
-    return this.#paint(GREEN, text);
-  }
+  readonly good = (text: string): string => this.#paint(GREEN, text);
 
-  bad(text: string): string {
-    return this.#paint(RED, text);
-  }
+  readonly bad = (text: string): string => this.#paint(RED, text);
 
   faint(text: string): string {
     return this.#paint(DIM, text);
