@@ -18,6 +18,17 @@ export class GrowingBuffer {
     this.#length = length;
   }
 
+  /** What was gathered, valid until the next change. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** The first octets are of no interest any more. */
+  skip(count: number): void {
+    this.#bytes.copyWithin(0, count, this.#length);
+    this.#length -= count;
+  }
+
   /** What was gathered, as the taker's own; the buffer is empty then. */
   take(): Uint8Array {
     const taken = this.#bytes.subarray(0, this.#length);

@@ -7,6 +7,7 @@
  *                   a small window would stall
  *   waiting         only what completes the question waits, until the answer from outside is there; where the answer is
  *                   a secret that the client logs, what comes ahead of the encrypted octets goes, cut off a packet
+ *   a preamble      a server goes as far as its client has asked: what is ahead does not wait, since it comes again
  */
 import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
@@ -75,9 +76,9 @@ export class Gate {
     const mayGo = this.#mayGo(offset, end);
     if (end > this.#delivered && (!mayGo || (this.#holdsAhead && !this.#judge.awaitsClient))) {
       const isRepeated = outcome === SEGMENT.duplicate && this.#held.covers(offset, end);
-      if (!mayGo && this.#opensSeal(p, offset)) return this.#deliverUnsealed(p, offset);
-      // The copy that waits stands for it.
-      if (isRepeated && !mayGo) return this.#answers.drop(p.packetId);
+      if (!mayGo && this.#mayCut(p, offset)) return this.#deliverPermitted(p, offset);
+      // The copy that waits stands for it; and a server that is ahead of its client sends again.
+      if (!mayGo && (isRepeated || this.#inspection.isPreamble)) return this.#answers.drop(p.packetId);
       if (!isRepeated) return this.#hold(p, offset, end);
       this.#stopHoldingAhead(p.time);
     }
@@ -112,17 +113,19 @@ export class Gate {
   }
 
   /**
-   * The client has to have what comes ahead of the encrypted records to log the secret. A super-packet cannot be
-   * shortened; what the server sends again is none. Where octets behind a gap have gone already, it must not close it.
+   * The client has to have what comes ahead of the encrypted records to log the secret, and the answers to what it has
+   * said to go on. A super-packet cannot be shortened; what the server sends again is none. Where octets behind a gap have
+   * gone already, it must not close it.
    */
-  #opensSeal(p: PacketContext, offset: number): boolean {
-    if (p.isGso || this.#inspection.sealedFrom === undefined || this.#limit >= this.#deliveredAhead) return false;
+  #mayCut(p: PacketContext, offset: number): boolean {
+    const { sealedFrom, isPreamble } = this.#inspection;
+    if (p.isGso || (sealedFrom === undefined && !isPreamble) || this.#limit >= this.#deliveredAhead) return false;
     // What the client has not acknowledged may have been lost.
     return offset <= this.#delivered && offset < this.#limit && this.#server.acked < this.#limit;
   }
 
   /** The rest of the packet is lost; the server sends it again. */
-  #deliverUnsealed(p: PacketContext, offset: number): void {
+  #deliverPermitted(p: PacketContext, offset: number): void {
     const { bytes, seq, ack, dataStart } = p.tcp;
     this.#delivered = this.#limit;
     this.#boundaryAtDelivered = false;

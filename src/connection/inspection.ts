@@ -87,6 +87,11 @@ export class Inspection {
     return this.#opaque;
   }
 
+  /** True while both sides say what may come before TLS. */
+  get isPreamble(): boolean {
+    return this.#preamble !== undefined && !this.#upgraded && !this.#opaque;
+  }
+
   /** True once the client has begun to speak TLS. */
   get begun(): boolean {
     return this.#starts.client.isTls;
@@ -169,12 +174,11 @@ export class Inspection {
   #advance(side: Side, bytes: Uint8Array): void {
     this.#preamble ??= new PreambleTracker();
     const preamble = this.#preamble;
-    const progress = preamble[side](bytes);
-    const before = this.#preambled;
     if (side === 'server') this.#preambled += bytes.length;
+    const progress = preamble[side](bytes);
     switch (progress.state) {
       case 'preamble':
-        return this.permission.permit(this.#preambled, 'preamble');
+        return this.#permitPreamble(preamble.served);
       case 'foreign':
         return this.#refuse();
       case 'limit':
@@ -185,16 +189,20 @@ export class Inspection {
         this.#starts.client.restart();
         this.#starts.server.restart();
         this.#judge.onUpgrade(preamble.protocol ?? 'unknown');
-        if (side === 'server') {
-          this.permission.permit(before + progress.consumed, 'upgrade');
-        }
-        this.#feed('client', preamble.heldClient, 0, preamble.heldClient.length);
-        this.#feed('server', preamble.heldServer, 0, preamble.heldServer.length);
-        return this.#feed(side, bytes, progress.consumed, bytes.length);
+        this.permission.permit(preamble.served, 'upgrade');
+        const { heldClient, heldServer } = preamble;
+        this.#feed('client', heldClient, 0, heldClient.length);
+        return this.#feed('server', heldServer, 0, heldServer.length);
       }
       default:
         return progress satisfies never;
     }
+  }
+
+  /** Where nothing would be denied, what is ahead of the client goes as well. */
+  #permitPreamble(served: number): void {
+    const isAhead = served < this.#preambled && this.#judge.unfinished.action !== 'accept';
+    this.permission.permit(isAhead ? served : this.#preambled, 'preamble');
   }
 
   #refuse(): void {

@@ -6,7 +6,7 @@
 
 /** What may be let go ahead of a ruling, and why that does no harm. */
 export const PERMITTED = {
-  preamble: 'what comes before TLS; an answer to a request for TLS, as far as it goes',
+  preamble: 'text, in which no flight can be, and what answers the client by the rules of what it speaks',
   upgrade: 'the answer that agrees to TLS',
   'ahead-of-hello': 'HelloRequests and warnings, which clients ignore',
   'hello-part': 'a ServerHello that is not whole, and what clients ignore ahead of it',

@@ -1,5 +1,5 @@
 /** HTTP CONNECT through a proxy (RFC 9110 §9.3.6): a 2xx answer opens a tunnel, any other leaves the connection HTTP. */
-import { LIMIT, MORE, agreed, asked, foreign, refused } from './preamble.ts';
+import { LIMIT, MORE, agreed, asked, foreign, more, refused } from './preamble.ts';
 import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
 
 export class HttpConnectPreamble implements Preamble {
@@ -29,8 +29,8 @@ export class HttpConnectPreamble implements Preamble {
     return asked(end);
   }
 
-  server(bytes: Uint8Array, from: number): ServerStep {
-    let at = from;
+  server(bytes: Uint8Array): ServerStep {
+    let at = 0;
     while (at < bytes.length) {
       if (this.#body > 0) {
         const skipped = Math.min(this.#body, bytes.length - at);
@@ -41,7 +41,7 @@ export class HttpConnectPreamble implements Preamble {
       const end = this.#response.take(bytes, at);
       // A header section that never ends is no answer.
       if (this.#response.overlong) this.#response.clear();
-      if (end < 0) return MORE;
+      if (end < 0) return more(bytes.length);
       at = end;
       const header = this.#response.text;
       this.#response.clear();
@@ -54,7 +54,7 @@ export class HttpConnectPreamble implements Preamble {
       this.#body = Number(/\ncontent-length: *(\d{1,9}) *\r?\n/i.exec(header)?.[1] ?? 0);
       return refused(at);
     }
-    return MORE;
+    return more(bytes.length);
   }
 }
 

@@ -5,7 +5,7 @@
  *   LDAPMessage ::= SEQUENCE { messageID INTEGER, protocolOp [APPLICATION n], controls [0] OPTIONAL }
  */
 import { FrameBuffer } from './frames.ts';
-import { LIMIT, MORE, agreed, asked, confused, foreign, refused } from './preamble.ts';
+import { LIMIT, MORE, agreed, ahead, asked, foreign, more, refused } from './preamble.ts';
 import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
 
 export class LdapPreamble implements Preamble {
@@ -14,7 +14,10 @@ export class LdapPreamble implements Preamble {
   readonly text = false;
   heard = false;
   readonly #client = new FrameBuffer(messageLength);
-  readonly #server = new FrameBuffer(messageLength);
+  /** Messages of the client's that have not had their last answer. */
+  readonly #due = new Set<number>();
+  /** Octets that are to come of a message whose beginning was taken. */
+  #rest = 0;
   /** Of the StartTLS request that waits for its answer; undefined when there is none. */
   #messageId: number | undefined;
 
@@ -26,6 +29,8 @@ export class LdapPreamble implements Preamble {
       const message = readMessage(frames.frame);
       if (message === undefined || !isHarmless(message)) return foreign(start);
       this.heard = true;
+      this.#due.add(message.id);
+      if (this.#due.size > MAX_PIPELINED) return LIMIT;
       if (isStartTls(message)) {
         this.#messageId = message.id;
         return asked(end);
@@ -35,19 +40,35 @@ export class LdapPreamble implements Preamble {
     return frames.bad ? foreign(start) : MORE;
   }
 
-  server(bytes: Uint8Array, at: number): ServerStep {
-    const frames = this.#server;
-    let start = at;
-    for (let end = frames.take(bytes, at); end >= 0; end = frames.take(bytes, end)) {
-      start = end;
-      const message = frames.overlong ? undefined : readMessage(frames.frame);
-      if (message?.operation !== OPERATION.extendedResponse || message.id !== this.#messageId) continue;
-      this.#messageId = undefined;
-      // LDAPResult begins with resultCode ENUMERATED; 0 is success.
-      const [tag, length, code] = message.body;
-      return tag === 0x0a && length === 1 && code === 0 ? agreed(end) : refused(end);
+  server(bytes: Uint8Array): ServerStep {
+    let at = Math.min(this.#rest, bytes.length);
+    this.#rest -= at;
+    while (at < bytes.length) {
+      const length = messageLength(bytes.subarray(at));
+      if (length < 0) return ahead(at);
+      if (length === 0 || bytes.length - at < Math.min(length, MAX_HEAD)) return more(at);
+      const message = readMessage(bytes.subarray(at, at + length));
+      if (message === undefined) return ahead(at);
+      const end = at + length;
+      const isAnswer = message.id === this.#messageId && message.operation === OPERATION.extendedResponse;
+      if (isAnswer && end > bytes.length) return more(at);
+      if (!this.#isDue(message)) return ahead(at);
+      if (isAnswer) {
+        this.#messageId = undefined;
+        // LDAPResult begins with resultCode ENUMERATED; 0 is success.
+        const [tag, size, code] = message.body;
+        return tag === 0x0a && size === 1 && code === 0 ? agreed(end) : refused(end);
+      }
+      at = Math.min(end, bytes.length);
+      this.#rest = end - at;
     }
-    return frames.bad ? confused(start) : MORE;
+    return more(at);
+  }
+
+  /** It answers one of the client's messages, whose last answer it may be. RFC 4511 §4.4: 0 is of no message. */
+  #isDue({ id, operation }: Message): boolean {
+    if (id === 0 || (PARTIAL_ANSWERS.has(operation) && this.#due.has(id))) return true;
+    return this.#due.delete(id);
   }
 }
 
@@ -77,6 +98,7 @@ function elementLength(bytes: Uint8Array, at: number): number | undefined {
   return at + 1 + octets + length;
 }
 
+/** Of a message whose end may be missing. */
 function readMessage(frame: Uint8Array): Message | undefined {
   const outer = frame[1]! < 0x80 ? 2 : 2 + (frame[1]! & 0x7f);
   if (frame[outer] !== 0x02) return undefined;
@@ -86,7 +108,7 @@ function readMessage(frame: Uint8Array): Message | undefined {
   for (let at = outer + 2; at < idEnd; at++) id = id * 256 + frame[at]!;
   const operation = frame[idEnd]!;
   const end = elementLength(frame, idEnd + 1) ?? -1;
-  if (end < 0 || end > frame.length) return undefined;
+  if (end < 0 || end > messageLength(frame)) return undefined;
   const lengthOctets = frame[idEnd + 1]! < 0x80 ? 1 : 1 + (frame[idEnd + 1]! & 0x7f);
   return { id, operation, body: frame.subarray(idEnd + 1 + lengthOctets, end) };
 }
@@ -116,4 +138,9 @@ const HARMLESS: ReadonlySet<number> = new Set([
   OPERATION.abandonRequest,
   OPERATION.extendedRequest,
 ]);
+/** Those behind which more may come (RFC 4511 §4.5.2, §4.13). */
+const PARTIAL_ANSWERS: ReadonlySet<number> = new Set([0x64, 0x73, 0x79]);
+/** Octets that tell a message's number and operation, and the length of both. */
+const MAX_HEAD = 24;
+const MAX_PIPELINED = 256;
 const START_TLS = '1.3.6.1.4.1.1466.20037';

@@ -3,7 +3,7 @@
  * for most peers) and leaves their meaning to the protocol. A client's line beyond the limit is `LIMIT`; a server's is
  * passed over.
  */
-import { LIMIT, MORE, agreed, asked, foreign, refused } from './preamble.ts';
+import { LIMIT, MORE, agreed, asked, foreign, more, refused } from './preamble.ts';
 import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
 
 export type ClientVerdict = 'more' | 'asked' | 'foreign';
@@ -38,15 +38,15 @@ export abstract class LinePreamble implements Preamble {
     return buffer.partial === '' || this.clientLineBegins(buffer.partial) ? MORE : foreign(start);
   }
 
-  server(bytes: Uint8Array, at: number): ServerStep {
+  server(bytes: Uint8Array): ServerStep {
     const buffer = this.#server;
-    for (let end = buffer.take(bytes, at); end >= 0; end = buffer.take(bytes, end)) {
+    for (let end = buffer.take(bytes, 0); end >= 0; end = buffer.take(bytes, end)) {
       if (buffer.overlong) continue;
       const verdict = this.serverLine(buffer.line);
       if (verdict === 'agreed') return agreed(end);
       if (verdict === 'refused') return refused(end);
     }
-    return MORE;
+    return more(bytes.length);
   }
 }
 

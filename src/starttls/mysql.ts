@@ -5,7 +5,7 @@
  *   | length 3, little endian | sequence 1 | capabilities 4 | largest packet 4 | character set 1 | filler 23 |
  */
 import { FrameBuffer } from './frames.ts';
-import { MORE, foreign } from './preamble.ts';
+import { MORE, ahead, foreign } from './preamble.ts';
 import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
 
 export class MysqlPreamble implements Preamble {
@@ -23,9 +23,19 @@ export class MysqlPreamble implements Preamble {
     return { kind: 'tls', end };
   }
 
-  server(): ServerStep {
-    return MORE;
+  server(bytes: Uint8Array): ServerStep {
+    const end = greetingLength(bytes);
+    return ahead(end > 0 && end <= bytes.length ? end : 0);
   }
+}
+
+/** Octets of the greeting that a server opens with, or of its refusal; 0 while that is not known, -1 when it is none. */
+export function greetingLength(head: Uint8Array): number {
+  const [length, second, third, sequence, version] = head;
+  if ((third ?? 0) !== 0 || (sequence ?? 0) !== 0 || !GREETINGS.has(version ?? 10)) return -1;
+  if (version === undefined) return 0;
+  const octets = 4 + length! + 256 * second!;
+  return octets <= MAX_GREETING ? octets : -1;
 }
 
 /** The length alone tells the request from a whole handshake response. */
@@ -44,5 +54,9 @@ const CAPABILITY_OCTETS: ReadonlyMap<number, number> = new Map([
   [32, 4],
   [5, 2],
 ]);
+/** Protocol versions 9 and 10, and an error ("too many connections"). */
+const GREETINGS: ReadonlySet<number> = new Set([9, 10, 0xff]);
+/** A version, a challenge, the name of a plugin: about a hundred octets. */
+const MAX_GREETING = 512;
 const CLIENT_PROTOCOL_41 = 0x0200;
 const CLIENT_SSL = 0x0800;

@@ -3,8 +3,9 @@
  * 'S' or 'N'. A GSSENCRequest may precede it; a StartupMessage shows a client that goes on in the clear.
  */
 import { FrameBuffer } from './frames.ts';
-import { MORE, agreed, asked, confused, foreign, refused } from './preamble.ts';
+import { MORE, agreed, ahead, asked, foreign, refused } from './preamble.ts';
 import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
+import { endOfText } from './text.ts';
 
 export class PostgresPreamble implements Preamble {
   readonly protocol = 'postgres';
@@ -15,6 +16,8 @@ export class PostgresPreamble implements Preamble {
   #asked = false;
   /** The request was for GSS encryption, whose agreement leads to no TLS. */
   #gss = false;
+  /** The server has answered with an error, which goes on. */
+  #explains = false;
 
   client(bytes: Uint8Array, at: number): ClientStep {
     const frames = this.#client;
@@ -28,13 +31,22 @@ export class PostgresPreamble implements Preamble {
     return asked(end);
   }
 
-  server(bytes: Uint8Array, at: number): ServerStep {
-    if (!this.#asked) return MORE;
-    const answer = String.fromCharCode(bytes[at]!);
-    if (!ANSWERS.has(answer)) return confused(at);
+  server(bytes: Uint8Array): ServerStep {
+    if (!this.#asked) return ahead(this.#explains ? endOfExplanation(bytes) : 0);
+    const answer = String.fromCharCode(bytes[0]!);
+    if (!ANSWERS.has(answer)) return ahead(0);
     this.#asked = false;
-    return answer === 'S' && !this.#gss ? agreed(at + 1) : refused(at + 1);
+    this.#explains = answer === ERROR_RESPONSE;
+    return answer === 'S' && !this.#gss ? agreed(1) : refused(1);
   }
+}
+
+/** The rest of an ErrorResponse, in either form that it has had: text, and NUL between its fields. */
+function endOfExplanation(bytes: Uint8Array): number {
+  let at = 0;
+  while (at < bytes.length && (bytes[at] === 0 || endOfText(bytes, at) > at))
+    at = Math.max(at + 1, endOfText(bytes, at));
+  return at;
 }
 
 /** | length 4 | code 4 |: exactly eight octets, and one of two codes. */
@@ -49,4 +61,5 @@ function requestLength(head: Uint8Array): number {
 const SSL_REQUEST = 0x04d2162f;
 const GSSENC_REQUEST = 0x04d21630;
 /** Yes to TLS, yes to GSS, no, and an ErrorResponse of servers older than both requests. */
-const ANSWERS: ReadonlySet<string> = new Set(['S', 'G', 'N', 'E']);
+const ERROR_RESPONSE = 'E';
+const ANSWERS: ReadonlySet<string> = new Set(['S', 'G', 'N', ERROR_RESPONSE]);

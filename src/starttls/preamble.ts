@@ -3,7 +3,8 @@
  * It knows its protocol's messages up to the upgrade and nothing of TLS, TCP, ports or policy.
  *
  * Octets are views that are valid during the call; a machine copies the little that it keeps (a line, a frame).
- * A machine takes everything from `at` on, or stops at the message that makes a difference and says where it ends.
+ * Of the client's a machine takes everything from `at` on, or stops at the message that makes a difference and says where
+ * it ends. Of the server's it takes what answers the client, and says where that ends: what it leaves comes again.
  */
 export interface Preamble {
   readonly protocol: string;
@@ -15,8 +16,11 @@ export interface Preamble {
   readonly text: boolean;
   /** The client's next octets. Not called between `asked` and the server's answer. */
   client(bytes: Uint8Array, at: number): ClientStep;
-  /** The server's next octets. Nothing that a server says makes a flow foreign: what is not understood is passed over. */
-  server(bytes: Uint8Array, at: number): ServerStep;
+  /**
+   * The server's octets from the first that was not taken. Nothing that a server says makes a flow foreign. Where servers
+   * say nothing but text, only text comes here.
+   */
+  server(bytes: Uint8Array): ServerStep;
 }
 
 export type ClientStep =
@@ -35,13 +39,14 @@ export type ClientStep =
   | { readonly kind: 'tls'; readonly end: number };
 
 export type ServerStep =
-  | typeof MORE
+  /** Everything before `end` was taken; what begins there, if anything, is not whole. */
+  | { readonly kind: 'more'; readonly end: number }
   /** The agreeing answer ends at `end`. */
   | { readonly kind: 'agreed'; readonly end: number }
   /** The refusing answer ends at `end`: the dialogue goes on. */
   | { readonly kind: 'refused'; readonly end: number }
-  /** From `end` on it is none of this protocol, and nothing is understood any more. */
-  | { readonly kind: 'confused'; readonly end: number };
+  /** What begins at `end` answers nothing that the client has said: it is ahead of it, or none of this protocol. */
+  | { readonly kind: 'ahead'; readonly end: number };
 
 export const MORE = { kind: 'more' } as const;
 export const LIMIT = { kind: 'limit' } as const;
@@ -49,5 +54,6 @@ export const LIMIT = { kind: 'limit' } as const;
 export const foreign = (at: number): ClientStep => ({ kind: 'foreign', at });
 export const asked = (end: number): ClientStep => ({ kind: 'asked', end });
 export const agreed = (end: number): ServerStep => ({ kind: 'agreed', end });
-export const confused = (end: number): ServerStep => ({ kind: 'confused', end });
+export const ahead = (end: number): ServerStep => ({ kind: 'ahead', end });
+export const more = (end: number): ServerStep => ({ kind: 'more', end });
 export const refused = (end: number): ServerStep => ({ kind: 'refused', end });

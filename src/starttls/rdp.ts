@@ -5,7 +5,7 @@
  *   | TPKT: 03 00 length 2 | LI 1 | CR e0 / CC d0 | dst 2 src 2 class 1 | cookie … CR LF | type 1 flags 1 08 00 value 4 |
  */
 import { FrameBuffer } from './frames.ts';
-import { MORE, agreed, asked, confused, foreign, refused } from './preamble.ts';
+import { MORE, agreed, ahead, asked, foreign, more, refused } from './preamble.ts';
 import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
 
 export class RdpPreamble implements Preamble {
@@ -14,7 +14,6 @@ export class RdpPreamble implements Preamble {
   readonly text = false;
   heard = false;
   readonly #client = new FrameBuffer(tpktLength);
-  readonly #server = new FrameBuffer(tpktLength);
   #asked = false;
 
   client(bytes: Uint8Array, at: number): ClientStep {
@@ -30,18 +29,15 @@ export class RdpPreamble implements Preamble {
     return asked(end);
   }
 
-  server(bytes: Uint8Array, at: number): ServerStep {
-    if (!this.#asked) return MORE;
-    let start = at;
-    for (let end = this.#server.take(bytes, at); end >= 0; end = this.#server.take(bytes, end)) {
-      start = end;
-      const frame = this.#server.frame;
-      if (frame[5] !== X224.connectionConfirm) continue;
-      this.#asked = false;
-      const selected = negotiation(frame, NEGOTIATION_RESPONSE);
-      return selected === undefined || selected === PROTOCOL_RDP ? refused(end) : agreed(end);
-    }
-    return this.#server.bad ? confused(start) : MORE;
+  server(bytes: Uint8Array): ServerStep {
+    const length = this.#asked ? tpktLength(bytes) : -1;
+    if (length < 0) return ahead(0);
+    if (length === 0 || bytes.length < length) return more(0);
+    const frame = bytes.subarray(0, length);
+    if (frame[5] !== X224.connectionConfirm) return ahead(0);
+    this.#asked = false;
+    const selected = negotiation(frame, NEGOTIATION_RESPONSE);
+    return selected === undefined || selected === PROTOCOL_RDP ? refused(length) : agreed(length);
   }
 }
 

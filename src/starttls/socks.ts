@@ -8,7 +8,7 @@
  *      05 01 00 type address port 2                            → 05 reply 00 type address port 2
  */
 import { FrameBuffer } from './frames.ts';
-import { LIMIT, MORE, agreed, asked, confused, foreign, refused } from './preamble.ts';
+import { LIMIT, MORE, agreed, ahead, asked, foreign, more, refused } from './preamble.ts';
 import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
 
 export class SocksPreamble implements Preamble {
@@ -19,8 +19,9 @@ export class SocksPreamble implements Preamble {
   #clientAwaits: 'greeting' | 'request' = 'greeting';
   #serverAwaits: 'method' | 'authentication' | 'reply' = 'method';
   readonly #client = new FrameBuffer((head) => this.#clientLength(head));
-  readonly #server = new FrameBuffer((head) => this.#serverLength(head));
   #version = 0;
+  /** Messages of the client's that have no answer yet. */
+  #due = 0;
 
   client(bytes: Uint8Array, at: number): ClientStep {
     const frames = this.#client;
@@ -28,6 +29,7 @@ export class SocksPreamble implements Preamble {
     for (let end = frames.take(bytes, at); end >= 0; end = frames.take(bytes, end)) {
       if (frames.overlong) return LIMIT;
       this.heard = true;
+      this.#due++;
       const [first] = frames.frame;
       if (this.#clientAwaits === 'greeting') {
         this.#version = first!;
@@ -41,13 +43,15 @@ export class SocksPreamble implements Preamble {
     return frames.bad ? foreign(start) : MORE;
   }
 
-  server(bytes: Uint8Array, at: number): ServerStep {
-    if (this.#version === 0) return MORE;
-    const frames = this.#server;
-    let start = at;
-    for (let end = frames.take(bytes, at); end >= 0; end = frames.take(bytes, end)) {
-      start = end;
-      const [, second] = frames.frame;
+  server(bytes: Uint8Array): ServerStep {
+    let at = 0;
+    while (this.#due > 0 && at < bytes.length) {
+      const length = this.#serverLength(bytes.subarray(at));
+      if (length < 0) return ahead(at);
+      const end = at + length;
+      if (length === 0 || end > bytes.length) return more(at);
+      this.#due--;
+      const second = bytes[at + 1];
       if (this.#version === 4) return second === GRANTED ? agreed(end) : refused(end);
       switch (this.#serverAwaits) {
         case 'method':
@@ -61,8 +65,9 @@ export class SocksPreamble implements Preamble {
         default:
           this.#serverAwaits satisfies never;
       }
+      at = end;
     }
-    return frames.bad ? confused(start) : MORE;
+    return at < bytes.length ? ahead(at) : more(at);
   }
 
   #clientLength(head: Uint8Array): number {

@@ -4,11 +4,8 @@
  *
  * The engine feeds each direction's octets in stream order, in any chunks, until one call returns something other than
  * `preamble`. Then both directions change over together: the TLS octets of a direction are what was held of it
- * (`heldClient`, `heldServer`: octets of earlier calls, and of this one as `consumed` says) and all that follows.
- *
- *   call      result             TLS octets of the client               TLS octets of the server
- *   client()  tls, consumed: n   heldClient, then this chunk from n     heldServer, then what comes
- *   server()  tls, consumed: n   heldClient, then what comes            heldServer, then this chunk from n
+ * (`heldClient`, `heldServer`: those of this call with them) and all that follows. Of the server's octets those before
+ * `served` are preamble: the client may have them.
  *
  * What follows the server's agreement belongs to TLS, and so does what the client sent behind its request without
  * waiting: plain text that someone put there is for the TLS parser to refuse. A refusal gives the held octets back to the
@@ -16,25 +13,28 @@
  *
  * A server must not be able to have its certificate pass for preamble. So only the client's octets make a stream
  * `foreign`; once a client has asked, its hello at the beginning of a message is TLS, whatever was made of the answer;
- * and while a hello waits for an answer, the first octet of the server that no answer can have is TLS too.
+ * while a hello waits for an answer, the first octet of the server that no answer can have is TLS too; and what is
+ * neither text nor an answer to what the client has said is ahead of it: it waits until the client has said more.
  */
 import { FtpPreamble } from './ftp.ts';
 import { HttpConnectPreamble } from './http-connect.ts';
 import { ImapPreamble } from './imap.ts';
 import { IrcPreamble } from './irc.ts';
 import { LdapPreamble } from './ldap.ts';
-import { MysqlPreamble } from './mysql.ts';
+import { GrowingBuffer } from '../bytes/growing-buffer.ts';
+import { greetingLength, MysqlPreamble } from './mysql.ts';
 import { Pop3Preamble } from './pop3.ts';
 import { PostgresPreamble } from './postgres.ts';
 import type { Preamble } from './preamble.ts';
 import { RdpPreamble } from './rdp.ts';
 import { SmtpPreamble } from './smtp.ts';
 import { SocksPreamble } from './socks.ts';
+import { endOfText } from './text.ts';
 import { XmppPreamble } from './xmpp.ts';
 
 export type Progress =
   | { readonly state: 'preamble' }
-  | { readonly state: 'tls'; readonly consumed: number }
+  | { readonly state: 'tls' }
   | { readonly state: 'foreign' }
   /** More waits than may be held, or a message is longer than any that is kept. */
   | { readonly state: 'limit' };
@@ -49,8 +49,13 @@ export class PreambleTracker {
   #layer = new Layer();
   /** Protocols of the tunnels that were entered. */
   readonly #outer: string[] = [];
-  #heldClient: Buffer = EMPTY;
-  #heldServer: Buffer = EMPTY;
+  /** The client's octets that wait for an answer, or that belong to TLS. */
+  readonly #client = new GrowingBuffer();
+  /** The server's octets that were served while nothing was known of the client: they may be TLS, or parts of frames. */
+  readonly #greeting = new GrowingBuffer();
+  /** The server's octets that have not been served. */
+  readonly #ahead = new GrowingBuffer();
+  #served = 0;
   /** Decided while the server's octets were looked at, and told with the client's next ones. */
   #foreign = false;
 
@@ -66,68 +71,103 @@ export class PreambleTracker {
   }
 
   get heldClient(): Uint8Array {
-    return this.#heldClient;
+    return this.#client.bytes;
   }
 
   get heldServer(): Uint8Array {
-    return this.#heldServer;
+    return Buffer.concat([this.#greeting.bytes, this.#ahead.bytes]);
+  }
+
+  /**
+   * Of the server's stream: the first octet that is not preamble, or is ahead of what the client has said. Goes back where
+   * what was text for all that was known turns out to be none.
+   */
+  get served(): number {
+    return this.#served;
   }
 
   client(bytes: Uint8Array): Progress {
+    const progress = this.#hear(bytes);
+    // What the server said ahead may be an answer now.
+    return progress.state === 'preamble' ? this.#serve() : progress;
+  }
+
+  server(bytes: Uint8Array): Progress {
+    this.#ahead.append(bytes);
+    const progress = this.#serve();
+    const waits = this.#ahead.length + this.#greeting.length;
+    return progress.state === 'preamble' && waits > this.#limit ? LIMIT : progress;
+  }
+
+  #hear(bytes: Uint8Array): Progress {
     if (this.#foreign) return FOREIGN;
     if (bytes.length === 0) return PREAMBLE;
     const layer = this.#layer;
     if (layer.waiting !== undefined) {
-      if (layer.answering && this.#heldClient.length === 0 && bytes[0] === CONTENT_TYPE_HANDSHAKE) {
-        return { state: 'tls', consumed: 0 };
-      }
-      if (this.#heldClient.length + bytes.length > this.#limit) return LIMIT;
-      this.#heldClient = Buffer.concat([this.#heldClient, bytes]);
-      return PREAMBLE;
+      const isHello = this.#client.length === 0 && bytes[0] === CONTENT_TYPE_HANDSHAKE;
+      this.#client.append(bytes);
+      if (layer.answering && isHello) return TLS;
+      return this.#client.length > this.#limit ? LIMIT : PREAMBLE;
     }
     const opening = layer.open(bytes);
     if (opening === 'tls') {
-      // The octets of earlier calls; this call's are the chunk itself.
-      this.#heldClient = layer.opening.subarray(0, layer.opened);
-      return { state: 'tls', consumed: 0 };
+      // The octets of earlier calls, of which this call's may be the last.
+      this.#client.append(layer.opening, 0, layer.opened);
+      this.#client.append(bytes);
+      return TLS;
     }
     layer.opened += bytes.length;
-    if (opening === 'no') this.#heldServer = EMPTY;
     return this.#dialogue(bytes, opening === 'maybe');
   }
 
-  server(bytes: Uint8Array): Progress {
-    let at = 0;
-    while (at < bytes.length) {
+  /** Takes what answers the client, as far as it goes. */
+  #serve(): Progress {
+    while (this.#ahead.length > 0) {
       const layer = this.#layer;
-      const waiting = layer.waiting;
+      const { waiting } = layer;
       if (waiting === undefined) {
-        if (layer.undecided) {
-          // The client may yet open with a hello: then all of this is TLS.
-          if (this.#heldServer.length + bytes.length - at > this.#limit) return LIMIT;
-          this.#heldServer = Buffer.concat([this.#heldServer, bytes.subarray(at)]);
-        }
-        for (const candidate of layer.candidates) candidate.server(bytes, at);
+        this.#take(this.#unasked());
         return PREAMBLE;
       }
       layer.answering = true;
-      const helloWaits = this.#heldClient[0] === CONTENT_TYPE_HANDSHAKE;
-      const textEnd = helloWaits && waiting.text ? endOfText(bytes, at) : bytes.length;
-      const step = waiting.server(bytes.subarray(0, textEnd), at);
-      if (step.kind === 'agreed' && !waiting.tunnel) return { state: 'tls', consumed: step.end };
-      if (step.kind === 'more' || step.kind === 'confused') {
-        const end = step.kind === 'more' ? textEnd : step.end;
-        const isOver = step.kind === 'confused' || end < bytes.length;
-        return helloWaits && isOver ? { state: 'tls', consumed: end } : PREAMBLE;
+      const bytes = this.#ahead.bytes;
+      const text = waiting.text ? bytes.subarray(0, endOfText(bytes, 0)) : bytes;
+      const step = waiting.server(text);
+      const isOver = step.kind === 'ahead' || (step.kind === 'more' && text.length < bytes.length);
+      this.#take(step.end);
+      if (step.kind === 'agreed' && !waiting.tunnel) return TLS;
+      if (step.kind === 'more' || step.kind === 'ahead') {
+        return isOver && this.#client.bytes[0] === CONTENT_TYPE_HANDSHAKE ? TLS : PREAMBLE;
       }
       layer.waiting = undefined;
       if (step.kind === 'agreed') this.#enter(waiting);
-      at = step.end;
-      const progress = this.#replay();
-      if (progress.state === 'tls') return { state: 'tls', consumed: at };
-      if (progress.state === 'limit') return progress;
+      // A client that went on without waiting is heard now.
+      const progress = this.#hear(this.#client.take());
+      if (progress.state === 'tls' || progress.state === 'limit') return progress;
     }
     return PREAMBLE;
+  }
+
+  /** How far the server's octets go while no request for TLS waits. */
+  #unasked(): number {
+    const layer = this.#layer;
+    const bytes = this.#ahead.bytes;
+    if (layer.recognised?.text === false) return layer.recognised.server(bytes).end;
+    const end = endOfText(bytes, 0);
+    // A greeting in binary is one message, and nothing that follows it.
+    const greeting = layer.served < MAX_GREETING_TEXT ? greetingLength(this.heldServer) - layer.served : 0;
+    if (greeting > end && greeting <= bytes.length) return greeting;
+    const text = bytes.subarray(0, end);
+    for (const candidate of layer.candidates) if (candidate.text) candidate.server(text);
+    return end;
+  }
+
+  #take(count: number): void {
+    const layer = this.#layer;
+    if (layer.recognised === undefined) this.#greeting.append(this.#ahead.bytes, 0, count);
+    this.#ahead.skip(count);
+    layer.served += count;
+    this.#served += count;
   }
 
   #dialogue(bytes: Uint8Array, mayBeTls: boolean): Progress {
@@ -145,43 +185,49 @@ export class PreambleTracker {
         case 'limit':
           return LIMIT;
         case 'asked':
-          layer.settle(candidate);
+          this.#recognise(candidate);
           layer.waiting = candidate;
           layer.answering = false;
           layer.hasAsked = true;
-          this.#heldServer = EMPTY;
-          return this.client(bytes.subarray(step.end));
+          return this.#hear(bytes.subarray(step.end));
         case 'tls':
-          layer.settle(candidate);
-          this.#heldServer = EMPTY;
-          return { state: 'tls', consumed: step.end };
+          this.#recognise(candidate);
+          this.#take(this.#unasked());
+          this.#client.append(bytes, step.end);
+          return TLS;
         default:
           step satisfies never;
       }
     }
     const [only] = layer.candidates;
-    if (only?.heard === true && layer.candidates.size === 1) layer.recognised = only;
+    if (only?.heard === true && layer.candidates.size === 1) this.#recognise(only);
     if (only !== undefined || mayBeTls) return PREAMBLE;
     if (layer.hasAsked && foreignAt >= 0 && bytes[foreignAt] === CONTENT_TYPE_HANDSHAKE) {
-      return { state: 'tls', consumed: foreignAt };
+      this.#client.append(bytes, foreignAt);
+      return TLS;
     }
     this.#foreign = true;
     return FOREIGN;
+  }
+
+  /** Of a protocol in frames the server's stream is read from its beginning: what looked like text is a part of them. */
+  #recognise(candidate: Preamble): void {
+    const layer = this.#layer;
+    if (layer.recognised !== undefined) return;
+    layer.candidates = new Set([candidate]);
+    layer.recognised = candidate;
+    const greeting = this.#greeting.take();
+    if (candidate.text) return;
+    const rest = this.#ahead.take();
+    this.#ahead.append(greeting);
+    this.#ahead.append(rest);
+    this.#served -= greeting.length;
   }
 
   #enter(tunnel: Preamble): void {
     this.#outer.push(tunnel.protocol);
     this.#layer = new Layer();
     if (this.#outer.length > MAX_TUNNELS) this.#foreign = true;
-  }
-
-  /** Gives the client's held octets back to the dialogue. */
-  #replay(): Progress {
-    const held = this.#heldClient;
-    this.#heldClient = EMPTY;
-    const progress = this.client(held);
-    if (progress.state === 'tls') this.#heldClient = Buffer.from(held.subarray(progress.consumed));
-    return progress;
   }
 }
 
@@ -212,12 +258,9 @@ class Layer {
   opening: Buffer = EMPTY;
   /** Octets that the client has said. */
   opened = 0;
+  /** Octets of the server's that were served. */
+  served = 0;
   undecided = true;
-
-  settle(candidate: Preamble): void {
-    this.candidates = new Set([candidate]);
-    this.recognised = candidate;
-  }
 
   /** Whether the client opens with TLS. */
   open(bytes: Uint8Array): 'tls' | 'maybe' | 'no' {
@@ -227,13 +270,6 @@ class Layer {
     this.undecided = answer === 'maybe';
     return answer;
   }
-}
-
-/** Offset of the first octet that no text has; the end of the chunk when there is none. */
-function endOfText(bytes: Uint8Array, from: number): number {
-  let at = from;
-  while (at < bytes.length && (bytes[at]! >= 0x20 || TEXT_CONTROLS.has(bytes[at]!))) at++;
-  return at;
 }
 
 /** A handshake record (RFC 8446 §5.1), or an SSLv2 CLIENT-HELLO (RFC 5246 appendix E.2). */
@@ -246,12 +282,13 @@ function beginsHello(opening: Uint8Array): 'tls' | 'maybe' | 'no' {
 }
 
 const PREAMBLE: Progress = { state: 'preamble' };
+const TLS: Progress = { state: 'tls' };
 const FOREIGN: Progress = { state: 'foreign' };
 const LIMIT: Progress = { state: 'limit' };
 const CONTENT_TYPE_HANDSHAKE = 0x16;
-/** TAB, LF, CR. */
-const TEXT_CONTROLS: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d]);
 const HELLO_OCTETS = 4;
+/** Octets of a greeting in binary that may look like text: behind its length there is a zero. */
+const MAX_GREETING_TEXT = 3;
 /** Tunnels within tunnels. */
 const MAX_TUNNELS = 4;
 const EMPTY: Buffer = Buffer.alloc(0);

@@ -2,7 +2,7 @@
  * XMPP up to STARTTLS (RFC 6120 §5): the client opens a stream and asks with <starttls/>, the server says <proceed/> or
  * <failure/>. Any other stanza of the client shows one that goes on in the clear. Tags are all that is read of XML.
  */
-import { LIMIT, MORE, agreed, asked, foreign, refused } from './preamble.ts';
+import { LIMIT, MORE, agreed, asked, foreign, more, refused } from './preamble.ts';
 import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
 
 export class XmppPreamble implements Preamble {
@@ -37,9 +37,9 @@ export class XmppPreamble implements Preamble {
     return buffer.text || !mayBegin(buffer.partial) ? foreign(start) : MORE;
   }
 
-  server(bytes: Uint8Array, at: number): ServerStep {
+  server(bytes: Uint8Array): ServerStep {
     const buffer = this.#server;
-    for (let end = buffer.take(bytes, at); end >= 0; end = buffer.take(bytes, end)) {
+    for (let end = buffer.take(bytes, 0); end >= 0; end = buffer.take(bytes, end)) {
       if (!this.#asked) continue;
       const name = nameOf(buffer.tag);
       if (name === 'proceed' || name === 'failure') this.#answer = name;
@@ -50,7 +50,7 @@ export class XmppPreamble implements Preamble {
       this.#answer = '';
       return positive ? agreed(end) : refused(end);
     }
-    return MORE;
+    return more(bytes.length);
   }
 }
 

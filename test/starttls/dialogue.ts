@@ -60,7 +60,6 @@ function playPieces(pieces: readonly Turn[], limits?: PreambleLimits): Outcome {
     if (progress.state === 'tls') {
       tls.C.push(Buffer.from(tracker.heldClient));
       tls.S.push(Buffer.from(tracker.heldServer));
-      tls[who].push(Buffer.from(view.subarray(progress.consumed)));
     }
     view.fill(0xee);
     if (progress.state !== 'preamble') {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { PreambleTracker } from '../../src/starttls/tracker.ts';
 import { FLIGHT, HELLO, play, playSplitEverywhere } from './dialogue.ts';
 import type { Turn } from './dialogue.ts';
+import { bytes, UPGRADES } from './upgrades.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const TLS = { state: 'tls', client: HELLO, server: FLIGHT };
@@ -160,6 +161,86 @@ describe('a server cannot have its certificate pass for preamble', () => {
     for (const chunk of [1, Infinity]) {
       expect(play([...pipelined, ['S', `odd words${FLIGHT}`]], chunk)).toMatchObject(TLS);
     }
+  });
+});
+
+describe('a server goes only as far as its client has asked', () => {
+  const saidBy = (who: 'C' | 'S', turns: readonly Turn[]) =>
+    Buffer.concat(turns.filter(([speaker]) => speaker === who).map(bytes));
+
+  test.each(UPGRADES)('$name, whenever each side speaks', ({ before, request, agreement }) => {
+    const dialogue = [...before, request, agreement];
+    const client = saidBy('C', dialogue);
+    const server = Buffer.concat([saidBy('S', dialogue), Buffer.from(FLIGHT, 'latin1')]);
+    const flightAt = server.length - FLIGHT.length;
+    const turn = fc.record({ isServer: fc.boolean(), octets: fc.integer({ min: 1, max: 400 }) });
+    fc.assert(
+      fc.property(fc.array(turn, { maxLength: 20 }), (turns) => {
+        const tracker = new PreambleTracker();
+        const at = { client: 0, server: 0 };
+        for (const { isServer, octets } of turns) {
+          const [side, said] = isServer ? (['server', server] as const) : (['client', client] as const);
+          const { state } = tracker[side](said.subarray(at[side], at[side] + octets));
+          at[side] = Math.min(said.length, at[side] + octets);
+          expect(tracker.served).toBeLessThanOrEqual(flightAt);
+          if (state === 'preamble') continue;
+          expect(at.client).toBe(client.length);
+          break;
+        }
+      }),
+    );
+  });
+
+  const askedOnce = UPGRADES.filter(({ protocol }) => protocol !== 'http-connect');
+  test.each(askedOnce)('$name: what was ahead is TLS once the hello is there', ({ before, request, agreement }) => {
+    const dialogue = [...before, request, agreement];
+    const ahead: Turn = ['S', Buffer.concat([saidBy('S', dialogue), Buffer.from(FLIGHT, 'latin1')])];
+    const clients: Turn[] = dialogue.filter(([who]) => who === 'C');
+    const first = clients[0]!;
+    for (const turns of [
+      [ahead, ...clients],
+      [first, ahead, ...clients.slice(1)],
+    ]) {
+      expect(play([...turns, ['C', HELLO]])).toMatchObject({ state: 'tls', server: FLIGHT });
+    }
+  });
+
+  test('a greeting of MySQL goes, and nothing behind it', () => {
+    const greeting = Buffer.concat([hex('4a0000 00 0a'), Buffer.from('8.0.36\0'), Buffer.alloc(66, 0x16)]);
+    const tracker = new PreambleTracker();
+    tracker.server(greeting.subarray(0, 30));
+    // For all that is known, the first is a letter.
+    expect(tracker.served).toBe(1);
+    tracker.server(Buffer.concat([greeting.subarray(30), Buffer.from(FLIGHT, 'latin1')]));
+    expect(tracker.served).toBe(greeting.length);
+    tracker.server(greeting);
+    expect(tracker.served).toBe(greeting.length);
+  });
+
+  test('nor does a greeting of more octets than one has', () => {
+    const tracker = new PreambleTracker();
+    tracker.server(Buffer.concat([hex('000800 00 0a'), Buffer.alloc(0x800, 0x41)]));
+    expect(tracker.served).toBe(0);
+  });
+
+  test('the entries of a directory go, however long; the answer to what was not asked does not', () => {
+    const tracker = new PreambleTracker();
+    const search = hex('3025 020102 6320 0400 0a0100 0a0100 020100 020100 010100 870b 6f626a656374436c617373 3000');
+    tracker.client(search);
+    const entry = Buffer.concat([hex('3084 00004e20 020102 6484 00004e17'), Buffer.alloc(0x4e17, 0x16)]);
+    for (let at = 0; at < entry.length; at += 1000) tracker.server(entry.subarray(at, at + 1000));
+    expect(tracker.served).toBe(entry.length);
+    tracker.server(hex('300c 020103 7807 0a0100 0400 0400'));
+    expect(tracker.served).toBe(entry.length);
+  });
+
+  test('the words of an error go with it', () => {
+    const tracker = new PreambleTracker();
+    tracker.client(hex('00000008 04d2162f'));
+    tracker.server(Buffer.from('E\0\0\0\x30SFATAL\0Munsupported frontend protocol\0\0'));
+    expect(tracker.served).toBe(44);
+    tracker.server(Buffer.from(FLIGHT, 'latin1'));
+    expect(tracker.served).toBe(44);
   });
 });
 
