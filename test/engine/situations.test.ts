@@ -97,21 +97,23 @@ describe.each(Object.entries(arises))('%s of a pinned flow', (key, { reason, pla
     expect(wire.connmark).toBe(DENY);
   });
 
-  it.skipIf(key === 'incomplete')('accepts where it says so, and the record names the setting', () => {
-    const wire = opened({ pinsets: [bankWith({ [key]: 'accept' })] });
-    play(wire);
-    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason, pinset: 'pinset-0', allowedBy: key }]);
-    wire.fromServer('');
-    wire.fromClient('');
-    expect(wire.connmark).toBe(ACCEPT);
-  });
-
   it('is only reported in report-only, with what enforcement had done', () => {
     const wire = opened({ pinsets: [{ ...bankWith({ [key]: 'deny' }), mode: 'report-only' }] });
     play(wire);
     // Where the matter stays open the certificate ends it, and takes nothing back.
     if (wire.verdicts.length === 0) wire.fromServer(genuineFlight);
     expect(wire.verdicts).toMatchObject([{ action: 'accept', reason, would: 'tls-alert', mode: 'report-only' }]);
+  });
+
+  // What nobody has seen the end of has no such value.
+  if (key === 'incomplete') return;
+  it('accepts where it says so, and the record names the setting', () => {
+    const wire = opened({ pinsets: [bankWith({ [key]: 'accept' })] });
+    play(wire);
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason, pinset: 'pinset-0', allowedBy: key }]);
+    wire.fromServer('');
+    wire.fromClient('');
+    expect(wire.connmark).toBe(ACCEPT);
   });
 });
 
