@@ -67,7 +67,7 @@ void nfqnl_decode(const uint8_t *buffer, size_t length, size_t *at, struct nfqnl
 
 struct nfqnl_verdict {
 	uint32_t packet_id;
-	uint32_t verdict; /* NF_DROP or NF_ACCEPT */
+	uint32_t verdict; /* NF_DROP, NF_ACCEPT or NF_REPEAT */
 	uint32_t fields;
 	uint32_t mark;
 	uint32_t connmark;

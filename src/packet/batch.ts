@@ -51,6 +51,8 @@ export const FLAG = {
 /** Netfilter verdicts (linux/netfilter.h). */
 export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
+/** Accepted once the hook's chain has seen it again. */
+export const NF_REPEAT = 4;
 
 /** NF_INET_* hooks (linux/netfilter.h). */
 export const HOOK = { preRouting: 0, localIn: 1, forward: 2, localOut: 3, postRouting: 4 } as const;

@@ -141,6 +141,8 @@ export interface ConnmarkLayout {
   readonly accept: number;
   readonly deny: number;
   readonly pending: number;
+  /** The one bit of the packet mark, outside of the mask, by which the rules know a packet whose verdict sets those bits. */
+  readonly told: number;
   readonly route: 'auto' | 'verdict' | 'packet-mark';
 }
 

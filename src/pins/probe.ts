@@ -14,7 +14,7 @@ export const PROBE_DEFAULTS: ProbePolicy = {
   negativeTtl: 30_000,
   recheck: 0.1,
   allowLocal: false,
-  mark: 0x1000_0000,
+  mark: 0x40_0000,
 };
 
 /** Whether any flow may lead to a probe. */

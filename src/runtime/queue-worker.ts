@@ -24,6 +24,7 @@ const clock = new LiveClock();
 const source = new NfqueueSource({
   queueNum,
   connmarkMask: ownedConnmarkBits(policy),
+  toldBit: policy.connmark.told,
   route: policy.connmark.route,
   failOpen: policy.failOpen,
   // What waits for a logged secret is cut off its packet.

@@ -3,13 +3,13 @@
  * route that connmarks take; knows no flows and no policy.
  *
  *   verdict route      NFQA_CT carries the connmark both ways; the kernel must have NETFILTER_NETLINK_GLUE_CT
- *   packet-mark route  the rules copy the connmark's bits into the packet mark ahead of the queue, and save those of a
- *                      packet that leaves it with any of them set; see `#markOnPacket`
+ *   packet-mark route  the rules copy the connmark's bits into the packet mark ahead of the queue; a verdict that changes
+ *                      them is NF_REPEAT, and the first of the rules saves what it says; see `#markOnPacket`
  */
 import { constants } from 'node:os';
 
 import type { MarkChange, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../packet/source.ts';
-import { FIELD, FLAG, NF_ACCEPT, NF_DROP, type PacketBatch } from '../packet/batch.ts';
+import { FIELD, FLAG, NF_ACCEPT, NF_DROP, NF_REPEAT, type PacketBatch } from '../packet/batch.ts';
 import { CAP_NET_ADMIN, loadBinding, type NativeBinding, type NativeQueue, SET, VERDICT } from './binding.ts';
 import { readKernelQueue } from './kernel-queue.ts';
 import { NetlinkError } from './netlink-error.ts';
@@ -21,6 +21,8 @@ export interface NfqueueOptions {
   readonly queueNum: number;
   /** Bits of the connmark that this program owns: those that travel in the packet mark on the packet-mark route. */
   readonly connmarkMask: number;
+  /** The bit of the packet mark, none of those, by which the rules know what to save on the packet-mark route. */
+  readonly toldBit: number;
   readonly route?: 'auto' | ConnmarkRoute;
   /** NFQA_CFG_F_FAIL_OPEN: packets that find the queue full pass unseen instead of being dropped. */
   readonly failOpen?: boolean;
@@ -52,6 +54,8 @@ export class NfqueueSource implements PacketSource {
   #accepted = 0;
   #dropped = 0;
   #unsent = 0;
+  /** A packet came back that should not have: said once. */
+  #cameBack = false;
   /** The last send was not complete: said once until one is. */
   #stalled = false;
   #closed = false;
@@ -117,8 +121,8 @@ export class NfqueueSource implements PacketSource {
       this.#markOnPacket(row, packetId, undefined);
     }
     if (options?.payload !== undefined) this.#replacePayload(row, options.payload);
-    if (words[row + VERDICT.verdict] === NF_ACCEPT) this.#accepted++;
-    else this.#dropped++;
+    if (words[row + VERDICT.verdict] === NF_DROP) this.#dropped++;
+    else this.#accepted++;
   }
 
   flush(): void {
@@ -186,17 +190,38 @@ export class NfqueueSource implements PacketSource {
     const { words } = this.#batch;
     const now = this.#options.now();
     const [seconds, micros] = [Math.floor(now / 1e6), now % 1e6];
-    this.#batch.count = count;
-    for (let row = 0; row < count * FIELD.ROW; row += FIELD.ROW) {
+    const isOnPacket = this.#route === 'packet-mark';
+    this.#batch.count = isOnPacket ? this.#withoutReturned(count) : count;
+    for (let row = 0; row < this.#batch.count * FIELD.ROW; row += FIELD.ROW) {
       words[row + FIELD.timeSeconds] = seconds;
       words[row + FIELD.timeMicros] = micros;
       const mark = words[row + FIELD.mark]!;
       this.#marks.set(words[row + FIELD.packetId]!, mark);
-      if (this.#route === 'verdict') continue;
+      if (!isOnPacket) continue;
       words[row + FIELD.connmark] = mark & this.#options.connmarkMask;
       words[row + FIELD.flags]! |= FLAG.hasConnmark;
     }
     sink.onBatch(this.#batch);
+  }
+
+  /** The rules let no packet into the queue that bears the bit: others are in force, which would send it for ever. */
+  #withoutReturned(count: number): number {
+    const { words } = this.#batch;
+    let kept = 0;
+    for (let at = 0; at < count; at++) {
+      const row = at * FIELD.ROW;
+      if ((words[row + FIELD.mark]! & this.#options.toldBit) === 0) {
+        if (kept !== at) words.copyWithin(kept * FIELD.ROW, row, row + FIELD.ROW);
+        kept++;
+        continue;
+      }
+      this.verdict(words[row + FIELD.packetId]!, NF_DROP);
+      if (this.#cameBack) continue;
+      this.#cameBack = true;
+      this.#sink?.onSourceError?.(new Error(`${this.#subject()}: ${CAME_BACK}`));
+    }
+    if (kept < count) this.flush();
+    return kept;
   }
 
   #markOnConnection(row: number, change: MarkChange): void {
@@ -207,17 +232,18 @@ export class NfqueueSource implements PacketSource {
   }
 
   /**
-   * A packet leaves with the engine's bits set only if its verdict changes the connmark: the rules save those that are
-   * set. Were the bits left as they came, a packet that was queued before another one's verdict changed the connmark
-   * would carry the old value back. (So a change to all zeroes cannot be told; the engine's states have none.)
+   * A packet that changes the connmark goes through the chain again, with the bit that says so: the chain saves the
+   * engine's bits, clears them and lets it go on. All others leave with the engine's bits cleared, so that nobody behind
+   * the queue sees any. A packet that is dropped changes nothing.
    */
   #markOnPacket(row: number, packetId: number, change: MarkChange | undefined): void {
     const words = this.#verdicts;
     const before = this.#marks.take(packetId) ?? 0;
-    const after =
-      change === undefined
-        ? before & ~this.#options.connmarkMask
-        : (before & ~change.mask) | (change.value & change.mask);
+    let after = before & ~this.#options.connmarkMask;
+    if (change !== undefined && words[row + VERDICT.verdict] === NF_ACCEPT) {
+      words[row + VERDICT.verdict] = NF_REPEAT;
+      after = (before & ~change.mask) | (change.value & change.mask) | this.#options.toldBit;
+    }
     if (after === (before | 0)) return;
     words[row + VERDICT.fields]! |= SET.mark;
     words[row + VERDICT.mark] = after;
@@ -294,6 +320,8 @@ const DEFAULTS = {
 /** Octets of replaced packets that one flush can carry: alerts and resets are small, a filled GSO packet is 64 KiB. */
 const PAYLOAD_SLAB = 1024 * 1024;
 const RETRY_MS = 1;
+const CAME_BACK =
+  'packets come back that have their verdict, and are dropped: the rules in force are not those of this version (print and apply them anew: tlspin rules -c FILE | sudo sh)';
 const NO_COUNTERS = { received: 0, enobufs: 0, verdictErrors: 0, malformed: 0 };
 
 function readQueueDrops(queueNum: number): { queueDropped: number; userDropped: number } {

@@ -150,7 +150,7 @@ const NOTHING = Buffer.alloc(0);
 const SERVER = { address: 0xc6336402, port: 443 };
 const [CLIENT_ISN, SERVER_ISN] = [randomBytes(3).readUIntBE(0, 3), randomBytes(3).readUIntBE(0, 3)];
 const NOW_SECONDS = 1_800_000_000;
-const ACCEPT_MARK = 0x20000000;
+const ACCEPT_MARK = 0x1000000;
 
 if (process.argv[1] === import.meta.filename) {
   const [state, count, scratch] = process.argv.slice(2);

@@ -12,9 +12,9 @@ const FORGED = fixturePath('forged');
 const HOST = 'www.bank.example';
 const genuineSpki = presentCertificate(certificate('leaf')).spkiSha256!;
 const bank = pinset(0, { match: match({ hosts: [HOST] }), pins: [pin('spki-sha256', genuineSpki)] });
-const PENDING = 0x60000000;
-const ACCEPT = 0x20000000;
-const DENY = 0x40000000;
+const PENDING = 0x3000000;
+const ACCEPT = 0x1000000;
+const DENY = 0x2000000;
 const BAD_CERTIFICATE = '1503030002022a';
 
 const pinned = () => new Wire({ pinsets: [bank] }).open();

@@ -181,7 +181,7 @@ describe('flows', () => {
       /\(inspecting\).*\nnot decided yet\n(.*\n)* {2}bank: chosen as host/,
     );
     expect(ask({ command: 'status' })).toMatchObject({
-      status: { flows: 1, queue_bypass: false, connmark: { mask: '0x60000000' } },
+      status: { flows: 1, queue_bypass: false, connmark: { mask: '0x3000000' } },
     });
     await client.stop();
   });

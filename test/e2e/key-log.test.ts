@@ -8,7 +8,7 @@ import { connmarks, Engine, TLSPIN } from '../support/lab/engine.ts';
 import { startTlsServer } from '../support/lab/peers.ts';
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
 
-const ACCEPTED = 0x20000000;
+const ACCEPTED = 0x1000000;
 
 const BODY = 50_000;
 const configuration = (keylog: object, tls13 = 'keylog') => ({

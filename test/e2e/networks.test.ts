@@ -7,7 +7,7 @@ import { connmarks, Engine } from '../support/lab/engine.ts';
 import { requestWithCurl, requestWithNode, startTlsServer } from '../support/lab/peers.ts';
 import type { Outcome } from '../support/lab/peers.ts';
 
-const MARK = { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000 };
+const MARK = { mask: 0x3000000, accept: 0x1000000, deny: 0x2000000, told: 0x4000000 };
 const GENUINE_PORT = 443;
 const FORGED_PORT = 8443;
 
@@ -133,15 +133,15 @@ describe('on a single host', () => {
 
 describe('other people’s marks', () => {
   it('a foreign fwmark is not taken for a decision, and its bits stay', async () => {
-    lab.shell('gateway', `iptables -t mangle -A PREROUTING -j MARK --set-mark ${MARK.accept | 0x15}`);
-    lab.shell('gateway', 'iptables -A FORWARD -p tcp -m mark ! --mark 0x15/0x1fffffff -j DROP');
+    lab.shell('gateway', `iptables -t mangle -A PREROUTING -j MARK --set-mark ${MARK.accept | MARK.told | 0x15}`);
+    lab.shell('gateway', 'iptables -A FORWARD -p tcp -m mark ! --mark 0x15/0xf8ffffff -j DROP');
     await Engine.start(lab, { config: config() });
     await serve();
     await expectPinned();
   });
 
   it('a foreign connmark is neither taken for a decision nor touched', async () => {
-    lab.shell('gateway', 'iptables -t mangle -A PREROUTING -p tcp -j CONNMARK --set-xmark 0x1007/0x1fffffff');
+    lab.shell('gateway', 'iptables -t mangle -A PREROUTING -p tcp -j CONNMARK --set-xmark 0x1007/0xf8ffffff');
     await Engine.start(lab, { config: config() });
     await serve();
     await expectPinned();

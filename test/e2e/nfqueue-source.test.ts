@@ -9,7 +9,8 @@ import type { NfqueueOptions } from '../../src/source/nfqueue.ts';
 import { ROOT } from '../support/built.ts';
 import { Netns } from '../support/netns.ts';
 
-const MASK = 0x60000000;
+const MASK = 0x3000000;
+const TOLD = 0x4000000;
 const net = new Netns('native');
 let client: string;
 let gateway: string;
@@ -32,7 +33,8 @@ afterAll(() => net.close());
 const drivers: Driver[] = [];
 afterEach(async () => {
   for (const driver of drivers.splice(0)) await driver.stop();
-  for (const iptables of ['iptables', 'ip6tables']) net.run(gateway, `${iptables} -t mangle -F; ${iptables} -F`);
+  for (const iptables of ['iptables', 'ip6tables'])
+    net.run(gateway, `${iptables} -t mangle -F; ${iptables} -t mangle -X; ${iptables} -F`);
   net.run(gateway, 'conntrack -F 2>/dev/null || true');
 });
 
@@ -98,7 +100,7 @@ test('packets larger than the path allows arrive whole, and leave segmented', as
 
 describe('connmarks on the packet-mark route', () => {
   const mark = (mode: string) =>
-    drive({ mode, connmark: { value: 0x20000000, mask: MASK }, options: { route: 'packet-mark' } });
+    drive({ mode, connmark: { value: 0x1000000, mask: MASK }, options: { route: 'packet-mark' } });
 
   test('a mark set with the SYN is on the connection and comes with the next packet', async () => {
     queueWithMarks('-p tcp');
@@ -109,22 +111,22 @@ describe('connmarks on the packet-mark route', () => {
     expect(driver.packets.every((packet) => packet.flags & FLAG.hasConnmark)).toBe(true);
     expect(driver.packets.map((packet) => packet.connmark)).toEqual([
       0,
-      ...driver.packets.slice(1).map(() => 0x20000000),
+      ...driver.packets.slice(1).map(() => 0x1000000),
     ]);
-    expect(connmarks()).toEqual(['536870912']);
+    expect(connmarks()).toEqual([String(0x1000000)]);
   });
 
   test('bits that others use, in packet mark and connmark, stay as they are and are not taken for ours', async () => {
-    net.run(gateway, 'iptables -t mangle -A FORWARD -p tcp -j MARK --set-xmark 0x20000011/0xffffffff');
+    net.run(gateway, 'iptables -t mangle -A FORWARD -p tcp -j MARK --set-xmark 0x1000011/0xffffffff');
     net.run(gateway, 'iptables -t mangle -A FORWARD -p tcp -j CONNMARK --set-xmark 0x5/0xf');
     queueWithMarks('-p tcp');
-    net.run(gateway, 'iptables -A FORWARD -m mark --mark 0x11/0x9fffffff');
+    net.run(gateway, 'iptables -A FORWARD -m mark --mark 0x11');
     net.run(gateway, 'iptables -t mangle -A POSTROUTING -m mark ! --mark 0x11');
     const driver = await mark('mark-first');
     fetchText('10.2.0.2', '/hello');
     await driver.stats();
     expect(driver.packets[0]).toMatchObject({ mark: 0x11, connmark: 0 });
-    expect(connmarks()).toEqual([String(0x20000005)]);
+    expect(connmarks()).toEqual([String(0x1000005)]);
     await expect.poll(() => ruleCount('filter', 'FORWARD') === driver.packets.length).toBe(true);
     expect(ruleCount('mangle', 'POSTROUTING')).toBe(0);
   });
@@ -134,15 +136,15 @@ describe('connmarks on the packet-mark route', () => {
     const driver = await drive({ mode: 'hold', options: { route: 'packet-mark' } });
     sendDatagrams(1, 5555);
     await expect.poll(() => driver.packets.length).toBe(1);
-    driver.send('release', [{ value: 0x60000000, mask: MASK }]);
-    await expect.poll(() => connmarks()).toEqual([String(0x60000000)]);
+    driver.send('release', [{ value: 0x3000000, mask: MASK }]);
+    await expect.poll(() => connmarks()).toEqual([String(0x3000000)]);
 
     sendDatagrams(2, 5555);
     await expect.poll(() => driver.packets.length).toBe(3);
-    expect(driver.packets[2]!.connmark).toBe(0x60000000);
-    driver.send('release', [{ value: 0x20000000, mask: MASK }]);
+    expect(driver.packets[2]!.connmark).toBe(0x3000000);
+    driver.send('release', [{ value: 0x1000000, mask: MASK }]);
     await expect.poll(async () => (await driver.stats()).accepted).toBe(3);
-    expect(connmarks()).toEqual([String(0x20000000)]);
+    expect(connmarks()).toEqual([String(0x1000000)]);
   });
 });
 
@@ -336,7 +338,7 @@ class Driver {
 }
 
 async function drive(setup: DriverSetup, prefix: string[] = []): Promise<Driver> {
-  const options = { queueNum: 7, connmarkMask: MASK, ...setup.options };
+  const options = { queueNum: 7, connmarkMask: MASK, toldBit: TOLD, ...setup.options };
   const argv = [
     ...prefix,
     process.execPath,
@@ -353,14 +355,16 @@ function queue(iptables: string, match: string): void {
   net.run(gateway, `${iptables} -t mangle -A FORWARD ${match} -j NFQUEUE --queue-num 7`);
 }
 
-/** The packet-mark route's rules: restore, queue; behind the queue save what a verdict set, and clean the packet. */
+/** The packet-mark route's rules: save what a verdict says and clean the packet; of others restore, and queue. */
 function queueWithMarks(match: string): void {
   const mask = `0x${MASK.toString(16)}`;
-  const marked = `-m mark ! --mark 0x0/${mask}`;
+  const told = `-m mark --mark 0x${TOLD.toString(16)}/0x${TOLD.toString(16)}`;
+  const clean = `-j MARK --set-xmark 0x0/0x${(MASK | TOLD).toString(16)}`;
+  net.run(gateway, `iptables -t mangle -N told; iptables -t mangle -I FORWARD ${match} ${told} -g told`);
+  net.run(gateway, `iptables -t mangle -A told -j CONNMARK --save-mark --mask ${mask}`);
+  net.run(gateway, `iptables -t mangle -A told ${clean}`);
   net.run(gateway, `iptables -t mangle -A FORWARD ${match} -j CONNMARK --restore-mark --mask ${mask}`);
   queue('iptables', match);
-  net.run(gateway, `iptables -t mangle -A POSTROUTING ${marked} -j CONNMARK --save-mark --mask ${mask}`);
-  net.run(gateway, `iptables -t mangle -A POSTROUTING ${marked} -j MARK --set-xmark 0x0/${mask}`);
 }
 
 /** Packets that the last rule of a chain has counted. */

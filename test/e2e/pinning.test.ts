@@ -8,7 +8,7 @@ import { Lab } from '../support/lab/lab.ts';
 import { requestWithCurl, requestWithNode, requestWithOpenssl, startTlsServer } from '../support/lab/peers.ts';
 import type { Outcome, Request, TlsServerOptions } from '../support/lab/peers.ts';
 
-const MARK = { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000 };
+const MARK = { mask: 0x3000000, accept: 0x1000000, deny: 0x2000000 };
 
 const CLIENTS: Readonly<Record<string, (request: Request, where?: Lab) => Promise<Outcome>>> = {
   curl: (request, where = lab) => requestWithCurl(where, 'client', request),

@@ -117,7 +117,10 @@ describe.each(['forward', 'local'] as const)('the script for hook %s', (hook) =>
     // Touched once, a table stays; and a user's own rules must.
     for (const [table, chain] of [
       'mangle POSTROUTING',
+      'mangle FORWARD',
       'mangle INPUT',
+      'mangle OUTPUT',
+      'raw OUTPUT',
       'security FORWARD',
       'security INPUT',
       'security OUTPUT',
@@ -152,7 +155,25 @@ describe.each(['forward', 'local'] as const)('the script for hook %s', (hook) =>
   it('takes away what an earlier run made and this one does without', () => {
     apply('gateway', options);
     apply('gateway', { ...options, quic: false, route: 'verdict' });
-    expect(rulesOf('gateway')).not.toMatch(/quic|save|REJECT/);
+    expect(rulesOf('gateway')).not.toMatch(/quic|guard|save|REJECT/);
+  });
+
+  it('takes away what earlier versions made: whoever set marks, they saved them', () => {
+    const quic = `-p udp --dport 443${hook === 'local' ? ' -m addrtype ! --dst-type LOCAL' : ''}`;
+    const [match, ends, chain] =
+      hook === 'forward'
+        ? ['-p tcp -m addrtype ! --src-type LOCAL', '', 'POSTROUTING']
+        : ['-p tcp ! -o lo -m addrtype --src-type LOCAL', '-out', 'POSTROUTING'];
+    const earlier = `for i in iptables ip6tables; do $i -t mangle -N tlspin-mark${ends}; $i -t mangle -N tlspin-save${ends}
+      $i -t mangle -A tlspin-mark${ends} -j CONNMARK --save-mark; $i -t mangle -A tlspin-save${ends} -p tcp -g tlspin-mark${ends}
+      $i -t mangle -A ${chain} ${match} -j tlspin-save${ends}
+      $i -N tlspin-quic${ends} 2>/dev/null || true; $i -A ${hook === 'local' ? 'OUTPUT' : 'FORWARD'} ${quic} -j tlspin-quic${ends}; done`;
+    for (const script of [renderRules(PINNED, options), renderRemoval(hook, 'iptables')]) {
+      lab.shell('gateway', earlier);
+      expect(rulesOf('gateway')).toContain(`-j tlspin-save${ends}\n`);
+      lab.shell('gateway', script);
+      expect(rulesOf('gateway')).not.toMatch(/tlspin-(save|mark)|--dport 443 .*-j tlspin-quic/);
+    }
   });
 
   it('loads into nft twice and is gone after its removal', () => {
@@ -216,13 +237,13 @@ describe('forwarded flows', () => {
     expect(await fetch('client', lab.address('server'))).toBe(-1);
   });
 
-  it('are never let pass by a foreign fwmark, whose other bits stay as they are', async () => {
+  it.each([
+    ['the state', 0x15],
+    ['the state and the bit by which verdicts are told', MARK.told | 0x15],
+  ])('are never let pass by a foreign fwmark with %s, whose other bits stay as they are', async (_, foreign) => {
     const stub = await QueueStub.start(lab, 'gateway', { syn: MARK.pending });
-    lab.shell('gateway', `iptables -t mangle -A PREROUTING -j MARK --set-mark ${MARK.accept | 0x15}`);
-    lab.shell(
-      'gateway',
-      'iptables -t mangle -A POSTROUTING -p tcp -m mark --mark 0x15/0x1fffffff -m comment --comment foreign',
-    );
+    lab.shell('gateway', `iptables -t mangle -A PREROUTING -j MARK --set-mark ${MARK.accept | foreign}`);
+    lab.shell('gateway', 'iptables -t mangle -A POSTROUTING -p tcp -m mark --mark 0x15 -m comment --comment foreign');
     apply('gateway', FORWARD);
     await serve('server', 443, 100_000);
     expect(await fetch('client', lab.address('server'))).toBe(100_000);
@@ -310,6 +331,16 @@ describe('forwarded flows', () => {
 });
 
 describe('own flows', () => {
+  it.each([4, 6] as const)('are never let pass by the mark of their socket (IPv%d)', async (version) => {
+    const stub = await QueueStub.start(lab, 'client', { syn: MARK.pending });
+    apply('client', LOCAL);
+    await serve('server', 443, 100_000);
+    const mark = MARK.accept | MARK.told | 0x15;
+    expect(await fetchMarked('client', lab.address('server', version), mark)).toBe(100_000);
+    expect(stub.packets.length).toBeGreaterThan(8);
+    expect(connmarks('client')).toEqual([MARK.pending]);
+  });
+
   it.each([
     ['without address translation', [], 4],
     ['over IPv6', [], 6],
@@ -390,7 +421,9 @@ describe('probes', () => {
     ['verdict', 4],
     ['verdict', 6],
   ] as const)('are never queued, neither way, and others beside them are (route %s, IPv%d)', async (route, version) => {
-    const stub = await QueueStub.start(lab, 'client', { syn: MARK.pending, data: MARK.accept });
+    // A verdict of this route carries the mark itself.
+    const bits = route === 'packet-mark' ? { syn: MARK.pending, data: MARK.accept } : {};
+    const stub = await QueueStub.start(lab, 'client', bits);
     apply('client', { ...LOCAL, route }, PROBING);
     await serve('server', 443, 100_000);
     const address = lab.address('server', version);

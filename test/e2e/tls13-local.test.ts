@@ -13,7 +13,7 @@ import { requestWithCurl } from '../support/lab/peers.ts';
 import type { Outcome } from '../support/lab/peers.ts';
 import { Scene } from '../support/lab/scene.ts';
 
-const MARK = { accept: 0x20000000, deny: 0x40000000, probe: 0x10000000 };
+const MARK = { accept: 0x1000000, deny: 0x2000000, probe: 0x400000 };
 const PORT = { genuine: 4430, forged: 4431, slow: 4432, silent: 4433 };
 
 let bank: Bank;

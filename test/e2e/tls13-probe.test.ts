@@ -19,7 +19,7 @@ import { Scene } from '../support/lab/scene.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
 import { handshake, readFlight, record } from '../support/tls-bytes.ts';
 
-const MARK = { accept: 0x20000000, deny: 0x40000000 };
+const MARK = { accept: 0x1000000, deny: 0x2000000 };
 const GENUINE = 443;
 const FORGED = 8443;
 /** The same servers, reached with the gateway's address for the client's. */

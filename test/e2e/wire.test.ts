@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
+import { CONNMARK_DEFAULTS as MARK } from '../../src/pins/compile/connmark.ts';
 import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
 import type { Bank } from '../support/lab/bank.ts';
 import { TcpClient } from '../support/lab/peers.ts';
@@ -20,8 +21,6 @@ import {
   record,
   serverFlight,
 } from '../support/tls-bytes.ts';
-
-const MARK = { accept: 0x20000000, deny: 0x40000000, pending: 0x60000000 };
 
 let bank: Bank;
 let genuine: Buffer;
@@ -187,19 +186,47 @@ describe('the end of a connection', () => {
     expectNothingForged(await client.outcome());
   });
 
-  it('addresses and ports that are used again are looked at again', () =>
+  it.each([
+    ['', []],
+    [', whatever whole marks others restore behind the queue', ['-I POSTROUTING -j CONNMARK --restore-mark']],
+    [
+      ', whatever whole marks others restore ahead of it and save behind it',
+      ['-I PREROUTING -j CONNMARK --restore-mark', '-I POSTROUTING -j CONNMARK --save-mark'],
+    ],
+  ])('addresses and ports that are used again are looked at again%s', (_, others) =>
     withOwn(async (own) => {
+      for (const rule of others) own.lab.shell('gateway', `iptables -t mangle ${rule}`);
       // No end of a connection that the gateway sees: its conntrack keeps the entry and the mark.
       own.lab.shell('client', 'iptables -A OUTPUT -p tcp -m tcp --dport 443 ! --tcp-flags RST,FIN NONE -j DROP');
       const first = await own.greet({ localPort: 40_000 });
       own.server.sendStream(genuine);
       await first.outcome();
-      expect(own.mark).toBe(MARK.accept);
+      // Who saves whole marks undoes the decision, which is then taken anew packet by packet.
+      expect(own.mark).toBe(others.length > 1 ? 0 : MARK.accept);
       own.begin();
       const second = await own.greet({ localPort: 40_000 });
       own.server.sendStream(forged);
       expectNothingForged(await second.outcome());
       expect(await own.verdict()).toMatchObject({ action: 'tls-alert', reason: 'pin-mismatch' });
+    }),
+  );
+
+  it('a socket on the gateway that marks its packets as accepted brings in no forgery', () =>
+    withOwn(async (own) => {
+      const other = own.lab.start('gateway', [
+        'python3',
+        '-u',
+        '-c',
+        MARKED_COPIES,
+        `${MARK.accept}`,
+        `${MARK.accept | MARK.told}`,
+      ]);
+      await other.says(/ready/);
+      const client = await own.greet({ wait: 2_000 });
+      await other.says(/sent/);
+      expect(own.mark).toBe(MARK.pending);
+      own.server.sendStream(forged);
+      expectNothingForged(await client.outcome());
     }));
 
   it('an engine that is killed while it holds, and started again, denies the pending flow', () =>
@@ -314,3 +341,20 @@ describe('slow and small', () => {
     return withOwn(experiment, {}, { pinsets: [pinset({ pins: [bank.pin], mode: 'report-only' })] });
   });
 });
+
+/** As programs do that read queues of their own: copies of the client's first data, by a raw socket, with their marks. */
+const MARKED_COPIES = `
+import socket, sys
+seen = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+print('ready')
+while True:
+    packet = seen.recv(65536)
+    if packet[0] >> 4 != 4 or packet[9] != 6: continue
+    tcp = packet[(packet[0] & 15) * 4:]
+    if int.from_bytes(tcp[2:4], 'big') == 443 and len(tcp) > (tcp[12] >> 4) * 4: break
+for mark in sys.argv[1:]:
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK if hasattr(socket, 'SO_MARK') else 36, int(mark))
+    raw.sendto(packet, (socket.inet_ntoa(packet[16:20]), 0))
+print('sent')
+`;

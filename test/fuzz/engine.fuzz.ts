@@ -60,7 +60,7 @@ const sent: fc.Arbitrary<Sent> = fc.record({
   packet,
   inIfindex: fc.constantFrom(2, 2, 3),
   flags: fc.constantFrom(0x8, 0x8, 0x8, 0x9, 0xa, 0xc, 0, 0x18),
-  connmark: fc.constantFrom(0, 0, 0x20000000, 0x40000000, 0x60000000, 0xffffffff),
+  connmark: fc.constantFrom(0, 0, 0x1000000, 0x2000000, 0x3000000, 0xffffffff),
   ctid: fc.constantFrom(0, 0, 0, 7),
   wait: fc.constantFrom(0, 0, 1000, 40_000, 3_000_000, 80_000_000),
 });

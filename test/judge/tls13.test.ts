@@ -54,7 +54,7 @@ describe('a probe', () => {
     expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'probe-match', evidence: 'probed' }]);
     expect(wire.connmark).toBe(PENDING);
     wire.fromClient('');
-    expect(wire.connmark).toBe(0x20000000);
+    expect(wire.connmark).toBe(0x1000000);
   });
 
   it('that has answered by then costs nothing', () => {

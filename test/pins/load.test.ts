@@ -27,7 +27,14 @@ describe('the smallest useful file', () => {
       pinned: PINNED,
       unpinned: UNPINNED,
       onMismatch: { action: 'tls-alert', connmark: null },
-      connmark: { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000, pending: 0x60000000, route: 'auto' },
+      connmark: {
+        mask: 0x3000000,
+        accept: 0x1000000,
+        deny: 0x2000000,
+        pending: 0x3000000,
+        told: 0x4000000,
+        route: 'auto',
+      },
       ports: [[443, 443]],
       log: { unpinned: false, certificates: 'pins' },
       control: { socket: null, mode: 0o600 },
@@ -44,7 +51,7 @@ describe('the smallest useful file', () => {
       negativeTtl: 30_000,
       recheck: 0.1,
       allowLocal: false,
-      mark: 0x10000000,
+      mark: 0x400000,
     });
     expect(policy.keylog).toEqual({ file: null, socket: null });
     expect(policy.limits.flows).toBe(65_536);
@@ -82,7 +89,7 @@ describe('a full file', () => {
     "pinned": { "tls13": "accept", "checks": { "validity": "on" } },
     "unpinned": { "parseError": "deny", "tls13": "keylog-else-probe" },
     "onMismatch": "reset",
-    "connmark": { "mask": "0xf0000000", "accept": "0x10000000", "deny": "0x20000000", "pending": "0x30000000", "route": "packet-mark" },
+    "connmark": { "mask": "0xf0000000", "accept": "0x10000000", "deny": "0x20000000", "pending": "0x30000000", "told": "0x400", "route": "packet-mark" },
     "ports": [993, "8443-8449"],
     "pinsets": [
       {
@@ -235,7 +242,14 @@ describe('a full file', () => {
 
   it('has its other settings', () => {
     expect(policy).toMatchObject({
-      connmark: { mask: 0xf0000000, accept: 0x10000000, deny: 0x20000000, pending: 0x30000000, route: 'packet-mark' },
+      connmark: {
+        mask: 0xf0000000,
+        accept: 0x10000000,
+        deny: 0x20000000,
+        pending: 0x30000000,
+        told: 0x400,
+        route: 'packet-mark',
+      },
       limits: { certificates: 8, flows: 65_536 },
       log: { unpinned: true, certificates: 'full' },
       control: { socket: '/run/tlspin.sock', mode: 0o660 },

@@ -1,12 +1,13 @@
 import { constants } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { FIELD, FLAG, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../src/packet/batch.ts';
+import { FIELD, FLAG, NF_ACCEPT, NF_DROP, NF_REPEAT, type PacketBatch } from '../../src/packet/batch.ts';
 import { NetlinkError } from '../../src/source/netlink-error.ts';
 import { type NfqueueOptions, NfqueueSource } from '../../src/source/nfqueue.ts';
 import { FakeKernel } from '../support/fake-kernel.ts';
 
 const MASK = 0x60000000;
+const TOLD = 0x4000000;
 const PENDING = { value: 0x60000000, mask: MASK };
 const ACCEPT = { value: 0x20000000, mask: MASK };
 
@@ -21,7 +22,8 @@ beforeEach(() => {
 });
 
 async function start(options: Partial<NfqueueOptions> = {}): Promise<NfqueueSource> {
-  const source = new NfqueueSource({ queueNum: 9, connmarkMask: MASK, maxLength: 64, slots: 8, ...options }, kernel);
+  const own = { queueNum: 9, connmarkMask: MASK, toldBit: TOLD, maxLength: 64, slots: 8 };
+  const source = new NfqueueSource({ ...own, ...options }, kernel);
   const onBatch = ({ words, count }: PacketBatch) => {
     for (let row = 0; row < count * FIELD.ROW; row += FIELD.ROW) {
       rows.push({
@@ -56,7 +58,7 @@ describe('the connmark route', () => {
 
 test('packets are stamped with the clock that is given, never with the time of day', async () => {
   const stamps: number[][] = [];
-  const options = { queueNum: 9, connmarkMask: MASK, maxLength: 64, slots: 8, now: () => 12_000_034 };
+  const options = { queueNum: 9, connmarkMask: MASK, toldBit: TOLD, maxLength: 64, slots: 8, now: () => 12_000_034 };
   await new NfqueueSource(options, kernel).start({
     onBatch: ({ words }) => void stamps.push([words[FIELD.timeSeconds]!, words[FIELD.timeMicros]!]),
   });
@@ -102,15 +104,16 @@ describe('on the packet-mark route', () => {
     expect(rows).toEqual([{ mark: 0x60000011, connmark: 0x60000000, flags: FLAG.hasConnmark }]);
   });
 
-  test('a change is written into the packet mark, beside bits that others set', async () => {
+  test('a change is told to the rules in the packet mark, which see the packet again, beside bits that others set', async () => {
     const source = await start();
     kernel.deliver({ packetId: 1, mark: 0xc0000011 });
     source.verdict(1, NF_ACCEPT, { connmark: ACCEPT });
     source.flush();
-    expect(kernel.sent).toEqual([{ packetId: 1, verdict: NF_ACCEPT, mark: 0xa0000011 }]);
+    expect(kernel.sent).toEqual([{ packetId: 1, verdict: NF_REPEAT, mark: 0xa4000011 }]);
+    expect(source.stats()).toMatchObject({ accepted: 1, dropped: 0 });
   });
 
-  test('without a change the bits leave the packet, so that an older mark is not saved over a newer one', async () => {
+  test('without a change the bits leave the packet, which goes on', async () => {
     const source = await start();
     kernel.deliver({ packetId: 1, mark: 0x60000011 }, { packetId: 2, mark: 0x11 });
     source.verdict(1, NF_ACCEPT);
@@ -122,12 +125,43 @@ describe('on the packet-mark route', () => {
     ]);
   });
 
-  test('a change to the value that the packet already carries needs no attribute', async () => {
+  test('the value that the packet already carries is told too: another packet may have changed it since', async () => {
     const source = await start();
     kernel.deliver({ packetId: 1, mark: 0x60000000 });
     source.verdict(1, NF_ACCEPT, { connmark: PENDING });
     source.flush();
-    expect(kernel.sent).toEqual([{ packetId: 1, verdict: NF_ACCEPT }]);
+    expect(kernel.sent).toEqual([{ packetId: 1, verdict: NF_REPEAT, mark: 0x64000000 }]);
+  });
+
+  test('a packet that is dropped tells nothing', async () => {
+    const source = await start();
+    kernel.deliver({ packetId: 1, mark: 0x11 });
+    source.verdict(1, NF_DROP, { connmark: ACCEPT });
+    source.flush();
+    expect(kernel.sent).toEqual([{ packetId: 1, verdict: NF_DROP }]);
+  });
+
+  test('packets that come back from rules that do not know the bit are dropped, the others are not, and it is said once', async () => {
+    const source = await start();
+    for (const first of [1, 5]) {
+      kernel.deliver(
+        { packetId: first, mark: TOLD },
+        { packetId: first + 1, mark: 0x11 },
+        { packetId: first + 2, mark: TOLD | 0x20000000 },
+        { packetId: first + 3, mark: 0x40000000 },
+      );
+    }
+    expect(rows.map(({ mark, connmark }) => [mark, connmark])).toEqual([
+      [0x11, 0],
+      [0x40000000, 0x40000000],
+      [0x11, 0],
+      [0x40000000, 0x40000000],
+    ]);
+    expect(kernel.sent).toEqual([1, 3, 5, 7].map((packetId) => ({ packetId, verdict: NF_DROP })));
+    expect(errors).toEqual([expect.stringMatching(/^queue 9: packets come back .*tlspin rules -c FILE/)]);
+    source.verdict(8, NF_ACCEPT);
+    source.flush();
+    expect(kernel.sent.at(-1)).toEqual({ packetId: 8, verdict: NF_ACCEPT, mark: 0 });
   });
 
   test("a change of some of the engine's bits leaves the others as they came", async () => {
@@ -135,7 +169,7 @@ describe('on the packet-mark route', () => {
     kernel.deliver({ packetId: 1, mark: 0x60000012 });
     source.verdict(1, NF_ACCEPT, { connmark: ACCEPT });
     source.flush();
-    expect(kernel.sent).toEqual([{ packetId: 1, verdict: NF_ACCEPT, mark: 0x20000012 }]);
+    expect(kernel.sent).toEqual([{ packetId: 1, verdict: NF_REPEAT, mark: 0x24000012 }]);
   });
 
   test('the mark is remembered for as long as the packet is held', async () => {
@@ -147,7 +181,7 @@ describe('on the packet-mark route', () => {
     }
     source.verdict(1, NF_ACCEPT, { connmark: ACCEPT });
     source.flush();
-    expect(kernel.sent.at(-1)).toEqual({ packetId: 1, verdict: NF_ACCEPT, mark: 0x20000011 });
+    expect(kernel.sent.at(-1)).toEqual({ packetId: 1, verdict: NF_REPEAT, mark: 0x24000011 });
   });
 });
 

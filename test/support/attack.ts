@@ -114,7 +114,7 @@ class Scene {
     this.#checkValues();
     const seen = handshakeOf(this.#wire.atClient.stream);
     if (FORGERIES.some((forgery) => seen.includes(forgery))) throw new Error('the client has a whole forgery');
-    const isAccepted = (this.#wire.connmark & 0x60000000) === ACCEPT;
+    const isAccepted = (this.#wire.connmark & 0x3000000) === ACCEPT;
     if (isAccepted && !seen.includes(GENUINE_LEAF)) throw new Error('accepted without the genuine certificate');
     this.isOver ||= isAccepted;
   }

@@ -9,9 +9,9 @@ import { Wire, type WireOptions } from './wire.ts';
 export const HOST = 'www.bank.example';
 export const GENUINE = fixturePath('leaf');
 export const FORGED = fixturePath('forged');
-export const PENDING = 0x60000000;
-export const ACCEPT = 0x20000000;
-export const DENY = 0x40000000;
+export const PENDING = 0x3000000;
+export const ACCEPT = 0x1000000;
+export const DENY = 0x2000000;
 
 export const genuinePin = pin('spki-sha256', presentCertificate(certificate('leaf')).spkiSha256!);
 export const genuineFlight = tls.serverFlight(GENUINE);

@@ -1,4 +1,5 @@
 /** Policies for tests, by hand: what is not said is as the defaults have it. */
+import { CONNMARK_DEFAULTS } from '../../src/pins/compile/connmark.ts';
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import { PROBE_DEFAULTS } from '../../src/pins/probe.ts';
 import type {
@@ -109,7 +110,7 @@ export function policy(more: Partial<Policy> = {}): Policy {
     pinned: PINNED,
     unpinned: UNPINNED,
     onMismatch: { action: 'tls-alert', connmark: null },
-    connmark: { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000, pending: 0x60000000, route: 'auto' },
+    connmark: CONNMARK_DEFAULTS,
     limits: LIMIT_DEFAULTS,
     probe: PROBE_DEFAULTS,
     keylog: { file: null, socket: null },

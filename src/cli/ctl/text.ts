@@ -67,7 +67,7 @@ function statusText(status: Fields, out: Output): string {
     ...lists.flatMap(({ list, stale }): [string, string][] =>
       stale === true ? [['', `the list ${show(list)} is stale: its file is older than its maxAge`]] : [],
     ),
-    ['connmark', `route ${show(connmark['route'])}, mask ${show(connmark['mask'])}`],
+    ['connmark', `route ${show(connmark['route'])}, mask ${show(connmark['mask'])}, told ${show(connmark['told'])}`],
     ['queue full', status['fail_open'] === true ? 'packets pass unseen (failOpen)' : 'packets are dropped'],
     [
       'no engine',

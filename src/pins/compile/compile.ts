@@ -42,7 +42,7 @@ export function compile(
   reportLearning(source, report);
   const pinned = compileSituations(source.pinned, situationDefaults('pinned'), ['pinned'], files, report);
   const unpinned = compileSituations(source.unpinned, situationDefaults('unpinned'), ['unpinned'], files, report);
-  const taken = { engine: connmark.mask, probe: probe.mark };
+  const taken = { engine: (connmark.mask | connmark.told) >>> 0, probe: probe.mark };
   const onMismatch = compileVerdict(source.onMismatch, TLS_ALERT, ['onMismatch'], taken, report);
   const defaults: Defaults = { lists, files, report, taken, pinned, onMismatch };
 

@@ -3,24 +3,29 @@ import type { Path, Reporter } from '../document/message.ts';
 import type { CompiledVerdict, ConnmarkLayout } from '../policy.ts';
 import type { ConnmarkSource, VerdictSource } from '../document/schema.ts';
 
+/**
+ * Between the marks that others are known to use: Kubernetes, CNI plugins, Weave, Tailscale and pbr below, dae, zapret and
+ * Antrea above.
+ */
 export const CONNMARK_DEFAULTS: ConnmarkLayout = {
-  mask: 0x60000000,
-  accept: 0x20000000,
-  deny: 0x40000000,
-  pending: 0x60000000,
+  mask: 0x0300_0000,
+  accept: 0x0100_0000,
+  deny: 0x0200_0000,
+  pending: 0x0300_0000,
+  told: 0x0400_0000,
   route: 'auto',
 };
 
 export function compileConnmark(source: ConnmarkSource | undefined, path: Path, report: Reporter): ConnmarkLayout {
-  const read = (key: 'mask' | 'accept' | 'deny' | 'pending') => {
+  const read = (key: 'mask' | 'accept' | 'deny' | 'pending' | 'told') => {
     const value = source?.[key];
     if (value === undefined) return CONNMARK_DEFAULTS[key];
     const parsed = parseBits(String(value));
-    if (parsed === undefined) report.error([...path, key], `"${value}" is not a mark such as "0x20000000"`);
+    if (parsed === undefined) report.error([...path, key], `"${value}" is not a mark such as "0x1000000"`);
     return parsed ?? CONNMARK_DEFAULTS[key];
   };
   const mask = read('mask');
-  const layout = { mask, accept: read('accept'), deny: read('deny'), pending: read('pending') };
+  const layout = { mask, accept: read('accept'), deny: read('deny'), pending: read('pending'), told: read('told') };
   const states = ['accept', 'deny', 'pending'] as const;
   for (const [index, state] of states.entries()) {
     const value = layout[state];
@@ -29,6 +34,9 @@ export function compileConnmark(source: ConnmarkSource | undefined, path: Path, 
     else if (value === 0) report.error([...path, state], '0 is the mark of connections that nobody has looked at');
     else if (same !== undefined) report.error([...path, state], `${hex(value)} is the mark of "${same}" already`);
   }
+  if (!isOneBit(layout.told)) report.error([...path, 'told'], `${hex(layout.told)} is not one bit`);
+  else if ((layout.told & mask) !== 0)
+    report.error([...path, 'told'], `${hex(layout.told)} is in the mask ${hex(mask)}: choose another for one of them`);
   return { ...layout, route: source?.route ?? 'auto' };
 }
 
@@ -68,6 +76,10 @@ export function compileVerdict(
     report.error(at, 'a mask of 0 writes nothing: leave "connmark" out');
   }
   return { action, connmark: { value, mask } };
+}
+
+export function isOneBit(mark: number): boolean {
+  return mark !== 0 && (mark & (mark - 1)) === 0;
 }
 
 export function parseBits(text: string): number | undefined {

@@ -2,7 +2,7 @@
  * The sections `probe` and `keylog`: what the prober and the key logs are told. What contradicts other parts of the file
  * is reported where it is.
  */
-import { hex, parseBits } from './connmark.ts';
+import { hex, isOneBit, parseBits } from './connmark.ts';
 import type { ReferredFiles } from '../document/files.ts';
 import type { Limits } from '../limits.ts';
 import type { Path, Reporter } from '../document/message.ts';
@@ -70,17 +70,17 @@ export function reportMissingKeylog(source: Configuration, report: Reporter): vo
 }
 
 /** Its connection mark must not be taken for a decision, nor be written by one. */
-function compileMark(source: string | number | undefined, { mask }: ConnmarkLayout, report: Reporter): number {
+function compileMark(source: string | number | undefined, { mask, told }: ConnmarkLayout, report: Reporter): number {
   const path: Path = ['probe', 'mark'];
   const mark = source === undefined ? PROBE_DEFAULTS.mark : parseBits(String(source));
-  if (mark === undefined || mark === 0 || (mark & (mark - 1)) !== 0) {
-    report.error(path, `"${source}" is not a mark of one bit such as "0x10000000"`);
+  if (mark === undefined || !isOneBit(mark)) {
+    report.error(path, `"${source}" is not a mark of one bit such as "0x400000"`);
     return PROBE_DEFAULTS.mark;
   }
-  if ((mark & mask) !== 0) {
+  if ((mark & (mask | told)) !== 0) {
     report.error(
       source === undefined ? ['connmark', 'mask'] : path,
-      `the engine's own bits ${hex(mask)} ("connmark") hold ${hex(mark)}, the mark of probes ("probe"): choose another for one of them`,
+      `the engine's own bits ${hex((mask | told) >>> 0)} ("connmark") hold ${hex(mark)}, the mark of probes ("probe"): choose another for one of them`,
     );
   }
   return mark;

@@ -307,10 +307,16 @@ const bits = z.union([text(), z.int().min(0).max(0xffff_ffff)]);
 
 const connmark = z
   .strictObject({
-    mask: bits.optional().meta({ default: '0x60000000' }),
-    accept: bits.optional().meta({ default: '0x20000000' }),
-    deny: bits.optional().meta({ default: '0x40000000' }),
-    pending: bits.optional().meta({ default: '0x60000000' }),
+    mask: bits.optional().meta({ default: '0x3000000' }),
+    accept: bits.optional().meta({ default: '0x1000000' }),
+    deny: bits.optional().meta({ default: '0x2000000' }),
+    pending: bits.optional().meta({ default: '0x3000000' }),
+    told: bits
+      .optional()
+      .describe(
+        'The one bit of packet marks by which the rules know packets whose verdict sets the others, where a verdict cannot carry them; not one of `mask`.',
+      )
+      .meta({ default: '0x4000000' }),
     route: choice(['auto', 'verdict', 'packet-mark']).optional().meta({ default: 'auto' }),
   })
   .describe("The engine's own bits of the connection mark.");
@@ -351,7 +357,7 @@ const probe = z
       .describe(
         "The one bit of packet marks and connection marks by which the rules let a probe's own packets by; not one that `connmark` or a verdict uses.",
       )
-      .meta({ default: '0x10000000' }),
+      .meta({ default: '0x400000' }),
   })
   .describe("How servers are asked in their clients' place.");
 

@@ -36,6 +36,7 @@ export async function statusOf({ version, configuration, daemon, log }: Overview
       accept: hex(policy.connmark.accept),
       deny: hex(policy.connmark.deny),
       pending: hex(policy.connmark.pending),
+      told: hex(policy.connmark.told),
     },
     fail_open: policy.failOpen,
     // What happens while no engine listens is in the rules; null where no such rules are found.

@@ -4,37 +4,38 @@
  */
 import { type Family, hex, type RulesPlan } from './plan.ts';
 import type { Part } from './iptables-parts.ts';
-import { bits, PORT_UNREACHABLE, queue } from './iptables-targets.ts';
+import { ask, clearRule, PORT_UNREACHABLE, saveRules, toldRule } from './iptables-targets.ts';
 
 /**
  * What begins a connection comes to the engine whatever the mark, as SYN does: the same endpoints may have another one. In
  * INPUT nothing comes that could tell a server, so what is denied ends there.
  */
-export function datagramQueueRules(plan: RulesPlan, { builtin }: Part, family: Family): string[] {
-  const { connmark } = plan;
+export function datagramQueueRules(plan: RulesPlan, part: Part, family: Family): string[] {
   return [
+    ...(plan.packetMark ? [toldRule(plan, part)] : []),
     '-m conntrack --ctstate INVALID -j DROP',
     '-m conntrack --ctstate UNTRACKED -m limit --limit 6/min -j LOG --log-prefix "tlspin: untracked: "',
     '-m conntrack --ctstate UNTRACKED -j DROP',
-    ...(plan.packetMark ? [`-j CONNMARK --restore-mark ${bits(plan)}`] : []),
-    ...BEGINNINGS[family].map((beginning) => `-m u32 --u32 "${beginning}" ${queue(plan)}`),
-    `-m connmark --mark ${hex(connmark.deny)}/${hex(connmark.mask)} -j ${builtin === 'INPUT' ? 'DROP' : 'RETURN'}`,
-    `-m connmark --mark ${hex(connmark.accept)}/${hex(connmark.mask)} -j RETURN`,
-    queue(plan),
+    ...(plan.packetMark ? [clearRule(plan)] : []),
+    ...BEGINNINGS[family].map((beginning) => `-m u32 --u32 "${beginning}" ${ask(plan, part)}`),
+    deniedRule(plan, part),
+    `-m connmark --mark ${hex(plan.connmark.accept)}/${hex(plan.connmark.mask)} -j RETURN`,
+    ask(plan, part),
   ];
 }
 
-/** Every verdict that is told counts: the engine says with each datagram what holds from then on. */
-export function datagramSaveRules(plan: RulesPlan): string[] {
-  return [`-m mark --mark 0x0/${hex(plan.connmark.mask)} -j RETURN`, `-j CONNMARK --save-mark ${bits(plan)}`];
+export function datagramSaveRules(plan: RulesPlan, part: Part): string[] {
+  return [...saveRules(plan), ...(part.builtin === 'INPUT' ? [deniedRule(plan, part)] : [])];
 }
 
-/** A datagram that is refused never comes to the rule that would save its mark. */
+function deniedRule({ connmark: { deny, mask } }: RulesPlan, { builtin }: Part): string {
+  return `-m connmark --mark ${hex(deny)}/${hex(mask)} -j ${builtin === 'INPUT' ? 'DROP' : 'RETURN'}`;
+}
+
 export function refuseRules(plan: RulesPlan, family: Family): string[] {
   const { deny, mask } = plan.connmark;
   const denied = `-m connmark --mark ${hex(deny)}/${hex(mask)}`;
   return [
-    ...(plan.packetMark ? [`-m mark --mark ${hex(deny)}/${hex(mask)} -j CONNMARK --save-mark ${bits(plan)}`] : []),
     `${denied} -m conntrack --ctdir ORIGINAL -j REJECT --reject-with ${PORT_UNREACHABLE[family]}`,
     `${denied} -j DROP`,
   ];

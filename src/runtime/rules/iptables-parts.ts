@@ -2,40 +2,46 @@
  * Where iptables' rules are hooked in: our own chains, and the built-in ones that jump to them. Nothing in it depends on
  * the configuration.
  *
- *   forwarded   security FORWARD -> queue ......... mangle POSTROUTING -> save
- *   own, out    security OUTPUT  -> queue ......... mangle POSTROUTING -> save
- *   own, in     mangle   INPUT   -> queue ......... security INPUT     -> save
+ *   forwarded   mangle FORWARD -> guard ... security FORWARD -> queue
+ *   own, out    mangle OUTPUT  -> guard ... security OUTPUT  -> queue
+ *   own, in     mangle INPUT   -> queue
  *
  * An ACCEPT verdict ends the table's chain at that hook. So the queue sits in a table in which users keep no rules of
- * their own (in mangle FORWARD it would skip their TCPMSS, in filter their firewall), and the save sits in a table or
- * hook that comes later. In security OUTPUT a DNAT is already done: both directions of a flow show the same addresses.
+ * their own (in mangle FORWARD it would skip their TCPMSS, in filter their firewall). In security OUTPUT a DNAT is already
+ * done: both directions of a flow show the same addresses.
  *
  * With `--queue-udp` datagrams are queued in mangle, ahead of filter, because only filter can REJECT: the engine marks
  * what it refuses, and its sender hears of it at once.
  *
- *   forwarded   mangle FORWARD -> queue ... filter FORWARD -> refuse ... mangle POSTROUTING -> save
- *   own, out    mangle OUTPUT  -> queue ... filter OUTPUT  -> refuse ... mangle POSTROUTING -> save
- *   own, in     mangle INPUT   -> queue .............................. security INPUT     -> save
+ *   forwarded   mangle FORWARD -> queue ... filter FORWARD -> refuse
+ *   own, out    raw OUTPUT -> guard ... mangle OUTPUT -> queue ... filter OUTPUT -> refuse
+ *   own, in     mangle INPUT -> queue
+ *
+ * A verdict that changes a connection's mark is NF_REPEAT: the packet goes through the queue's table again, whose first
+ * rule knows it by the bit `told` and saves. What others mark so is cleared by the guard in a table ahead of that one.
  */
 import type { Hook } from './plan.ts';
 
 /** One built-in chain that we jump from and our own chains behind it. */
 export interface Part {
-  readonly role: 'queue' | 'save' | 'quic' | 'refuse';
+  readonly role: 'guard' | 'queue' | 'quic' | 'refuse';
   /** `udp` parts are there with `--queue-udp`, but for `quic`, which is there without. */
   readonly protocol: 'tcp' | 'udp';
-  readonly table: 'security' | 'mangle' | 'filter';
-  readonly builtin: 'FORWARD' | 'INPUT' | 'OUTPUT' | 'POSTROUTING';
+  readonly table: 'security' | 'mangle' | 'filter' | 'raw';
+  readonly builtin: 'FORWARD' | 'INPUT' | 'OUTPUT';
   /** Which packets jump. */
   readonly match: string;
-  /** The chain that is jumped to: it picks the ports. `quic` has only this one. */
+  /** The chain that is jumped to: it picks the ports. */
   readonly chain: string;
-  /** The chain that acts on what was picked. */
+  /** The chain that acts on what was picked; null: the one above does, whatever the port. */
   readonly inner: string | null;
+  /** Of `queue`: the chain that saves what verdicts say, and the one that asks for them. */
+  readonly told?: string;
+  readonly ask?: string;
 }
 
 /**
- * In the order in which they are put in place: nothing is queued before its mark would be saved.
+ * In the order in which they are put in place: nothing is queued before its mark would be guarded.
  *
  * Loopback traffic never leaves the host and is left alone. In OUTPUT the device is still the one from before a DNAT, so
  * the destination's own type is asked instead.
@@ -43,13 +49,13 @@ export interface Part {
 export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
   forward: [
     {
-      role: 'save',
+      role: 'guard',
       protocol: 'tcp',
       table: 'mangle',
-      builtin: 'POSTROUTING',
-      match: '-p tcp -m addrtype ! --src-type LOCAL',
-      chain: 'tlspin-save',
-      inner: 'tlspin-mark',
+      builtin: 'FORWARD',
+      match: '-p tcp',
+      chain: 'tlspin-guard',
+      inner: null,
     },
     {
       role: 'queue',
@@ -59,6 +65,8 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       match: '-p tcp',
       chain: 'tlspin',
       inner: 'tlspin-flow',
+      told: 'tlspin-told',
+      ask: 'tlspin-ask',
     },
     {
       role: 'quic',
@@ -68,15 +76,6 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       match: '-p udp',
       chain: 'tlspin-quic',
       inner: null,
-    },
-    {
-      role: 'save',
-      protocol: 'udp',
-      table: 'mangle',
-      builtin: 'POSTROUTING',
-      match: '-p udp -m addrtype ! --src-type LOCAL',
-      chain: 'tlspin-udp-save',
-      inner: 'tlspin-udp-mark',
     },
     {
       role: 'refuse',
@@ -95,26 +94,28 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       match: '-p udp',
       chain: 'tlspin-udp',
       inner: 'tlspin-udp-flow',
+      told: 'tlspin-udp-told',
+      ask: 'tlspin-udp-ask',
     },
   ],
   local: [
     {
-      role: 'save',
+      role: 'guard',
       protocol: 'tcp',
       table: 'mangle',
-      builtin: 'POSTROUTING',
-      match: '-p tcp ! -o lo -m addrtype --src-type LOCAL',
-      chain: 'tlspin-save-out',
-      inner: 'tlspin-mark-out',
+      builtin: 'OUTPUT',
+      match: '-p tcp',
+      chain: 'tlspin-guard-out',
+      inner: null,
     },
     {
-      role: 'save',
-      protocol: 'tcp',
-      table: 'security',
-      builtin: 'INPUT',
-      match: '-p tcp ! -i lo',
-      chain: 'tlspin-save-in',
-      inner: 'tlspin-mark-in',
+      role: 'guard',
+      protocol: 'udp',
+      table: 'raw',
+      builtin: 'OUTPUT',
+      match: '-p udp',
+      chain: 'tlspin-udp-guard-out',
+      inner: null,
     },
     {
       role: 'queue',
@@ -124,6 +125,8 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       match: '-p tcp ! -i lo',
       chain: 'tlspin-in',
       inner: 'tlspin-flow-in',
+      told: 'tlspin-told-in',
+      ask: 'tlspin-ask-in',
     },
     {
       role: 'queue',
@@ -133,6 +136,8 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       match: '-p tcp -m addrtype ! --dst-type LOCAL',
       chain: 'tlspin-out',
       inner: 'tlspin-flow-out',
+      told: 'tlspin-told-out',
+      ask: 'tlspin-ask-out',
     },
     {
       role: 'quic',
@@ -142,24 +147,6 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       match: '-p udp -m addrtype ! --dst-type LOCAL',
       chain: 'tlspin-quic-out',
       inner: null,
-    },
-    {
-      role: 'save',
-      protocol: 'udp',
-      table: 'mangle',
-      builtin: 'POSTROUTING',
-      match: '-p udp ! -o lo -m addrtype --src-type LOCAL',
-      chain: 'tlspin-udp-save-out',
-      inner: 'tlspin-udp-mark-out',
-    },
-    {
-      role: 'save',
-      protocol: 'udp',
-      table: 'security',
-      builtin: 'INPUT',
-      match: '-p udp ! -i lo',
-      chain: 'tlspin-udp-save-in',
-      inner: 'tlspin-udp-mark-in',
     },
     {
       role: 'refuse',
@@ -178,6 +165,8 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       match: '-p udp ! -i lo',
       chain: 'tlspin-udp-in',
       inner: 'tlspin-udp-flow-in',
+      told: 'tlspin-udp-told-in',
+      ask: 'tlspin-udp-ask-in',
     },
     {
       role: 'queue',
@@ -187,6 +176,41 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       match: '-p udp -m addrtype ! --dst-type LOCAL',
       chain: 'tlspin-udp-out',
       inner: 'tlspin-udp-flow-out',
+      told: 'tlspin-udp-told-out',
+      ask: 'tlspin-udp-ask-out',
     },
   ],
 };
+
+/** What earlier versions put in place and this one takes away: they saved every packet's mark behind the queue. */
+export const RETIRED: Readonly<Record<Hook, readonly Retired[]>> = {
+  forward: [
+    retired('mangle POSTROUTING', '-p tcp -m addrtype ! --src-type LOCAL -j tlspin-save', 'tlspin-mark'),
+    retired('mangle POSTROUTING', '-p udp -m addrtype ! --src-type LOCAL -j tlspin-udp-save', 'tlspin-udp-mark'),
+    retired('filter FORWARD', '-p udp --dport 443 -j tlspin-quic'),
+  ],
+  local: [
+    retired('mangle POSTROUTING', '-p tcp ! -o lo -m addrtype --src-type LOCAL -j tlspin-save-out', 'tlspin-mark-out'),
+    retired('security INPUT', '-p tcp ! -i lo -j tlspin-save-in', 'tlspin-mark-in'),
+    retired(
+      'mangle POSTROUTING',
+      '-p udp ! -o lo -m addrtype --src-type LOCAL -j tlspin-udp-save-out',
+      'tlspin-udp-mark-out',
+    ),
+    retired('security INPUT', '-p udp ! -i lo -j tlspin-udp-save-in', 'tlspin-udp-mark-in'),
+    retired('filter OUTPUT', '-p udp --dport 443 -m addrtype ! --dst-type LOCAL -j tlspin-quic-out'),
+  ],
+};
+
+interface Retired {
+  /** Table and chain. */
+  readonly place: string;
+  readonly jump: string;
+  /** What was behind the jump and is there no more. */
+  readonly chains: readonly string[];
+}
+
+/** `inner`: the chain that the one jumped to led to; without it that one is still in use. */
+function retired(place: string, jump: string, inner?: string): Retired {
+  return { place, jump, chains: inner === undefined ? [] : [jump.slice(jump.lastIndexOf(' ') + 1), inner] };
+}

@@ -3,11 +3,11 @@
  * the rules of streams in them; those of datagrams are in iptables-datagrams.ts.
  */
 import { datagramQueueRules, datagramSaveRules, refuseRules } from './iptables-datagrams.ts';
-import { type Part, PARTS } from './iptables-parts.ts';
+import { type Part, PARTS, RETIRED } from './iptables-parts.ts';
 import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
 import type { Family, Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
 import { CHECKS, FILL, PRELUDE, REMOVE } from './shell.ts';
-import { bits, PORT_UNREACHABLE, queue } from './iptables-targets.ts';
+import { ask, askRules, clearRule, PORT_UNREACHABLE, saveRules, toldRule } from './iptables-targets.ts';
 
 export function renderIptables(plan: RulesPlan): string {
   const { hook } = plan;
@@ -20,10 +20,10 @@ export function renderIptables(plan: RulesPlan): string {
     FILL,
     REMOVE,
     ...FAMILIES.map((family) =>
-      section(
-        family,
-        PARTS[hook].map((part) => application(part, plan, family)),
-      ),
+      section(family, [
+        ...PARTS[hook].map((part) => application(part, plan, family)),
+        ...retiredRemovals(hook, family),
+      ]),
     ),
   ].join('\n');
 }
@@ -36,10 +36,7 @@ export function renderIptablesRemoval(hook: Hook): string {
     PRELUDE,
     REMOVE,
     ...FAMILIES.map((family) =>
-      section(
-        family,
-        parts.map((part) => removal(part, family)),
-      ),
+      section(family, [...retiredRemovals(hook, family), ...parts.map((part) => removal(part, family))]),
     ),
   ].join('\n');
 }
@@ -65,29 +62,41 @@ function removal(part: Part, family: Family): string {
   return `remove ${PROGRAM[family]} ${part.table} ${part.builtin} '${jump(part)}' ${chains(part).join(' ')}`;
 }
 
+function retiredRemovals(hook: Hook, family: Family): string[] {
+  return RETIRED[hook].map(({ place, jump, chains }) =>
+    ['remove', PROGRAM[family], place, `'${jump}'`, ...chains].join(' '),
+  );
+}
+
 function jump(part: Part): string {
   return `${part.match} -j ${part.chain}`;
 }
 
-function chains(part: Part): string[] {
-  return part.inner === null ? [part.chain] : [part.chain, part.inner];
+/** Each after those that lead to it. */
+function chains({ chain, inner, told, ask }: Part): string[] {
+  return [chain, inner, told, ask].filter((name) => name !== undefined && name !== null);
 }
 
 function rulesOf(part: Part, plan: RulesPlan, family: Family): string[] {
   const inner = part.inner ?? part.chain;
   const isTcp = part.protocol === 'tcp';
+  const append = (name: string | undefined, rules: readonly string[]) => rules.map((rule) => `-A ${name} ${rule}`);
   if (!isTcp && part.role !== 'quic' && !plan.datagrams) return [];
-  const behindPorts = (rules: readonly string[]) => [
-    ...byPort(part, plan),
-    ...rules.map((rule) => `-A ${inner} ${rule}`),
-  ];
+  const behindPorts = (rules: readonly string[]) => [...byPort(part, plan), ...append(inner, rules)];
   switch (part.role) {
-    case 'queue':
-      return behindPorts(isTcp ? queueRules(plan, part) : datagramQueueRules(plan, part, family));
-    case 'save':
-      return plan.packetMark ? behindPorts(isTcp ? saveRules(plan) : datagramSaveRules(plan)) : [];
+    case 'guard':
+      return plan.packetMark ? append(inner, [guardRule(plan)]) : [];
+    case 'queue': {
+      const queued = behindPorts(isTcp ? queueRules(plan, part) : datagramQueueRules(plan, part, family));
+      if (!plan.packetMark) return queued;
+      const saved = append(part.told, isTcp ? saveRules(plan) : datagramSaveRules(plan, part));
+      return [...queued, ...saved, ...append(part.ask, askRules(plan))];
+    }
     case 'quic':
-      return plan.quic[family].flatMap((rule) => quicRules(rule, family).map((each) => `-A ${inner} ${each}`));
+      return append(
+        inner,
+        plan.quic[family].flatMap((rule) => quicRules(rule, family)),
+      );
     case 'refuse':
       return behindPorts(refuseRules(plan, family));
     default:
@@ -106,18 +115,19 @@ function byPort(part: Part, plan: RulesPlan): string[] {
  * INVALID and UNTRACKED packets have no connection and so no mark. SYN and SYN/ACK come to the engine whatever the mark:
  * conntrack keeps an entry and its mark when a connection's addresses and ports are used again.
  */
-function queueRules(plan: RulesPlan, { builtin }: Part): string[] {
+function queueRules(plan: RulesPlan, part: Part): string[] {
   const { connmark, probe } = plan;
   return [
+    ...(plan.packetMark ? [toldRule(plan, part)] : []),
     '-m conntrack --ctstate INVALID -j DROP',
     '-m conntrack --ctstate UNTRACKED -m limit --limit 6/min -j LOG --log-prefix "tlspin: untracked: "',
     '-m conntrack --ctstate UNTRACKED -j DROP',
-    ...(probe === null ? [] : probeRules(hex(probe), builtin === 'OUTPUT')),
-    ...(plan.packetMark ? [`-j CONNMARK --restore-mark ${bits(plan)}`] : []),
-    `-p tcp -m tcp --tcp-flags SYN SYN ${queue(plan)}`,
+    ...(probe === null ? [] : probeRules(probe, plan, part)),
+    ...(plan.packetMark ? [clearRule(plan)] : []),
+    `-p tcp -m tcp --tcp-flags SYN SYN ${ask(plan, part)}`,
     `-m connmark --mark ${hex(connmark.deny)}/${hex(connmark.mask)} -j DROP`,
     `-m connmark --mark ${hex(connmark.accept)}/${hex(connmark.mask)} -j RETURN`,
-    queue(plan),
+    ask(plan, part),
   ];
 }
 
@@ -125,29 +135,21 @@ function queueRules(plan: RulesPlan, { builtin }: Part): string[] {
  * The connections of probes go by. Each SYN that leaves says anew whose connection it begins, so nobody inherits a
  * probe's by using its addresses and ports again; and a SYN that comes in is no answer.
  */
-function probeRules(mark: string, isOutgoing: boolean): string[] {
+function probeRules(probe: number, { connmark }: RulesPlan, { builtin }: Part): string[] {
+  const mark = hex(probe);
   const bit = `${mark}/${mark}`;
-  if (!isOutgoing) return [`-p tcp -m tcp ! --tcp-flags SYN,ACK SYN -m connmark --mark ${bit} -j RETURN`];
+  const alone = `${mark}/${hex(probe | connmark.told | connmark.mask)}`;
+  if (builtin !== 'OUTPUT') return [`-p tcp -m tcp ! --tcp-flags SYN,ACK SYN -m connmark --mark ${bit} -j RETURN`];
   return [
     `-p tcp -m tcp --tcp-flags SYN SYN -j CONNMARK --set-xmark 0x0/${mark}`,
-    `-p tcp -m tcp --tcp-flags SYN,ACK SYN -m mark --mark ${bit} -j CONNMARK --set-xmark ${bit}`,
+    `-p tcp -m tcp --tcp-flags SYN,ACK SYN -m mark --mark ${alone} -j CONNMARK --set-xmark ${bit}`,
     `-m connmark --mark ${bit} -j RETURN`,
   ];
 }
 
-/**
- * A packet leaves the queue with the engine's bits set only if its verdict changes the connmark. A decided flow's bits
- * are final until its next SYN: whatever marks its packets later must not reach them.
- */
-function saveRules(plan: RulesPlan): string[] {
-  const { connmark } = plan;
-  return [
-    `-m mark --mark 0x0/${hex(connmark.mask)} -j RETURN`,
-    `-p tcp -m tcp --tcp-flags SYN SYN -j CONNMARK --save-mark ${bits(plan)}`,
-    `-m connmark --mark ${hex(connmark.deny)}/${hex(connmark.mask)} -j RETURN`,
-    `-m connmark --mark ${hex(connmark.accept)}/${hex(connmark.mask)} -j RETURN`,
-    `-j CONNMARK --save-mark ${bits(plan)}`,
-  ];
+/** Only what has been in the queue says what holds: it comes here again from behind this rule. */
+function guardRule({ connmark: { told } }: RulesPlan): string {
+  return `-m mark --mark ${hex(told)}/${hex(told)} -j MARK --set-xmark 0x0/${hex(told)}`;
 }
 
 function quicRules(rule: QuicRule, family: Family): string[] {

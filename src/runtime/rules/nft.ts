@@ -1,8 +1,8 @@
 /**
  * The plan as a file for `nft -f`: one table of our own for both families, replaced in one transaction.
  *
- * Here an ACCEPT verdict ends only our own base chain, so queue and save sit side by side at the same hook: behind the
- * user's mangle and filter chains, ahead of the address translation of replies (srcnat, priority 100).
+ * Here an ACCEPT verdict ends only our own base chain, which sits behind the user's mangle and filter chains, ahead of
+ * the address translation of replies (srcnat, priority 100); NF_REPEAT goes through that chain again.
  */
 import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
 import type { Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
@@ -16,13 +16,10 @@ export function renderNft(plan: RulesPlan): string {
     '# net.netfilter.nf_conntrack_tcp_be_liberal must be 0.',
     ...dropTable(hook),
     `table inet ${TABLE[hook]} {`,
-    ...(plan.packetMark ? block('marks', saveRules(plan)) : []),
+    ...(plan.packetMark ? markChains(plan) : []),
     ...HOOKS[hook].flatMap((base) => [
       ...block(`flows_${base.hook}`, queueRules(plan, base)),
       ...block(`queue_${base.hook}`, [header(base, PRIORITY.queue), ...byPort(plan, base.match, `flows_${base.hook}`)]),
-      ...(plan.packetMark
-        ? block(`save_${base.hook}`, [header(base, PRIORITY.save), ...byPort(plan, base.match, 'marks')])
-        : []),
     ]),
     ...quicChain(plan),
     ...(plan.datagrams ? datagramChains(plan) : []),
@@ -58,7 +55,7 @@ const HOOKS: Readonly<Record<Hook, readonly Base[]>> = {
 const TABLE: Readonly<Record<Hook, string>> = { forward: 'tlspin', local: 'tlspin_local' };
 
 /** Between filter (0) and security (50). QUIC is refused ahead of filter's usual `established accept`. */
-const PRIORITY = { queue: 40, save: 45, quic: -5, datagrams: -10, refuse: -5 } as const;
+const PRIORITY = { queue: 40, quic: -5, datagrams: -10, refuse: -5, guard: -11 } as const;
 
 /** Creating it first makes the deletion succeed where there is none. */
 function dropTable(hook: Hook): string[] {
@@ -86,38 +83,64 @@ function portSet(ports: Ports): string {
 function queueRules(plan: RulesPlan, base: Base): string[] {
   const { mask, deny, accept } = plan.connmark;
   return [
-    'ct state invalid drop',
-    'ct state untracked limit rate 6/minute log prefix "tlspin: untracked: "',
-    'ct state untracked drop',
-    ...(plan.probe === null ? [] : probeRules(plan.probe, base)),
-    ...(plan.packetMark ? copies(plan, 'ct mark', 'meta mark', [0, ...decided(plan)]) : []),
-    `tcp flags & syn == syn ${queue(plan)}`,
+    ...toldRule(plan, 'told'),
+    ...UNKNOWN,
+    ...(plan.probe === null ? [] : probeRules(plan.probe, plan, base)),
+    ...clearRule(plan),
+    `tcp flags & syn == syn ${ask(plan)}`,
     `ct mark & ${hex(mask)} == ${hex(deny)} drop`,
     `ct mark & ${hex(mask)} == ${hex(accept)} return`,
-    queue(plan),
+    ask(plan),
   ];
 }
 
-function probeRules(mark: number, { hook }: Base): string[] {
+function toldRule({ packetMark, connmark: { told } }: RulesPlan, chain: string): string[] {
+  return packetMark ? [`meta mark & ${hex(told)} == ${hex(told)} goto ${chain}`] : [];
+}
+
+function clearRule(plan: RulesPlan): string[] {
+  return plan.packetMark ? [cleared(plan.owned)] : [];
+}
+
+function cleared(mark: number): string {
+  return `meta mark set meta mark & ${hex(~mark)}`;
+}
+
+/** What queues a packet. */
+function ask(plan: RulesPlan): string {
+  return plan.packetMark ? 'goto ask' : queue(plan);
+}
+
+/** What saves what verdicts say, what asks for them, and what keeps others from saying something. */
+function markChains(plan: RulesPlan): string[] {
+  const { mask, deny, told } = plan.connmark;
+  const save = [...copies(plan, 'meta mark', 'ct mark', decided(plan)), cleared(plan.owned | told)];
+  return [
+    ...block('told', save),
+    ...(plan.datagrams && plan.hook === 'local'
+      ? block('told_datagrams_input', [...save, `ct mark & ${hex(mask)} == ${hex(deny)} drop`])
+      : []),
+    ...block('ask', [...copies(plan, 'ct mark', 'meta mark', [0, ...decided(plan)]), queue(plan)]),
+    ...HOOKS[plan.hook].flatMap((base) =>
+      block(`guard_${base.hook}`, [
+        header(base, PRIORITY.guard),
+        `meta mark & ${hex(told)} == ${hex(told)} ${cleared(told)}`,
+      ]),
+    ),
+  ];
+}
+
+function probeRules(mark: number, { connmark }: RulesPlan, { hook }: Base): string[] {
   const bit = hex(mark);
   const isProbe = `ct mark & ${bit} == ${bit}`;
   if (hook === 'input') return [`tcp flags & (syn | ack) != syn ${isProbe} return`];
   return [
-    `tcp flags & syn == syn ct mark set ct mark & ${hex(~mark >>> 0)}`,
-    `tcp flags & (syn | ack) == syn meta mark & ${bit} == ${bit} ct mark set ct mark | ${bit}`,
+    `tcp flags & syn == syn ct mark set ct mark & ${hex(~mark)}`,
+    `tcp flags & (syn | ack) == syn meta mark & ${hex(mark | connmark.told | connmark.mask)} == ${bit} ct mark set ct mark | ${bit}`,
     `${isProbe} return`,
   ];
 }
 
-function saveRules(plan: RulesPlan): string[] {
-  const { mask, deny, accept } = plan.connmark;
-  return [
-    `tcp flags & syn != syn ct mark & ${hex(mask)} == { ${hex(deny)}, ${hex(accept)} } return`,
-    ...copies(plan, 'meta mark', 'ct mark', decided(plan)),
-  ];
-}
-
-/** Bits of zero are not saved: a packet leaves the queue with some set only if its verdict changes the connmark. */
 function decided(plan: RulesPlan): readonly number[] {
   return [plan.connmark.pending, plan.connmark.accept, plan.connmark.deny];
 }
@@ -134,12 +157,10 @@ function copies(plan: RulesPlan, from: string, to: string, states: readonly numb
   const condition = states.includes(0) ? '' : `${from} & ${hex(mask)} != 0x0 `;
   return [
     ...added.flatMap((bit) => [
-      `${condition}${from} & ${hex(bit)} == 0x0 ${to} set ${to} & ${hex(~bit >>> 0)}`,
+      `${condition}${from} & ${hex(bit)} == 0x0 ${to} set ${to} & ${hex(~bit)}`,
       `${condition}${from} & ${hex(bit)} != 0x0 ${to} set ${to} | ${hex(bit)}`,
     ]),
-    ...states.map(
-      (state) => `${from} & ${hex(mask)} == ${hex(state)} ${to} set ${to} & ${hex(~mask >>> 0)} | ${hex(state)}`,
-    ),
+    ...states.map((state) => `${from} & ${hex(mask)} == ${hex(state)} ${to} set ${to} & ${hex(~mask)} | ${hex(state)}`),
   ];
 }
 
@@ -153,42 +174,33 @@ function queue(plan: RulesPlan): string {
 function datagramChains(plan: RulesPlan): string[] {
   const { mask, deny, accept } = plan.connmark;
   const denied = `ct mark & ${hex(mask)} == ${hex(deny)}`;
-  const queued = [
-    'ct state invalid drop',
-    'ct state untracked limit rate 6/minute log prefix "tlspin: untracked: "',
-    'ct state untracked drop',
-    ...(plan.packetMark ? copies(plan, 'ct mark', 'meta mark', [0, ...decided(plan)]) : []),
-    ...BEGINNINGS.map((beginning) => `${beginning} ${queue(plan)}`),
-    `${denied} return`,
+  const queued = ({ hook }: Base) => [
+    ...toldRule(plan, hook === 'input' ? 'told_datagrams_input' : 'told'),
+    ...UNKNOWN,
+    ...clearRule(plan),
+    ...BEGINNINGS.map((beginning) => `${beginning} ${ask(plan)}`),
+    // In input nothing comes that could tell a server.
+    `${denied} ${hook === 'input' ? 'drop' : 'return'}`,
     `ct mark & ${hex(mask)} == ${hex(accept)} return`,
-    queue(plan),
+    ask(plan),
   ];
-  const marks = copies(plan, 'meta mark', 'ct mark', decided(plan));
   const refused = [
-    ...(plan.packetMark ? copies(plan, 'meta mark', 'ct mark', [deny]) : []),
     // Nothing that is refused on its way in is told to a server.
     `${denied} ct direction original ${plan.hook === 'local' ? 'fib saddr type local ' : ''}reject with icmpx type port-unreachable`,
     `${denied} drop`,
   ];
   return [
-    ...block('datagrams', queued),
     ...block('datagram_refusals', refused),
-    ...(plan.packetMark ? block('datagram_marks', marks) : []),
     ...HOOKS[plan.hook].flatMap((base) => [
-      ...block(`datagrams_${base.hook}`, [
+      ...block(`datagrams_${base.hook}`, queued(base)),
+      ...block(`queue_datagrams_${base.hook}`, [
         header(base, PRIORITY.datagrams),
-        ...byPort(plan, base.match, 'datagrams', 'udp'),
+        ...byPort(plan, base.match, `datagrams_${base.hook}`, 'udp'),
       ]),
       ...block(`datagram_refusals_${base.hook}`, [
         header(base, PRIORITY.refuse),
         ...byPort(plan, base.match, 'datagram_refusals', 'udp'),
       ]),
-      ...(plan.packetMark
-        ? block(`datagram_marks_${base.hook}`, [
-            header(base, PRIORITY.save),
-            ...byPort(plan, base.match, 'datagram_marks', 'udp'),
-          ])
-        : []),
     ]),
   ];
 }
@@ -210,6 +222,13 @@ function quicRule(rule: QuicRule, word: 'ip' | 'ip6'): string {
   const action = rule.action === 'drop' ? 'drop' : 'reject with icmpx type port-unreachable';
   return `${family}${from}${to}udp dport ${portSet(rule.ports)} ${action}`;
 }
+
+/** Packets without a connection, which has no mark that could tell. */
+const UNKNOWN: readonly string[] = [
+  'ct state invalid drop',
+  'ct state untracked limit rate 6/minute log prefix "tlspin: untracked: "',
+  'ct state untracked drop',
+];
 
 /** A long header of QUIC, and a handshake record of DTLS in clear, where UDP's data begins. */
 const BEGINNINGS: readonly string[] = ['@th,64,1 1', '@th,64,8 22 @th,88,16 0'];

@@ -39,7 +39,7 @@ export interface RulesPlan {
   readonly connmark: ConnmarkLayout;
   /** Those bits and the ones that verdicts add. */
   readonly owned: number;
-  /** Restore the engine's bits into the packet mark ahead of the queue and save them behind it. */
+  /** Put the engine's bits into the packet mark ahead of the queue, and save those of what its verdict sends here again. */
   readonly packetMark: boolean;
   /** The bit of a probe's packets and connection; null where no server is asked, or none of its packets come by. */
   readonly probe: number | null;
@@ -87,7 +87,7 @@ export const DESCRIPTION: Readonly<Record<Hook, string>> = {
 
 /** A mark as netfilter prints it. */
 export function hex(mark: number): string {
-  return `0x${mark.toString(16)}`;
+  return `0x${(mark >>> 0).toString(16)}`;
 }
 
 /** Sorted, without overlaps: a port that is named twice would cost a match twice. */

@@ -38,7 +38,7 @@ describe('places', () => {
       '6:5 "name" is missing',
       '6:16 "pins"[0] must be a string or an object, not a number',
       '7:22 there is no list "none": name it in "lists"',
-      '7:71 "3" is not a mark of one bit such as "0x10000000"',
+      '7:71 "3" is not a mark of one bit such as "0x400000"',
     ]);
   });
 
@@ -153,12 +153,15 @@ describe('refusals', () => {
     ['a rule with no key', { version: 1, rules: [{ pubkey: 'sha256/x', verdict: 'drop' }] }, 'is not a key such as'],
     ['a verdict nobody knows', one({ onMismatch: 'reject' }), '"accept" or "drop" or "reset" or "tls-alert"'],
     ['a verdict object without a verdict', one({ onMatch: { connmark: '1/1' } }), '"verdict" is missing'],
-    ["the engine's own bits", one({ onMatch: { verdict: 'accept', connmark: '0x20000001/0x20000001' } }), 'overlaps'],
+    ["the engine's own bits", one({ onMatch: { verdict: 'accept', connmark: '0x1000001/0x1000001' } }), 'overlaps'],
     ['a mark without its mask', one({ onMatch: { verdict: 'accept', connmark: '0x12' } }), 'a value and a mask'],
     ['a value outside its mask', one({ onMatch: { verdict: 'accept', connmark: '0x12/0x0f' } }), 'outside its mask'],
     ['a mask of nothing', one({ onMatch: { verdict: 'accept', connmark: '0/0' } }), 'writes nothing'],
+    ['the bit of what is told', one({ onMatch: { verdict: 'accept', connmark: '0/0x4000000' } }), 'overlaps'],
     ['states outside the mask', { version: 1, connmark: { mask: '0x40000000' } }, 'outside the mask'],
-    ['two states of one value', { version: 1, connmark: { deny: '0x20000000' } }, 'is the mark of "accept" already'],
+    ['a bit to tell by that is a state', { version: 1, connmark: { told: '0x2000000' } }, 'is in the mask 0x3000000'],
+    ['two bits to tell by', { version: 1, connmark: { told: '0xc000000' } }, '0xc000000 is not one bit'],
+    ['two states of one value', { version: 1, connmark: { deny: '0x1000000' } }, 'is the mark of "accept" already'],
     ['a state of 0', { version: 1, connmark: { accept: 0 } }, 'nobody has looked at'],
     ['a mark that is no number', { version: 1, connmark: { mask: 'red' } }, 'is not a mark'],
     ['queues backwards', { version: 1, queues: '3:1' }, 'is not a queue number'],
@@ -183,8 +186,8 @@ describe('refusals', () => {
 
 describe('evidence from elsewhere', () => {
   const keylog = { file: 'keys.log' };
-  const connmark = { mask: '0x70000000', pending: '0x70000000' };
-  const marking = { verdict: 'accept', connmark: '0x10000000/0x30000001' };
+  const connmark = { mask: '0x3400000', pending: '0x3400000' };
+  const marking = { verdict: 'accept', connmark: '0x1000000/0x3000001' };
   const engine = '"connmark"';
 
   it.each<[string, object, string]>([
@@ -199,9 +202,10 @@ describe('evidence from elsewhere', () => {
     ['a mark of no bit', { probe: { mark: 0 } }, '"0" is not a mark of one bit'],
     ['a mark of two bits', { probe: { mark: '0x11' } }, '"0x11" is not a mark of one bit'],
     ['a mark that is no number', { probe: { mark: 'red' } }, '"red" is not a mark of one bit'],
-    ['the mark of decisions', { probe: { mark: '0x20000000' } }, `the engine's own bits 0x60000000 (${engine}) hold`],
-    ['decisions with the usual mark of probes', { connmark }, "1:33 the engine's own bits 0x70000000"],
-    ['a verdict that writes it', one({ onMatch: marking }), 'the mask 0x30000001 overlaps the engine'],
+    ['the mark of decisions', { probe: { mark: '0x1000000' } }, `the engine's own bits 0x7000000 (${engine}) hold`],
+    ['decisions with the usual mark of probes', { connmark }, "1:33 the engine's own bits 0x7400000"],
+    ['the bit of what is told', { probe: { mark: '0x4000000' } }, `the engine's own bits 0x7000000 (${engine}) hold`],
+    ['a verdict that writes it', one({ onMatch: marking }), 'the mask 0x3000001 overlaps the engine'],
     ['a slip in a key', { probe: { timout: 1 } }, 'did you mean "timeout"?'],
     ['a key log without a place', { keylog: {} }, 'either "file" or "socket"'],
     ['a key log with two', { keylog: { ...keylog, socket: 'keys.sock' } }, 'either "file" or "socket"'],
@@ -220,10 +224,10 @@ describe('evidence from elsewhere', () => {
     ['of the file', (verdict: object) => ({ version: 1, onMismatch: verdict })],
     ['of a rule', (verdict: object) => ({ version: 1, lists: { a: { entries: [] } }, rules: [{ fpl: 'a', verdict }] })],
   ])('refused: a verdict %s that writes the mark of probes', (_what, documentWith) => {
-    const document = documentWith({ verdict: 'drop', connmark: '0/0x10000000' });
-    const place = JSON.stringify(document).indexOf('"0/0x10000000"') + 1;
+    const document = documentWith({ verdict: 'drop', connmark: '0/0x400000' });
+    const place = JSON.stringify(document).indexOf('"0/0x400000"') + 1;
     expect(load(document).errors).toEqual([
-      `1:${place} the mask 0x10000000 holds the mark of probes 0x10000000: choose another, or "probe.mark"`,
+      `1:${place} the mask 0x400000 holds the mark of probes 0x400000: choose another, or "probe.mark"`,
     ]);
     expect(load({ ...document, probe: { mark: '0x8' } }).errors).toEqual([]);
   });

@@ -2,10 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+import { CONNMARK_DEFAULTS } from '../../../src/pins/compile/connmark.ts';
 import type { Child } from '../../../src/runtime/demo/child.ts';
 import type { Lab } from './lab.ts';
 
-export const MARK = { mask: 0x60000000, accept: 0x20000000, deny: 0x40000000, pending: 0x60000000 } as const;
+export const MARK = CONNMARK_DEFAULTS;
 
 export interface QueuedPacket {
   /** NF_INET_* number. */
@@ -32,7 +33,7 @@ export class QueueStub {
     const program = lab.path('queue-stub');
     execFileSync('cc', ['-O1', '-Wall', '-o', program, SOURCE]);
     const { syn = 0, data = 0 } = bits;
-    const child = lab.start(host, [program, '0', `${MARK.mask}`, `${syn}`, `${data}`]);
+    const child = lab.start(host, [program, '0', `${MARK.mask}`, `${MARK.told}`, `${syn}`, `${data}`]);
     await child.says(/ready/);
     return new QueueStub(child);
   }

@@ -79,7 +79,7 @@ export class Wire {
   /** The engine's bits of the connection that the server heard last. */
   get mark(): number {
     const port = this.server.heard.at(-1)?.client[1];
-    return (connmarks(this.lab, 'gateway', { clientPort: port })[0] ?? 0) & 0x60000000;
+    return (connmarks(this.lab, 'gateway', { clientPort: port })[0] ?? 0) & 0x3000000;
   }
 
   close(): Promise<void> {

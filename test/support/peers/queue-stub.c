@@ -1,11 +1,13 @@
 /*
  * Stands in for the engine where only the rules are looked at: takes one queue's packets, accepts each, and sets bits of
- * the packet mark as it is told. Says `ready`, then one line a packet:
+ * the packet mark as it is told, which sends the packet through the rules again (NF_REPEAT). Says `ready`, then one line a packet:
  *
  *   HOOK SOURCE PORT DESTINATION PORT FLAGS LENGTH MARK
  *
- * Usage: queue-stub QUEUE MASK SYN DATA   the bits (within MASK) that a SYN or SYN/ACK leaves with, and those of a packet
- *                                         with data; the others leave with none, as an engine's do that change nothing
+ * Usage: queue-stub QUEUE MASK TOLD SYN DATA
+ *
+ *   SYN, DATA   the bits (within MASK, beside TOLD) that a SYN or SYN/ACK leaves with, and a packet with data; the others
+ *               leave with none, as an engine's do that change nothing
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,7 +24,7 @@
 #define SYN 0x02
 
 static int queue, netlink;
-static uint32_t mask, syn_bits, data_bits;
+static uint32_t mask, told, syn_bits, data_bits;
 static char message[4096];
 
 static int attribute(int at, int type, const void *data, int length) {
@@ -87,8 +89,8 @@ static void decide(struct nlmsghdr *header) {
     fflush(stdout);
 
     uint32_t bits = tcp[13] & SYN ? syn_bits : data > 0 ? data_bits : 0;
-    uint32_t after = htonl((mark & ~mask) | bits);
-    struct nfqnl_msg_verdict_hdr verdict = {.verdict = htonl(NF_ACCEPT), .id = packet->packet_id};
+    uint32_t after = htonl((mark & ~mask) | bits | (bits ? told : 0));
+    struct nfqnl_msg_verdict_hdr verdict = {.verdict = htonl(bits ? NF_REPEAT : NF_ACCEPT), .id = packet->packet_id};
     int length = attribute(begin(NFQNL_MSG_VERDICT), NFQA_VERDICT_HDR, &verdict, sizeof verdict);
     deliver(attribute(length, NFQA_MARK, &after, sizeof after));
 }
@@ -96,11 +98,12 @@ static void decide(struct nlmsghdr *header) {
 int main(int argc, char **argv) {
     static char buffer[1 << 17];
     struct sockaddr_nl own = {.nl_family = AF_NETLINK};
-    if (argc != 5) return 2;
+    if (argc != 6) return 2;
     queue = atoi(argv[1]);
     mask = strtoul(argv[2], NULL, 0);
-    syn_bits = strtoul(argv[3], NULL, 0);
-    data_bits = strtoul(argv[4], NULL, 0);
+    told = strtoul(argv[3], NULL, 0);
+    syn_bits = strtoul(argv[4], NULL, 0);
+    data_bits = strtoul(argv[5], NULL, 0);
     netlink = socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
     if (netlink < 0 || bind(netlink, (struct sockaddr *)&own, sizeof own) < 0) return perror("netlink"), 1;
     bind_queue();
