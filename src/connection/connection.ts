@@ -13,6 +13,7 @@ import type { PagePool } from '../tcp/page-pool.ts';
 import type { Side } from '../tls/observed/listener.ts';
 import { Aged } from './age-list.ts';
 import type { Answers } from './answers.ts';
+import { Anteroom } from './anteroom.ts';
 import { Denying } from './denial/denying.ts';
 import { Gate } from './gate.ts';
 import { HeldPackets } from './held.ts';
@@ -74,8 +75,7 @@ export class Connection extends Aged implements Waiter {
   #streams: Streams | undefined;
   #gate: Gate | undefined;
   #held: HeldPackets | undefined;
-  /** The client's first flight, where it carries early data. */
-  #heldOfClient: HeldPackets | undefined;
+  #anteroom: Anteroom | undefined;
   #readingOn: ReadingOn | undefined;
   #denying: Denying | undefined;
   #isAbandoned = false;
@@ -105,11 +105,11 @@ export class Connection extends Aged implements Waiter {
 
   /** Packets that wait, and how long any have waited so far, in microseconds. */
   get heldCount(): number {
-    return (this.#held?.count ?? 0) + (this.#heldOfClient?.count ?? 0);
+    return (this.#held?.count ?? 0) + (this.#anteroom?.count ?? 0);
   }
 
   get heldMicros(): number {
-    return Math.max(this.#held?.totalMicros ?? 0, this.#heldOfClient?.totalMicros ?? 0);
+    return Math.max(this.#held?.totalMicros ?? 0, this.#anteroom?.totalMicros ?? 0);
   }
 
   get isOpen(): boolean {
@@ -188,7 +188,7 @@ export class Connection extends Aged implements Waiter {
   onSettled(now: number): void {
     if (this.phase !== 'inspecting' || this.#isAbandoned) return;
     if (this.judge.ruling !== undefined) return this.#applyRuling(now);
-    if (!this.judge.holdsClient) this.#releaseClient(now);
+    if (this.#anteroom!.isOpen) this.#letClientGo(now);
     this.#gate!.onAnswer(now);
   }
 
@@ -217,7 +217,7 @@ export class Connection extends Aged implements Waiter {
     this.#isAbandoned = true;
     this.#inspected?.judge.close();
     for (const packet of this.#held?.takeAll(now) ?? []) this.#answers.drop(packet.packetId);
-    for (const packet of this.#heldOfClient?.takeAll(now) ?? []) this.#answers.drop(packet.packetId);
+    for (const packet of this.#anteroom?.takeAll(now) ?? []) this.#answers.drop(packet.packetId);
     this.#streams?.release();
   }
 
@@ -241,15 +241,13 @@ export class Connection extends Aged implements Waiter {
     const answers = this.#answers;
     const inspected = this.#inspect();
     this.#streams = new Streams(answers, this.#host.pool, inspected, opened);
-    this.#held = this.#holds();
+    const onHeld = () => this.#host.onWaits(this);
+    this.#held = new HeldPackets(answers, onHeld);
+    this.#anteroom = new Anteroom(answers, inspected.judge, this.#streams, onHeld);
     this.#gate = new Gate(answers, this.#streams.server, inspected, this.#held);
     this.#readingOn = new ReadingOn(this.#streams, inspected, answers.limits.bytesPerDirection);
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) this.#streams.takeEarly(opened.clientFirst, opened.earlyOctets);
-  }
-
-  #holds(): HeldPackets {
-    return new HeldPackets(this.#answers, () => this.#host.onWaits(this));
   }
 
   #inspectClient(p: PacketContext): void {
@@ -267,7 +265,8 @@ export class Connection extends Aged implements Waiter {
     if (this.phase === 'inspecting' && this.judge.ruling !== undefined) this.#applyRuling(p.time);
     if (this.#is('denying')) return this.#denyClient(p);
     if (this.#is('denied')) return this.#answers.drop(p.packetId, this.#denyMark());
-    if (tcp.dataLength > 0 && this.judge.holdsClient) return this.#holdClient(p);
+    if (this.#anteroom!.keeps(p)) return;
+    if (!this.judge.holdsClient) this.#letClientGo(p.time);
     this.#gate!.onClientPacket();
     if (this.phase === 'accepting') this.#readOn(p);
     streams.forwarded = Math.max(streams.forwarded, streams.client.next);
@@ -280,23 +279,8 @@ export class Connection extends Aged implements Waiter {
     if (this.#readingOn!.onClientPacket(tcp)) this.#host.onContinued(this);
   }
 
-  /** Early data would reach the server ahead of the decision. */
-  #holdClient(p: PacketContext): void {
-    const start = this.#streams!.client.offsetOf(p.tcp.seq);
-    const end = start + p.tcp.dataLength;
-    this.#heldOfClient ??= this.#holds();
-    // The copy that waits stands for it.
-    if (this.#heldOfClient.covers(start, end)) this.#answers.drop(p.packetId);
-    else this.#heldOfClient.hold(p, start, end);
-  }
-
-  #releaseClient(now: number): void {
-    const packets = this.#heldOfClient?.takeAll(now) ?? [];
-    if (packets.length === 0) return;
-    const streams = this.#streams!;
-    this.#gate!.onClientPacket();
-    streams.forwarded = streams.client.next;
-    for (const packet of packets) this.#answers.accept(packet.packetId);
+  #letClientGo(now: number): void {
+    if (this.#anteroom?.release(now)) this.#gate!.onClientPacket();
   }
 
   /** The accept mark goes with a packet of the client's that acknowledges everything that the decision rests on. */
@@ -368,14 +352,14 @@ export class Connection extends Aged implements Waiter {
     this.phase = 'accepting';
     if (this.#streams !== undefined) this.#streams.decisionPoint = this.#streams.server.next;
     this.#readingOn?.begin();
-    this.#releaseClient(now);
+    this.#letClientGo(now);
     this.#gate?.release(now);
   }
 
   #startDenial(now: number, p: PacketContext | undefined): void {
     const ruling = this.judge.ruling!;
     const held = this.#held?.takeAll(now) ?? [];
-    const heldOfClient = this.#heldOfClient?.takeAll(now) ?? [];
+    const heldOfClient = this.#anteroom?.takeAll(now) ?? [];
     if (ruling.action === 'drop' || this.#gate === undefined) {
       for (const packet of [...held, ...heldOfClient]) this.#answers.drop(packet.packetId);
       if (p !== undefined) this.#answers.drop(p.packetId, this.#denyMark());

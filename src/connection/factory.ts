@@ -8,7 +8,6 @@ import type { FlowSubject, PinsetSnapshot } from '../pins/match/snapshot.ts';
 import type { FlowKey } from '../tcp/flow-key.ts';
 import { CertificateCache } from '../x509/certificate-cache.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
-import { ClearServers } from '../judge/clear-servers.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import type { Inspected } from './streams.ts';
 import type { AnomalyEvent, HandshakeEvent } from '../judge/events.ts';
@@ -21,7 +20,9 @@ import type { PacketContext } from '../packet/context.ts';
 import type { Clock } from '../packet/source.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { ChainExaminer, ProofVerifier, Prober } from '../judge/ports.ts';
+import { asksFirst } from '../judge/awaited/hello.ts';
 import { SecretBoard } from '../judge/secret-board.ts';
+import { ServerHabits } from '../judge/server-habits.ts';
 import { SessionMemory } from '../judge/sessions.ts';
 
 export interface FactoryParts {
@@ -43,7 +44,7 @@ export class ConnectionFactory {
       ...parts,
       sessions: new SessionMemory(SESSIONS),
       certificates: new CertificateCache(),
-      clearServers: new ClearServers(),
+      habits: new ServerHabits(),
       secrets: keylog && new SecretBoard(keylog),
     };
   }
@@ -71,6 +72,11 @@ export class ConnectionFactory {
     return { judge, inspection: new Inspection(judge, { limits: host.answers.limits, clientFirst: options.live }) };
   }
 
+  /** Whether the client's acknowledgment, too, waits until the server was asked in its place. */
+  asksFirst(p: PacketContext): boolean {
+    return asksFirst(new FlowContext(this.#shared, subjectOf(p, true), undefined));
+  }
+
   /** The judge of a flow that no connection will be made of: nobody tells it anything later. */
   judge(subject: FlowSubject): Judge {
     return new Judge(new FlowContext(this.#shared, subject, undefined));
@@ -86,7 +92,7 @@ export class ConnectionFactory {
 interface Shared extends FactoryParts {
   readonly sessions: SessionMemory;
   readonly certificates: CertificateCache;
-  readonly clearServers: ClearServers;
+  readonly habits: ServerHabits;
   readonly secrets: SecretBoard | undefined;
 }
 
@@ -110,8 +116,8 @@ class FlowContext implements JudgeContext {
     return this.#shared.sessions;
   }
 
-  get clearServers(): ClearServers {
-    return this.#shared.clearServers;
+  get habits(): ServerHabits {
+    return this.#shared.habits;
   }
 
   get secrets(): SecretBoard | undefined {

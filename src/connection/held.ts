@@ -37,6 +37,10 @@ export class HeldPackets {
     return this.#bytes;
   }
 
+  get hasRoom(): boolean {
+    return this.count < this.#answers.limits.heldPackets && this.#answers.mayHold();
+  }
+
   /** How long packets have waited so far, in microseconds. */
   get totalMicros(): number {
     return this.#totalMicros;
@@ -45,7 +49,7 @@ export class HeldPackets {
   /** False, and the packet is dropped, where no more may wait. Its data is at [start, end) of the stream. */
   hold(p: PacketContext, start: number, end: number): boolean {
     const answers = this.#answers;
-    if (this.count >= answers.limits.heldPackets || !answers.mayHold()) {
+    if (!this.hasRoom) {
       answers.count('heldPackets');
       answers.drop(p.packetId);
       return false;

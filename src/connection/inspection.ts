@@ -172,6 +172,7 @@ export class Inspection {
 
   /** Goes on with the dialogue ahead of TLS. */
   #advance(side: Side, bytes: Uint8Array): void {
+    if (this.#preamble === undefined) this.#judge.onPreamble(side);
     this.#preamble ??= new PreambleTracker();
     const preamble = this.#preamble;
     if (side === 'server') this.#preambled += bytes.length;

@@ -11,7 +11,6 @@ import { CONTENT, HANDSHAKE, VERSION } from '../tls/constants.ts';
 import { DtlsObserver } from '../tls/dtls-observer.ts';
 import { type DtlsRecord, readDtlsRecords } from '../tls/dtls-record.ts';
 import { type PresentedCertificate, presentCertificate } from '../x509/presented.ts';
-import { ClearServers } from '../judge/clear-servers.ts';
 import { type Conversation, type ConversationHost, verdictOf } from './conversation.ts';
 import { type DatagramVerdict, type HeldDatagram, holdDatagram } from './packet.ts';
 import { Judge } from '../judge/judge.ts';
@@ -19,6 +18,7 @@ import type { JudgeContext } from '../judge/context.ts';
 import type { PacketContext } from '../packet/context.ts';
 import type { ChainExaminer, ProofVerifier } from '../judge/ports.ts';
 import type { Ruling } from '../judge/ruling.ts';
+import { ServerHabits } from '../judge/server-habits.ts';
 import { SessionMemory } from '../judge/sessions.ts';
 
 export class DtlsConversation implements Conversation {
@@ -173,7 +173,7 @@ class DtlsContext implements JudgeContext {
   readonly settled: () => void;
   // Sessions are not bound over datagrams, so none is known to be a pinned one's; and nobody asks over datagrams.
   readonly sessions = NO_SESSIONS;
-  readonly clearServers = NO_SERVERS;
+  readonly habits = NO_HABITS;
   readonly prober = undefined;
   readonly secrets = undefined;
   readonly watch = undefined;
@@ -255,7 +255,7 @@ function firstHelloRandom(bytes: Uint8Array, record: DtlsRecord): Uint8Array | u
 }
 
 const NO_SESSIONS = new SessionMemory(1);
-const NO_SERVERS = new ClearServers();
+const NO_HABITS = new ServerHabits();
 /** A Certificate may be either's. */
 const CLIENT_MESSAGES: ReadonlySet<number> = new Set([HANDSHAKE.clientHello, HANDSHAKE.clientKeyExchange]);
 const SERVER_MESSAGES: ReadonlySet<number> = new Set([

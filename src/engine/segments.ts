@@ -68,13 +68,16 @@ export class Segments {
 
   /** The connection that it begins, or undefined when the packet is answered and there is nothing to begin yet. */
   #onHalfOpenPacket(p: PacketContext, flow: HalfOpen, fromClient: boolean): Connection | undefined {
+    const { factory } = this.#connections;
+    const wasOpen = flow.isOpen;
     const passes = this.#live ? flow.onBare(p, fromClient) : undefined;
-    if (passes !== undefined) {
+    const waits = passes === true && !wasOpen && flow.isOpen && !flow.isReset && factory.asksFirst(p);
+    if (passes !== undefined && !waits) {
       if (passes) this.#answers.accept(p.packetId);
       else this.#answers.drop(p.packetId);
       return undefined;
     }
-    const connection = this.#connections.factory.connection(flow, p, fromClient);
+    const connection = factory.connection(flow, p, fromClient);
     this.#connections.flows.begin(connection);
     return connection;
   }

@@ -5,10 +5,10 @@
 import type { LimitName } from '../pins/limits.ts';
 import type { FlowSubject, PinsetSnapshot } from '../pins/match/snapshot.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
-import type { ClearServers } from './clear-servers.ts';
 import type { HandshakeEvent } from './events.ts';
 import type { ChainExaminer, Prober, ProofVerifier } from './ports.ts';
 import type { SecretBoard } from './secret-board.ts';
+import type { ServerHabits } from './server-habits.ts';
 import type { SessionMemory } from './sessions.ts';
 
 export interface JudgeContext {
@@ -16,7 +16,7 @@ export interface JudgeContext {
   readonly subject: FlowSubject;
   readonly sessions: SessionMemory;
   readonly examiner: ChainExaminer;
-  readonly clearServers: ClearServers;
+  readonly habits: ServerHabits;
   /** Undefined where nobody can be asked. */
   readonly prober: Prober | undefined;
   /** Undefined where there is no key log. */

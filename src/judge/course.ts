@@ -12,7 +12,7 @@ import { VERSION } from '../tls/constants.ts';
 import type { RecordConsumer } from '../tls/record.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
 import { AwaitCertificate } from './awaited/certificate.ts';
-import { AWAIT_HELLO, type AwaitHello } from './awaited/hello.ts';
+import { AwaitHello } from './awaited/hello.ts';
 import { AwaitPath } from './awaited/path.ts';
 import { AwaitProbe } from './awaited/probe.ts';
 import { AwaitProof } from './awaited/proof.ts';
@@ -40,21 +40,27 @@ export class Course implements Bench {
   readonly question: ProbeQuestion;
   readonly keylog: KeylogReading;
   readonly #context: JudgeContext;
-  #state: Awaited = AWAIT_HELLO;
+  #state: Awaited;
 
   constructor(hearing: Hearing) {
     this.hearing = hearing;
     this.#context = hearing.context;
-    this.question = new ProbeQuestion(this.#context, (answer) => {
-      if (this.#state.awaits !== 'probe' || hearing.isRuled) return;
-      this.#state.onAnswer(answer);
-      this.#context.settled();
-    });
+    this.#state = new AwaitHello(this.#context);
+    this.question = new ProbeQuestion(this.#context, () => this.#onProbing());
     this.keylog = new KeylogReading(this.#context, this.#decryptionListener());
   }
 
   get state(): Awaited {
     return this.#state;
+  }
+
+  /** The server has a connection for the question, or the answer is there. */
+  #onProbing(): void {
+    if (this.hearing.isRuled) return;
+    const { answer } = this.question;
+    if (this.#state.awaits === 'probe' && answer !== 'asked') this.#state.onAnswer(answer!);
+    else if (this.#state.awaits !== 'server-hello') return;
+    this.#context.settled();
   }
 
   /** The chains that are before the judge. */
@@ -120,8 +126,8 @@ export class Course implements Bench {
     this.#forget();
     this.#state = new AwaitServerHello(this);
     if (!hellos.offersTls13) return;
-    const { clearServers, subject } = this.#context;
-    if (!clearServers.has(subject.server, hellos.name)) {
+    const { habits, subject } = this.#context;
+    if (!habits.showsClear(subject.server, hellos.name)) {
       const cases = this.#hiddenCases('tls13');
       if (cases.wantsProbe && !this.keylog.mayRead(cases)) this.question.ask();
     }

@@ -91,6 +91,19 @@ export class Judge implements HandshakeListener {
     return this.#course.awaitedBy === 'earlyData' && this.waiting;
   }
 
+  /** True while what the client says first waits, as far as there is room: its server is to be asked ahead of it. */
+  get delaysClient(): boolean {
+    const { awaits } = this.#course.state;
+    return (awaits === 'hello' || awaits === 'server-hello') && this.waiting;
+  }
+
+  /** What comes first is not TLS, and from that side. */
+  onPreamble(from: Side): void {
+    const { habits, subject } = this.#context;
+    if (from === 'server') habits.onGreeting(subject.server, this.#context.now());
+    if (this.#course.state.awaits === 'hello') this.#course.state.onPreamble();
+  }
+
   /**
    * Where, in the server's TLS stream, that begins which waits for its secret: what comes before it goes, because the
    * client logs the secret only once it has the ServerHello.
@@ -161,8 +174,8 @@ export class Judge implements HandshakeListener {
     if (!this.#course.hellos.onServer(hello)) return;
     this.#course.possession.keyExchange = keyExchange;
     if (this.#hearing.isRuled) return;
-    const { clearServers, subject } = this.#context;
-    if (this.#course.hellos.offersTls13) clearServers.onChoice(subject.server, this.#course.hellos.name, hello.isTls13);
+    const { habits, subject } = this.#context;
+    if (this.#course.hellos.offersTls13) habits.onChoice(subject.server, this.#course.hellos.name, hello.isTls13);
     this.#course.askServerHello();
   }
 

@@ -22,6 +22,16 @@ export function asksServers(policy: Pick<Policy, 'pinsets' | 'pinned' | 'unpinne
   return situationsOf(policy).some(({ tls13, resumed }) => PROBING.has(tls13) || resumed === 'bound-else-probe');
 }
 
+/** Whether any flow may lead to a probe as soon as its client has spoken. */
+export function asksAhead(policy: Pick<Policy, 'pinsets' | 'pinned' | 'unpinned'>): boolean {
+  return situationsOf(policy).some(isProbed);
+}
+
+/** Whether the server is asked before anybody else is. */
+export function isProbed({ tls13 }: Situations): boolean {
+  return tls13 === 'probe' || tls13 === 'probe-else-accept';
+}
+
 /** Whether any flow may wait for a secret. */
 export function readsKeylog(policy: Pick<Policy, 'pinsets' | 'pinned' | 'unpinned'>): boolean {
   return situationsOf(policy).some(({ tls13 }) => isKeylogged(tls13));

@@ -148,7 +148,12 @@ export class Gateway {
       },
       clock: { now: () => this.now, wallTime: () => this.now },
       examiner: { examine: (request, answer) => void this.examinations.push({ request, answer }) },
-      prober: { probe: (request, answer) => void this.probes.push({ request, answer }) },
+      prober: {
+        probe: (request, answer, connected) => {
+          this.probes.push({ request, answer });
+          connected?.();
+        },
+      },
       keylog: this.#policy.keylog.file === null ? undefined : keylog,
       proves: verifyServerKeyExchange,
       live: true,

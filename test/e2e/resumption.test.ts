@@ -136,7 +136,7 @@ describe('Node’s client', () => {
 describe('a client that says nothing in between', () => {
   it('resumes all the same: whether it believed the session nobody can tell, so a probe decides', async () => {
     const engine = await Engine.start(lab, { config: bank.config });
-    // Openssl's own server has no ear for a probe while it serves somebody.
+    // Openssl's own server has no ear for a probe while it serves somebody, whose session is not doubted until then.
     await startTlsServer(lab, 'server', { identity: bank.genuineChain });
     const { connections } = await connect('-reconnect');
     expect(connections).toEqual(['New', ...Array<string>(5).fill('Reused')]);

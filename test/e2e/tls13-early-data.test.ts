@@ -11,7 +11,6 @@ import type { Bank } from '../support/lab/bank.ts';
 import type { Lab } from '../support/lab/lab.ts';
 import { startOpensslServer } from '../support/lab/openssl.ts';
 import { Scene } from '../support/lab/scene.ts';
-import { startTwice } from '../support/lab/twice.ts';
 
 const HOLD = 'hold.bank.example';
 const ACCEPT = 'accept.bank.example';
@@ -23,7 +22,6 @@ const PORT = { genuine: 4430, forged: 4431, silent: 4432 };
 let bank: Bank;
 let scene: Scene;
 let lab: Lab;
-/** Those that clients reach. */
 const servers = new Map<number, Child>();
 beforeAll(async () => {
   bank = makeBank([HOLD, ACCEPT, DENY, ELSE]);
@@ -45,8 +43,10 @@ beforeAll(async () => {
   });
   await serve(PORT.genuine, bank.genuine);
   await serve(PORT.forged, bank.forged);
-  // Has no ear for a probe while it serves a client.
-  servers.set(PORT.silent, await startEarly(PORT.silent, bank.genuine));
+  await serve(PORT.silent, bank.genuine);
+  const gateway = lab.address('server').replace(/\d+$/, '1');
+  const probes = ['-s', gateway, '-p', 'tcp', '--dport', `${PORT.silent}`];
+  lab.run('server', 'iptables', '-w', '-A', 'INPUT', ...probes, '-j', 'DROP');
   for (const port of Object.values(PORT)) {
     const longer = ['-m', 'length', '--length', `${LONGEST_EMPTY + 1}:65535`];
     const rule = ['-s', lab.address('client'), '-p', 'tcp', '--dport', `${port}`, ...longer];
@@ -65,14 +65,9 @@ beforeEach(() => {
 /** Of a packet that carries no data, in octets: IPv4 and TCP with all options. */
 const LONGEST_EMPTY = 80;
 
-const startEarly = (port: number, identity: Identity): Promise<Child> =>
-  startOpensslServer(lab, 'server', { identity, port, page: false, args: ['-early_data', '-no_anti_replay'] });
-
 async function serve(port: number, identity: Identity): Promise<void> {
-  await startTwice(lab, 'server', port, async (at) => {
-    const child = await startEarly(at, identity);
-    if (at === port) servers.set(port, child);
-  });
+  const args = ['-early_data', '-no_anti_replay'];
+  servers.set(port, await startOpensslServer(lab, 'server', { identity, port, page: false, args }));
 }
 
 /** The client's packets with data that reached the server's host. */

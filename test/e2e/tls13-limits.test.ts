@@ -8,6 +8,7 @@ import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
 import type { Bank } from '../support/lab/bank.ts';
 import { Faces } from '../support/lab/faces.ts';
 import type { Face, FaceEvent } from '../support/lab/faces.ts';
+import { startBlockingServer } from '../support/lab/openssl.ts';
 import { requestWithNode, storm } from '../support/lab/peers.ts';
 import type { NodeOutcome, Outcome } from '../support/lab/peers.ts';
 import { Scene } from '../support/lab/scene.ts';
@@ -33,7 +34,7 @@ async function start(probe: object, ports: Readonly<Record<number, readonly Face
   const pinsets = [pinset({ pins: [bank.pin] })];
   scene = await Scene.create(() => ({
     pinsets,
-    ports: Object.keys(ports).map(Number),
+    ports: Object.values(PORT),
     probe: { recheck: 0, ...probe },
   }));
   faces = await Faces.start(scene.lab, 'server', ports);
@@ -105,6 +106,28 @@ describe('what is known costs nothing', () => {
     expect(outcomes.filter(({ error, bytes }) => !/ALERT/.test(error ?? '') || bytes > 0)).toEqual([]);
     expect(await reasons()).toEqual({ 'probe-mismatch': CLIENTS });
     expect(probes(PORT.slow)).toBe(1);
+  });
+});
+
+describe.each([4, 6] as const)('a server that serves few at a time, over IPv%d', (version) => {
+  it.each([1, 5])('has room for the probe of a burst that takes all of its %d places', async (workers) => {
+    await start({ timeout: 2_000 }, {});
+    const { lab } = scene!;
+    const server = await startBlockingServer(lab, 'server', {
+      identity: bank.genuine,
+      workers,
+      version,
+      port: PORT.first,
+    });
+    const clients = Array.from({ length: workers + 1 }, () => ({}));
+    const host = lab.address('server', version);
+    for (let burst = 0; burst < 2; burst++) {
+      const outcomes = await storm(lab, 'client', { host, port: PORT.first, servername: NAME, clients });
+      expect(outcomes.map(({ error }) => error)).toEqual(clients.map(() => null));
+    }
+    const from = server.output.trim().split('\n');
+    expect(from.filter((each) => each === host.replace(/[^.:]+$/, '1'))).toHaveLength(1);
+    for (const { verdict } of await scene!.verdicts(2 * clients.length)) expect(verdict.reason).toBe('probe-match');
   });
 });
 

@@ -23,7 +23,6 @@ import { requestWithCurl, requestWithNode, requestWithOpenssl, TcpClient } from 
 import type { Outcome, Request } from '../support/lab/peers.ts';
 import { startRelayed } from '../support/lab/relayed.ts';
 import { Scene } from '../support/lab/scene.ts';
-import { startTwice } from '../support/lab/twice.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
 import { lacks, started } from '../support/programs.ts';
 import { ScriptedServer, withExtension } from '../support/scripted-server.ts';
@@ -51,7 +50,6 @@ const PORT = {
   scripted: 4460,
   gnutls: 4450,
   retried: 4452,
-  single: 4454,
 };
 const DENIED = /alert|ALERT|bad certificate/;
 
@@ -203,25 +201,9 @@ describe('other programs', () => {
     ],
   ])('openssl, %s', async (_, port, args) => {
     const chain = bank.genuineChain.cert;
-    await startTwice(lab, 'server', port, (at) =>
-      startOpensslServer(lab, 'server', { identity: bank.genuine, chain, port: at, args }),
-    );
-    await startTwice(lab, 'server', port + 1, (at) =>
-      startOpensslServer(lab, 'server', { identity: bank.forged, port: at, args }),
-    );
+    await startOpensslServer(lab, 'server', { identity: bank.genuine, chain, port, args });
+    await startOpensslServer(lab, 'server', { identity: bank.forged, port: port + 1, args });
     await expectBoth(node, port);
-  });
-});
-
-describe('a server that serves one connection at a time', () => {
-  it('has no ear for the probe while its client waits: what it is nobody can say in time', async () => {
-    await startOpensslServer(lab, 'server', { identity: bank.genuine, port: PORT.single });
-    expect((await node(PORT.single)).error).toMatch(DENIED);
-    expect((await scene.verdict()).verdict).toMatchObject({
-      action: 'tls-alert',
-      reason: 'probe-failed',
-      fault: 'probe.timeout.handshake',
-    });
   });
 });
 
@@ -328,7 +310,7 @@ describe('GnuTLS', () => {
       await lab.start('server', command).says(/IPv6.*done/);
     };
     const request = async (identity: Identity, port: number): Promise<Outcome> => {
-      await startTwice(lab, 'server', port, (at) => serve(identity, at));
+      await serve(identity, port);
       const priority = 'NORMAL:-CTYPE-ALL:+CTYPE-CLI-X509:+CTYPE-SRV-RAWPK';
       const began = performance.now();
       const client = lab.start(

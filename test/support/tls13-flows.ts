@@ -29,9 +29,15 @@ export class Asked implements Prober {
   readonly requests: ProbeRequest[] = [];
   readonly #done: ((answer: ProbeAnswer) => void)[] = [];
 
-  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void): void {
+  /** The server has a connection for each question at once, unless a test says when. */
+  isAtOnce = true;
+  readonly connected: (() => void)[] = [];
+
+  probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
     this.requests.push(request);
     this.#done.push(done);
+    if (this.isAtOnce) connected?.();
+    else if (connected !== undefined) this.connected.push(connected);
   }
 
   /** A question that has no answer yet. */

@@ -1,15 +1,51 @@
-/** Before the client has spoken nothing is selected, so nothing is asked, and nothing can be asked again. */
+/**
+ * Before the client has spoken nothing is selected, so nothing is asked, and nothing can be asked again. Where its server
+ * may have to be asked, what the client says first waits until it is whole, and its acknowledgment with it: a server that
+ * has room for few takes a connection once it is acknowledged, and would have none left for the probe. A short while
+ * only, since it may be the server that speaks first.
+ */
+import type { JudgeContext } from '../context.ts';
 import type { State } from './state.ts';
 
-export interface AwaitHello extends State {
-  readonly awaits: 'hello';
+export class AwaitHello implements State {
+  readonly awaits = 'hello';
+  #deadline: number;
+
+  constructor(context: JudgeContext) {
+    this.#deadline = asksFirst(context) ? context.now() + HELLO_WAIT_MICROS : Infinity;
+  }
+
+  get waiting(): boolean {
+    return this.#deadline !== Infinity;
+  }
+
+  /** Infinity where nothing waits. */
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  onDeadline(): void {
+    this.#deadline = Infinity;
+  }
+
+  /** What comes first is not TLS. */
+  onPreamble(): void {
+    this.#deadline = Infinity;
+  }
+
+  permits(): boolean {
+    return false;
+  }
+
+  reenter(): void {}
 }
 
-export const AWAIT_HELLO: AwaitHello = {
-  awaits: 'hello',
-  waiting: false,
-  deadline: Infinity,
-  onDeadline: () => undefined,
-  permits: () => false,
-  reenter: () => undefined,
-};
+/** Whether the server may have to be asked in the place of a client that speaks first. */
+export function asksFirst(context: JudgeContext): boolean {
+  const { live, prober, snapshot, subject, habits } = context;
+  if (!live || prober === undefined || !snapshot.mayAskAhead(subject)) return false;
+  return !habits.greets(subject.server, context.now());
+}
+
+/** More than a client takes that speaks first; what a server's greeting may cost, once a while. */
+const HELLO_WAIT_MICROS = 200e3;

@@ -7,14 +7,20 @@ import type { ProbeAnswer, ProbeRequest } from '../ports.ts';
 
 export class ProbeQuestion {
   readonly #context: JudgeContext;
-  readonly #onAnswer: (answer: ProbeAnswer) => void;
+  readonly #onNews: () => void;
   #request: Omit<ProbeRequest, 'client' | 'server'> | undefined;
   #answer: 'asked' | ProbeAnswer | undefined;
+  #isConnected = false;
 
-  /** `onAnswer` hears an answer that comes after `ask` has returned. */
-  constructor(context: JudgeContext, onAnswer: (answer: ProbeAnswer) => void) {
+  /** `onNews` is told, once `ask` has returned, that the server has a connection for the question, and of the answer. */
+  constructor(context: JudgeContext, onNews: () => void) {
     this.#context = context;
-    this.#onAnswer = onAnswer;
+    this.#onNews = onNews;
+  }
+
+  /** It was asked, and the server has no connection for it yet. */
+  get isPending(): boolean {
+    return this.#answer === 'asked' && !this.#isConnected;
   }
 
   /** Undefined where nobody was asked, or could be. */
@@ -32,10 +38,18 @@ export class ProbeQuestion {
     if (this.#answer !== undefined || this.#request === undefined || prober === undefined) return;
     this.#answer = 'asked';
     let inTime = true;
-    prober.probe({ ...subject, ...this.#request }, (answer) => {
+    const tell = () => {
+      if (!inTime) this.#onNews();
+    };
+    const onAnswer = (answer: ProbeAnswer) => {
       this.#answer = answer;
-      if (!inTime) this.#onAnswer(answer);
-    });
+      tell();
+    };
+    const onConnected = () => {
+      this.#isConnected = true;
+      tell();
+    };
+    prober.probe({ ...subject, ...this.#request }, onAnswer, onConnected);
     inTime = false;
   }
 }

@@ -11,6 +11,7 @@ import type { PolicyChange } from './pack.ts';
 import type { PinIndex } from './pin-index.ts';
 import { changeTables, type PinTables } from './pin-table.ts';
 import type { CompiledPinset, CompiledRule, Policy } from '../policy.ts';
+import { asksAhead, isProbed } from '../probe.ts';
 
 export type { Endpoint, FlowSubject } from './match-index.ts';
 
@@ -60,6 +61,14 @@ export class PinsetSnapshot {
     return this.#indexes.requiring.couldNameDecide(subject);
   }
 
+  /** Whether a flow between these ends may lead to a probe as soon as its client has spoken, whatever name it says. */
+  mayAskAhead(subject: FlowSubject): boolean {
+    if (!this.#indexes.asksAhead) return false;
+    return (
+      isProbed(this.policy.unpinned) || this.couldHostPinsetApply(subject) || this.#require(subject, null).length > 0
+    );
+  }
+
   /** The same among pinsets that enforce: where only others could apply, a denial would be more than was asked for. */
   couldEnforcedHostPinsetApply(subject: FlowSubject): boolean {
     return this.#indexes.enforced.couldNameDecide(subject);
@@ -92,6 +101,8 @@ export class PinsetSnapshot {
 }
 
 interface Indexes {
+  /** Whether any flow may lead to a probe as soon as its client has spoken. */
+  readonly asksAhead: boolean;
   readonly requiring: MatchIndex<CompiledPinset>;
   readonly enforced: MatchIndex<CompiledPinset>;
   readonly nameless: MatchIndex<CompiledPinset>;
@@ -105,6 +116,7 @@ function indexesOf(policy: Policy, tables: PinTables): Indexes {
   const isNameless = ({ match, situations }: CompiledPinset) => match.hosts.length > 0 && situations.noSni === 'deny';
   for (const pinset of policy.pinsets) prepare(pinset, tables);
   return {
+    asksAhead: asksAhead(policy),
     requiring: new MatchIndex(requiring),
     enforced: new MatchIndex(requiring.filter(mayEnforce)),
     nameless: new MatchIndex(requiring.filter(isNameless)),

@@ -7,6 +7,7 @@ import type { Identity } from '../../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../../src/runtime/demo/child.ts';
 import { started } from '../programs.ts';
 import type { Lab } from './lab.ts';
+import { peer } from './peers.ts';
 
 /** A certificate of its own signature; `key` as in `openssl req -newkey`, with options behind it. */
 export function selfSigned(directory: string, name: string, host: string, key: readonly string[]): Identity {
@@ -40,6 +41,20 @@ export async function startOpensslServer(
     ...args,
   ]);
   await child.says(/ACCEPT/);
+  return child;
+}
+
+/** Serves so many connections at a time, each from its beginning to its end. */
+export async function startBlockingServer(
+  lab: Lab,
+  host: string,
+  options: { identity: Identity; workers: number; version?: 4 | 6; port?: number },
+): Promise<Child> {
+  const { identity, workers, version = 4, port = 443 } = options;
+  const { cert, key } = identity;
+  const server = ['python3', peer('blocking-server.py'), version === 4 ? '0.0.0.0' : '::', `${port}`, `${workers}`];
+  const child = lab.start(host, [...server, cert, key]);
+  await child.says(/listening/);
   return child;
 }
 

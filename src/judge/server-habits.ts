@@ -1,0 +1,43 @@
+/**
+ * What was seen of servers lately: which answer an offer of TLS 1.3 with a version whose certificate goes by in clear, so
+ * that a probe ahead of their ServerHello would be for nothing; and which speak first. Guesses that cost time where they
+ * are wrong, and decide nothing.
+ */
+import { LRUCache } from 'lru-cache';
+
+import type { Endpoint } from '../pins/match/snapshot.ts';
+
+export class ServerHabits {
+  readonly #clear = new LRUCache<string, true>({ max: SERVERS });
+  /** When it was seen, in microseconds. */
+  readonly #greeted = new LRUCache<string, number>({ max: SERVERS });
+
+  /** What the server has chosen of an offer of TLS 1.3. */
+  onChoice(server: Endpoint, name: string | null, isTls13: boolean): void {
+    const key = keyOf(server, name);
+    if (isTls13) this.#clear.delete(key);
+    else this.#clear.set(key, true);
+  }
+
+  /** Whether the last such offer showed the certificate in clear. */
+  showsClear(server: Endpoint, name: string | null): boolean {
+    return this.#clear.get(keyOf(server, name)) ?? false;
+  }
+
+  /** The server has spoken first. `now` in microseconds. */
+  onGreeting(server: Endpoint, now: number): void {
+    this.#greeted.set(keyOf(server, null), now);
+  }
+
+  /** Whether clients wait for the server to speak. */
+  greets(server: Endpoint, now: number): boolean {
+    return (this.#greeted.get(keyOf(server, null)) ?? -Infinity) > now - LATELY_MICROS;
+  }
+}
+
+function keyOf({ address, port }: Endpoint, name: string | null): string {
+  return `${Buffer.prototype.latin1Slice.call(address, 0, address.length)} ${port} ${name ?? ''}`;
+}
+
+const SERVERS = 4096;
+const LATELY_MICROS = 60e6;
