@@ -6,14 +6,15 @@ import { statSync } from 'node:fs';
 
 import type { Command } from 'commander';
 
-import { jsonText } from '../bytes/invisible.ts';
+import { jsonText, printable } from '../bytes/invisible.ts';
 import { loadPolicy } from '../pins/load.ts';
 import { formatMessage } from '../pins/document/message.ts';
 import type { Policy } from '../pins/policy.ts';
 import { CertificateEntries } from '../report/certificate-entry.ts';
 import { toEve } from '../report/eve.ts';
+import { unreadRecord, unreadSentence } from '../report/unread.ts';
 import { inspectCapture } from '../runtime/offline.ts';
-import { readKeyLogs, type Secrets } from '../source/capture-secrets.ts';
+import { readKeyLogs, type Secrets } from '../source/capture/secrets.ts';
 import { describeCertificate } from '../x509/certificate.ts';
 import { presentCertificate } from '../x509/presented.ts';
 import { addExamples } from './help.ts';
@@ -42,7 +43,9 @@ export function registerInspect(program: Command): void {
     .action(async (captures: string[], flags: Flags, command: Command) => {
       let secrets: Secrets;
       try {
-        secrets = readKeyLogs(flags.keylog);
+        secrets = readKeyLogs(flags.keylog, (sentence) =>
+          process.stderr.write(`tlspin inspect: warning: ${printable(sentence)}\n`),
+        );
       } catch (error) {
         return command.error(`error: ${(error as Error).message}`, { exitCode: 1 });
       }
@@ -78,18 +81,30 @@ async function inspect(captures: readonly string[], policy: Policy, reading: Rea
         policy,
         ...reading,
         onEvent: (event) => output.write(jsonText(toEve(event, { certificates, pcapFilename: path }))),
+        onUnread: (unread) => {
+          const sentence = unreadSentence(unread);
+          if (sentence === undefined) return;
+          output.write(jsonText(unreadRecord(unread, path)));
+          progress.clear();
+          output.flush();
+          say(`${path}: ${sentence}`);
+        },
         onProgress: progress.reporterFor(path),
       });
     } catch (error) {
       status = 1;
       progress.clear();
       output.flush();
-      process.stderr.write(`tlspin inspect: ${path}: ${error instanceof Error ? error.message : String(error)}\n`);
+      say(`${path}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   progress.clear();
   output.flush();
   return status;
+}
+
+function say(sentence: string): void {
+  process.stderr.write(`tlspin inspect: ${printable(sentence)}\n`);
 }
 
 function collect(value: string, before: readonly string[]): string[] {

@@ -123,8 +123,9 @@ export function tlsVersionName(version: number): string | null {
 }
 
 /** A record that is of no flow: `config` and `stats`, under a key of that name. */
-export function recordOf(eventType: 'config' | 'stats', micros: number, fields: Fields): EveRecord {
-  return { event_type: eventType, timestamp: timestamp(micros), [eventType]: fields };
+export function recordOf(eventType: 'config' | 'stats', micros: number, fields: Fields, capture?: string): EveRecord {
+  const of = capture === undefined ? {} : { pcap_filename: capture };
+  return { event_type: eventType, timestamp: timestamp(micros), ...of, [eventType]: fields };
 }
 
 /** Microseconds since the epoch as `2026-11-21T19:31:36.120123+0000`. */

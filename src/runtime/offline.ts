@@ -8,8 +8,9 @@ import type { PacketSink } from '../packet/source.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import { LIMIT_DEFAULTS } from '../pins/limits.ts';
 import type { Policy } from '../pins/policy.ts';
-import { CaptureSecrets, readSecretsBlocks, type Secrets } from '../source/capture-secrets.ts';
-import { CaptureSource } from '../source/capture-source.ts';
+import { CaptureSecrets, readSecretsBlocks, type Secrets } from '../source/capture/secrets.ts';
+import { CaptureSource } from '../source/capture/source.ts';
+import type { Unread } from '../report/unread.ts';
 import { examineChain } from '../x509/examine.ts';
 import { verifyServerKeyExchange } from '../x509/proof.ts';
 
@@ -22,11 +23,15 @@ export interface CaptureOptions {
   /** Of key logs, beside those that the capture itself has. */
   readonly secrets?: Secrets | undefined;
   readonly onEvent: (event: LoggedEvent) => void;
+  readonly onUnread?: ((unread: Unread) => void) | undefined;
   /** Octets of the file that were read so far. */
   readonly onProgress?: ((octets: number) => void) | undefined;
 }
 
-/** Inspects one capture. Rejects where it cannot be read further, after the events of everything before. */
+/**
+ * Inspects one capture. Rejects where it cannot be read further, after the events of everything before; `onUnread` is
+ * told in any case, last.
+ */
 export async function inspectCapture(options: CaptureOptions): Promise<void> {
   const keylog = new CaptureSecrets(options.secrets);
   const source = new CaptureSource({ ...options, keyLog: keylog.reader() });
@@ -45,6 +50,7 @@ export async function inspectCapture(options: CaptureOptions): Promise<void> {
     await source.start(new Ticking(engine, () => source.clock.now()));
   } finally {
     engine.finish();
+    options.onUnread?.({ ...source.framesRead, refused: engine.counters.refused, time: source.clock.now() });
   }
 }
 

@@ -121,7 +121,9 @@ test('with --checksums, segments whose checksum is wrong do not count', async ()
   // Recordings of the loopback have unfinished checksums all over.
   writeFileSync(path, frames);
   expect((await run(path)).records).toHaveLength(1);
-  expect((await run('--checksums', path)).records).toEqual([]);
+  const { records, err } = await run('--checksums', path);
+  expect(records).toMatchObject([{ event_type: 'stats', stats: { refused: { 'packet.checksum': 14 } } }]);
+  expect(err).toMatch(/ of 14 frames 14 refused \(packet\.checksum\)\n$/);
 });
 
 test('a configuration that is not valid is said to be so, and nothing is inspected', async () => {
@@ -146,5 +148,30 @@ test('secrets of other versions change nothing', async () => {
   const keys = join(folder, 'tls12.keys');
   writeFileSync(keys, `CLIENT_RANDOM ${'ab'.repeat(32)} ${'cd'.repeat(48)}\n`);
   const without = await run(`${FLOWS}tls12.pcap`);
-  expect(await run('--keylog', keys, '--keylog', keys, `${FLOWS}tls12.pcap`)).toEqual(without);
+  const err = `tlspin inspect: warning: key log ${keys}: no line of it is a SERVER_HANDSHAKE_TRAFFIC_SECRET of TLS 1.3\n`;
+  expect(await run('--keylog', keys, `${FLOWS}tls12.pcap`)).toEqual({ ...without, err });
+});
+
+describe('what is not read is said, and counted in a record', () => {
+  const capture = join(folder, 'odd.pcap');
+  const whole = { octets: Buffer.alloc(60, 1) };
+  test.each([
+    ['a link type that nobody reads', pcap([whole, whole], { linkType: 227 }), { link_types_not_read: { 227: 2 } }],
+    ['frames without IP and nothing else', pcap([whole]), { without_ip: 1 }],
+    ['frames that were cut', pcap([{ ...whole, originalLength: 1500 }]), { cut: 1, without_ip: 1 }],
+  ])('%s', async (_, octets, counted) => {
+    writeFileSync(capture, octets);
+    const { status, records, err } = await run(capture);
+    expect(status).toBe(0);
+    expect(err).toMatch(/^tlspin inspect: .*odd\.pcap: of \d frames? /);
+    const stats = {
+      frames: expect.any(Number),
+      without_ip: 0,
+      cut: 0,
+      link_types_not_read: {},
+      refused: {},
+      ...counted,
+    };
+    expect(records).toEqual([{ event_type: 'stats', timestamp: expect.any(String), pcap_filename: 'odd.pcap', stats }]);
+  });
 });

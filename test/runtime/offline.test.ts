@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VerdictEvent } from '../../src/judge/events.ts';
 import type { Policy, Situations } from '../../src/pins/policy.ts';
 import { inspectCapture } from '../../src/runtime/offline.ts';
-import { readKeyLogs } from '../../src/source/capture-secrets.ts';
+import { readKeyLogs } from '../../src/source/capture/secrets.ts';
 import { readCertificates } from '../../src/x509/pem.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
 import { decryptionSecrets, enhancedPacket, interfaceBlock, pcap, sectionHeader } from '../support/capture-bytes.ts';
@@ -47,7 +47,7 @@ async function inspect(
     path: typeof capture === 'string' ? capture : at('capture'),
     policy: pinned,
     checksums: true,
-    secrets: readKeyLogs(keyLog === undefined ? [] : [at('keys')]),
+    secrets: readKeyLogs(keyLog === undefined ? [] : [at('keys')], () => {}),
     onEvent: (event) => event.kind === 'verdict' && events.push(event),
   });
   return events;

@@ -14,6 +14,8 @@ export interface Frame {
 export interface PcapOptions {
   readonly bigEndian?: boolean;
   readonly nano?: boolean;
+  /** Records with the longer header of Kuznetsov's libpcap. */
+  readonly isModified?: boolean;
   readonly linkType?: number;
 }
 
@@ -34,7 +36,7 @@ export function u32(value: number, bigEndian = true): Buffer {
 export function pcap(frames: readonly Frame[], options: PcapOptions = {}): Buffer {
   const big = options.bigEndian ?? false;
   const head = [
-    u32(options.nano === true ? 0xa1b23c4d : 0xa1b2c3d4, big),
+    u32(options.isModified === true ? 0xa1b2cd34 : options.nano === true ? 0xa1b23c4d : 0xa1b2c3d4, big),
     u16(2, big),
     u16(4, big),
     u32(0, big),
@@ -47,6 +49,7 @@ export function pcap(frames: readonly Frame[], options: PcapOptions = {}): Buffe
     u32(frame.fraction ?? 0, big),
     u32(frame.octets.length, big),
     u32(frame.originalLength ?? frame.octets.length, big),
+    options.isModified === true ? Buffer.from('0300000008000000', 'hex') : Buffer.alloc(0),
     frame.octets,
   ]);
   return Buffer.concat([...head, ...records]);

@@ -11,7 +11,7 @@ import { CertificateEntries } from '../../report/certificate-entry.ts';
 import { tlsVersionName, toEve } from '../../report/eve.ts';
 import { endpointText, explain } from '../../runtime/explain/explanation.ts';
 import { inspectCapture } from '../../runtime/offline.ts';
-import { readKeyLogs } from '../../source/capture-secrets.ts';
+import { readKeyLogs } from '../../source/capture/secrets.ts';
 import { describeCertificate } from '../../x509/certificate.ts';
 import { presentCertificate } from '../../x509/presented.ts';
 import { neededConfig, policyOf } from '../configuration.ts';
@@ -75,7 +75,9 @@ async function read(path: string, policy: Policy, keylogs: readonly string[]): P
       path,
       policy,
       checksums: false,
-      secrets: readKeyLogs(keylogs),
+      secrets: readKeyLogs(keylogs, (sentence) =>
+        process.stderr.write(`tlspin explain: warning: ${printable(sentence)}\n`),
+      ),
       onEvent: (event) => event.kind === 'verdict' && events.push(event),
     });
   } catch (error) {

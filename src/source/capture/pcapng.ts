@@ -5,9 +5,9 @@
  *
  *   | block type 4 | total length 4 | body, padded to 4 | total length 4 |
  */
-import { CaptureError, MAX_FRAME_LENGTH } from './capture-record.ts';
-import type { CaptureReader, RecordSink } from './capture-record.ts';
-import type { KeyLogSink } from './key-log.ts';
+import { CaptureError, MAX_FRAME_LENGTH } from './record.ts';
+import type { CaptureReader, RecordSink } from './record.ts';
+import type { KeyLogSink } from '../key-log.ts';
 
 export class PcapngReader implements CaptureReader {
   readonly #sink: RecordSink;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { Defragmenter } from '../../src/source/defragment.ts';
-import { IpOutline } from '../../src/source/tunnel.ts';
-import { ipv4, ipv6, u16, u32 } from '../support/capture-bytes.ts';
+import { Defragmenter } from '../../../src/source/capture/defragment.ts';
+import { IpOutline } from '../../../src/source/capture/tunnel.ts';
+import { ipv4, ipv6, u16, u32 } from '../../support/capture-bytes.ts';
 
 const WHOLE = Buffer.from(Array.from({ length: 100 }, (_, index) => index));
 

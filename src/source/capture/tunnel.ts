@@ -1,10 +1,11 @@
 /**
  * From an IP packet to the IP packet inside it: IP-in-IP (RFC 2003), IPv6 in IPv4 (RFC 4213), GRE (RFC 2784, 2890, and
  * PPTP's RFC 2637), ERSPAN, EtherIP (RFC 3378), MPLS in IP (RFC 4023), VXLAN (RFC 7348) and its GPE, Geneve (RFC 8926),
- * GTP-U (3GPP TS 29.281) and Teredo (RFC 4380). Only captures need it: the kernel unwraps for the live path.
+ * GTP-U (3GPP TS 29.281), Teredo (RFC 4380), L2TP (RFC 2661, RFC 3931), MPLS in UDP (RFC 7510), WCCP, TZSP. Only captures need it: the kernel unwraps for the live path.
  * `IpOutline` is what the sources know of an IP header; addresses and TCP are the engine's affair.
  */
-import { ETHERTYPE, afterEtherType, afterEthernet, afterMpls, afterPpp, ipAt } from './link.ts';
+import { ETHERTYPE, afterEtherType, afterEthernet, afterLlc, afterMpls, afterPpp, ipAt } from './ether.ts';
+import { findWirelessPayload } from './wireless.ts';
 
 /** One reused object: the outline of the IP packet last pointed at. */
 export class IpOutline {
@@ -30,6 +31,17 @@ export class IpOutline {
     this.fragmented = false;
     this.fragmentHeader = 0;
     return this.version === 4 ? this.#readV4(bytes, at, end) : this.#readV6(bytes, at, end);
+  }
+
+  /** Has the packet end with the captured octets, `end`, where they hold a whole TCP header; false where they do not. */
+  shorten(bytes: Uint8Array, end: number): boolean {
+    if (this.fragmented || this.protocol !== PROTOCOL.tcp || end - this.payload < 20) return false;
+    if (end - this.payload < (bytes[this.payload + 12]! >> 4) * 4) return false;
+    const [field, length] = this.version === 4 ? [2, end - this.start] : [4, end - this.start - 40];
+    bytes[this.start + field] = length >> 8;
+    bytes[this.start + field + 1] = length & 0xff;
+    this.end = end;
+    return true;
   }
 
   #readV4(bytes: Uint8Array, at: number, end: number): boolean {
@@ -119,6 +131,7 @@ function afterGre(bytes: Uint8Array, at: number, end: number): number {
     if (end - next < 12) return -1;
     return afterEthernet(bytes, bytes[next + 11]! & 0x01 ? next + 20 : next + 12, end);
   }
+  if (type === WCCP) return ipAt(bytes, bytes[next]! >> 4 === 4 ? next : next + 4, end);
   return afterEtherType(type, bytes, next, end);
 }
 
@@ -132,6 +145,9 @@ function afterUdp(sourcePort: number, port: number, bytes: Uint8Array, at: numbe
     if (bytes[at]! >> 6 !== 0) return -1;
     return afterEtherType(u16(bytes, at + 2), bytes, at + 8 + (bytes[at]! & 0x3f) * 4, end);
   }
+  if (port === PORT.mpls) return afterMpls(bytes, at, end);
+  if (port === PORT.tzsp) return afterTzsp(bytes, at, end);
+  if (port === PORT.l2tp || sourcePort === PORT.l2tp) return afterL2tp(bytes, at, end);
   if (port === PORT.gtpUser || sourcePort === PORT.gtpUser) return afterGtpUser(bytes, at, end);
   if (port === PORT.teredo || sourcePort === PORT.teredo) return afterTeredo(bytes, at, end);
   return -1;
@@ -162,6 +178,31 @@ function afterGtpUser(bytes: Uint8Array, at: number, end: number): number {
   return ipAt(bytes, next, end);
 }
 
+/** RFC 2661 §3.1: | T L . . S . O P . . . . version | (length 2) | tunnel 2 | session 2 | (Ns 2, Nr 2) | (offset 2, pad) |. */
+function afterL2tp(bytes: Uint8Array, at: number, end: number): number {
+  const flags = u16(bytes, at);
+  if ((flags & L2TP.control) !== 0) return -1;
+  // RFC 3931 §4.1.2: | flags 2 | reserved 2 | session 4 |, here without a cookie.
+  if ((flags & 0x000f) === 3) return afterEthernet(bytes, at + 8, end);
+  if ((flags & 0x000f) !== 2) return -1;
+  let next = at + 6;
+  if (flags & L2TP.length) next += 2;
+  if (flags & L2TP.sequence) next += 4;
+  if (flags & L2TP.offset) next += end - next < 2 ? 2 : 2 + u16(bytes, next);
+  return afterPpp(bytes, next, end);
+}
+
+/** | version 1 | type 1 | protocol 2 | tagged fields, to the end tag | the frame |. */
+function afterTzsp(bytes: Uint8Array, at: number, end: number): number {
+  const protocol = u16(bytes, at + 2);
+  let next = at + 4;
+  while (next < end && bytes[next] !== TZSP.end) next += bytes[next] === TZSP.padding ? 1 : 2 + (bytes[next + 1] ?? 0);
+  if (protocol === TZSP.ethernet) return afterEthernet(bytes, next + 1, end);
+  if (protocol !== TZSP.ieee80211) return -1;
+  const llc = findWirelessPayload(false, bytes, next + 1, end);
+  return llc < 0 ? -1 : afterLlc(bytes, llc, end);
+}
+
 /** Authentication (0x0001) and origin (0x0000) indications may precede the IPv6 packet. */
 function afterTeredo(bytes: Uint8Array, at: number, end: number): number {
   let next = at;
@@ -178,6 +219,7 @@ function u16(bytes: Uint8Array, at: number): number {
 export const PROTOCOL = {
   hopByHop: 0,
   ipv4: 4,
+  tcp: 6,
   udp: 17,
   ipv6: 41,
   routing: 43,
@@ -190,6 +232,20 @@ export const PROTOCOL = {
   mpls: 137,
 } as const;
 /** IANA service ports; Linux's VXLAN default is older than the registration. */
-const PORT = { vxlan: 4789, vxlanLinux: 8472, vxlanGpe: 4790, geneve: 6081, gtpUser: 2152, teredo: 3544 } as const;
+const PORT = {
+  l2tp: 1701,
+  gtpUser: 2152,
+  teredo: 3544,
+  vxlan: 4789,
+  vxlanGpe: 4790,
+  geneve: 6081,
+  mpls: 6635,
+  vxlanLinux: 8472,
+  tzsp: 37008,
+} as const;
+const L2TP = { control: 0x8000, length: 0x4000, sequence: 0x0800, offset: 0x0200 } as const;
+const TZSP = { padding: 0, end: 1, ethernet: 1, ieee80211: 18 } as const;
+/** The protocol type of WCCP's GRE (draft-mclaggan-wccp-v2rev1), with a redirect header or without. */
+const WCCP = 0x883e;
 const GTP_G_PDU = 0xff;
 const MAX_EXTENSION_HEADERS = 16;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
-import { CaptureError } from '../../src/source/capture-record.ts';
-import type { RecordSink } from '../../src/source/capture-record.ts';
-import { PcapReader } from '../../src/source/pcap.ts';
-import { pcap, u32 } from '../support/capture-bytes.ts';
-import type { PcapOptions } from '../support/capture-bytes.ts';
+import { CaptureError } from '../../../src/source/capture/record.ts';
+import type { RecordSink } from '../../../src/source/capture/record.ts';
+import { PcapReader } from '../../../src/source/capture/pcap.ts';
+import { pcap, u32 } from '../../support/capture-bytes.ts';
+import type { PcapOptions } from '../../support/capture-bytes.ts';
 
 const FRAMES = [
   { octets: Buffer.from('first'), seconds: 1_700_000_000, fraction: 123_456 },
@@ -55,12 +55,17 @@ const EXPECTED = [
 ];
 
 describe('variants', () => {
-  const variants: PcapOptions[] = [{}, { bigEndian: true }];
+  const variants: PcapOptions[] = [
+    {},
+    { bigEndian: true },
+    { isModified: true },
+    { isModified: true, bigEndian: true },
+  ];
   test.each(variants)('microseconds, %j', (options) => {
     expect(read(pcap(FRAMES, options)).seen).toEqual(EXPECTED);
   });
 
-  test.each(variants)('nanoseconds, %j, are cut to microseconds', (options) => {
+  test.each(variants.filter(({ isModified }) => !isModified))('nanoseconds, %j, are cut to microseconds', (options) => {
     const frames = FRAMES.map((frame) => ({ ...frame, fraction: frame.fraction * 1000 + 789 }));
     expect(read(pcap(frames, { ...options, nano: true })).seen).toEqual(EXPECTED);
   });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
-import { CaptureError } from '../../src/source/capture-record.ts';
-import type { RecordSink } from '../../src/source/capture-record.ts';
-import type { KeyLogSink } from '../../src/source/key-log.ts';
-import { PcapngReader } from '../../src/source/pcapng.ts';
+import { CaptureError } from '../../../src/source/capture/record.ts';
+import type { RecordSink } from '../../../src/source/capture/record.ts';
+import type { KeyLogSink } from '../../../src/source/key-log.ts';
+import { PcapngReader } from '../../../src/source/capture/pcapng.ts';
 import {
   block,
   decryptionSecrets,
@@ -13,7 +13,7 @@ import {
   sectionHeader,
   u16,
   u32,
-} from '../support/capture-bytes.ts';
+} from '../../support/capture-bytes.ts';
 
 class Records implements RecordSink {
   readonly seen: [string, number, number, number, number][] = [];

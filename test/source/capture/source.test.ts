@@ -5,9 +5,9 @@ import { gzipSync } from 'node:zlib';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { NF_ACCEPT, NF_DROP } from '../../src/packet/batch.ts';
-import { CaptureSource } from '../../src/source/capture-source.ts';
-import type { CaptureSourceOptions } from '../../src/source/capture-source.ts';
+import { NF_ACCEPT, NF_DROP } from '../../../src/packet/batch.ts';
+import { CaptureSource } from '../../../src/source/capture/source.ts';
+import type { CaptureSourceOptions } from '../../../src/source/capture/source.ts';
 import {
   Gatherer,
   enhancedPacket,
@@ -17,7 +17,7 @@ import {
   pcap,
   sectionHeader,
   udp,
-} from '../support/capture-bytes.ts';
+} from '../../support/capture-bytes.ts';
 
 let directory: string;
 beforeAll(() => {
@@ -56,7 +56,7 @@ test('packets arrive in order with frame number, time, and numbers of their own'
     [2, 3, 1_700_000_000_250_000],
   ]);
   expect(packets.every(({ packet }) => packet.equals(PACKET))).toBe(true);
-  expect(source.frames).toBe(3);
+  expect(source.framesRead.frames).toBe(3);
   expect(source.clock.now()).toBe(1_700_000_000_250_000);
 });
 
@@ -146,7 +146,9 @@ describe('files', () => {
     const { packets, error } = await read(whole.subarray(0, whole.length - 20_000));
     expect(packets.length).toBeGreaterThan(2800);
     expect(packets.length).toBeLessThan(3000);
-    expect(error?.message).toMatch(/^gzip: unexpected end of file/);
+    expect(error?.message).toBe(
+      `gzip: cut short: a member's data ends at byte ${whole.length - 20_000} of the compressed file`,
+    );
   });
 
   test('gzip that is damaged yields what comes before the damage, and an error', async () => {
@@ -156,6 +158,58 @@ describe('files', () => {
     const { packets, error } = await read(whole);
     expect(packets.length).toBeGreaterThan(2000);
     expect(error?.message).toMatch(/^(gzip: |damaged: )/);
+  });
+
+  test.each([
+    ['a zero', Buffer.alloc(1), undefined],
+    ['a block of zeros', Buffer.alloc(40_000), undefined],
+    ['zeros and another member of nothing', Buffer.concat([Buffer.alloc(9), gzipSync('')]), undefined],
+    ['garbage', Buffer.from('garbage and more'), 'no gzip member begins'],
+    ['an octet of garbage', Buffer.from('g'), "cut short: a member's header ends"],
+    ['garbage behind zeros', Buffer.concat([Buffer.alloc(700), Buffer.from('garbage and more')]), 'no gzip member'],
+  ])('gzip with %s behind it yields everything', async (_name, behind, message) => {
+    const whole = gzipSync(pcap([frame(PACKET), frame(PACKET)]));
+    const { packets, error } = await read(Buffer.concat([whole, behind]));
+    expect(packets).toHaveLength(2);
+    if (message === undefined) expect(error).toBeUndefined();
+    else expect(error?.message).toMatch(`gzip: ${message}`);
+    if (message !== undefined) expect(error?.message).toMatch(/ at byte \d+ of the compressed file$/);
+  });
+
+  test.each([
+    ['checksum', 8],
+    ['length', 4],
+  ])('gzip with another %s in its trailer yields everything, and says so', async (what, fromEnd) => {
+    const whole = gzipSync(pcap([frame(PACKET)]));
+    whole[whole.length - fromEnd]! ^= 1;
+    const { packets, error } = await read(whole);
+    expect(packets).toHaveLength(1);
+    expect(error?.message).toMatch(
+      `gzip: damaged: the ${what} of what was read is another at byte ${whole.length - 8}`,
+    );
+  });
+
+  test('gzip with a name, a comment, extra fields and a checksum of its header', async () => {
+    const whole = gzipSync(pcap([frame(PACKET)]));
+    const head = Buffer.concat([
+      whole.subarray(0, 10),
+      Buffer.from('0300010203', 'hex'),
+      Buffer.from('name\0text\0\x12\x34'),
+    ]);
+    head[3] = 0x1e;
+    const { packets, error } = await read(Buffer.concat([head, whole.subarray(10)]));
+    expect(error).toBeUndefined();
+    expect(packets).toHaveLength(1);
+  });
+
+  test.each([
+    ['zstd', '28b52ffd00'],
+    ['xz', 'fd377a585a00'],
+    ['bzip2', '425a6839'],
+    ['lz4', '04224d18'],
+  ])('%s is named, with what reads it', async (program, head) => {
+    const { error } = await read(Buffer.from(head, 'hex'));
+    expect(error?.message).toMatch(`compressed with ${program}, which is not read here: ${program} -dc /`);
   });
 
   test('damage ends the reading after everything before it', async () => {
@@ -200,7 +254,7 @@ test('stop ends the reading between two chunks', async () => {
     },
   });
   expect(batches).toBeGreaterThan(0);
-  expect(source.frames).toBeLessThan(8000);
+  expect(source.framesRead.frames).toBeLessThan(8000);
 });
 
 /** Octets that do not compress, the same at every run. */

@@ -4,16 +4,16 @@
  * Memory is a chunk of the file and the fragments in the making. Knows formats and link layers through their readers,
  * and nothing above IP.
  */
-import type { Clock, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../packet/source.ts';
-import { FIELD, FLAG, HOOK, NF_ACCEPT } from '../packet/batch.ts';
-import type { PacketBatch } from '../packet/batch.ts';
-import { CaptureError } from './capture-record.ts';
-import type { CaptureReader, RecordSink } from './capture-record.ts';
-import { readCapture } from './capture-stream.ts';
-import type { ReadOptions } from './capture-stream.ts';
+import type { Clock, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../../packet/source.ts';
+import { FIELD, FLAG, HOOK, NF_ACCEPT } from '../../packet/batch.ts';
+import type { PacketBatch } from '../../packet/batch.ts';
+import { CaptureError } from './record.ts';
+import type { CaptureReader, RecordSink } from './record.ts';
+import { readCapture } from './stream.ts';
+import type { ReadOptions } from './stream.ts';
 import { Defragmenter } from './defragment.ts';
-import { findIp } from './link.ts';
-import type { KeyLogSink } from './key-log.ts';
+import { findIp, isKnownLinkType } from './link.ts';
+import type { KeyLogSink } from '../key-log.ts';
 import { PcapReader } from './pcap.ts';
 import { PcapngReader } from './pcapng.ts';
 import { IpOutline, innerIp } from './tunnel.ts';
@@ -26,6 +26,17 @@ export interface CaptureSourceOptions {
   readonly onProgress?: ReadOptions['onProgress'];
   /** Takes the capture's own secrets, where it has any. */
   readonly keyLog?: KeyLogSink | undefined;
+}
+
+/** Frames, by what became of them. */
+export interface FramesRead {
+  frames: number;
+  /** Of link types that are not read here, by their LINKTYPE number. */
+  readonly linkTypesNotRead: Map<number, number>;
+  /** Without IP, such as ARP, or with a header of it that is not whole. */
+  withoutIp: number;
+  /** Shorter than they were on the wire, by the snap length of whoever captured. */
+  cut: number;
 }
 
 export class CaptureSource implements PacketSource, RecordSink {
@@ -46,7 +57,7 @@ export class CaptureSource implements PacketSource, RecordSink {
   };
   #sink: PacketSink | undefined;
   #reader: CaptureReader | undefined;
-  #frame = 0;
+  readonly #framesRead: FramesRead = { frames: 0, linkTypesNotRead: new Map(), withoutIp: 0, cut: 0 };
   #now = 0;
 
   constructor(options: CaptureSourceOptions) {
@@ -57,9 +68,8 @@ export class CaptureSource implements PacketSource, RecordSink {
   /** Time of the frame last handed over, in microseconds since the epoch. */
   readonly clock: Clock = { now: () => this.#now, wallTime: () => this.#now };
 
-  /** Frames read so far. */
-  get frames(): number {
-    return this.#frame;
+  get framesRead(): Readonly<FramesRead> {
+    return this.#framesRead;
   }
 
   /** Reads the whole capture; rejects where it cannot be read further, after everything before was handed over. */
@@ -100,9 +110,15 @@ export class CaptureSource implements PacketSource, RecordSink {
     seconds: number,
     micros: number,
   ): void {
-    this.#frame++;
+    const read = this.#framesRead;
+    read.frames++;
+    if (end - start < originalLength) read.cut++;
     const at = findIp(linkType, bytes, start, end);
-    if (at < 0) return;
+    if (at < 0) {
+      if (isKnownLinkType(linkType)) read.withoutIp++;
+      else read.linkTypesNotRead.set(linkType, (read.linkTypesNotRead.get(linkType) ?? 0) + 1);
+      return;
+    }
     this.#packet(bytes, at, end, start + Math.max(originalLength, end - start), seconds, micros, 0);
   }
 
@@ -134,8 +150,13 @@ export class CaptureSource implements PacketSource, RecordSink {
       if (inner >= 0) return this.#packet(bytes, inner, present, claimed, seconds, micros, depth + 1);
     }
     if (this.#batch.slab !== bytes || this.#batch.full) this.#deliver();
-    const flags = this.#flags | (present < claimed ? FLAG.truncated : 0);
-    this.#batch.add(bytes, ++this.#stats.received, at, present - at, claimed - at, flags, seconds, micros, this.#frame);
+    const isCut = present < claimed;
+    // Of a segment that was cut the octets that are there are read; what is missing is a gap behind them.
+    const isShortened = isCut && ip.shorten(bytes, present);
+    const flags = this.#flags | (isShortened ? FLAG.csumNotReady : isCut ? FLAG.truncated : 0);
+    const length = isShortened ? present : claimed;
+    const frame = this.#framesRead.frames;
+    this.#batch.add(bytes, ++this.#stats.received, at, present - at, length - at, flags, seconds, micros, frame);
   }
 
   #deliver(): void {

@@ -1,57 +1,8 @@
 /**
- * From a frame to its IP packet: link layers by their LINKTYPE number (tcpdump.org/linktypes.html), and what may lie
- * between them and IP: VLAN tags (802.1Q, 802.1ad), MPLS (RFC 3032), PPPoE (RFC 2516), PPP (RFC 1661), LLC/SNAP.
- * All are functions from an offset to the offset of the IP header, -1 when there is none; nothing is copied.
- * Tunnels inside IP are tunnel.ts's, and what an IP packet holds nobody here knows.
+ * What may lie between a link layer and IP: EtherTypes, VLAN tags (802.1Q, 802.1ad), provider backbone bridges (802.1ah),
+ * redundancy tags (IEC 62439-3), Cisco's metadata, MPLS (RFC 3032), PPPoE (RFC 2516), PPP (RFC 1661), LLC/SNAP. All are
+ * functions from an offset to the offset of the IP header, -1 when there is none; nothing is copied.
  */
-import { findWirelessPayload } from './wireless.ts';
-
-/** Offset of the IP header in the frame `at`–`end` of `bytes`; -1 when it carries no IP. */
-export function findIp(linkType: number, bytes: Uint8Array, at: number, end: number): number {
-  switch (linkType) {
-    case LINKTYPE.ethernet:
-      return afterEthernet(bytes, at, end);
-    case LINKTYPE.null:
-    case LINKTYPE.loop:
-      return afterAddressFamily(bytes, at, end);
-    case LINKTYPE.raw:
-    case LINKTYPE.rawOpenBsd:
-    case LINKTYPE.rawBsdOs:
-    case LINKTYPE.ipv4:
-    case LINKTYPE.ipv6:
-      return ipAt(bytes, at, end);
-    case LINKTYPE.linuxSll:
-      return end - at < 16 ? -1 : afterEtherType(u16(bytes, at + 14), bytes, at + 16, end);
-    case LINKTYPE.linuxSll2:
-      return end - at < 20 ? -1 : afterEtherType(u16(bytes, at), bytes, at + 20, end);
-    case LINKTYPE.ppp:
-    case LINKTYPE.pppSerial:
-      return afterPpp(bytes, at, end);
-    case LINKTYPE.pppd:
-    case LINKTYPE.pppWithDirection:
-      return afterPpp(bytes, at + 1, end);
-    case LINKTYPE.pppEthernet:
-      return afterPppoe(bytes, at, end);
-    case LINKTYPE.ciscoHdlc:
-      return end - at < 4 ? -1 : afterEtherType(u16(bytes, at + 2), bytes, at + 4, end);
-    case LINKTYPE.nflog:
-      return afterNflog(bytes, at, end);
-    case LINKTYPE.ppi:
-      return end - at < 8 ? -1 : findIp(bytes[at + 4]! | (bytes[at + 5]! << 8), bytes, at + u16le(bytes, at + 2), end);
-    case LINKTYPE.ieee80211:
-    case LINKTYPE.ieee80211Radiotap: {
-      const llc = findWirelessPayload(linkType === LINKTYPE.ieee80211Radiotap, bytes, at, end);
-      return llc < 0 ? -1 : afterLlc(bytes, llc, end);
-    }
-    default:
-      return -1;
-  }
-}
-
-/** True for link types that `findIp` can read. */
-export function isKnownLinkType(linkType: number): boolean {
-  return KNOWN_LINK_TYPES.has(linkType);
-}
 
 /** Offset of what follows an EtherType whose payload is at `at`. */
 export function afterEtherType(etherType: number, bytes: Uint8Array, at: number, end: number): number {
@@ -75,6 +26,30 @@ export function afterEtherType(etherType: number, bytes: Uint8Array, at: number,
         type = u16(bytes, next + 4);
         next += 6;
         continue;
+      case ETHERTYPE.redundancy:
+        // | path and size 2 | sequence number 2 | EtherType 2 |
+        if (end - next < 6) return -1;
+        type = u16(bytes, next + 4);
+        next += 6;
+        continue;
+      case ETHERTYPE.ciscoMetadata: {
+        // | version 1 | length 1, in words | options | EtherType 2 |
+        if (end - next < 2) return -1;
+        const length = 2 + 4 * bytes[next + 1]!;
+        if (end - next < length + 2) return -1;
+        type = u16(bytes, next + length);
+        next += length + 2;
+        continue;
+      }
+      case ETHERTYPE.ciscoTimestamp:
+        // | timestamp 6 | EtherType 2 |
+        if (end - next < 8) return -1;
+        type = u16(bytes, next + 6);
+        next += 8;
+        continue;
+      case ETHERTYPE.backboneService:
+        // | flags 1 | service identifier 3 | and the customer's frame |
+        return afterEthernet(bytes, next + 4, end);
       case ETHERTYPE.mpls:
       case ETHERTYPE.mplsMulticast:
         return afterMpls(bytes, next, end);
@@ -138,11 +113,11 @@ export function ipAt(bytes: Uint8Array, at: number, end: number): number {
   return version === 6 && end - at >= 40 ? at : -1;
 }
 
-function afterPppoe(bytes: Uint8Array, at: number, end: number): number {
+export function afterPppoe(bytes: Uint8Array, at: number, end: number): number {
   return end - at < 6 || bytes[at] !== 0x11 || bytes[at + 1] !== 0 ? -1 : afterPpp(bytes, at + 6, end);
 }
 
-function afterLlc(bytes: Uint8Array, at: number, end: number): number {
+export function afterLlc(bytes: Uint8Array, at: number, end: number): number {
   if (end - at < 3) return -1;
   if (bytes[at] === 0x06 && bytes[at + 1] === 0x06) return ipAt(bytes, at + 3, end);
   if (end - at < 8 || bytes[at] !== 0xaa || bytes[at + 1] !== 0xaa) return -1;
@@ -152,61 +127,9 @@ function afterLlc(bytes: Uint8Array, at: number, end: number): number {
   return type < 0x0600 ? -1 : afterEtherType(type, bytes, at + 8, end);
 }
 
-/** A BSD address family in the byte order of the host that captured, or (loop) of the network. */
-function afterAddressFamily(bytes: Uint8Array, at: number, end: number): number {
-  if (end - at < 4) return -1;
-  const family = bytes[at]! | bytes[at + 1]! ? u16le(bytes, at) : u16(bytes, at + 2);
-  return ADDRESS_FAMILIES.has(family) ? ipAt(bytes, at + 4, end) : -1;
-}
-
-/** | family 1 | version 1 | resource 2 | then attributes: length 2, type 2 in the host's byte order, padded to 4. */
-function afterNflog(bytes: Uint8Array, at: number, end: number): number {
-  let next = at + 4;
-  while (end - next >= 4) {
-    const little = u16le(bytes, next);
-    const big = u16(bytes, next);
-    const swapped = little < 4 || little > end - next;
-    const length = swapped ? big : little;
-    const type = swapped ? u16(bytes, next + 2) : u16le(bytes, next + 2);
-    if (length < 4 || length > end - next) return -1;
-    if ((type & 0x7fff) === NFULA_PAYLOAD) return ipAt(bytes, next + 4, next + length);
-    next += (length + 3) & ~3;
-  }
-  return -1;
-}
-
 function u16(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 8) | bytes[at + 1]!;
 }
-
-function u16le(bytes: Uint8Array, at: number): number {
-  return bytes[at]! | (bytes[at + 1]! << 8);
-}
-
-/** LINKTYPE_ values. */
-export const LINKTYPE = {
-  null: 0,
-  ethernet: 1,
-  ppp: 9,
-  rawBsdOs: 12,
-  rawOpenBsd: 14,
-  pppSerial: 50,
-  pppEthernet: 51,
-  raw: 101,
-  ciscoHdlc: 104,
-  ieee80211: 105,
-  loop: 108,
-  linuxSll: 113,
-  ieee80211Radiotap: 127,
-  pppd: 166,
-  ppi: 192,
-  pppWithDirection: 204,
-  ipv4: 228,
-  ipv6: 229,
-  nflog: 239,
-  linuxSll2: 276,
-} as const;
-const KNOWN_LINK_TYPES: ReadonlySet<number> = new Set(Object.values(LINKTYPE));
 
 /** IEEE 802 EtherTypes. */
 export const ETHERTYPE = {
@@ -222,12 +145,13 @@ export const ETHERTYPE = {
   erspan2: 0x88be,
   erspan3: 0x22eb,
   vnTag: 0x8926,
+  redundancy: 0x892f,
+  ciscoMetadata: 0x8909,
+  ciscoTimestamp: 0x8988,
+  backboneService: 0x88e7,
   qinq: 0x9100,
   qinqOld: 0x9200,
 } as const;
 /** PPP DLL protocol numbers. */
 const PPP = { ipv4: 0x0021, ipv6: 0x0057, mpls: 0x0281 } as const;
-/** AF_INET everywhere; AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, macOS. */
-const ADDRESS_FAMILIES: ReadonlySet<number> = new Set([2, 10, 24, 28, 30]);
-const NFULA_PAYLOAD = 9;
 const MAX_TAGS = 8;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import { LINKTYPE, findIp } from '../../src/source/link.ts';
-import { IpOutline, innerIp } from '../../src/source/tunnel.ts';
-import { ethernet, ipv4, ipv6, u16, u32, udp } from '../support/capture-bytes.ts';
+import { LINKTYPE, findIp } from '../../../src/source/capture/link.ts';
+import { IpOutline, innerIp } from '../../../src/source/capture/tunnel.ts';
+import { ethernet, ipv4, ipv6, u16, u32, udp } from '../../support/capture-bytes.ts';
 
 const V4 = ipv4(6, Buffer.from('segment'));
 const V6 = ipv6(6, Buffer.from('segment'));
@@ -56,6 +56,38 @@ const FRAMES: [string, number, Buffer, Buffer][] = [
   ['Cisco HDLC', LINKTYPE.ciscoHdlc, join([hex('0f00 0800'), V4]), V4],
   ['NFLOG', LINKTYPE.nflog, join([hex('02000000 0800 0100 00000000'), hex('1f00 0900'), V4]), V4],
   ['PPI with Ethernet', LINKTYPE.ppi, join([hex('00000800 01000000'), ethernet(0x0800, V4)]), V4],
+  ['a redundancy tag of HSR', LINKTYPE.ethernet, ethernet(0x892f, join([hex('0034 0001 0800'), V4])), V4],
+  ['802.1ah', LINKTYPE.ethernet, ethernet(0x88e7, join([hex('00012345'), ethernet(0x8100, vlan(0x0800, V4))])), V4],
+  ['Cisco metadata', LINKTYPE.ethernet, ethernet(0x8909, join([hex('0101 00010002 86dd'), V6])), V6],
+  ['Cisco timestamp tag', LINKTYPE.ethernet, ethernet(0x8988, join([hex('000000000000 0800'), V4])), V4],
+  ['PKTAP', LINKTYPE.pktap, join([hex('6c000000 01000000 01000000'), Buffer.alloc(96), ethernet(0x0800, V4)]), V4],
+  ['PFLOG', LINKTYPE.pflog, join([hex('3d02'), Buffer.alloc(62), V4]), V4],
+  ['enc of OpenBSD', LINKTYPE.enc, join([hex('18000000 00001234 00000000'), V6]), V6],
+  ['Token Ring', LINKTYPE.tokenRing, join([hex('1040'), Buffer.alloc(12, 2), snap(0x0800, V4)]), V4],
+  [
+    'Token Ring with a route',
+    LINKTYPE.tokenRing,
+    join([hex('1040 000000000001 820000000002'), hex('0630 0011 0022'), snap(0x0800, V4)]),
+    V4,
+  ],
+  ['frame relay', LINKTYPE.frameRelay, join([hex('1841 03cc'), V4]), V4],
+  ['frame relay with SNAP', LINKTYPE.frameRelay, join([hex('1841 03 00 80 000000 86dd'), V6]), V6],
+  ['frame relay of Cisco', LINKTYPE.frameRelay, join([hex('1841 0800'), V4]), V4],
+  ['IP over InfiniBand', LINKTYPE.ipOverInfiniband, join([Buffer.alloc(40), hex('0800 0000'), V4]), V4],
+  ['Juniper', LINKTYPE.juniperEthernet, join([hex('4d4743 80 0003 010203'), ethernet(0x0800, V4)]), V4],
+  ['Juniper without a link layer', LINKTYPE.juniperEthernet, join([hex('4d4743 02 00000002'), V4]), V4],
+  [
+    'Prism',
+    LINKTYPE.prism,
+    join([hex('44000000 90000000'), Buffer.alloc(136), hex('0801'), Buffer.alloc(22), snap(0x0800, V4)]),
+    V4,
+  ],
+  [
+    'AVS',
+    LINKTYPE.ieee80211Avs,
+    join([hex('80211001 00000040'), Buffer.alloc(56), hex('0801'), Buffer.alloc(22), snap(0x0800, V4)]),
+    V4,
+  ],
   ['802.11', LINKTYPE.ieee80211, join([hex('0801'), Buffer.alloc(22), snap(0x0800, V4)]), V4],
   ['802.11 with QoS', LINKTYPE.ieee80211, join([hex('8802'), Buffer.alloc(24), snap(0x86dd, V6)]), V6],
   [
@@ -83,6 +115,8 @@ describe('link layers', () => {
     ['PPPoE discovery', LINKTYPE.ethernet, ethernet(0x8863, Buffer.alloc(46))],
     ['an EtherType of IP above something else', LINKTYPE.ethernet, ethernet(0x0800, Buffer.alloc(46))],
     ['an encrypted 802.11 frame', LINKTYPE.ieee80211, join([hex('0841'), Buffer.alloc(22), snap(0x0800, V4)])],
+    ['PKTAP within PKTAP that does not get on', LINKTYPE.pktap, hex('00000000 01000000 02010000 00000000')],
+    ['Juniper without its magic', LINKTYPE.juniperEthernet, join([hex('4d4744 00'), ethernet(0x0800, V4)])],
     ['an 802.11 beacon', LINKTYPE.ieee80211, join([hex('8000'), Buffer.alloc(22), snap(0x0800, V4)])],
     ['a link type that is not known', 227, V4],
     ['more VLAN tags than any network has', LINKTYPE.ethernet, ethernet(0x8100, nestedVlan(9))],
@@ -125,6 +159,18 @@ const TUNNELS: [string, Buffer, Buffer][] = [
   ['Geneve with IP', ipv4(17, udp(6081, join([hex('0000 0800 00000100'), V4]))), V4],
   ['GTP-U', ipv4(17, udp(2152, join([hex('30ff 0024 00000001'), V4]))), V4],
   ['GTP-U with extension', ipv4(17, udp(2152, join([hex('34ff 0024 00000001 00000085 01100000'), V4]))), V4],
+  ['L2TP', ipv4(17, udp(1701, join([hex('0002 0001 0001'), hex('ff03 0021'), V4]))), V4],
+  [
+    'L2TP with everything',
+    ipv4(17, udp(1701, join([hex('4a02 0040 0001 0001 0000 0000 0002 ffff'), hex('0057'), V6]))),
+    V6,
+  ],
+  ['L2TP version 3', ipv4(17, udp(1701, join([hex('0003 0000 00000001'), ethernet(0x0800, V4)]))), V4],
+  ['MPLS in UDP', ipv4(17, udp(6635, mpls(V4))), V4],
+  ['TZSP', ipv4(17, udp(37008, join([hex('01 00 0001 0a01ff 00 01'), ethernet(0x0800, V4)]))), V4],
+  ['TZSP with 802.11', ipv4(17, udp(37008, join([hex('01 00 0012 01 0801'), Buffer.alloc(22), snap(0x0800, V4)]))), V4],
+  ['GRE of WCCP', ipv4(47, join([hex('0000 883e'), V4])), V4],
+  ['GRE of WCCP with a redirect header', ipv4(47, join([hex('0000 883e 00010000'), V4])), V4],
   ['Teredo', ipv4(17, udp(3544, V6)), V6],
   ['Teredo with both indications', ipv4(17, udp(3544, join([hex('00010000'), Buffer.alloc(17, 0), V6]))), V6],
 ];
@@ -140,6 +186,7 @@ describe('tunnels', () => {
     ['VXLAN without its flag', ipv4(17, udp(4789, join([hex('00000000 00000100'), ethernet(0x0800, V4)])))],
     ['a GTP-U echo', ipv4(17, udp(2152, join([hex('3001 0024 00000001'), V4])))],
     ['GTP-U whose extension has no length', ipv4(17, udp(2152, join([hex('34ff 0024 00000001 00000085 00'), V4])))],
+    ['an L2TP control message', ipv4(17, udp(1701, join([hex('c802 0040 0001 0000 0000 0000'), V4])))],
     ['GRE with source routes', ipv4(47, join([hex('4000 0800 00000000'), V4]))],
     ['IP in IP of another version', ipv4(4, Buffer.alloc(40, 0x20))],
   ])('%s is none', (_name, packet) => {

@@ -3,13 +3,15 @@
  * Secrets Blocks, which may come after the packets that need them. Kept to the end, since a capture has its own time,
  * and since nothing is gained by forgetting what a file says. Bounded by the files.
  */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 
-import type { KeylogSource } from '../judge/ports.ts';
-import type { CaptureReader, RecordSink } from './capture-record.ts';
-import { readCapture } from './capture-stream.ts';
-import { type HandshakeSecret, KeyLogReader, type KeyLogSink } from './key-log.ts';
+import type { KeylogSource } from '../../judge/ports.ts';
+import { type HandshakeSecret, KeyLogReader, type KeyLogSink, parseKeyLog } from '../key-log.ts';
+import { Gunzip } from './gunzip.ts';
 import { PcapngReader } from './pcapng.ts';
+import type { CaptureReader, RecordSink } from './record.ts';
+import { readCapture } from './stream.ts';
 
 /** By client random, as latin1. */
 export type Secrets = ReadonlyMap<string, Uint8Array>;
@@ -49,11 +51,13 @@ export class CaptureSecrets implements KeylogSource {
   }
 }
 
-/** Reads key log files. Throws an error that names the file that cannot be read. */
-export function readKeyLogs(paths: readonly string[]): Secrets {
+/** Reads key log files. Throws an error that names the file that cannot be read; `warn` is told of one without use. */
+export function readKeyLogs(paths: readonly string[], warn: (sentence: string) => void): Secrets {
   const secrets = new Map<string, Uint8Array>();
   for (const path of paths) {
-    readKeyLog(path, ({ clientRandom, secret }) => secrets.set(keyOf(clientRandom), secret));
+    const found = parseKeyLog(keyLogOctets(path));
+    if (found.length === 0) warn(`key log ${path}: no line of it is a SERVER_HANDSHAKE_TRAFFIC_SECRET of TLS 1.3`);
+    for (const { clientRandom, secret } of found) secrets.set(keyOf(clientRandom), secret);
   }
   return secrets;
 }
@@ -76,23 +80,18 @@ export async function readSecretsBlocks(path: string, secrets: CaptureSecrets): 
   await readCapture(path, { write }, { signal: abort.signal }).catch(() => {});
 }
 
-function readKeyLog(path: string, onSecret: (secret: HandshakeSecret) => void): void {
-  const reader = new KeyLogReader(onSecret);
-  const buffer = Buffer.alloc(CHUNK);
-  let fd: number | undefined;
+/** The text of a key log, also where it is compressed or, as Windows' shells write it, of UTF-16. */
+function keyLogOctets(path: string): Uint8Array {
+  let octets: Buffer;
   try {
-    fd = openSync(path, 'r');
-    for (;;) {
-      const length = readSync(fd, buffer, 0, CHUNK, null);
-      if (length === 0) break;
-      reader.feed(buffer.subarray(0, length));
-    }
-    reader.end();
+    octets = readFileSync(path);
+    if (Gunzip.recognises(octets)) octets = gunzipSync(octets, { maxOutputLength: MOST_OCTETS });
   } catch (cause) {
     throw new Error(`key log ${path}: cannot be read: ${(cause as NodeJS.ErrnoException).code}`, { cause });
-  } finally {
-    if (fd !== undefined) closeSync(fd);
   }
+  const mark = octets.toString('hex', 0, 2);
+  if (mark === 'feff') octets = octets.subarray(0, octets.length & ~1).swap16();
+  return mark === 'feff' || mark === 'fffe' ? Buffer.from(octets.toString('utf16le', 2), 'latin1') : octets;
 }
 
 function keyOf(clientRandom: Uint8Array): string {
@@ -101,4 +100,5 @@ function keyOf(clientRandom: Uint8Array): string {
 
 const NONE: Secrets = new Map();
 const NO_RECORDS: RecordSink = { onRecord: () => {}, onChunkEnd: () => {} };
-const CHUNK = 65_536;
+/** No key log is that long; what says so is something else. */
+const MOST_OCTETS = 1 << 30;

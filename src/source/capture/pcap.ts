@@ -6,13 +6,16 @@
  *
  *   | magic 4 | version 2+2 | zone 4 | accuracy 4 | snap length 4 | link type 4 |   then records
  *   | seconds 4 | fraction 4 | captured length 4 | original length 4 | captured octets |
+ *
+ * In files of the modified kind, which Alexey Kuznetsov's libpcap and FRITZ!Box routers write, the header of a record
+ * goes on with | interface 4 | protocol 2 | packet type 1 | padding 1 |.
  */
 import { EventEmitter } from 'node:events';
 
 import pcapParser from 'pcap-parser';
 
-import { CaptureError, MAX_FRAME_LENGTH } from './capture-record.ts';
-import type { CaptureReader, RecordSink } from './capture-record.ts';
+import { CaptureError, MAX_FRAME_LENGTH } from './record.ts';
+import type { CaptureReader, RecordSink } from './record.ts';
 
 export class PcapReader implements CaptureReader {
   readonly #sink: RecordSink;
@@ -23,6 +26,7 @@ export class PcapReader implements CaptureReader {
   #at = 0;
   #bigEndian = false;
   #nano = false;
+  #headerLength = RECORD_HEADER_LENGTH;
   #started = false;
   #linkType = 0;
   #seconds = 0;
@@ -64,7 +68,7 @@ export class PcapReader implements CaptureReader {
     }
     let to = from;
     let bad: CaptureError | undefined;
-    while (bytes.length - to >= RECORD_HEADER_LENGTH) {
+    while (bytes.length - to >= this.#headerLength) {
       const capturedLength = this.#u32(bytes, to + 8);
       if (capturedLength > MAX_FRAME_LENGTH) {
         bad = new CaptureError(
@@ -73,10 +77,10 @@ export class PcapReader implements CaptureReader {
         );
         break;
       }
-      if (bytes.length - to - RECORD_HEADER_LENGTH < capturedLength) break;
-      to += RECORD_HEADER_LENGTH + capturedLength;
+      if (bytes.length - to - this.#headerLength < capturedLength) break;
+      to += this.#headerLength + capturedLength;
     }
-    if (to > from) this.#input.emit('data', bytes.subarray(from, to));
+    if (to > from) this.#input.emit('data', this.#normalised(bytes.subarray(from, to)));
     this.#at += to - from;
     this.#pending = Buffer.from(bytes.subarray(to));
     this.#sink.onChunkEnd();
@@ -87,8 +91,8 @@ export class PcapReader implements CaptureReader {
     if (!this.#started) throw new CaptureError('cut short: the file header ends', this.#pending.length);
     const present = this.#pending.length;
     if (present === 0) return;
-    const needed =
-      present < RECORD_HEADER_LENGTH ? RECORD_HEADER_LENGTH : RECORD_HEADER_LENGTH + this.#u32(this.#pending, 8);
+    const head = this.#headerLength;
+    const needed = present < head ? head : head + this.#u32(this.#pending, 8);
     throw new CaptureError(`cut short: a record has ${present} of at least ${needed} octets`, this.#at);
   }
 
@@ -97,6 +101,7 @@ export class PcapReader implements CaptureReader {
     if (variant === undefined) throw new CaptureError('not a pcap file', 0);
     this.#bigEndian = variant.bigEndian;
     this.#nano = variant.nano;
+    if (variant.isModified) this.#headerLength = MODIFIED_HEADER_LENGTH;
     const major = variant.bigEndian ? header.readUInt16BE(4) : header.readUInt16LE(4);
     if (major !== 2) throw new CaptureError(`unsupported: pcap version ${major}`, 4);
     // The upper bits tell of a frame check sequence, which the IP header's own length makes irrelevant.
@@ -106,6 +111,19 @@ export class PcapReader implements CaptureReader {
     else normalised.writeUInt32LE(MAGIC.micro, 0);
     this.#started = true;
     this.#input.emit('data', normalised);
+  }
+
+  /** Whole records as the package knows them. */
+  #normalised(records: Buffer): Buffer {
+    if (this.#headerLength === RECORD_HEADER_LENGTH) return records;
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < records.length;) {
+      const data = at + this.#headerLength;
+      const end = data + this.#u32(records, at + 8);
+      pieces.push(records.subarray(at, at + RECORD_HEADER_LENGTH), records.subarray(data, end));
+      at = end;
+    }
+    return Buffer.concat(pieces);
   }
 
   #onPacketData(data: Buffer): void {
@@ -127,17 +145,27 @@ class ParserInput extends EventEmitter {
   resume(): void {}
 }
 
-function variantOf(head: Buffer): { bigEndian: boolean; nano: boolean } | undefined {
+interface Variant {
+  readonly bigEndian: boolean;
+  readonly nano: boolean;
+  readonly isModified: boolean;
+}
+
+function variantOf(head: Buffer): Variant | undefined {
   if (head.length < 4) return undefined;
   for (const bigEndian of [false, true]) {
     const magic = bigEndian ? head.readUInt32BE(0) : head.readUInt32LE(0);
-    if (magic === MAGIC.micro || magic === MAGIC.nano) return { bigEndian, nano: magic === MAGIC.nano };
+    const isModified = magic === MAGIC.modified;
+    if (isModified || magic === MAGIC.micro || magic === MAGIC.nano) {
+      return { bigEndian, nano: magic === MAGIC.nano, isModified };
+    }
   }
   return undefined;
 }
 
-const MAGIC = { micro: 0xa1b2c3d4, nano: 0xa1b23c4d } as const;
+const MAGIC = { micro: 0xa1b2c3d4, nano: 0xa1b23c4d, modified: 0xa1b2cd34 } as const;
 const FILE_HEADER_LENGTH = 24;
 const RECORD_HEADER_LENGTH = 16;
+const MODIFIED_HEADER_LENGTH = 24;
 const LINK_TYPE_MASK = 0x03ffffff;
 const EMPTY: Buffer = Buffer.alloc(0);

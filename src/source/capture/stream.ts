@@ -1,0 +1,72 @@
+/**
+ * The octets of a capture file or of standard input, decompressed where they begin as gzip does, pushed chunk by chunk
+ * into a consumer that is done with each before it returns: whatever a capture's size, only a chunk of it is in memory.
+ * What could be read before an error is always handed over first. Knows no capture format.
+ */
+import { createReadStream } from 'node:fs';
+
+import { Gunzip } from './gunzip.ts';
+
+export interface ChunkConsumer {
+  /** A throw ends the reading with that error. */
+  write(chunk: Buffer): void;
+}
+
+export interface ReadOptions {
+  /** Told the octets read so far, before decompression. */
+  readonly onProgress?: ((octets: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads `path` ('-': standard input) to its end into `consumer`. */
+export async function readCapture(path: string, consumer: ChunkConsumer, options: ReadOptions = {}): Promise<void> {
+  const stream = path === '-' ? process.stdin : createReadStream(path, { highWaterMark: CHUNK });
+  let head: Buffer | undefined;
+  let gunzip: Gunzip | undefined;
+  let octets = 0;
+  try {
+    for await (const piece of stream) {
+      if (options.signal?.aborted) break;
+      let chunk = piece as Buffer;
+      octets += chunk.length;
+      options.onProgress?.(octets);
+      if (head === undefined || head.length < MAGIC_LENGTH) {
+        head = head === undefined ? chunk : Buffer.concat([head, chunk]);
+        if (head.length < MAGIC_LENGTH) continue;
+        chunk = head;
+        refuseOtherCompression(head, path);
+        if (Gunzip.recognises(head)) gunzip = new Gunzip((inflated) => consumer.write(inflated));
+      }
+      if (gunzip === undefined) consumer.write(chunk);
+      else await gunzip.write(chunk);
+    }
+  } catch (error) {
+    // A directory, or a file that went away: name the operation, not the call.
+    throw isSystemError(error) ? new Error(`cannot be read: ${error.code}`, { cause: error }) : error;
+  }
+  if (options.signal?.aborted) return;
+  if (gunzip !== undefined) gunzip.end();
+  else if (head !== undefined && head.length < MAGIC_LENGTH) consumer.write(head);
+}
+
+/** Throws with the command that reads it. */
+function refuseOtherCompression(head: Buffer, path: string): void {
+  const [program] = COMPRESSED.find(([, begins]) => head.toString('hex').startsWith(begins)) ?? [];
+  if (program === undefined) return;
+  const from = path === '-' ? '' : ` ${path}`;
+  throw new Error(`compressed with ${program}, which is not read here: ${program} -dc${from} | tlspin inspect -`);
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
+}
+
+const CHUNK = 1 << 20;
+const MAGIC_LENGTH = 4;
+/** How files begin that somebody else has to decompress, by the program that does. */
+const COMPRESSED: readonly (readonly [program: string, head: string])[] = [
+  ['zstd', '28b52ffd'],
+  ['xz', 'fd377a58'],
+  ['bzip2', '425a68'],
+  ['lz4', '04224d18'],
+];
