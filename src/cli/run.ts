@@ -97,8 +97,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   if (offload.length > 0) throw new Error(describeFlowOffload(offload));
 
   const binding = loadBinding();
-  const watch = flags.debug === undefined ? undefined : { filter: flags.debug, say };
-  const log = await EveLog.open(flags.log, policy, watch);
+  const log = new EveLog({ destination: flags.log, policy, say, watch: flags.debug });
   const stop = new Stop();
   // What is read of it is nobody else's to write from then on.
   const lock = policy.learn.file === null ? undefined : await StateLock.take(policy.learn.file);
@@ -110,7 +109,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     log,
     daemon: {
       queues: flags.queue,
-      watch: watch !== undefined,
+      watch: flags.debug !== undefined,
       examiner: { examine: (request, done) => done(examineChain(request)) },
       createProber: mirrorProbers(binding),
       spawn: spawnQueueThread,
@@ -128,9 +127,9 @@ async function run(file: string, flags: Flags): Promise<void> {
   });
   await operator.start();
   if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) say(UNMARKED);
-  process.on('SIGUSR1', () => void operator.reopenLog());
+  process.on('SIGUSR1', () => operator.reopenLog());
   process.on('SIGHUP', () => {
-    void operator.reopenLog();
+    operator.reopenLog();
     void operator.reload('SIGHUP');
   });
   try {

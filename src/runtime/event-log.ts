@@ -7,29 +7,33 @@ import type { Policy } from '../pins/policy.ts';
 import { CertificateEntries } from '../report/certificate-entry.ts';
 import { recordOf, toEve } from '../report/eve.ts';
 import { type WatchFilter, watchLine } from '../report/watch.ts';
+import type { LogTrouble } from '../report/log-output.ts';
 import { VerdictLog } from '../report/verdict-log.ts';
 import { describeCertificate } from '../x509/certificate.ts';
 import { presentCertificate } from '../x509/presented.ts';
 import type { EventLog } from './daemon.ts';
 
-/** Handshake messages for whoever watches, apart from the log. */
-export interface Watch {
-  readonly filter: WatchFilter;
+export interface EveLogOptions {
+  /** A path, or `-` for standard output. */
+  readonly destination: string;
+  readonly policy: Policy;
+  /** One line to the operator. */
   readonly say: (line: string) => void;
+  /** Whose handshake messages are to be said. */
+  readonly watch?: WatchFilter | undefined;
 }
 
 export class EveLog implements EventLog {
   readonly #log: VerdictLog;
   #certificates: CertificateEntries;
-  readonly #watch: Watch | undefined;
+  readonly #say: (line: string) => void;
+  readonly #watch: WatchFilter | undefined;
 
-  /** `destination`: a path, or `-` for standard output. Rejects with a sentence that names it. */
-  static async open(destination: string, policy: Policy, watch?: Watch): Promise<EveLog> {
-    return new EveLog(await VerdictLog.open({ destination, backlog: policy.limits.logBacklog }), policy, watch);
-  }
-
-  constructor(log: VerdictLog, policy: Policy, watch?: Watch) {
-    this.#log = log;
+  /** Throws a sentence that names the destination. */
+  constructor({ destination, policy, say, watch }: EveLogOptions) {
+    const { logBacklog: backlog } = policy.limits;
+    this.#log = new VerdictLog({ destination, backlog, onTrouble: (trouble) => this.#onTrouble(trouble) });
+    this.#say = say;
     this.#watch = watch;
     this.#certificates = certificatesFor(policy);
   }
@@ -46,7 +50,7 @@ export class EveLog implements EventLog {
   write(events: readonly FlowEvent[]): void {
     for (const event of events) {
       if (event.kind === 'handshake') {
-        if (this.#watch?.filter(event)) this.#watch.say(watchLine(event, READERS));
+        if (this.#watch?.(event)) this.#say(watchLine(event, READERS));
       } else if (event.kind !== 'continued') {
         this.#log.write(toEve(event, { certificates: this.#certificates }));
       }
@@ -62,12 +66,21 @@ export class EveLog implements EventLog {
     return this.#log.written;
   }
 
-  reopen(): Promise<void> {
-    return this.#log.reopen();
+  /** Throws a sentence, and all stays as it was. */
+  reopen(): void {
+    this.#log.reopen();
   }
 
   close(): Promise<void> {
     return this.#log.close();
+  }
+
+  #onTrouble({ isOver, detail }: LogTrouble): void {
+    this.#say(detail);
+    // At first there is no room for a record of it.
+    if (!isOver) return;
+    const time = Date.now() * 1000;
+    this.write([{ kind: 'anomaly', time, flowId: 0, client: null, server: null, code: 'log.lost', detail }]);
   }
 }
 

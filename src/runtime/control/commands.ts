@@ -145,9 +145,9 @@ const learn: Command = async ({ learning, configuration }, request, by) => {
   return action === 'show' ? learning.show(after, limit) : learning.forget({ targets, pinset }, by);
 };
 
-const logReopen: Command = async ({ log }, request) => {
+const logReopen: Command = ({ log }, request) => {
   request.end();
-  await log.reopen();
+  log.reopen();
   return {};
 };
 

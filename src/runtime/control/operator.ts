@@ -113,10 +113,12 @@ export class Operator {
   }
 
   /** Opens the log's file again; what cannot be is said. */
-  async reopenLog(): Promise<void> {
-    await this.#options.log.reopen().catch((error: unknown) => {
+  reopenLog(): void {
+    try {
+      this.#options.log.reopen();
+    } catch (error) {
       this.#options.daemon.say(`not reopened: ${(error as Error).message}; records go where they went`);
-    });
+    }
   }
 
   async stop(): Promise<void> {
