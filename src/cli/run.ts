@@ -14,13 +14,13 @@ import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
 import { readConfiguration } from '../runtime/control/configuration.ts';
 import { Operator } from '../runtime/control/operator.ts';
 import { EveLog } from '../runtime/event-log.ts';
+import { spawnExaminer } from '../runtime/examining/thread.ts';
 import { describeFlowOffload, findFlowOffload } from '../runtime/offload.ts';
 import { canProbe, mirrorProbers } from '../runtime/probing.ts';
 import { spawnQueueThread } from '../runtime/queue-thread.ts';
 import { ServiceManager } from '../runtime/service-manager.ts';
 import { StateLock } from '../runtime/state-lock.ts';
 import { CAP_NET_ADMIN, loadBinding } from '../source/binding.ts';
-import { examineChain } from '../x509/examine.ts';
 import { neededConfig } from './configuration.ts';
 import { addExamples } from './help.ts';
 import { packageVersion } from './version.ts';
@@ -110,7 +110,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     daemon: {
       queues: flags.queue,
       watch: flags.debug !== undefined,
-      examiner: { examine: (request, done) => done(examineChain(request)) },
+      spawnExaminer,
       createProber: mirrorProbers(binding),
       spawn: spawnQueueThread,
       manager: new ServiceManager(process.env, binding),

@@ -121,7 +121,7 @@ function claimOf(open: PinsetCase, facts: ChainFacts | undefined): Claim {
   }
   if (isExpired && pinset.afterExpiry === 'deny') return fail('expired-pinset');
   const pin = matchedPin(open, facts);
-  if (pin === undefined && !learns(pinset)) return fail('pin-mismatch');
+  if (pin === undefined && !learns(pinset)) return fail(whyNot('pin-mismatch', facts));
   const failed = failedCheck(open, facts);
   if (pin === undefined) {
     const reason = isExpired ? 'expired-pinset' : 'learning';
@@ -151,9 +151,14 @@ function failedCheck({ pinset, match }: PinsetCase, facts: ChainFacts | undefine
   const { name, validity, trust } = pinset.situations.checks;
   const above = match.kind === 'path';
   const isOn = (check: 'auto' | 'on' | 'off') => check === 'on' || (check === 'auto' && above);
-  if (isOn(name) && !facts?.nameMatches) return 'name-mismatch';
-  if (isOn(validity) && !facts?.leafValidAt) return 'certificate-expired';
-  return trust.length > 0 && !facts?.trusted ? 'untrusted' : undefined;
+  if (isOn(name) && !facts?.nameMatches) return whyNot('name-mismatch', facts);
+  if (isOn(validity) && !facts?.leafValidAt) return whyNot('certificate-expired', facts);
+  return trust.length > 0 && !facts?.trusted ? whyNot('untrusted', facts) : undefined;
+}
+
+/** What was not found might have been, had there been more to spend. */
+function whyNot(reason: Reason, facts: ChainFacts | undefined): Reason {
+  return facts === undefined || facts.exhausted === false ? reason : 'unexaminable';
 }
 
 function applyRules(snapshot: PinsetSnapshot, selection: Selection, chain: readonly PresentedCertificate[]) {

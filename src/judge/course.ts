@@ -267,7 +267,8 @@ export class Course implements Bench {
       if (examined.isFlightWhole) possession.giveUp();
     }
     const asked = new AwaitPath(this, examined, examination);
-    examination.ask(this.#context.examiner, () => {
+    this.withdraw();
+    examination.ask(this.#context.examiner, this.#context.subject, () => {
       // Another configuration has asked again meanwhile.
       if (this.#state !== asked || examination.waiting) return;
       this.#state = new AwaitProof(this, examined, examination);
@@ -276,6 +277,11 @@ export class Course implements Bench {
     });
     this.#state = examination.waiting ? asked : new AwaitProof(this, examined, examination);
     this.conclude();
+  }
+
+  /** What is asked about chains does not matter any more. */
+  withdraw(): void {
+    if (this.#state.awaits === 'path') this.#state.examination.withdraw();
   }
 
   examineAgain(examined: Examined): void {

@@ -21,6 +21,7 @@ export type Reason =
   | 'name-mismatch'
   | 'certificate-expired'
   | 'untrusted'
+  | 'unexaminable'
   | 'no-proof'
   | 'min-version'
   | 'resumed-bound'

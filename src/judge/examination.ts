@@ -4,13 +4,14 @@
  * shown several. Knows no handshake.
  */
 import type { ChainJudgement } from './chain-judgement.ts';
-import type { ChainExaminer, ChainFacts } from './ports.ts';
+import type { ChainExaminer, ChainFacts, Questioner } from './ports.ts';
 import { type Claim, denies } from './claim.ts';
 import type { Finding } from './ruling.ts';
 
 export class Examination {
   readonly #cases: readonly ExaminedChain[];
   readonly #isProbed: boolean;
+  readonly #withdrawal = new AbortController();
   #claims: readonly Claim[] | undefined;
 
   /** `isProbed`: the chains are what probes were shown, the latest first. */
@@ -37,19 +38,33 @@ export class Examination {
     return this.#cases[0]!.judgement.ruleMark;
   }
 
+  /** What of the budget for examinations there was not enough of, as a fault. */
+  get fault(): string | null {
+    const short = this.#cases.flatMap(({ answers }) => answers.map((answer) => answer?.exhausted));
+    const which = short.find((exhausted) => exhausted !== undefined && exhausted !== false);
+    return which === undefined ? null : `x509.budget.${which}`;
+  }
+
   /** Asks everything; `answered` is called with each answer that comes after this has returned. */
-  ask(examiner: ChainExaminer, answered: () => void): void {
+  ask(examiner: ChainExaminer, { client, server }: Omit<Questioner, 'signal'>, answered: () => void): void {
+    const by = { client, server, signal: this.#withdrawal.signal };
     let inTime = true;
     for (const { judgement, answers } of this.#cases) {
       if (answers.length === 0) continue;
       for (const [index, question] of judgement.questions.entries()) {
-        examiner.examine(question, (facts) => {
+        const onFacts = (facts: ChainFacts) => {
           answers[index] = facts;
           if (!inTime) answered();
-        });
+        };
+        examiner.examine(question, onFacts, by);
       }
     }
     inTime = false;
+  }
+
+  /** Nobody waits for it any more. */
+  withdraw(): void {
+    if (this.waiting) this.#withdrawal.abort();
   }
 
   /** One claim a pinset, once every answer is there. */

@@ -274,6 +274,7 @@ export class Judge implements HandshakeListener {
   /** The connection is gone: nobody waits for anything. */
   close(): void {
     this.#course.keylog.close();
+    this.#course.withdraw();
   }
 
   /** For captures: what was taken for no TLS at all turns to TLS later on. */
@@ -320,6 +321,7 @@ export class Judge implements HandshakeListener {
 
   #onRuled(): void {
     this.#course.keylog.close();
+    this.#course.withdraw();
     this.#aftermath.begin();
   }
 }

@@ -10,7 +10,15 @@ export type { ChainFacts, ExamineRequest };
 
 /** Judges paths off the packet thread; `done` may be called before `examine` returns, and is called at most once. */
 export interface ChainExaminer {
-  examine(request: ExamineRequest, done: (facts: ChainFacts) => void): void;
+  examine(request: ExamineRequest, done: (facts: ChainFacts) => void, by: Questioner): void;
+}
+
+/** Whose flow asks, so that nobody's questions keep everybody's waiting. */
+export interface Questioner {
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+  /** Aborted once nobody waits for the answer. */
+  readonly signal: AbortSignal;
 }
 
 /** Whether a signature shows who chose a handshake's parameters; never throws. */

@@ -10,12 +10,13 @@
 import type { AnomalyEvent, FlowEvent } from '../judge/events.ts';
 import type { FlowNumbering } from '../connection/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
-import type { ChainExaminer, ProbeRequest } from '../judge/ports.ts';
+import type { ProbeRequest } from '../judge/ports.ts';
 import type { ForgetRequest, ForgottenHost } from '../learn/forget.ts';
 import { type PackedPolicy, packPolicy, type PolicyChange } from '../pins/match/pack.ts';
 import type { KeylogPolicy, Policy } from '../pins/policy.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';
 import type { QueueCounts } from './counters.ts';
+import { Examiner, type ExaminerThread } from './examining/examiner.ts';
 import { KeyLogIntake } from './key-log-intake.ts';
 import type { FromQueue, ToQueue } from './messages.ts';
 import type { ProbeCounts } from '../probe/prober.ts';
@@ -45,7 +46,7 @@ export interface DaemonOptions {
   /** First and last queue number; otherwise the policy's. */
   readonly queues?: readonly [number, number] | undefined;
   readonly log: EventLog;
-  readonly examiner: ChainExaminer;
+  readonly spawnExaminer: () => ExaminerThread;
   readonly createProber: CreateProber;
   /** Undefined where nothing is learned. */
   readonly learner?: PolicyLearner | undefined;
@@ -76,6 +77,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #queues: Queue[] = [];
   readonly #probing: Probing;
+  readonly #examiner: Examiner;
   #keylog: KeyLogIntake;
   /** As it was loaded, and with what was learned in it. */
   #loaded: Policy;
@@ -105,6 +107,11 @@ export class Daemon {
       create: options.createProber,
       onInconsistent: (request) => this.#onInconsistent(request),
     });
+    this.#examiner = new Examiner(
+      options.spawnExaminer(),
+      () => performance.now(),
+      (error) => this.#fail(error),
+    );
     this.#keylog = this.#intake(options.policy.keylog);
     this.failure.catch(() => {}); // whoever wants to know asks
   }
@@ -244,6 +251,7 @@ export class Daemon {
     await this.#reloading;
     await Promise.all(this.#queues.map(stopQueue));
     this.#probing.close();
+    await this.#examiner.close();
     await this.#keylog.stop();
     await this.#options.learner?.save();
     await this.#options.log.close();
@@ -279,7 +287,7 @@ export class Daemon {
   }
 
   #onMessage(queue: Queue, message: FromQueue): void {
-    const { examiner, say } = this.#options;
+    const { say } = this.#options;
     switch (message.kind) {
       case 'started':
         queue.route = message.route;
@@ -292,9 +300,11 @@ export class Daemon {
         );
         return queue.thread.postMessage({ kind: 'taken', count: message.events.length });
       case 'examine':
-        return examiner.examine(message.request, (facts) =>
+        return this.#examiner.ask(examinationOf(queue, message.id), message, (facts) =>
           queue.thread.postMessage({ kind: 'facts', id: message.id, facts }),
         );
+      case 'withdraw':
+        return this.#examiner.withdraw(examinationOf(queue, message.id));
       case 'probe':
         return this.#probing.probe(
           message.request,
@@ -363,6 +373,11 @@ export class Daemon {
     );
     this.#watchdog.unref();
   }
+}
+
+/** Queues number their questions each for itself. */
+function examinationOf({ queueNum }: Queue, id: number): string {
+  return `${queueNum} ${id}`;
 }
 
 async function stopQueue(queue: Queue): Promise<void> {

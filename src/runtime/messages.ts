@@ -1,10 +1,12 @@
 /** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
 import type { FlowNumbering } from '../connection/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
-import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../judge/ports.ts';
+import type { Endpoint } from '../judge/events.ts';
+import type { ExamineRequest, ProbeAnswer, ProbeRequest } from '../judge/ports.ts';
 import type { PolicyChange } from '../pins/match/pack.ts';
 import type { HandshakeSecret } from '../source/key-log.ts';
 import type { ConnmarkRoute } from '../source/nfqueue.ts';
+import type { DatedFacts } from '../x509/examine.ts';
 import type { WireEvent } from './event-wire.ts';
 
 /** A packet thread's workerData. */
@@ -25,7 +27,7 @@ export type ToQueue =
   /** Answered by `listed`. */
   | { readonly kind: 'list'; readonly id: number; readonly question: FlowQuestion }
   /** The answer to `examine`. */
-  | { readonly kind: 'facts'; readonly id: number; readonly facts: ChainFacts }
+  | { readonly kind: 'facts'; readonly id: number; readonly facts: DatedFacts }
   /** The server that `probe` asks has the connection. */
   | { readonly kind: 'probing'; readonly id: number }
   /** The answer to `probe`. */
@@ -44,7 +46,15 @@ export type FromQueue =
   | { readonly kind: 'adopted'; readonly generation: number }
   | { readonly kind: 'listed'; readonly id: number; readonly page: FlowPage }
   | { readonly kind: 'events'; readonly events: readonly WireEvent[] }
-  | { readonly kind: 'examine'; readonly id: number; readonly request: ExamineRequest }
+  | {
+      readonly kind: 'examine';
+      readonly id: number;
+      readonly request: ExamineRequest;
+      readonly client: Endpoint;
+      readonly server: Endpoint;
+    }
+  /** The answer to `examine` is not wanted any more. */
+  | { readonly kind: 'withdraw'; readonly id: number }
   | { readonly kind: 'probe'; readonly id: number; readonly request: ProbeRequest }
   /** Something that operators should know and that stops nothing, such as ENOBUFS. */
   | { readonly kind: 'trouble'; readonly message: string }

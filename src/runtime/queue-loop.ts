@@ -15,7 +15,7 @@ import { KeyLogStore } from '../source/key-log-store.ts';
 import type { QueueCounters } from './counters.ts';
 import { EventOutbox } from './event-outbox.ts';
 import type { FromQueue, Port, ToQueue } from './messages.ts';
-import { RemoteExaminer } from './remote-examiner.ts';
+import { RemoteExaminer } from './examining/remote-examiner.ts';
 import { RemoteProber } from './remote-prober.ts';
 
 /** What the engine is given of this thread. */

@@ -20,6 +20,11 @@ export class RemoteQuestions<Request, Answer> {
     return id;
   }
 
+  /** Its answer is not wanted any more; false where it was given already. */
+  forget(id: number): boolean {
+    return this.#waiting.delete(id);
+  }
+
   /** Of questions that were answered already, or never asked, nothing comes. */
   answer(id: number, answer: Answer): void {
     const done = this.#waiting.get(id);

@@ -8,7 +8,7 @@ export interface Extension {
   readonly value: Uint8Array;
 }
 
-/** Null when the list is not well formed or names an extension twice (RFC 5280 §4.2). */
+/** Null when the list is not well formed, has more than anybody needs, or names an extension twice (RFC 5280 §4.2). */
 export function extensionsOf(der: Uint8Array, outline: CertificateOutline): ReadonlyMap<string, Extension> | null {
   return outline.extensions === null ? new Map() : readExtensionList(der, outline.extensions);
 }
@@ -27,11 +27,14 @@ export function readExtensionList(
     const criticality = extension.optional(TAG.boolean);
     const value = extension.content(extension.expect(TAG.octetString));
     extension.finish();
-    if (oid === undefined || found.has(oid)) return null;
+    if (oid === undefined || found.has(oid) || found.size === MAX_EXTENSIONS) return null;
     found.set(oid, { critical: criticality !== undefined && der[criticality.content] !== 0, value });
   }
   return top.ok ? found : null;
 }
+
+/** Certificates have a dozen at the most. */
+const MAX_EXTENSIONS = 64;
 
 export const EXTENSION = {
   subjectAltName: '2.5.29.17',

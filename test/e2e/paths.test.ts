@@ -1,5 +1,6 @@
 /** Pins above the leaf, with real servers and clients: what counts is the verified path, and then name, dates and trust. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -13,6 +14,7 @@ import { Lab } from '../support/lab/lab.ts';
 import { startNginx, startOpensslServer } from '../support/lab/openssl.ts';
 import { requestWithNode, startTlsServer } from '../support/lab/peers.ts';
 import type { NodeOutcome } from '../support/lab/peers.ts';
+import { mint, newKeys } from '../support/mint.ts';
 import { lacks } from '../support/programs.ts';
 
 let directory: string;
@@ -152,6 +154,32 @@ describe('a pin above the leaf needs a name', () => {
     await startTlsServer(lab, 'server', { identity });
     expect(await request({ servername: '' })).toMatchObject({ error: null });
     expect((await engine.next(0)).verdict).toMatchObject({ action: 'accept', reason: 'pin-match' });
+  });
+});
+
+describe('a chain that is made to be expensive', () => {
+  it('is denied as unexaminable, and six of them keep nobody waiting', async () => {
+    // One name and key for all, so that each may have issued each; and each has constraints for a thousand names.
+    const keys = newKeys();
+    const issuer = { subject: 'X', privateKey: keys.privateKey };
+    const permitted = Array.from({ length: 98 }, (_, i) => `${i}.else.example`);
+    const names = Array.from({ length: 999 }, (_, i) => `${i}.good.example`);
+    const leaf = mint({ subject: NAME, issuer, names: [...names, NAME, 'nowhere.test'] });
+    const plain = Array.from({ length: 7 }, () => mint({ subject: 'X', issuer, keys, isCa: true }));
+    const heavy = Array.from({ length: 7 }, () =>
+      mint({ subject: 'X', issuer, keys, isCa: true, permitted: [...permitted, NAME, 'good.example'] }),
+    );
+    const identity = { cert: join(directory, 'heavy.pem'), key: join(directory, 'heavy.key') };
+    const pem = [leaf, ...plain, ...heavy].map(({ der }) => new X509Certificate(der).toString());
+    writeFileSync(identity.cert, `${pem.join('')}${readFileSync(intermediate.cert, 'utf8')}`);
+    writeFileSync(identity.key, leaf.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const engine = await Engine.start(lab, { config: { pinsets: [pinset({ pins: [onIntermediate()] })] } });
+    await startTlsServer(lab, 'server', { identity });
+    await Promise.all(Array.from({ length: 6 }, () => request()));
+    for (let i = 0; i < 6; i++) {
+      const { verdict } = await engine.next(i);
+      expect(verdict).toMatchObject({ reason: 'unexaminable', fault: 'x509.budget.comparisons' });
+    }
   });
 });
 

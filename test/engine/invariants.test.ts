@@ -234,7 +234,7 @@ describe('7. a pin matches only the leaf or a certificate on the verified path f
     nameMatches,
     leafValidAt: true,
     trusted: false,
-    exhausted: false,
+    exhausted: false as const,
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { TCP_FLAG } from '../../src/packet/tcp.ts';
-import type { ChainFacts, ExamineRequest } from '../../src/judge/ports.ts';
+import type { ChainFacts, ExamineRequest, Questioner } from '../../src/judge/ports.ts';
 import { seqAdd } from '../../src/tcp/sequence.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
 import { certificate, fixturePath } from '../support/certificates.ts';
@@ -25,7 +25,12 @@ const YES: ChainFacts = {
 };
 const NO: ChainFacts = { ...YES, onPath: [0] };
 
-let asked: { request: ExamineRequest; answer: (facts: ChainFacts) => void }[] = [];
+interface Asked extends Questioner {
+  readonly request: ExamineRequest;
+  readonly answer: (facts: ChainFacts) => void;
+}
+
+let asked: Asked[] = [];
 beforeEach(() => {
   asked = [];
 });
@@ -33,7 +38,7 @@ beforeEach(() => {
 function awaiting(fields = {}, options: WireOptions = {}): Wire {
   const wire = opened(
     { pinsets: [onIssuer], ...fields },
-    { examiner: { examine: (request, answer) => void asked.push({ request, answer }) }, ...options },
+    { examiner: { examine: (request, answer, by) => void asked.push({ request, answer, ...by }) }, ...options },
   );
   wire.fromClient(tls.clientHello(HOST));
   return wire;
@@ -140,6 +145,41 @@ describe('an answer', () => {
     wire.fromServer(flight);
     asked[0]!.answer(facts);
     expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason }]);
+  });
+
+  it('that was not found for want of something to spend denies as unexaminable, and says of what', () => {
+    const wire = awaiting();
+    wire.fromServer(flight);
+    asked[0]!.answer({ ...NO, exhausted: 'signatures' });
+    expect(wire.verdicts).toMatchObject([
+      { action: 'tls-alert', reason: 'unexaminable', fault: 'x509.budget.signatures' },
+    ]);
+    expect(wire.atClient.stream.toString('hex')).toBe('1503030002022a');
+  });
+
+  it('that was found holds, whatever was not looked at', () => {
+    const wire = awaiting();
+    wire.fromServer(flight);
+    asked[0]!.answer({ ...YES, exhausted: 'comparisons' });
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-match', fault: null }]);
+  });
+
+  it('is awaited no longer than the flow does', () => {
+    const ends: [string, (wire: Wire) => void][] = [
+      ['the time is up', (wire) => wire.wait(3000)],
+      ['the connection is forgotten', (wire) => wire.engine.finish()],
+      ['another configuration asks anew', (wire) => wire.reload({ pinsets: [onIssuer] })],
+    ];
+    for (const [what, end] of ends) {
+      asked = [];
+      const wire = awaiting();
+      wire.fromServer(flight);
+      const { signal, server } = asked[0]!;
+      expect([what, server.port, signal.aborted]).toEqual([what, 443, false]);
+      end(wire);
+      expect([what, signal.aborted]).toEqual([what, true]);
+      expect(asked[1]?.signal.aborted ?? false).toBe(false);
+    }
   });
 
   it('that comes later than anything waits is no answer: overload', () => {

@@ -14,9 +14,10 @@ import type { FromQueue, QueueSetup, ToQueue } from '../../src/runtime/messages.
 import type { ClosableProber } from '../../src/runtime/probing.ts';
 import type { QueueThread } from '../../src/runtime/queue-thread.ts';
 import { ServiceManager } from '../../src/runtime/service-manager.ts';
+import { FakeExaminer } from '../support/fake-examiner.ts';
 import { bank } from '../support/flows.ts';
 import { pin, policy } from '../support/policy.ts';
-import { ANSWER, EVENT, FACTS, PROBE, REQUEST } from '../support/queue-messages.ts';
+import { ANSWER, BY, DATED, EVENT, PROBE, REQUEST } from '../support/queue-messages.ts';
 
 const PAGE: FlowPage = { flows: [], more: false };
 const SECRET = { clientRandom: new Uint8Array(32).fill(0xab), secret: new Uint8Array(32).fill(0xcd) };
@@ -82,6 +83,7 @@ class FakeThread extends EventEmitter implements QueueThread {
 }
 
 let threads: FakeThread[];
+let examiner: FakeExaminer;
 let probers: FakeProber[];
 let told: string[];
 let said: string[];
@@ -113,7 +115,7 @@ function daemon(
       write: (events) => void logged.push(...events),
       close: async () => void closed++,
     },
-    examiner: { examine: (_request, done) => done(FACTS) },
+    spawnExaminer: () => (examiner = new FakeExaminer()),
     createProber: (settings, onInconsistent) => {
       probers.push(new FakeProber(settings, onInconsistent));
       return probers.at(-1)!;
@@ -270,11 +272,25 @@ describe('running', () => {
     expect(threads[1]!.received).toEqual([{ kind: 'taken', count: 2 }]);
   });
 
-  it("questions are answered to the thread that asked, under the question's number", async () => {
+  it("chains are examined for the thread that asked, and answered under the question's number", async () => {
     await started();
-    threads[0]!.say({ kind: 'examine', id: 7, request: REQUEST });
-    expect(threads[0]!.received).toEqual([{ kind: 'facts', id: 7, facts: FACTS }]);
+    const { client, server } = BY;
+    threads[0]!.say({ kind: 'examine', id: 7, request: REQUEST, client, server });
+    threads[1]!.say({ kind: 'examine', id: 7, request: REQUEST, client, server });
+    threads[1]!.say({ kind: 'withdraw', id: 7 });
+    expect(examiner.requests).toEqual([REQUEST]);
+    examiner.answer(DATED);
+    expect(threads[0]!.received).toEqual([{ kind: 'facts', id: 7, facts: DATED }]);
     expect(threads[1]!.received).toEqual([]);
+    expect(examiner.requests).toHaveLength(1);
+  });
+
+  it('without its examiner it ends, and says why', async () => {
+    const running = await started();
+    examiner.emit('error', new Error('ran out of memory'));
+    examiner.emit('exit');
+    await expect(running.failure).rejects.toThrow("the examiner's thread died: ran out of memory");
+    await running.stop();
   });
 
   it('a probe is answered when its answer is there, to the thread that asked', async () => {

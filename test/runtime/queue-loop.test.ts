@@ -9,7 +9,7 @@ import type { PolicyChange } from '../../src/pins/match/pack.ts';
 import { QueueCounters } from '../../src/runtime/counters.ts';
 import type { FromQueue } from '../../src/runtime/messages.ts';
 import { type DrivenEngine, type EngineParts, QueueLoop } from '../../src/runtime/queue-loop.ts';
-import { ANSWER, EVENT, FACTS, PROBE, REQUEST } from '../support/queue-messages.ts';
+import { ANSWER, BY, DATED, EVENT, FACTS, PROBE, REQUEST } from '../support/queue-messages.ts';
 
 const secret = (octet: number) => ({
   clientRandom: new Uint8Array(32).fill(octet),
@@ -65,10 +65,11 @@ class HoldingEngine implements DrivenEngine {
       else this.#parts.verdicts.verdict(id, NF_ACCEPT);
     }
     this.#parts.events.emit(EVENT);
-    this.#parts.examiner.examine(REQUEST, (facts) => {
+    const onFacts = (facts: ChainFacts) => {
       this.facts.push(facts);
       this.#parts.events.emit(EVENT);
-    });
+    };
+    this.#parts.examiner.examine(REQUEST, onFacts, BY);
     this.#parts.verdicts.flush();
   }
 
@@ -142,7 +143,7 @@ afterEach(() => void vi.useRealTimers());
 it('a batch ends with its verdicts sent, and the counters published; its events follow', () => {
   source.deliver(2, 4);
   expect(source.log).toEqual(['2 accept', '4 accept', 'flush']);
-  expect(posted).toEqual([{ kind: 'examine', id: 1, request: REQUEST }]);
+  expect(posted).toEqual([{ kind: 'examine', id: 1, request: REQUEST, client: BY.client, server: BY.server }]);
   expect(counters.read()).toMatchObject({ received: 2, heldNow: 0 });
   vi.advanceTimersByTime(5);
   expect(posted.slice(1)).toEqual([{ kind: 'events', events: [EVENT] }]);
@@ -161,8 +162,8 @@ it('an answer from the examiner reaches the question, once', async () => {
   source.deliver(4);
   vi.advanceTimersByTime(5);
   posted.length = 0;
-  await loop.onMessage({ kind: 'facts', id: 2, facts: FACTS });
-  await loop.onMessage({ kind: 'facts', id: 2, facts: FACTS });
+  await loop.onMessage({ kind: 'facts', id: 2, facts: DATED });
+  await loop.onMessage({ kind: 'facts', id: 2, facts: DATED });
   expect(engine.facts).toEqual([FACTS]);
   vi.advanceTimersByTime(5);
   expect(posted).toEqual([{ kind: 'events', events: [EVENT] }]);
@@ -181,7 +182,7 @@ it('a question for the prober goes out, and its answer reaches it, once', async 
   expect(engine.connected).toBe(1);
   await loop.onMessage({ kind: 'probed', id: 2, answer: ANSWER });
   await loop.onMessage({ kind: 'probed', id: 2, answer: ANSWER });
-  await loop.onMessage({ kind: 'facts', id: 1, facts: FACTS });
+  await loop.onMessage({ kind: 'facts', id: 1, facts: DATED });
   expect(engine.answers).toEqual([ANSWER]);
   vi.advanceTimersByTime(5);
   expect(posted).toEqual([{ kind: 'events', events: [EVENT] }]);

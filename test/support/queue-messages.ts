@@ -1,6 +1,7 @@
 /** What a queue's thread and the daemon say to each other, for tests of either: one of each kind. */
 import type { FlowEvent } from '../../src/judge/events.ts';
-import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest } from '../../src/judge/ports.ts';
+import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest, Questioner } from '../../src/judge/ports.ts';
+import type { DatedFacts } from '../../src/x509/examine.ts';
 
 export const EVENT: FlowEvent = {
   kind: 'anomaly',
@@ -19,6 +20,7 @@ export const FACTS: ChainFacts = {
   leafValidAt: true,
   trusted: false,
 };
+export const DATED: DatedFacts = { facts: FACTS, from: -Infinity, until: Infinity };
 export const REQUEST: ExamineRequest = { chain: [], anchors: [], names: [], atMs: 0, trust: [] };
 
 export const PROBE: ProbeRequest = {
@@ -29,3 +31,6 @@ export const PROBE: ProbeRequest = {
   starttls: null,
 };
 export const ANSWER: ProbeAnswer = { kind: 'failed', reason: 'unreachable', detail: 'ECONNREFUSED', fromCache: false };
+
+/** Of a flow that nobody takes back. */
+export const BY: Questioner = { client: PROBE.client, server: PROBE.server, signal: new AbortController().signal };

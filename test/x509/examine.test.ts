@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { examineChain } from '../../src/x509/examine.ts';
+import { Budget, BUDGET } from '../../src/x509/path/budget.ts';
+import { examineChain, examineDated } from '../../src/x509/examine.ts';
 import type { ExamineRequest } from '../../src/x509/examine.ts';
 import { certificate, certificates } from '../support/certificates.ts';
+import { extension, mint, newKeys } from '../support/mint.ts';
 
 const NOW = Date.UTC(2030, 0, 1);
 
@@ -159,6 +161,27 @@ describe('anchors and trust', () => {
   });
 });
 
+describe('an answer is the same', () => {
+  const request = (atMs: number): ExamineRequest => {
+    const chain = ['ca-expired-leaf', 'ca-expired', 'root'].map(certificate);
+    return { chain, anchors: [], names: [], atMs, trust: [] };
+  };
+
+  it('until a date of some certificate is reached, from the last one on', () => {
+    for (const at of [Date.UTC(2019, 0, 1), Date.UTC(2020, 5, 1), NOW]) {
+      const { facts, from, until } = examineDated(request(at));
+      expect(from).toBeLessThanOrEqual(at);
+      expect(until).toBeGreaterThan(at);
+      for (const same of [from, until - 1].filter(Number.isFinite)) {
+        expect(examineDated(request(same))).toEqual({ facts, from, until });
+      }
+    }
+    const during = examineDated(request(Date.UTC(2020, 5, 1)));
+    expect(during.facts.onPath).toEqual([0, 1, 2]);
+    expect(examineDated(request(during.until)).facts.onPath).not.toEqual([0, 1, 2]);
+  });
+});
+
 describe('the leaf', () => {
   it("another customer's leaf has the path and not the name", () => {
     expect(examine(['other', 'inter', 'root'])).toMatchObject({ onPath: [0, 1, 2], nameMatches: false });
@@ -228,7 +251,61 @@ describe('the search is bounded', () => {
       return fake;
     });
     const facts = examine([], { chain: [certificate('mesh-leaf'), ...fakes, ...mesh.slice(7)] });
-    expect(facts).toMatchObject({ exhausted: true, onPath: [0, 8, 9, 10, 11, 12, 13, 14, 15] });
+    expect(facts).toMatchObject({ exhausted: 'signatures', onPath: [0, 8, 9, 10, 11, 12, 13, 14, 15] });
+  });
+
+  it('name constraints are looked at of those alone that have signed', () => {
+    const spentOn = (leaf: Uint8Array) => {
+      const budget = new Budget();
+      const chain = [leaf, certificate('ca-permitted'), certificate('root')];
+      examineChain({ chain, anchors: [], names: [], atMs: NOW, trust: [] }, budget);
+      return budget.spent;
+    };
+    expect(spentOn(certificate('ca-permitted-leaf')).comparisons).toBeGreaterThan(0);
+    const forged = new Uint8Array(certificate('ca-permitted-leaf'));
+    forged[forged.length - 1]! ^= 1;
+    expect(spentOn(forged)).toEqual({ signatures: 1, comparisons: 0 });
+  });
+
+  it('a chain made to be expensive costs its budget, once', () => {
+    // One key and one name for all: each may have issued each, and each has constraints.
+    const keys = newKeys();
+    const issuer = { subject: 'X', privateKey: keys.privateKey };
+    const names = Array.from({ length: 1000 }, (_, i) => `n${i}.good.test`);
+    const permitted = Array.from({ length: 98 }, (_, i) => `n${i}.else.test`);
+    const leaf = mint({ subject: 'leaf', issuer, names: [...names, 'zzz.nowhere'] });
+    const plain = Array.from({ length: 7 }, () => mint({ subject: 'X', issuer, keys, isCa: true }));
+    const heavy = Array.from({ length: 8 }, () =>
+      mint({ subject: 'X', issuer, keys, isCa: true, permitted: [...permitted, 'good.test'] }),
+    );
+    const examineWith = (chain: readonly { der: Uint8Array }[]) => {
+      const budget = new Budget();
+      const facts = examineChain(
+        { chain: chain.map(({ der }) => der), anchors: [], names: [], atMs: NOW, trust: [] },
+        budget,
+      );
+      return { facts, budget };
+    };
+    const { facts, budget } = examineWith([leaf, ...plain, ...heavy]);
+    expect(facts).toMatchObject({ exhausted: 'comparisons', onPath: [0, 1, 2, 3, 4, 5, 6, 7] });
+    expect(budget.spent.comparisons).toBeLessThanOrEqual(BUDGET.comparisons);
+    // Of one of them everything is compared once, however many it may have issued.
+    const one = examineWith([leaf, ...plain, heavy[0]!]);
+    expect(one.budget.spent).toEqual({ signatures: 8, comparisons: 1002 * 99 });
+    expect(one.facts.exhausted).toBe(false);
+  });
+
+  it('a certificate with more extensions than anybody needs is no issuer', () => {
+    const others = (count: number) =>
+      Array.from({ length: count }, (_, i) =>
+        extension(`2a03${(i + 1).toString(16).padStart(2, '0')}`, false, Buffer.of(5, 0)),
+      );
+    const pathBelow = (count: number) => {
+      const ca = mint({ subject: 'CA', isCa: true, extensions: others(count) });
+      return examine([], { chain: [mint({ subject: 'leaf', issuer: ca }).der, ca.der] }).onPath;
+    };
+    expect(pathBelow(63)).toEqual([0, 1]);
+    expect(pathBelow(64)).toEqual([0]);
   });
 
   it('nested structures, broken ones and octets at random do not throw', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { factsOf } from '../../src/x509/facts.ts';
 import type { CertificateFacts } from '../../src/x509/facts.ts';
-import { permitsNames } from '../../src/x509/name-constraints.ts';
+import { Budget, BUDGET } from '../../src/x509/path/budget.ts';
+import { constrainedNamesOf, permitsNames } from '../../src/x509/path/name-constraints.ts';
 import { certificate } from '../support/certificates.ts';
 
 function element(tag: number, ...contents: Uint8Array[]): Uint8Array {
@@ -24,6 +25,9 @@ const issuerWith = (...lists: Uint8Array[]) => withExtension('2.5.29.30', elemen
 const permitting = (...names: string[]) => issuerWith(subtrees(0xa0, names.map(dns)));
 const excluding = (...names: string[]) => issuerWith(subtrees(0xa1, names.map(dns)));
 
+const permits = (issuer: CertificateFacts, leaf: CertificateFacts, budget = new Budget()) =>
+  permitsNames(issuer, constrainedNamesOf(leaf), budget);
+
 describe('permitsNames (RFC 5280 §4.2.1.10)', () => {
   it.each([
     ['the name itself', 'bank.example', 'bank.example'],
@@ -33,8 +37,8 @@ describe('permitsNames (RFC 5280 §4.2.1.10)', () => {
     ['below, not the name itself, by a leading dot', '.bank.example', 'www.bank.example'],
     ['a wildcard below it', 'bank.example', '*.bank.example'],
   ])('permits %s', (_what, constraint, name) => {
-    expect(permitsNames(permitting(constraint), leafWith(name))).toBe(true);
-    expect(permitsNames(excluding(constraint), leafWith(name))).toBe(false);
+    expect(permits(permitting(constraint), leafWith(name))).toBe(true);
+    expect(permits(excluding(constraint), leafWith(name))).toBe(false);
   });
 
   it.each([
@@ -42,38 +46,50 @@ describe('permitsNames (RFC 5280 §4.2.1.10)', () => {
     ['the name above', 'www.bank.example', 'bank.example'],
     ['the name itself by a leading dot', '.bank.example', 'bank.example'],
   ])('does not take %s for one below', (_what, constraint, name) => {
-    expect(permitsNames(permitting(constraint), leafWith(name))).toBe(false);
-    expect(permitsNames(excluding(constraint), leafWith(name))).toBe(true);
+    expect(permits(permitting(constraint), leafWith(name))).toBe(false);
+    expect(permits(excluding(constraint), leafWith(name))).toBe(true);
   });
 
   it('every name must be permitted, by one of the subtrees', () => {
     const issuer = permitting('a.example', 'b.example');
-    expect(permitsNames(issuer, leafWith('x.a.example', 'b.example'))).toBe(true);
-    expect(permitsNames(issuer, leafWith('x.a.example', 'c.example'))).toBe(false);
+    expect(permits(issuer, leafWith('x.a.example', 'b.example'))).toBe(true);
+    expect(permits(issuer, leafWith('x.a.example', 'c.example'))).toBe(false);
   });
 
   it('what is excluded is not permitted', () => {
     const issuer = issuerWith(subtrees(0xa0, [dns('example')]), subtrees(0xa1, [dns('a.example')]));
-    expect(permitsNames(issuer, leafWith('b.example'))).toBe(true);
-    expect(permitsNames(issuer, leafWith('a.example'))).toBe(false);
-    expect(permitsNames(issuer, leafWith('*.example'))).toBe(false);
+    expect(permits(issuer, leafWith('b.example'))).toBe(true);
+    expect(permits(issuer, leafWith('a.example'))).toBe(false);
+    expect(permits(issuer, leafWith('*.example'))).toBe(false);
   });
 
   it.each([
     ['a minimum', element(0x30, dns('example'), element(0x80, Buffer.from([1])))],
     ['a maximum', element(0x30, dns('example'), element(0x81, Buffer.from([1])))],
   ])('refuses a subtree with %s', (_what, subtree) => {
-    expect(permitsNames(issuerWith(element(0xa1, subtree)), leafWith('other.test'))).toBe(false);
+    expect(permits(issuerWith(element(0xa1, subtree)), leafWith('other.test'))).toBe(false);
   });
 
   it('refuses what is not well formed', () => {
     const value = Buffer.concat([element(0x30, subtrees(0xa1, [dns('a')])), Buffer.from([0])]);
-    expect(permitsNames(withExtension('2.5.29.30', value), leafWith('other.test'))).toBe(false);
+    expect(permits(withExtension('2.5.29.30', value), leafWith('other.test'))).toBe(false);
   });
 
-  it('refuses more comparisons than anybody needs', () => {
+  it('refuses what is not well formed inside', () => {
+    const noName = element(0xa4, Buffer.from('0500', 'hex'));
+    expect(permits(issuerWith(subtrees(0xa1, [noName])), leafWith('other.test'))).toBe(false);
+  });
+
+  it('counts what is compared, and beyond the budget compares nothing', () => {
     const many = Array.from({ length: 400 }, (_, i) => `n${i}.example`);
-    expect(permitsNames(permitting('example'), leafWith(...many))).toBe(true);
-    expect(permitsNames(permitting('example', ...many), leafWith(...many))).toBe(false);
+    const budget = new Budget();
+    // The fixture's leaf has an empty subject.
+    expect(permits(permitting('example'), leafWith(...many), budget)).toBe(true);
+    expect(budget).toMatchObject({ spent: { comparisons: 400 }, exhausted: false });
+    expect(permits(permitting('example', ...many.slice(1)), leafWith(...many), budget)).toBe(true);
+    expect(budget.spent.comparisons).toBe(400 + 400 * 400);
+    expect(permits(permitting('example', ...many), leafWith(...many), budget)).toBe(false);
+    expect(budget).toMatchObject({ spent: { comparisons: 400 + 400 * 400 }, exhausted: 'comparisons' });
+    expect(budget.spent.comparisons).toBeLessThanOrEqual(BUDGET.comparisons);
   });
 });

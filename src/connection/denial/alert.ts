@@ -20,6 +20,7 @@ const ABOUT_CERTIFICATES: ReadonlySet<Reason> = new Set<Reason>([
   'name-mismatch',
   'certificate-expired',
   'untrusted',
+  'unexaminable',
   'no-proof',
   'min-version',
   'probe-mismatch',

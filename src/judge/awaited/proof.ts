@@ -35,7 +35,8 @@ export class AwaitProof implements State {
     if (possession.hasFailed) this.#tellFailedProof(judged);
     const proven = [...judged.map((claim) => this.#findingOf(claim)), ...settled];
     if (proven.length === 0) return hearing.settleUnpinned(this.#examination.ruleMark);
-    hearing.rule(proven, this.#examination.ruleMark);
+    const isShort = judged.some(({ reason }) => reason === 'unexaminable');
+    hearing.rule(proven, this.#examination.ruleMark, hearing.evidence, isShort ? this.#examination.fault : null);
   }
 
   onDeadline(): void {}

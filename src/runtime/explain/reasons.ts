@@ -25,6 +25,7 @@ const MEANINGS: Readonly<Record<Reason, string>> = {
   'name-mismatch': 'the pin is not on the leaf, and the leaf is not for this name',
   'certificate-expired': 'the pin is not on the leaf, and the leaf is not valid at this time',
   untrusted: 'the path does not end at a trusted certificate',
+  unexaminable: 'the chain takes more to examine than anybody’s may, and what was examined of it does not do',
   'no-proof': 'the server did not prove that it has the key of its certificate',
   'min-version': 'the negotiated version is older than allowed',
   'resumed-bound': 'the session was begun in a flow whose pins matched',
@@ -52,6 +53,12 @@ const MEANINGS: Readonly<Record<Reason, string>> = {
 
 /** By how a fault's code begins. */
 const HINTS: readonly (readonly [beginning: string, hint: string])[] = [
+  ['x509.budget.signatures', 'many certificates of the chain have the same name, and each may have issued each'],
+  ['x509.budget.comparisons', 'the certificate has so many names, or its issuers so many name constraints'],
+  [
+    'x509.budget.turns',
+    'too many chains were waiting to be examined, and most of them were this client’s or this server’s',
+  ],
   [
     'probe.timeout.handshake',
     'the server took the probe’s connection and did not answer on it: one that serves a single connection at a time, as `openssl s_server` does, cannot be probed',
