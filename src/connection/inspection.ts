@@ -13,7 +13,7 @@ import type { Side } from '../tls/observed/listener.ts';
 import { Observer } from '../tls/observer.ts';
 import { beginsSsl2, SSL2 } from '../tls/ssl2.ts';
 import type { Judge } from '../judge/judge.ts';
-import { Permission } from './permission.ts';
+import { Permission, permittedAt } from './permission.ts';
 
 export interface InspectionOptions {
   readonly limits: ObserverLimits;
@@ -109,33 +109,11 @@ export class Inspection {
   permit(): void {
     const observer = this.#observer;
     if (observer === undefined || this.#opaque || this.#starts.server.isPartial) return;
-    const { permission } = this;
-    const judge = this.#judge;
     const point = observer.serverPoint;
-    switch (point) {
-      case 'unasked':
-        if (observer.serverBetweenMessages) permission.permit(this.#served, 'ahead-of-hello');
-        return;
-      case 'unanswered':
-        return permission.permit(this.#served, 'hello-part');
-      case 'hello-retry-request':
-        return permission.permit(this.#served, 'hello-retry-request');
-      case 'server-hello':
-        return permission.permit(this.#served, 'server-hello');
-      case 'certificate':
-        if (judge.permits('certificate')) permission.permit(this.#served, 'certificate');
-        return;
-      case 'key-exchange':
-        if (judge.permits('key-exchange')) permission.permit(this.#served, 'proof');
-        return;
-      case 'encrypted':
-        return this.#permitEncrypted();
-      case 'end':
-      case 'fault':
-        return;
-      default:
-        return point satisfies never;
-    }
+    if (point === 'encrypted') return this.#permitEncrypted();
+    const isAheadOfHello = point === 'unasked' && observer.serverBetweenMessages;
+    const name = isAheadOfHello ? 'ahead-of-hello' : permittedAt(point, this.#judge);
+    if (name !== undefined) this.permission.permit(this.#served, name);
   }
 
   #permitEncrypted(): void {

@@ -4,6 +4,9 @@
  * where it is. Knows names and offsets; the packets are the gate's.
  */
 
+import type { Judge } from '../judge/judge.ts';
+import type { ServerPoint } from '../tls/observer.ts';
+
 /** What may be let go ahead of a ruling, and why that does no harm. */
 export const PERMITTED = {
   preamble: 'text, in which no flight can be, and what answers the client by the rules of what it speaks',
@@ -21,6 +24,28 @@ export const PERMITTED = {
 } as const;
 
 export type PermittedName = keyof typeof PERMITTED;
+
+/** By which name the client may have what of a flight in clear was read so far; undefined where it may not. */
+export function permittedAt(point: ServerPoint, judge: Judge): PermittedName | undefined {
+  switch (point) {
+    case 'unanswered':
+      return 'hello-part';
+    case 'hello-retry-request':
+    case 'server-hello':
+      return point;
+    case 'certificate':
+      return judge.permits('certificate') ? 'certificate' : undefined;
+    case 'key-exchange':
+      return judge.permits('key-exchange') ? 'proof' : undefined;
+    case 'unasked':
+    case 'encrypted':
+    case 'end':
+    case 'fault':
+      return undefined;
+    default:
+      return point satisfies never;
+  }
+}
 
 export class Permission {
   #offset = 0;

@@ -61,7 +61,7 @@ export function strangerEvent(subject: FlowSubject, config: string, time: number
 }
 
 /** Nothing was decided before the end. */
-export const UNDECIDED: Ruling = {
+const UNDECIDED: Ruling = {
   action: 'accept',
   reason: 'incomplete',
   pinset: null,

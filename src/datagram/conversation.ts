@@ -24,10 +24,20 @@ export interface ConversationHost {
   mayHold(): boolean;
   /** Answers a datagram that `hold` was said of, before. */
   release(datagram: HeldDatagram, verdict: Exclude<DatagramVerdict, 'hold'>): void;
-  /** `ruling` is undefined where nothing was decided; `proven`: VerdictEvent's. */
-  report(kind: 'quic' | 'dtls', ruling: Ruling | undefined, facts: FlowFacts | undefined, proven?: boolean): void;
+  report(told: Told): void;
   /** The client believes what it was shown of a server that is recorded. */
   onContinued(ruling: Ruling, facts: FlowFacts): void;
+}
+
+/** What the log is told. */
+export interface Told {
+  readonly kind: 'quic' | 'dtls';
+  readonly ruling: Ruling;
+  /** False where it ended before anything was decided: then the ruling says what it came to. */
+  readonly isDecided: boolean;
+  readonly facts: FlowFacts | undefined;
+  /** VerdictEvent's. */
+  readonly proven: boolean;
 }
 
 export interface Conversation {

@@ -1,17 +1,27 @@
 /**
- * DTLS between two endpoints: what either side says goes to the observer, and datagrams pass as long as nothing speaks
- * against them. The one that completes a Certificate without a pin's key is not delivered; what waits for an answer
- * from outside waits. A client that begins anew (RFC 6347 §4.2.8) is judged anew. Knows no marks.
+ * DTLS between two endpoints: what either side says goes to the observer. The client gets a datagram only whole and only
+ * understood: ahead of a ruling where every record of it is permitted by name, behind one that rests on what was shown
+ * as long as the client might still be given something else. What waits for an answer from outside waits; the rest is
+ * lost, and so is the handshake if nothing else comes of it. A client that begins anew (RFC 6347 §4.2.8) is judged anew.
+ * Knows no marks.
  */
-import { isFault } from '../bytes/fault.ts';
-import { ByteReader } from '../bytes/reader.ts';
 import type { LimitName } from '../pins/limits.ts';
 import type { FlowSubject, PinsetSnapshot } from '../pins/match/snapshot.ts';
-import { CONTENT, HANDSHAKE, VERSION } from '../tls/constants.ts';
+import { VERSION } from '../tls/constants.ts';
 import { DtlsObserver } from '../tls/dtls-observer.ts';
-import { type DtlsRecord, readDtlsRecords } from '../tls/dtls-record.ts';
+import { type DtlsRecord, type DtlsRecords, readDtlsRecords } from '../tls/dtls-record.ts';
 import { type PresentedCertificate, presentCertificate } from '../x509/presented.ts';
-import { type Conversation, type ConversationHost, verdictOf } from './conversation.ts';
+import { type PermittedName, permittedAt } from '../connection/permission.ts';
+import type { Conversation, ConversationHost } from './conversation.ts';
+import {
+  type Content,
+  contentOf,
+  firstHelloRandom,
+  goesOn,
+  hasProtected,
+  isClearHandshake,
+  onlyAsks,
+} from './dtls-content.ts';
 import { type DatagramVerdict, type HeldDatagram, holdDatagram } from './packet.ts';
 import { Judge } from '../judge/judge.ts';
 import type { JudgeContext } from '../judge/context.ts';
@@ -28,8 +38,14 @@ export class DtlsConversation implements Conversation {
   #observer: DtlsObserver;
   /** Of the ClientHello that began it. */
   #random: Uint8Array | undefined;
-  #held: HeldDatagram[] = [];
+  /** A ClientHello has begun. */
+  #hasBegun = false;
+  /** The client has gone on with what it was given, whose place nothing can take any more. */
+  #hasGoneOn = false;
+  #held: Held[] = [];
   #heldSince = 0;
+  /** The first that might not go, while nothing is decided. */
+  #refusal: Refusal | undefined;
   #reported: Ruling | undefined;
 
   constructor(host: ConversationHost) {
@@ -43,44 +59,55 @@ export class DtlsConversation implements Conversation {
   }
 
   onClient(p: PacketContext): DatagramVerdict {
-    const records = this.#records(p);
-    this.#beginAnewIfAsked(p, records);
-    // Without a hello there is nothing that this could belong to.
-    const isOrphan = !this.#judge.sawClientHello && !records.some(isClearHandshake);
-    if (this.#host.live && isOrphan) this.#judge.settleBy('midstream', 'midstream');
-    return this.#feed('client', p);
+    const datagram = recordsOf(p);
+    this.#beginAnewIfAsked(p, datagram.records);
+    this.#hasBegun ||= datagram.records.some(isClearHandshake);
+    const content = this.#read('client', p, datagram);
+    const { ruling } = this.#judge;
+    if (ruling !== undefined) return ruling.action === 'accept' ? 'accept' : 'drop';
+    const mayGo = !this.#host.live || onlyAsks(p.udp.bytes, datagram) || !this.#mayDeny;
+    return mayGo ? 'accept' : this.#refuse(content);
   }
 
   onServer(p: PacketContext): DatagramVerdict {
-    if (this.#host.live && !this.#judge.sawClientHello) this.#judge.settleBy('midstream', 'midstream');
-    return this.#feed('server', p);
+    const datagram = recordsOf(p);
+    const content = this.#read('server', p, datagram);
+    const { ruling, waiting } = this.#judge;
+    if (!this.#host.live) return 'accept';
+    if (ruling === undefined && waiting) return this.#hold(p, content);
+    return this.#mayGo(content) ? 'accept' : this.#refuse(content);
   }
 
   /** The client goes on only after the whole of the server's flight: what it took cannot be replaced any more. */
   accepted(p: PacketContext, fromClient: boolean): Ruling | undefined {
     const { ruling } = this.#judge;
     if (!fromClient || ruling?.action !== 'accept') return undefined;
-    const records = this.#records(p);
+    const { records } = recordsOf(p);
+    this.#hasGoneOn ||= goesOn(p.udp.bytes, records);
     const { continuation, isSigned, facts } = this.#judge;
-    const isProtected = records.some(({ epoch }) => epoch > 0);
     if (continuation.isAwaited) {
-      if (!isProtected) return undefined;
+      if (!hasProtected(records)) return undefined;
       if (isSigned) continuation.onFinished();
       else continuation.giveUp();
       if (continuation.isSeen) this.#host.onContinued(ruling, facts);
     }
-    const goesOn = isProtected || records.some((record) => handshakeType(p, record) > HANDSHAKE.clientHello);
-    return goesOn || ruling.pinset === null ? ruling : undefined;
+    return this.#hasGoneOn || !restsOnWhatWasShown(ruling) ? ruling : undefined;
   }
 
   deadline(): number {
-    return this.#held.length === 0 ? Infinity : this.#heldSince + this.#host.limits.holdTime * 1000;
+    return Math.min(this.#holdDeadline, this.#refusalDeadline);
   }
 
   onTime(now: number): void {
-    if (now < this.deadline()) return;
-    this.#host.count('holdTime');
-    this.#judge.settleBy('overload', 'overload', 'hold-time');
+    if (now >= this.#holdDeadline) {
+      this.#host.count('holdTime');
+      this.#judge.settleBy('overload', 'overload', 'hold-time');
+    } else if (now >= this.#refusalDeadline) {
+      this.#host.count('handshakeTimeout');
+      this.#judge.settleBy('incomplete', 'incomplete', this.#refusal!.code);
+    } else {
+      return;
+    }
     this.#settle();
   }
 
@@ -92,28 +119,71 @@ export class DtlsConversation implements Conversation {
   end(): void {
     if (this.#held.length > 0) this.#judge.settleBy('incomplete', 'incomplete');
     this.#settle();
-    const { facts, ruling } = this.#judge;
-    if (this.#reported === undefined && (ruling !== undefined || facts.isTls)) this.#report(ruling);
+    const { facts, ruling, unfinished } = this.#judge;
+    if (this.#reported !== undefined) return;
+    if (ruling !== undefined) this.#report(ruling);
+    else if (facts.isTls) this.#report({ ...unfinished, fault: this.#refusal?.code ?? null }, false);
   }
 
-  #feed(from: 'client' | 'server', p: PacketContext): DatagramVerdict {
-    const { bytes, dataStart, dataEnd } = p.udp;
-    this.#observer.feed(from, bytes, dataStart, dataEnd);
-    if (!this.#host.live) return 'accept';
-    this.#judge.revoke();
-    this.#settle();
-    const { ruling, waiting } = this.#judge;
-    if (ruling !== undefined) return ruling.action === 'accept' ? 'accept' : 'drop';
-    return waiting && from === 'server' ? this.#hold(p) : 'accept';
+  get #holdDeadline(): number {
+    return this.#held.length === 0 ? Infinity : this.#heldSince + this.#host.limits.holdTime * 1000;
   }
 
-  #hold(p: PacketContext): DatagramVerdict {
+  get #refusalDeadline(): number {
+    if (this.#refusal === undefined || this.#judge.ruling !== undefined) return Infinity;
+    return this.#refusal.since + this.#host.limits.handshakeTimeout * 1000;
+  }
+
+  /** Live, what does not count as a whole does not count at all. */
+  #read(from: 'client' | 'server', p: PacketContext, datagram: DtlsRecords): Content {
+    const { live } = this.#host;
+    // Without a hello there is nothing that this could belong to.
+    if (live && !this.#hasBegun) this.#judge.settleBy('midstream', 'midstream');
+    // Of a super-packet that is cut on its way the client sees other records.
+    const isCut = p.isGso && from === 'server';
+    const content = isCut ? 'unread' : contentOf(datagram);
+    const mayRead = !live || content !== 'unread';
+    const isRead = mayRead && this.#observer.feed(from, p.udp.bytes, datagram.records);
+    if (live) {
+      this.#judge.revoke();
+      this.#settle();
+    }
+    return isRead ? content : 'unread';
+  }
+
+  /** Of the server's: whether the client may have it. */
+  #mayGo(content: Content): boolean {
+    const { ruling } = this.#judge;
+    if (ruling === undefined) return this.#permitted(content) !== undefined || !this.#mayDeny;
+    if (ruling.action !== 'accept') return false;
+    const isRead = content !== 'unread' && content !== 'sealed';
+    return isRead || this.#hasGoneOn || ruling.mode !== 'enforce' || !restsOnWhatWasShown(ruling);
+  }
+
+  /** By which name the client may have it ahead of a ruling; undefined where it may not. */
+  #permitted(content: Content): PermittedName | 'alerts' | undefined {
+    if (content === 'alerts') return content;
+    return content === 'flight' ? permittedAt(this.#observer.serverPoint, this.#judge) : undefined;
+  }
+
+  /** Whether whatever comes of this may be a denial in earnest. */
+  get #mayDeny(): boolean {
+    return this.#judge.mayDeny || this.#judge.unfinished.action !== 'accept';
+  }
+
+  #refuse(content: Content): 'drop' {
+    const code = content === 'unread' ? 'dtls.record.syntax' : 'dtls.record.early';
+    this.#refusal ??= { code, since: this.#host.now() };
+    return 'drop';
+  }
+
+  #hold(p: PacketContext, content: Content): DatagramVerdict {
     if (this.#held.length >= this.#host.limits.heldPackets || !this.#host.mayHold()) {
       this.#host.count('heldPackets');
       return 'drop';
     }
     if (this.#held.length === 0) this.#heldSince = this.#host.now();
-    this.#held.push(holdDatagram(p));
+    this.#held.push({ datagram: holdDatagram(p), content });
     return 'hold';
   }
 
@@ -123,16 +193,15 @@ export class DtlsConversation implements Conversation {
     if (!this.#host.live || waiting) return;
     const held = this.#held;
     this.#held = [];
-    const verdict = ruling === undefined || verdictOf(ruling) === 'accept' ? 'accept' : 'drop';
-    for (const datagram of held) this.#host.release(datagram, verdict);
+    for (const { datagram, content } of held) this.#host.release(datagram, this.#mayGo(content) ? 'accept' : 'drop');
     if (ruling !== undefined && ruling !== this.#reported) this.#report(ruling);
   }
 
-  #report(ruling: Ruling | undefined): void {
+  #report(ruling: Ruling, isDecided = true): void {
     this.#reported = ruling;
-    const { facts } = this.#judge;
+    const { facts, isProven } = this.#judge;
     facts.isPrestandard = this.#observer.recordVersion === VERSION.dtls10OpenSsl;
-    this.#host.report('dtls', ruling, facts, this.#judge.isProven);
+    this.#host.report({ kind: 'dtls', ruling, isDecided, facts, proven: isProven });
   }
 
   #beginAnewIfAsked(p: PacketContext, records: readonly DtlsRecord[]): void {
@@ -141,6 +210,8 @@ export class DtlsConversation implements Conversation {
     if (this.#random !== undefined && Buffer.compare(this.#random, random) !== 0) {
       this.end();
       this.#reported = undefined;
+      this.#refusal = undefined;
+      this.#hasGoneOn = false;
       this.#judge = this.#newJudge();
       this.#observer = this.#newObserver();
     }
@@ -160,11 +231,26 @@ export class DtlsConversation implements Conversation {
     const { limits, live } = this.#host;
     return new DtlsObserver(this.#judge, limits, { clientFirst: live });
   }
+}
 
-  #records(p: PacketContext): readonly DtlsRecord[] {
-    const records = readDtlsRecords(p.udp.bytes, p.udp.dataStart, p.udp.dataEnd);
-    return isFault(records) ? [] : records;
-  }
+interface Held {
+  readonly datagram: HeldDatagram;
+  readonly content: Content;
+}
+
+interface Refusal {
+  readonly code: string;
+  /** Microseconds. */
+  readonly since: number;
+}
+
+/** It was accepted for a certificate, which something that the client gets in its place would make worthless. */
+function restsOnWhatWasShown({ pinset, evidence }: Ruling): boolean {
+  return pinset !== null && evidence !== 'none';
+}
+
+function recordsOf({ udp }: PacketContext): DtlsRecords {
+  return readDtlsRecords(udp.bytes, udp.dataStart, udp.dataEnd);
 }
 
 /** What a judge asks of its surroundings. */
@@ -222,44 +308,5 @@ class DtlsContext implements JudgeContext {
   anomaly(): void {}
 }
 
-/** What the endpoint that sent the datagram must be, by its messages in clear; undefined where they do not tell. */
-export function dtlsRole(bytes: Uint8Array, start: number, end: number): 'client' | 'server' | undefined {
-  const records = readDtlsRecords(bytes, start, end);
-  if (isFault(records)) return undefined;
-  const types = records.filter((record) => isClearHandshake(record)).map((record) => bytes[record.start]!);
-  if (types.some((type) => CLIENT_MESSAGES.has(type))) return 'client';
-  return types.some((type) => SERVER_MESSAGES.has(type)) ? 'server' : undefined;
-}
-
-function isClearHandshake(record: DtlsRecord): boolean {
-  return record.epoch === 0 && record.contentType === CONTENT.handshake;
-}
-
-/** Type of the record's first message in clear; -1 when it has none. */
-function handshakeType(p: PacketContext, record: DtlsRecord): number {
-  return isClearHandshake(record) ? p.udp.bytes[record.start]! : -1;
-}
-
-/** The random of a ClientHello with message_seq 0, from its first fragment. */
-function firstHelloRandom(bytes: Uint8Array, record: DtlsRecord): Uint8Array | undefined {
-  if (!isClearHandshake(record)) return undefined;
-  const reader = new ByteReader(bytes, record.start, record.end);
-  const type = reader.u8();
-  reader.skip(3);
-  const seq = reader.u16();
-  const offset = reader.u24();
-  const body = reader.vector24();
-  body.skip(2);
-  const random = body.span(32);
-  return body.ok && type === HANDSHAKE.clientHello && seq === 0 && offset === 0 ? random : undefined;
-}
-
 const NO_SESSIONS = new SessionMemory(1);
 const NO_HABITS = new ServerHabits();
-/** A Certificate may be either's. */
-const CLIENT_MESSAGES: ReadonlySet<number> = new Set([HANDSHAKE.clientHello, HANDSHAKE.clientKeyExchange]);
-const SERVER_MESSAGES: ReadonlySet<number> = new Set([
-  HANDSHAKE.serverHello,
-  HANDSHAKE.serverKeyExchange,
-  HANDSHAKE.serverHelloDone,
-]);

@@ -4,7 +4,7 @@
  */
 import type { LimitName, Limits } from '../pins/limits.ts';
 import type { PinsetSnapshot } from '../pins/match/snapshot.ts';
-import type { ConversationHost } from './conversation.ts';
+import type { ConversationHost, Told } from './conversation.ts';
 import type { FlowIdentity } from './flow.ts';
 import type { DatagramVerdict, HeldDatagram } from './packet.ts';
 import { datagramEvent } from './record.ts';
@@ -88,23 +88,21 @@ export class DatagramFlowHost implements ConversationHost {
     });
   }
 
-  report(kind: 'quic' | 'dtls', ruling: Ruling | undefined, facts: FlowFacts | undefined, proven = false): void {
+  report(told: Told): void {
     const { options, host, clock } = this.#shared;
     const { live, events } = options;
     const { policy } = host.snapshot;
-    if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return;
+    if (live && !policy.log.unpinned && told.isDecided && isOfNoPinset(told.ruling)) return;
     const marks = live ? host.marks : undefined;
-    const record = { identity: this.#identity, kind, ruling, facts, proven, config: policy.hash, marks };
-    events.emit(datagramEvent({ ...record, time: clock.wallTime() }));
+    const record = { ...told, identity: this.#identity, config: policy.hash, marks, time: clock.wallTime() };
+    events.emit(datagramEvent(record));
   }
 
   onContinued(ruling: Ruling, facts: FlowFacts): void {
     const { options, host, clock } = this.#shared;
     const config = host.snapshot.policy.hash;
-    const record = { identity: this.#identity, kind: 'dtls', ruling, facts, proven: true, config } as const;
-    options.events.emit({
-      kind: 'continued',
-      verdict: datagramEvent({ ...record, marks: host.marks, time: clock.wallTime() }),
-    });
+    const told = { kind: 'dtls', ruling, isDecided: true, facts, proven: true } as const;
+    const record = { ...told, identity: this.#identity, config, marks: host.marks, time: clock.wallTime() };
+    options.events.emit({ kind: 'continued', verdict: datagramEvent(record) });
   }
 }

@@ -16,7 +16,7 @@ import type { FlowNumbers } from '../connection/flow-numbers.ts';
 import { DatagramFlow } from './flow.ts';
 import { DatagramFlowHost, type SharedByFlows } from './flow-host.ts';
 import { datagramSubject, type DatagramVerdict } from './packet.ts';
-import { dtlsRole } from './dtls.ts';
+import { dtlsRole } from './dtls-content.ts';
 import type { PacketContext } from '../packet/context.ts';
 import type { Surroundings } from '../connection/surroundings.ts';
 import { rule } from '../judge/ruling.ts';
@@ -71,6 +71,7 @@ export class DatagramEngine {
     this.#flows.delete(flow);
     this.#flows.add(flow);
     this.#answer(p, flow, fromClient, fromClient ? flow.onClient(p) : flow.onServer(p));
+    if (flow.deadline() !== Infinity) this.#waiting.add(flow);
   }
 
   /** Does what is due. Microseconds until it wants to be called again. */
@@ -174,7 +175,6 @@ export class DatagramEngine {
       case 'reject':
         return this.#host.replace(p.packetId, emptyDatagram(p.ip, p.udp), marks.deny(null));
       case 'hold':
-        this.#waiting.add(flow);
         return this.#host.onHeld();
       default:
         return verdict satisfies never;

@@ -16,7 +16,7 @@ import { FlowFacts } from '../judge/facts.ts';
 import { Allowed, NotPinned } from '../judge/grounds.ts';
 import { ACCEPT } from '../judge/claim.ts';
 import { Finding, rule, type Ruling } from '../judge/ruling.ts';
-import { type Holder, holdersOf } from '../judge/situation.ts';
+import { applySituation, type Holder, holdersOf } from '../judge/situation.ts';
 
 export interface QuicContext {
   readonly snapshot: PinsetSnapshot;
@@ -42,6 +42,12 @@ export class QuicName implements InitialConsumer {
 
   get ruling(): Ruling | undefined {
     return this.#ruling;
+  }
+
+  /** What it comes to if it ends now, undecided. */
+  get unfinished(): Ruling {
+    const { snapshot, subject } = this.#context;
+    return rule(applySituation(holdersOf(snapshot, subject, undefined), 'incomplete', 'incomplete'), 'none');
   }
 
   get serverName(): string | null {

@@ -80,7 +80,7 @@ export class QuicConversation implements Conversation {
   end(): void {
     for (const name of this.#names) {
       if (this.#held.length > 0) name.settleUnread('quic.incomplete');
-      if (!this.#host.live && name.facts.isTls) this.#report(name);
+      if (!this.#host.live && name.facts.isTls) this.#report(name, name.ruling ?? name.unfinished);
     }
     if (this.#host.live) this.#settle();
   }
@@ -96,7 +96,7 @@ export class QuicConversation implements Conversation {
 
   /** Reports what is decided now, and answers what waited for it. */
   #settle(): void {
-    for (const name of this.#names) if (name.ruling !== undefined) this.#report(name);
+    for (const name of this.#names) if (name.ruling !== undefined) this.#report(name, name.ruling);
     const due = this.#held.filter(({ names }) => names.every(({ ruling }) => ruling !== undefined));
     this.#held = this.#held.filter((waiting) => !due.includes(waiting));
     for (const { datagram, names } of due) {
@@ -140,13 +140,15 @@ export class QuicConversation implements Conversation {
   }
 
   /** Attempts that differ in nothing that the log tells are one connection to its reader: retries, retransmissions. */
-  #report(name: QuicName): void {
-    const { ruling, serverName, facts } = name;
-    if (this.#isNews(`${serverName} ${ruling?.action} ${ruling?.pinset}`)) this.#host.report('quic', ruling, facts);
+  #report({ ruling: decided, serverName, facts }: QuicName, ruling: Ruling): void {
+    if (!this.#isNews(`${serverName} ${ruling.action} ${ruling.pinset}`)) return;
+    this.#host.report({ kind: 'quic', ruling, isDecided: decided !== undefined, facts, proven: false });
   }
 
   #reportOnce(ruling: Ruling): Ruling {
-    if (this.#isNews(`${ruling.reason} ${ruling.action} ${ruling.fault}`)) this.#host.report('quic', ruling, undefined);
+    if (this.#isNews(`${ruling.reason} ${ruling.action} ${ruling.fault}`)) {
+      this.#host.report({ kind: 'quic', ruling, isDecided: true, facts: undefined, proven: false });
+    }
     return ruling;
   }
 

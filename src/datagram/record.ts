@@ -1,18 +1,11 @@
 /** The record of what was decided about a QUIC connection or a DTLS association: plain data out of ruling and facts. */
 import type { FlowIdentity } from './flow.ts';
 import type { Action, VerdictEvent } from '../judge/events.ts';
-import type { FlowFacts } from '../judge/facts.ts';
-import { UNDECIDED } from '../connection/record.ts';
 import type { Marks } from '../connection/marks.ts';
-import type { Ruling } from '../judge/ruling.ts';
+import type { Told } from './conversation.ts';
 
-export interface DatagramRecord {
+export interface DatagramRecord extends Told {
   readonly identity: FlowIdentity;
-  readonly kind: 'quic' | 'dtls';
-  /** Undefined for a flow that ended before anything was decided. */
-  readonly ruling: Ruling | undefined;
-  readonly facts: FlowFacts | undefined;
-  readonly proven: boolean;
   readonly config: string;
   /** Undefined for captures. */
   readonly marks: Marks | undefined;
@@ -21,11 +14,10 @@ export interface DatagramRecord {
 }
 
 export function datagramEvent(record: DatagramRecord): VerdictEvent {
-  const { identity, kind, facts, marks } = record;
-  const ruling = record.ruling ?? UNDECIDED;
+  const { identity, kind, ruling, facts, marks } = record;
   const action = actionOf(ruling.action, kind);
   const connmark =
-    record.ruling === undefined || action === 'drop'
+    !record.isDecided || action === 'drop'
       ? undefined
       : marks?.[action === 'accept' ? 'accept' : 'deny'](action === 'accept' ? ruling.connmark : null);
   return {

@@ -14,6 +14,7 @@ export const HANDSHAKE = {
   helloRequest: 0,
   clientHello: 1,
   serverHello: 2,
+  helloVerifyRequest: 3,
   newSessionTicket: 4,
   endOfEarlyData: 5,
   encryptedExtensions: 8,
@@ -34,6 +35,7 @@ export const HANDSHAKE = {
 /** ExtensionType. */
 export const EXTENSION = {
   serverName: 0,
+  maxFragmentLength: 1,
   supportedGroups: 10,
   signatureAlgorithms: 13,
   alpn: 16,

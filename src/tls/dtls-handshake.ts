@@ -8,6 +8,7 @@
  */
 import { type Fault, malformed, misbehaved } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
+import { HANDSHAKE } from './constants.ts';
 import { LIMIT_FAULT, type MessageConsumer } from './handshake.ts';
 
 export interface DtlsHandshakeOptions {
@@ -66,11 +67,14 @@ export class DtlsHandshakeReader {
       message = new GatheredMessage(type, length);
       this.#messages.set(seq, message);
     }
+    // Copies of the same count as well: nobody repeats a flight without end.
     this.#received += HEADER_LENGTH + octets.length;
+    if (this.#received > this.#options.maxLength * MAX_COPIES) return misbehaved(LIMIT_FAULT, at);
+    // RFC 6347 §4.2.1: its sender keeps no state, so another copy may have another cookie.
+    const isVerification = type === HANDSHAKE.helloVerifyRequest && type === message.type && seq < this.#next;
+    if (isVerification && octets.length === length) return undefined;
     if (!message.add(type, length, offset, octets)) return misbehaved('dtls.handshake.conflict', at);
     if (message.pieces > MAX_PIECES) return misbehaved('dtls.handshake.too-many-gaps', at);
-    // Copies of the same count as well: nobody repeats a flight without end.
-    if (this.#received > this.#options.maxLength * MAX_COPIES) return misbehaved(LIMIT_FAULT, at);
     return this.#deliver();
   }
 

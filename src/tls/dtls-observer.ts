@@ -4,25 +4,27 @@
  * message means is the same. What DTLS adds is taken out on the way: the cookie of the ClientHello, HelloVerifyRequest,
  * and its versions, which count downwards.
  */
-import { type Fault, isFault } from '../bytes/fault.ts';
+import { type Fault, malformed, misbehaved } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import { CONTENT, HANDSHAKE, MAX_PLAINTEXT, VERSION } from './constants.ts';
 import { DtlsHandshakeReader } from './dtls-handshake.ts';
-import { type DtlsRecord, readDtlsRecords } from './dtls-record.ts';
+import type { DtlsRecord } from './dtls-record.ts';
 import type { ObserverLimits } from './observed/dialogue.ts';
 import type { HandshakeListener, Side } from './observed/listener.ts';
-import { Observer } from './observer.ts';
+import { Observer, type ServerPoint } from './observer.ts';
 
 export class DtlsObserver {
   readonly #listener: HandshakeListener;
   readonly #observer: Observer;
   readonly #sides: Readonly<Record<Side, DirectionState>>;
+  readonly #clientFirst: boolean;
   /** Version of the last record in clear. */
   recordVersion = 0;
 
   /** `clientFirst`: false for captures of one direction. */
   constructor(listener: HandshakeListener, limits: ObserverLimits, options: { clientFirst: boolean }) {
     this.#listener = listener;
+    this.#clientFirst = options.clientFirst;
     this.#observer = new Observer(listener, limits, { isSsl2: false, ...options });
     const reader = (from: Side) =>
       new DtlsHandshakeReader(
@@ -36,16 +38,35 @@ export class DtlsObserver {
     return this.#observer.done;
   }
 
-  feed(from: Side, bytes: Uint8Array, start: number, end: number): void {
-    const records = readDtlsRecords(bytes, start, end);
-    if (isFault(records)) return;
+  /** Up to where the server's messages were understood. */
+  get serverPoint(): ServerPoint {
+    return this.#sides.server.fault === undefined ? this.#observer.serverPoint : 'fault';
+  }
+
+  /** `records` of one datagram. False where a client might read something else in it than what was read here. */
+  feed(from: Side, bytes: Uint8Array, records: readonly DtlsRecord[]): boolean {
     for (const record of records) {
-      if (this.#sides[from].fault !== undefined) return;
+      if (from === 'server' && this.#clientFirst && !this.#isTaken(record)) return false;
+      if (this.#sides[from].fault !== undefined) return true;
       const fault = this.#onRecord(from, bytes, record);
       if (fault === undefined) continue;
       this.#sides[from].fault = fault;
       this.#listener.onFault(from, fault, tlsVersion(record.version));
     }
+    return true;
+  }
+
+  /**
+   * A client may leave a record that it does not want at its header, and read on in its octets (OpenSSL does): one of
+   * another version, once that is chosen, or longer than was agreed to.
+   */
+  #isTaken({ version, start, end }: DtlsRecord): boolean {
+    if (version === VERSION.dtls13) return true;
+    const chosen = this.#sides.server.helloVersion;
+    const maxLength = this.#observer.serverHello?.maxFragmentLength ?? Infinity;
+    if (chosen !== 0) return version === chosen && end - start <= maxLength;
+    const asked = this.#sides.client.helloVersion;
+    return asked === 0 || version >> 8 === asked >> 8;
   }
 
   #onRecord(from: Side, bytes: Uint8Array, record: DtlsRecord): Fault | undefined {
@@ -73,15 +94,29 @@ export class DtlsObserver {
   }
 
   #onMessage(from: Side, type: number, body: Uint8Array): Fault | undefined {
-    // RFC 6347 §4.2.1: the client repeats its hello with the cookie, and both count on from there.
-    if (type === HELLO_VERIFY_REQUEST) return undefined;
-    this.#sides[from].sawMessage = true;
+    if (type === HANDSHAKE.helloVerifyRequest) return this.#onHelloVerifyRequest(from, body);
+    const side = this.#sides[from];
+    side.sawMessage = true;
+    if (type === HANDSHAKE.clientHello || type === HANDSHAKE.serverHello)
+      side.helloVersion = (body[0]! << 8) | body[1]!;
     const translated =
       type === HANDSHAKE.clientHello ? withoutCookie(body) : type === HANDSHAKE.serverHello ? renumbered(body) : body;
     const { length } = translated;
     const header = Uint8Array.of(type, length >> 16, length >> 8, length);
     this.#pass(from, CONTENT.handshake, Buffer.concat([header, translated]));
     return undefined;
+  }
+
+  /** RFC 6347 §4.2.1: ahead of every other answer; the client repeats its hello with the cookie, and both count on. */
+  #onHelloVerifyRequest(from: Side, body: Uint8Array): Fault | undefined {
+    const { serverPoint } = this.#observer;
+    if (from === 'client' || (serverPoint !== 'unanswered' && serverPoint !== 'unasked')) {
+      return misbehaved('dtls.hello-verify-request.unexpected', 0);
+    }
+    const reader = new ByteReader(body);
+    reader.skip(2);
+    reader.vector8();
+    return reader.atEnd() ? undefined : malformed('dtls.hello-verify-request.syntax', 0);
   }
 
   /** Datagrams overtake each other: it counts where what was sent before it has come. */
@@ -108,6 +143,8 @@ export class DtlsObserver {
 class DirectionState {
   readonly handshake: DtlsHandshakeReader;
   fault: Fault | undefined;
+  /** As its hello says it; 0 until then. */
+  helloVersion = 0;
   sawMessage = false;
   sawChangeCipherSpec = false;
   passedChangeCipherSpec = false;
@@ -142,6 +179,3 @@ function renumbered(body: Uint8Array): Uint8Array {
   out[1] = version;
   return out;
 }
-
-/** RFC 6347 §4.3.2. */
-const HELLO_VERIFY_REQUEST = 3;

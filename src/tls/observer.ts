@@ -81,6 +81,11 @@ export class Observer {
     }
   }
 
+  /** What the server has chosen. */
+  get serverHello(): ServerHello | undefined {
+    return this.#dialogue.serverHello;
+  }
+
   /** True between messages and between records of the server's. */
   get serverBetweenMessages(): boolean {
     return this.#serverStart === undefined && this.#ssl2Server === undefined && this.#server.flight.atBoundary;
@@ -180,6 +185,7 @@ const SSL2_NEGOTIATED: ServerHello = {
   answersSessionTicket: false,
   selectsPsk: false,
   selectsRawPublicKey: false,
+  maxFragmentLength: null,
   keyShare: null,
   cookie: null,
 };

@@ -20,6 +20,8 @@ export interface ServerHello {
   readonly answersSessionTicket: boolean;
   readonly selectsPsk: boolean;
   readonly selectsRawPublicKey: boolean;
+  /** Agreed to (RFC 6066 §4): octets that its records have at most. */
+  readonly maxFragmentLength: number | null;
   /** Of TLS 1.3: the server's share, or, in a HelloRetryRequest, the group that it asks for; null where none is to be read. */
   readonly keyShare: KeyShare | null;
   /** Of a HelloRetryRequest: what the second ClientHello has to repeat, as the extension's body. */
@@ -61,9 +63,15 @@ export function parseServerHello(body: Uint8Array): ServerHello | Fault {
     answersSessionTicket: extensions.bodies.has(EXTENSION.sessionTicket),
     selectsPsk: extensions.bodies.has(EXTENSION.preSharedKey),
     selectsRawPublicKey: extensions.bodies.get(EXTENSION.serverCertificateType)?.[0] === CERTIFICATE_TYPE.rawPublicKey,
+    maxFragmentLength: readMaxFragmentLength(extensions.bodies.get(EXTENSION.maxFragmentLength)),
     keyShare: readKeyShare(extensions.bodies.get(EXTENSION.keyShare), isHelloRetryRequest),
     cookie: extensions.bodies.get(EXTENSION.cookie) ?? null,
   };
+}
+
+function readMaxFragmentLength(body: Uint8Array | undefined): number | null {
+  const code = body?.[0] ?? 0;
+  return code >= 1 && code <= 4 ? 2 ** (8 + code) : null;
 }
 
 /** RFC 8446 §4.2.8. */

@@ -1,4 +1,6 @@
 /** DTLS through the rules, with OpenSSL at both ends: the pinned server is reached, the forged one is not. */
+import { fileURLToPath } from 'node:url';
+
 import { describe, expect, it } from 'vitest';
 
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
@@ -6,13 +8,22 @@ import { NAME } from '../support/lab/bank.ts';
 import { bank, lab } from '../support/lab/bank-of-each.ts';
 import { connmarks, Engine } from '../support/lab/engine.ts';
 
-async function serve(identity: Identity, args: readonly string[] = []): Promise<void> {
+async function serve(identity: Identity, args: readonly string[] = [], port = 443): Promise<void> {
   lab.start('server', [
-    ...['openssl', 's_server', '-dtls', '-accept', '443', '-cert', identity.cert, '-cert_chain', identity.cert],
+    ...['openssl', 's_server', '-dtls', '-accept', `${port}`, '-cert', identity.cert, '-cert_chain', identity.cert],
     ...['-key', identity.key, '-quiet', ...args],
   ]);
-  await lab.listening('server', 443);
+  await lab.listening('server', port);
 }
+
+/** The same, with something in between that dresses up what the server says. */
+async function serveDisguised(identity: Identity, disguise: string): Promise<void> {
+  await serve(identity, [], 4433);
+  const argument = JSON.stringify({ port: 443, to: 4433, disguise });
+  await lab.start('server', [process.execPath, RELAY, argument]).says(/listening/);
+}
+
+const RELAY = fileURLToPath(new URL('../support/peers/datagram-relay.mjs', import.meta.url));
 
 /** What the client says of the server's certificate, and whether the server got what the client sent. */
 async function talk(version: 4 | 6 = 4, servername = NAME, args: readonly string[] = []) {
@@ -89,4 +100,23 @@ it('a server of another name is nobody’s', async () => {
   await Engine.start(lab, { config: bank.config, rules: ['--queue-udp'] });
   await serve(bank.forgedChain);
   expect(await talk(4, 'www.other.example')).toMatchObject({ isConnected: true });
+});
+
+describe.each(['junk', 'connection-id', 'hidden'])('octets in disguise (%s)', (disguise) => {
+  it('are what OpenSSL reads all the same', async () => {
+    await serveDisguised(bank.forgedChain, disguise);
+    const { isConnected, text } = await talk();
+    expect(isConnected, text).toBe(true);
+  });
+
+  it('do not reach the client of a pinned host', async () => {
+    const config = { ...bank.config, limits: { handshakeTimeout: 2_000 } };
+    const engine = await Engine.start(lab, { config, rules: ['--queue-udp'] });
+    await serveDisguised(bank.forgedChain, disguise);
+    expect((await talk()).isConnected).toBe(false);
+    expect(await engine.next(0)).toMatchObject({
+      app_proto: 'dtls',
+      verdict: { action: 'drop', reason: 'incomplete' },
+    });
+  });
 });

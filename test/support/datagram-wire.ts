@@ -18,6 +18,8 @@ export interface DatagramFields {
   readonly outIfindex?: number;
   readonly badChecksum?: boolean;
   readonly clientPort?: number;
+  /** Several datagrams that are cut on their way out. */
+  readonly isGso?: boolean;
 }
 
 export class DatagramWire {
@@ -113,7 +115,7 @@ export class DatagramWire {
     words[FIELD.connmark] = this.connmark;
     words[FIELD.inIfindex] = fields.inIfindex ?? from.ifindex;
     words[FIELD.outIfindex] = fields.outIfindex ?? to.ifindex;
-    words[FIELD.flags] = FLAG.hasConnmark;
+    words[FIELD.flags] = FLAG.hasConnmark | (fields.isGso ? FLAG.gso : 0);
     words[FIELD.timeSeconds] = Math.floor(this.#steady() / 1e6);
     words[FIELD.timeMicros] = this.#steady() % 1e6;
     this.engine.onBatch({ slab: packet, words, count: 1 });

@@ -23,7 +23,7 @@ function observe(fed: readonly Fed[], clientFirst = true): HandshakeRecorder {
   const observer = new DtlsObserver(recorder, OBSERVER_LIMITS, { clientFirst });
   for (const [side, octets] of fed) {
     const datagram = Uint8Array.from([0xee, ...octets, 0xee]);
-    observer.feed(side, datagram, 1, datagram.length - 1);
+    observer.feed(side, datagram, readDtlsRecords(datagram, 1, datagram.length - 1).records);
     datagram.fill(0xdd);
   }
   return recorder;
@@ -194,10 +194,13 @@ describe('a datagram', () => {
   it('holds records until something else comes', () => {
     const [one] = helloRecords();
     const both = Buffer.concat([one!, dtls.dtlsRecord(20, Buffer.of(1)), Buffer.from('rest')]);
-    expect(readDtlsRecords(both, 0, both.length)).toMatchObject([
+    const { records, isWhole } = readDtlsRecords(both, 0, both.length);
+    expect(records).toMatchObject([
       { contentType: 22, version: 0xfefd, epoch: 0, start: 13, end: one!.length },
       { contentType: 20, start: one!.length + 13 },
     ]);
+    expect(isWhole).toBe(false);
+    expect(readDtlsRecords(both, 0, both.length - 4).isWhole).toBe(true);
   });
 
   it('of something else is not DTLS', () => {
