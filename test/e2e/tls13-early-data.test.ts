@@ -2,15 +2,13 @@
  * Early data of TLS 1.3 (0-RTT) is the client's, and is read ahead of any handshake: it waits with its hello for the
  * probe, so that a forged server gets not one octet of either.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../src/runtime/demo/child.ts';
-import { makeBank, pinset } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
-import type { Lab } from '../support/lab/lab.ts';
+import { pinset } from '../support/lab/bank.ts';
+import { bank, lab, openScene, scene } from '../support/lab/bank-scene.ts';
 import { startOpensslServer } from '../support/lab/openssl.ts';
-import { Scene } from '../support/lab/scene.ts';
 
 const HOLD = 'hold.bank.example';
 const ACCEPT = 'accept.bank.example';
@@ -19,28 +17,26 @@ const ELSE = 'else.bank.example';
 const EARLY = 'transfer-everything-to-the-bearer';
 const PORT = { genuine: 4430, forged: 4431, silent: 4432 };
 
-let bank: Bank;
-let scene: Scene;
-let lab: Lab;
 const servers = new Map<number, Child>();
 beforeAll(async () => {
-  bank = makeBank([HOLD, ACCEPT, DENY, ELSE]);
-  scene = await Scene.create((made) => {
-    lab = made;
-    lab.withoutOffload('client', 'gateway', 'server');
-    lab.write('early', EARLY);
-    const pins = [bank.pin];
-    return {
-      pinsets: [
-        pinset({ name: 'hold', match: { hosts: [HOLD] }, pins }),
-        pinset({ name: 'accept', match: { hosts: [ACCEPT] }, pins, earlyData: 'accept' }),
-        pinset({ name: 'deny', match: { hosts: [DENY] }, pins, earlyData: 'deny' }),
-        pinset({ name: 'else', match: { hosts: [ELSE] }, pins, tls13: 'probe-else-accept' }),
-      ],
-      ports: ['4430-4499'],
-      probe: { recheck: 0, perDestination: 600, perClient: 600, timeout: 1_500 },
-    };
-  });
+  await openScene(
+    () => {
+      lab.withoutOffload('client', 'gateway', 'server');
+      lab.write('early', EARLY);
+      const pins = [bank.pin];
+      return {
+        pinsets: [
+          pinset({ name: 'hold', match: { hosts: [HOLD] }, pins }),
+          pinset({ name: 'accept', match: { hosts: [ACCEPT] }, pins, earlyData: 'accept' }),
+          pinset({ name: 'deny', match: { hosts: [DENY] }, pins, earlyData: 'deny' }),
+          pinset({ name: 'else', match: { hosts: [ELSE] }, pins, tls13: 'probe-else-accept' }),
+        ],
+        ports: ['4430-4499'],
+        probe: { recheck: 0, perDestination: 600, perClient: 600, timeout: 1_500 },
+      };
+    },
+    { names: [HOLD, ACCEPT, DENY, ELSE] },
+  );
   await serve(PORT.genuine, bank.genuine);
   await serve(PORT.forged, bank.forged);
   await serve(PORT.silent, bank.genuine);
@@ -53,14 +49,7 @@ beforeAll(async () => {
     lab.run('server', 'iptables', '-w', '-A', 'INPUT', ...rule);
   }
 });
-afterAll(async () => {
-  await scene.close();
-  bank.remove();
-});
-beforeEach(() => {
-  scene.begin();
-  lab.run('server', 'iptables', '-w', '-Z', 'INPUT');
-});
+beforeEach(() => void lab.run('server', 'iptables', '-w', '-Z', 'INPUT'));
 
 /** Of a packet that carries no data, in octets: IPv4 and TCP with all options. */
 const LONGEST_EMPTY = 80;

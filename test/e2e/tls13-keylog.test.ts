@@ -2,18 +2,15 @@
  * TLS 1.3 whose clients log their secrets: the server's flight itself is read, up to its proof, and what the client gets
  * of a forged one ends ahead of it.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
 import { spkiPin } from '../../src/runtime/demo/certificates.ts';
-import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
+import { NAME, pinset } from '../support/lab/bank.ts';
+import { bank, faces, lab, openFaces, openScene, requestTo, scene } from '../support/lab/bank-scene.ts';
 import { describeClients } from '../support/lab/clients.ts';
-import { Faces } from '../support/lab/faces.ts';
-import type { Lab } from '../support/lab/lab.ts';
 import { requestWithNode } from '../support/lab/peers.ts';
 import type { NodeOutcome, Request } from '../support/lab/peers.ts';
-import { Scene } from '../support/lab/scene.ts';
 
 const ELSE = 'else.bank.example';
 /** A genuine server's port; the forged one's is behind it. */
@@ -23,29 +20,29 @@ const GATEWAY = '198.51.100.1';
 /** As many octets as ServerHello and an alert come to at the most; a Certificate alone is longer. */
 const HELLO_AND_ALERT = 250;
 
-let bank: Bank;
-let scene: Scene;
-let lab: Lab;
-let faces: Faces;
 let keys: string;
+let short: Identity;
+let forgedShort: Identity;
 beforeAll(async () => {
-  bank = makeBank([NAME, ELSE]);
-  const leaf = (name: string): Identity => bank.shop.leaf(name, { issuer: bank.issuer, names: [NAME, ELSE] });
-  const [short, forgedShort] = [leaf('short'), leaf('forged-short')];
-  const pins = [bank.pin, spkiPin(short.cert)];
-  scene = await Scene.create((made) => {
-    lab = made;
-    keys = lab.write('keys.log', '');
-    return {
-      pinsets: [
-        pinset({ pins, tls13: 'keylog' }),
-        pinset({ name: 'else', match: { hosts: [ELSE] }, pins, tls13: 'keylog-else-probe' }),
-      ],
-      ports: ['4430-4499'],
-      keylog: { file: 'keys.log' },
-      probe: { recheck: 0 },
-    };
-  });
+  const names = [NAME, ELSE];
+  const leaf = (name: string): Identity => bank.shop.leaf(name, { issuer: bank.issuer, names });
+  await openScene(
+    () => {
+      [short, forgedShort] = [leaf('short'), leaf('forged-short')];
+      const pins = [bank.pin, spkiPin(short.cert)];
+      keys = lab.write('keys.log', '');
+      return {
+        pinsets: [
+          pinset({ pins, tls13: 'keylog' }),
+          pinset({ name: 'else', match: { hosts: [ELSE] }, pins, tls13: 'keylog-else-probe' }),
+        ],
+        ports: ['4430-4499'],
+        keylog: { file: 'keys.log' },
+        probe: { recheck: 0 },
+      };
+    },
+    { names },
+  );
   // Three kilobytes.
   const long = (name: string, { cert, key }: Identity) => ({ cert: bank.shop.chain(name, cert, bank.ca, cert), key });
   // More certificates than are read.
@@ -53,7 +50,7 @@ beforeAll(async () => {
     cert: bank.shop.chain('many', cert, ...Array<string>(17).fill(bank.ca)),
     key,
   });
-  faces = await Faces.start(lab, 'server', {
+  await openFaces({
     [PORT.short]: [{ ...short, body: 5_000 }],
     [PORT.short + 1]: [{ ...forgedShort }],
     [PORT.long]: [{ ...long('long', bank.genuine), body: 5_000 }],
@@ -64,25 +61,9 @@ beforeAll(async () => {
     [PORT.many]: [{ ...short, from: GATEWAY }, many(forgedShort)],
   });
 });
-afterAll(async () => {
-  await scene.close();
-  bank.remove();
-});
-beforeEach(() => {
-  scene.begin();
-  faces.forget();
-});
 
-const to = (port: number, options: object = {}): Request => ({
-  host: lab.address('server'),
-  port,
-  servername: NAME,
-  ca: bank.ca,
-  keylog: keys,
-  rejectUnauthorized: false,
-  args: [],
-  ...options,
-});
+const to = (port: number, options: object = {}): Request =>
+  requestTo(port, { keylog: keys, rejectUnauthorized: false, ...options });
 const node = async (port: number, options: object = {}): Promise<NodeOutcome> =>
   (await requestWithNode(lab, 'client', to(port, { counts: true, ...options })))[0]!;
 

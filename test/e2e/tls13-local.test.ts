@@ -2,48 +2,30 @@
  * The engine on the client's own host (`--hook local`): its probes leave by the same hooks as the connections that they
  * are for, and must not be looked at, or each would ask for another.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
-import { makeBank, NAME } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
+import { bank, faces, lab, openFaces, openScene, requestTo, scene } from '../support/lab/bank-scene.ts';
 import { connmarks } from '../support/lab/engine.ts';
-import { Faces } from '../support/lab/faces.ts';
-import type { Lab } from '../support/lab/lab.ts';
 import { requestWithCurl } from '../support/lab/peers.ts';
 import type { Outcome } from '../support/lab/peers.ts';
-import { Scene } from '../support/lab/scene.ts';
 
 const MARK = { accept: 0x1000000, deny: 0x2000000, probe: 0x400000 };
 const PORT = { genuine: 4430, forged: 4431, slow: 4432, silent: 4433 };
 
-let bank: Bank;
-let scene: Scene;
-let lab: Lab;
-let faces: Faces;
 beforeAll(async () => {
-  bank = makeBank();
-  const config = { ...bank.config, ports: ['4430-4439'], probe: { recheck: 0, timeout: 1_500, perDestination: 600 } };
-  scene = await Scene.create(() => config, { host: 'gateway', rules: ['--hook', 'local'] });
-  lab = scene.lab;
-  faces = await Faces.start(lab, 'server', {
+  const config = { ports: ['4430-4439'], probe: { recheck: 0, timeout: 1_500, perDestination: 600 } };
+  await openScene(() => ({ ...bank.config, ...config }), { host: 'gateway', rules: ['--hook', 'local'] });
+  await openFaces({
     [PORT.genuine]: [{ ...bank.genuineChain, body: 50_000 }],
     [PORT.forged]: [{ ...bank.forgedChain }],
     [PORT.slow]: [{ ...bank.genuineChain, delay: 700 }],
     [PORT.silent]: [{ does: 'silent' }],
   });
 });
-afterAll(async () => {
-  await scene.close();
-  bank.remove();
-});
-beforeEach(() => {
-  scene.begin();
-  faces.forget();
-});
 
 /** A client on the gateway itself. */
 const curl = (port: number, version: 4 | 6 = 4): Promise<Outcome> =>
-  requestWithCurl(lab, 'gateway', { host: lab.address('server', version), port, servername: NAME, ca: bank.ca });
+  requestWithCurl(lab, 'gateway', requestTo(port, { host: lab.address('server', version) }));
 
 describe.each([4, 6] as const)('a client on the host itself, over IPv%d', (version) => {
   it('reads all of the genuine server, which two connections reached: its own and the probe', async () => {

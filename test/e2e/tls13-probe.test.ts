@@ -5,17 +5,14 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
-import { makeBank, NAME } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
+import { NAME } from '../support/lab/bank.ts';
+import { bank, faces, lab, openFaces, openScene, requestTo, scene } from '../support/lab/bank-scene.ts';
 import { CLIENTS, describeClients } from '../support/lab/clients.ts';
 import { connmarks } from '../support/lab/engine.ts';
-import { Faces } from '../support/lab/faces.ts';
-import type { Lab } from '../support/lab/lab.ts';
 import { TcpClient } from '../support/lab/peers.ts';
-import type { Outcome, Request } from '../support/lab/peers.ts';
-import { Scene } from '../support/lab/scene.ts';
+import type { Outcome } from '../support/lab/peers.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
 import { handshake, readFlight, record } from '../support/tls-bytes.ts';
 
@@ -27,15 +24,9 @@ const MASQUERADED = { [GENUINE]: 444, [FORGED]: 8444 };
 /** Addresses that only the gateway knows: translated to the server's, and from the gateway's own as well. */
 const [TRANSLATED, BOTH] = ['198.51.100.97', '198.51.100.98'];
 
-let bank: Bank;
-let scene: Scene;
-let lab: Lab;
-let faces: Faces;
 beforeAll(async () => {
-  bank = makeBank();
   const ports = [GENUINE, FORGED, ...Object.values(MASQUERADED)];
-  scene = await Scene.create(() => ({ ...bank.config, ports, probe: { recheck: 0 } }));
-  lab = scene.lab;
+  await openScene(() => ({ ...bank.config, ports, probe: { recheck: 0 } }));
   lab.shell(
     'gateway',
     `iptables -t nat -A PREROUTING -p tcp -d ${TRANSLATED} -j DNAT --to-destination ${lab.address('server')}
@@ -44,23 +35,13 @@ beforeAll(async () => {
      iptables -t nat -A POSTROUTING -o right0 -p tcp -m multiport --dports ${Object.values(MASQUERADED)} -j MASQUERADE`,
   );
   const [genuine, forged] = [{ ...bank.genuineChain, body: 50_000 }, { ...bank.forgedChain }];
-  faces = await Faces.start(lab, 'server', {
+  await openFaces({
     [GENUINE]: [genuine],
     [MASQUERADED[GENUINE]]: [genuine],
     [FORGED]: [forged],
     [MASQUERADED[FORGED]]: [forged],
   });
 });
-afterAll(async () => {
-  await scene.close();
-  bank.remove();
-});
-beforeEach(() => {
-  scene.begin();
-  faces.forget();
-});
-
-const to = (port: number, host = lab.address('server')): Request => ({ host, port, servername: NAME, ca: bank.ca });
 
 async function expectGenuine(outcome: Outcome): Promise<void> {
   expect(outcome).toMatchObject({ error: null });
@@ -89,12 +70,12 @@ function fingerprintOf(file: string): string {
 
 describeClients((ask) => {
   it.each([4, 6] as const)('reads all of the genuine server over IPv%d at first contact', async (version) => {
-    await expectGenuine(await ask(lab, 'client', to(GENUINE, lab.address('server', version))));
+    await expectGenuine(await ask(lab, 'client', requestTo(GENUINE, { host: lab.address('server', version) })));
     expect(faces.connections().sort()).toEqual([lab.address('client', version), gatewayAddress(version)].sort());
   });
 
   it.each([4, 6] as const)('hears an alert from the forged one over IPv%d, and nothing of it', async (version) => {
-    await expectForged(await ask(lab, 'client', to(FORGED, lab.address('server', version))));
+    await expectForged(await ask(lab, 'client', requestTo(FORGED, { host: lab.address('server', version) })));
     expect(faces.events.some(({ event }) => event === 'secure')).toBe(false);
   });
 });
@@ -111,9 +92,9 @@ describe('address translation on the gateway', () => {
     ['both', () => ({ host: BOTH, genuine: GENUINE, forged: FORGED })],
   ])('%s: the server that the client gets is the one that is asked', async (_, where) => {
     const { host, genuine, forged } = where();
-    await expectGenuine(await CLIENTS.curl(lab, 'client', to(genuine, host)));
+    await expectGenuine(await CLIENTS.curl(lab, 'client', requestTo(genuine, { host })));
     scene.begin();
-    await expectForged(await CLIENTS.curl(lab, 'client', to(forged, host)));
+    await expectForged(await CLIENTS.curl(lab, 'client', requestTo(forged, { host })));
   });
 });
 

@@ -6,23 +6,20 @@ import { createPrivateKey, createPublicKey, randomBytes, X509Certificate } from 
 import { readFileSync } from 'node:fs';
 import { brotliCompressSync, deflateSync } from 'node:zlib';
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
 import { spkiPin } from '../../src/runtime/demo/certificates.ts';
-import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
+import { NAME, pinset } from '../support/lab/bank.ts';
+import { bank, lab, openFaces, openScene, requestTo, scene } from '../support/lab/bank-scene.ts';
 import type { VerdictRecord } from '../support/lab/engine.ts';
 import { describeClients } from '../support/lab/clients.ts';
-import { Faces } from '../support/lab/faces.ts';
 import type { Face } from '../support/lab/faces.ts';
 import { startGoServer } from '../support/lab/go.ts';
-import type { Lab } from '../support/lab/lab.ts';
 import { selfSigned, startNginx, startOpensslServer } from '../support/lab/openssl.ts';
 import { requestWithCurl, requestWithNode, requestWithOpenssl, TcpClient } from '../support/lab/peers.ts';
-import type { Outcome, Request } from '../support/lab/peers.ts';
+import type { Outcome } from '../support/lab/peers.ts';
 import { startRelayed } from '../support/lab/relayed.ts';
-import { Scene } from '../support/lab/scene.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
 import { lacks, started } from '../support/programs.ts';
 import { ScriptedServer, withExtension } from '../support/scripted-server.ts';
@@ -53,16 +50,11 @@ const PORT = {
 };
 const DENIED = /alert|ALERT|bad certificate/;
 
-let bank: Bank;
-let scene: Scene;
-let lab: Lab;
 let ec: Identity;
 let forgedEc: Identity;
 beforeAll(async () => {
-  bank = makeBank();
   const curve = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
-  scene = await Scene.create((made) => {
-    lab = made;
+  await openScene(() => {
     [ec, forgedEc] = [
       selfSigned(lab.directory, 'ec', NAME, curve),
       selfSigned(lab.directory, 'forged-ec', NAME, curve),
@@ -76,7 +68,7 @@ beforeAll(async () => {
     [port + 1]: [{ ...other!, ...options }],
   });
   const clientCa = readFileSync(ec.cert, 'utf8');
-  await Faces.start(lab, 'server', {
+  await openFaces({
     ...pair(PORT.plain, {}),
     ...pair(PORT.group, { ecdhCurve: 'P-384' }),
     ...pair(PORT.retried, { ecdhCurve: 'P-521' }),
@@ -85,18 +77,12 @@ beforeAll(async () => {
     [PORT.mixed]: [{ ...bank.genuineChain, second: forgedEc }],
   });
 });
-afterAll(async () => {
-  await scene.close();
-  bank.remove();
-});
-beforeEach(() => scene.begin());
 
-const to = (port: number): Request => ({ host: lab.address('server'), port, servername: NAME, ca: bank.ca });
 const node = async (port: number, options: object = {}): Promise<Outcome> =>
-  (await requestWithNode(lab, 'client', { ...to(port), ...options }))[0]!;
-const curl = (port: number): Promise<Outcome> => requestWithCurl(lab, 'client', to(port));
+  (await requestWithNode(lab, 'client', { ...requestTo(port), ...options }))[0]!;
+const curl = (port: number): Promise<Outcome> => requestWithCurl(lab, 'client', requestTo(port));
 const openssl = (port: number, ...args: string[]): Promise<Outcome> =>
-  requestWithOpenssl(lab, 'client', { ...to(port), args });
+  requestWithOpenssl(lab, 'client', { ...requestTo(port), args });
 
 async function expectMatch(outcome: Outcome): Promise<VerdictRecord> {
   expect(outcome).toMatchObject({ error: null });
@@ -128,7 +114,7 @@ async function expectBoth(request: (port: number) => Promise<Outcome>, port: num
 
 describe('a server that asks for another group (HelloRetryRequest)', () => {
   describeClients((ask) => {
-    it('P-384', () => expectBoth((port) => ask(lab, 'client', to(port)), PORT.group));
+    it('P-384', () => expectBoth((port) => ask(lab, 'client', requestTo(port)), PORT.group));
   });
 
   it('P-521, which no probe can do: what cannot be asked is denied, and the log says so', async () => {
@@ -150,7 +136,7 @@ describe('a server that wants a client’s certificate', () => {
     await expectMatch(await openssl(PORT.client, '-cert', ec.cert, '-key', ec.key));
     scene.begin();
     const args = ['--cert', ec.cert, '--key', ec.key];
-    await expectMatch(await requestWithCurl(lab, 'client', { ...to(PORT.client), args }));
+    await expectMatch(await requestWithCurl(lab, 'client', { ...requestTo(PORT.client), args }));
   });
 
   it('still refuses the one that has none: the verdict is about the server', async () => {

@@ -5,21 +5,18 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Identity } from '../../src/runtime/demo/certificates.ts';
 import { spkiPin } from '../../src/runtime/demo/certificates.ts';
-import { makeBank, pinset } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
-import { Faces } from '../support/lab/faces.ts';
+import { pinset } from '../support/lab/bank.ts';
+import { bank, faces, lab, openFaces, openScene, requestTo, scene } from '../support/lab/bank-scene.ts';
 import type { Face } from '../support/lab/faces.ts';
-import type { Lab } from '../support/lab/lab.ts';
 import { runOpensslClient, selfSigned } from '../support/lab/openssl.ts';
 import type { ClientRun } from '../support/lab/openssl.ts';
 import { requestWithCurl, requestWithNode, TcpClient } from '../support/lab/peers.ts';
 import type { NodeOutcome, Outcome, Request } from '../support/lab/peers.ts';
 import { startRelayed } from '../support/lab/relayed.ts';
-import { Scene } from '../support/lab/scene.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
 import { ScriptedServer, withExtension } from '../support/scripted-server.ts';
 import { extension, handshake, readFlight, record, vector16, vector8 } from '../support/tls-bytes.ts';
@@ -46,61 +43,46 @@ const PORT = { plain: 4430, silenced: 4432, old: 4434, tickets: 4436, scripted: 
 /** The gateway, as the server sees it. */
 const GATEWAY = '198.51.100.1';
 
-let bank: Bank;
-let scene: Scene;
-let lab: Lab;
-let faces: Faces;
 let key: Identity;
 let otherKey: Identity;
 beforeAll(async () => {
-  bank = makeBank([...Object.keys(SITUATIONS), UNPINNED]);
-  scene = await Scene.create((made) => {
-    lab = made;
-    const curve = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
-    [key, otherKey] = [
-      selfSigned(lab.directory, 'key', 'raw', curve),
-      selfSigned(lab.directory, 'other-key', 'raw', curve),
-    ];
-    const pins = [bank.pin, spkiPin(key.cert)];
-    return {
-      pinsets: [
-        ...Object.entries(SITUATIONS).map(([host, situations]) =>
-          pinset({ name: host.split('.')[0], match: { hosts: [host] }, pins, ...situations }),
-        ),
-        { name: 'stolen', match: { hosts: [UNPINNED] }, deny: [spkiPin(bank.forged.cert)] },
-      ],
-      unpinned: { tls13: 'probe' },
-      log: { unpinned: true },
-      ports: ['4430-4499'],
-      probe: { recheck: 0, perDestination: 600, perClient: 600 },
-    };
-  });
+  const names = [...Object.keys(SITUATIONS), UNPINNED];
+  await openScene(
+    () => {
+      const curve = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+      [key, otherKey] = [
+        selfSigned(lab.directory, 'key', 'raw', curve),
+        selfSigned(lab.directory, 'other-key', 'raw', curve),
+      ];
+      const pins = [bank.pin, spkiPin(key.cert)];
+      return {
+        pinsets: [
+          ...Object.entries(SITUATIONS).map(([host, situations]) =>
+            pinset({ name: host.split('.')[0], match: { hosts: [host] }, pins, ...situations }),
+          ),
+          { name: 'stolen', match: { hosts: [UNPINNED] }, deny: [spkiPin(bank.forged.cert)] },
+        ],
+        unpinned: { tls13: 'probe' },
+        log: { unpinned: true },
+        ports: ['4430-4499'],
+        probe: { recheck: 0, perDestination: 600, perClient: 600 },
+      };
+    },
+    { names },
+  );
   const pair = (port: number, options: Partial<Face>, first: readonly Face[] = []) => ({
     [port]: [...first, { ...bank.genuineChain, ...options }],
     [port + 1]: [...first, { ...bank.forgedChain, ...options }],
   });
-  faces = await Faces.start(lab, 'server', {
+  await openFaces({
     ...pair(PORT.plain, {}),
     ...pair(PORT.silenced, {}, [{ from: GATEWAY, does: 'reset' }]),
     ...pair(PORT.old, { maxVersion: 'TLSv1.2' }),
     ...pair(PORT.tickets, { maxVersion: 'TLSv1.2' }),
   });
 });
-afterAll(async () => {
-  await scene.close();
-  bank.remove();
-});
-beforeEach(() => {
-  scene.begin();
-  faces.forget();
-});
 
-const to = (host: Host | typeof UNPINNED, port: number): Request => ({
-  host: lab.address('server'),
-  port,
-  servername: host,
-  ca: bank.ca,
-});
+const to = (servername: Host | typeof UNPINNED, port: number): Request => requestTo(port, { servername });
 const curl = (host: Host | typeof UNPINNED, port: number): Promise<Outcome> =>
   requestWithCurl(lab, 'client', to(host, port));
 const probes = (): number => faces.connections().filter((from) => from === GATEWAY).length;

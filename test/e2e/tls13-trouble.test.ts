@@ -5,15 +5,11 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
-import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
-import { Faces } from '../support/lab/faces.ts';
-import type { Lab } from '../support/lab/lab.ts';
+import { bank, faces, lab, openFaces, openScene, requestTo, scene } from '../support/lab/bank-scene.ts';
 import { requestWithNode } from '../support/lab/peers.ts';
 import type { NodeOutcome } from '../support/lab/peers.ts';
-import { Scene } from '../support/lab/scene.ts';
 
 /** Milliseconds. */
 const TIMEOUT = 1_000;
@@ -35,22 +31,16 @@ const PORT = {
 /** The gateway, as the server sees it. */
 const GATEWAY = '198.51.100.1';
 
-let bank: Bank;
-let scene: Scene;
-let lab: Lab;
-let faces: Faces;
 beforeAll(async () => {
-  bank = makeBank();
-  const pinsets = [pinset({ pins: [bank.pin] })];
   const probe = { recheck: 0, timeout: TIMEOUT };
-  scene = await Scene.create(() => ({ pinsets, ports: ['4430-4499'], probe, limits: { handshakeTimeout: 3_000 } }));
-  lab = scene.lab;
+  const limits = { handshakeTimeout: 3_000 };
+  await openScene(() => ({ ...bank.config, ports: ['4430-4499'], probe, limits }));
   const [genuine, forged] = [
     { ...bank.genuineChain, body: 50 },
     { ...bank.forgedChain, body: 60 },
   ];
   const probed = { from: GATEWAY };
-  faces = await Faces.start(lab, 'server', {
+  await openFaces({
     [PORT.slow]: [{ ...genuine, delay: 500 }],
     [PORT.silent]: [{ does: 'silent' }],
     [PORT.resetting]: [{ does: 'reset' }],
@@ -70,18 +60,9 @@ beforeAll(async () => {
      iptables -A INPUT -p tcp -s ${GATEWAY} --dport ${PORT.droppingProbe} -j DROP`,
   );
 });
-afterAll(async () => {
-  await scene.close();
-  bank.remove();
-});
-beforeEach(() => {
-  scene.begin();
-  faces.forget();
-});
 
 async function request(port: number, options: object = {}): Promise<NodeOutcome> {
-  const host = lab.address('server');
-  return (await requestWithNode(lab, 'client', { host, port, servername: NAME, ca: bank.ca, ...options }))[0]!;
+  return (await requestWithNode(lab, 'client', requestTo(port, options)))[0]!;
 }
 
 describe('both client and probe', () => {
