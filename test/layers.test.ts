@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   datagram: ['bytes', 'packet', 'tcp', 'tls', 'quic', 'x509', 'pins', 'judge', 'connection'],
   engine: ['bytes', 'packet', 'tcp', 'pins', 'judge', 'connection', 'datagram'],
   import: ['bytes', 'x509', 'pins'],
-  source: ['bytes', 'packet', 'judge (types)'],
+  source: ['bytes', 'packet', 'tcp', 'judge (types)'],
   probe: ['bytes', 'tls', 'x509', 'pins/probe', 'pins (types)', 'judge (types)'],
   report: ['bytes', 'packet', 'tls', 'x509', 'pins (types)', 'judge (types)'],
   learn: ['bytes', 'x509', 'pins', 'judge (types)'],

@@ -7,6 +7,7 @@
 import type { Clock, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../../packet/source.ts';
 import { FIELD, FLAG, HOOK, NF_ACCEPT } from '../../packet/batch.ts';
 import type { PacketBatch } from '../../packet/batch.ts';
+import { CausalOrder, type Waiting } from './causal-order.ts';
 import { CaptureError } from './record.ts';
 import type { CaptureReader, RecordSink } from './record.ts';
 import { readCapture } from './stream.ts';
@@ -45,6 +46,7 @@ export class CaptureSource implements PacketSource, RecordSink {
   readonly #batch = new RowBatch();
   readonly #ip = new IpOutline();
   readonly #defragmenter = new Defragmenter();
+  readonly #order = new CausalOrder((packet) => this.#late(packet));
   readonly #flags: number;
   readonly #stats: SourceStats = {
     received: 0,
@@ -76,13 +78,18 @@ export class CaptureSource implements PacketSource, RecordSink {
   async start(sink: PacketSink): Promise<void> {
     this.#sink = sink;
     const consumer = { write: (chunk: Buffer) => this.#write(chunk) };
-    await readCapture(this.#options.path, consumer, {
-      onProgress: this.#options.onProgress,
-      signal: this.#abort.signal,
-    });
-    if (this.#abort.signal.aborted) return;
-    if (this.#reader === undefined) throw new CaptureError('empty', 0);
-    this.#reader.end();
+    try {
+      await readCapture(this.#options.path, consumer, {
+        onProgress: this.#options.onProgress,
+        signal: this.#abort.signal,
+      });
+      if (this.#abort.signal.aborted) return;
+      if (this.#reader === undefined) throw new CaptureError('empty', 0);
+      this.#reader.end();
+    } finally {
+      this.#order.end();
+      this.#deliver();
+    }
   }
 
   stop(): Promise<void> {
@@ -149,14 +156,37 @@ export class CaptureSource implements PacketSource, RecordSink {
       const inner = innerIp(ip, bytes, present);
       if (inner >= 0) return this.#packet(bytes, inner, present, claimed, seconds, micros, depth + 1);
     }
-    if (this.#batch.slab !== bytes || this.#batch.full) this.#deliver();
     const isCut = present < claimed;
     // Of a segment that was cut the octets that are there are read; what is missing is a gap behind them.
     const isShortened = isCut && ip.shorten(bytes, present);
     const flags = this.#flags | (isShortened ? FLAG.csumNotReady : isCut ? FLAG.truncated : 0);
     const length = isShortened ? present : claimed;
     const frame = this.#framesRead.frames;
-    this.#batch.add(bytes, ++this.#stats.received, at, present - at, length - at, flags, seconds, micros, frame);
+    if (this.#order.mayGo(ip, bytes, present)) {
+      this.#add(bytes, at, present - at, length - at, flags, seconds, micros, frame);
+    } else {
+      const own = Buffer.from(bytes.subarray(at, present));
+      this.#order.keep({ bytes: own, originalLength: length - at, flags, seconds, micros, frame });
+    }
+    if (!this.#order.isEmpty) this.#order.settle(frame, seconds);
+  }
+
+  #late({ bytes, originalLength, flags, seconds, micros, frame }: Waiting): void {
+    this.#add(bytes, 0, bytes.length, originalLength, flags, seconds, micros, frame);
+  }
+
+  #add(
+    slab: Buffer,
+    offset: number,
+    length: number,
+    originalLength: number,
+    flags: number,
+    seconds: number,
+    micros: number,
+    frame: number,
+  ): void {
+    if (this.#batch.slab !== slab || this.#batch.full) this.#deliver();
+    this.#batch.add(slab, ++this.#stats.received, offset, length, originalLength, flags, seconds, micros, frame);
   }
 
   #deliver(): void {

@@ -40,7 +40,7 @@ async function read(bytes: Buffer, options: Partial<CaptureSourceOptions> = {}) 
   return { source, packets: gathered.packets, error };
 }
 
-const PACKET = ipv4(6, Buffer.from('segment'));
+const PACKET = ipv4(253, Buffer.from('segment'));
 const frame = (octets: Buffer, fraction = 0) => ({
   octets: ethernet(0x0800, octets),
   seconds: 1_700_000_000,
@@ -99,7 +99,7 @@ describe('tunnels and fragments', () => {
   });
 
   test('fragments of a tunnel are put together before the tunnel is entered', async () => {
-    const inner = ipv4(6, Buffer.alloc(100, 0x55));
+    const inner = ipv4(253, Buffer.alloc(100, 0x55));
     const gre = Buffer.concat([Buffer.from('00000800', 'hex'), inner]);
     const first = ipv4(47, gre.subarray(0, 48), { id: 9, fragment: 0x2000 });
     const second = ipv4(47, gre.subarray(48), { id: 9, fragment: 6 });
@@ -119,7 +119,7 @@ describe('tunnels and fragments', () => {
 });
 
 describe('files', () => {
-  const MANY = Array.from({ length: 3000 }, (_, index) => frame(ipv4(6, Buffer.alloc(500, index)), index));
+  const MANY = Array.from({ length: 3000 }, (_, index) => frame(ipv4(253, Buffer.alloc(500, index)), index));
 
   test.each([
     ['pcap', pcap(MANY)],
@@ -141,7 +141,7 @@ describe('files', () => {
   });
 
   test('gzip that is cut short yields what comes before the cut, and an error', async () => {
-    const noise = MANY.map((one, index) => frame(ipv4(6, pseudoRandom(700, index)), one.fraction));
+    const noise = MANY.map((one, index) => frame(ipv4(253, pseudoRandom(700, index)), one.fraction));
     const whole = gzipSync(pcap(noise));
     const { packets, error } = await read(whole.subarray(0, whole.length - 20_000));
     expect(packets.length).toBeGreaterThan(2800);
@@ -152,7 +152,7 @@ describe('files', () => {
   });
 
   test('gzip that is damaged yields what comes before the damage, and an error', async () => {
-    const noise = MANY.map((one, index) => frame(ipv4(6, pseudoRandom(700, index)), one.fraction));
+    const noise = MANY.map((one, index) => frame(ipv4(253, pseudoRandom(700, index)), one.fraction));
     const whole = gzipSync(pcap(noise));
     whole.fill(0xff, whole.length - 20_000, whole.length - 19_000);
     const { packets, error } = await read(whole);
@@ -244,7 +244,7 @@ test('verdicts are counted and change nothing', async () => {
 });
 
 test('stop ends the reading between two chunks', async () => {
-  const bytes = pcap(Array.from({ length: 8000 }, () => frame(ipv4(6, Buffer.alloc(1000)))));
+  const bytes = pcap(Array.from({ length: 8000 }, () => frame(ipv4(253, Buffer.alloc(1000)))));
   const source = new CaptureSource({ path: write(bytes) });
   let batches = 0;
   await source.start({
