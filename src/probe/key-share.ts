@@ -1,9 +1,13 @@
 /**
- * Ephemeral keys for key_share (RFC 8446 §4.2.8, §7.4; hybrids of draft-ietf-tls-ecdhe-mlkem): one's own share of a
- * group and the secret that it makes with the server's. All of it is node:crypto; what the runtime has not, is not
- * offered.
+ * Ephemeral keys for key_share (RFC 8446 §4.2.8, §7.4; RFC 8734; hybrids of draft-ietf-tls-ecdhe-mlkem, and
+ * draft-ietf-tls-mlkem): one's own share of a group and the secret that it makes with the server's. What no runtime
+ * makes is not offered.
  */
 import * as crypto from 'node:crypto';
+
+import { ml_kem1024, ml_kem512, ml_kem768 } from '@noble/post-quantum/ml-kem.js';
+
+import { type FieldOctets, finiteField } from './finite-field.ts';
 
 export interface OwnKeyShare {
   /** NamedGroup. */
@@ -42,6 +46,15 @@ export const GROUP = {
   secp521r1: 0x0019,
   x25519: 0x001d,
   x448: 0x001e,
+  brainpoolP256r1: 0x001f,
+  brainpoolP384r1: 0x0020,
+  brainpoolP512r1: 0x0021,
+  ffdhe2048: 0x0100,
+  ffdhe3072: 0x0101,
+  ffdhe4096: 0x0102,
+  mlkem512: 0x0200,
+  mlkem768: 0x0201,
+  mlkem1024: 0x0202,
   secp256r1Mlkem768: 0x11eb,
   x25519Mlkem768: 0x11ec,
   secp384r1Mlkem1024: 0x11ed,
@@ -87,14 +100,37 @@ function montgomery(curve: 'x25519' | 'x448', length: number): Exchange {
   };
 }
 
-/** FIPS 203; the share is the encapsulation key, the answer a ciphertext. */
-function mlkem(name: 'ml-kem-768' | 'ml-kem-1024', keyLength: number, ciphertextLength: number): Exchange {
-  const { publicKey, privateKey } = crypto.generateKeyPairSync(name as 'x25519');
-  const spki = publicKey.export({ type: 'spki', format: 'der' });
+/** RFC 8446 §4.2.8.1, §7.4.1: shares and secret are as long as the prime, with its leading zeros. */
+function finite(octets: FieldOctets): Exchange {
+  const own = finiteField(octets);
   return {
-    share: spki.subarray(spki.length - keyLength),
-    answerLength: ciphertextLength,
-    agree: (answer) => decapsulate!(privateKey, answer),
+    share: padded(own.generateKeys(), octets),
+    answerLength: octets,
+    agree: (answer) => (answer.length === octets ? padded(own.computeSecret(answer), octets) : undefined),
+  };
+}
+
+function padded(number: Uint8Array, octets: number): Uint8Array {
+  return Buffer.concat([new Uint8Array(octets - number.length), number]);
+}
+
+/** FIPS 203; the share is the encapsulation key, the answer a ciphertext. What the runtime has is faster. */
+function mlkem(size: keyof typeof ML_KEM): Exchange {
+  const { lengths, keygen, decapsulate } = ML_KEM[size];
+  if (hasMlkem) {
+    const { publicKey, privateKey } = crypto.generateKeyPairSync(`ml-kem-${size}` as 'x25519');
+    const spki = publicKey.export({ type: 'spki', format: 'der' });
+    return {
+      share: spki.subarray(spki.length - lengths.publicKey!),
+      answerLength: lengths.cipherText!,
+      agree: (answer) => native.decapsulate!(privateKey, answer),
+    };
+  }
+  const { publicKey, secretKey } = keygen();
+  return {
+    share: publicKey,
+    answerLength: lengths.cipherText!,
+    agree: (answer) => decapsulate(answer, secretKey),
   };
 }
 
@@ -113,37 +149,47 @@ function hybrid(first: Exchange, second: Exchange): Exchange {
   };
 }
 
+const ML_KEM = { 512: ml_kem512, 768: ml_kem768, 1024: ml_kem1024 } as const;
+
 /** Node 24.7 and later, over OpenSSL 3.5; not in the types of Node 20. */
-const { decapsulate } = crypto as { decapsulate?: (key: crypto.KeyObject, ciphertext: Uint8Array) => Buffer };
+const native = crypto as { decapsulate?: (key: crypto.KeyObject, ciphertext: Uint8Array) => Buffer };
+const hasMlkem = isNative();
 
-const p256 = () => ecdh('prime256v1', 65);
-const p384 = () => ecdh('secp384r1', 97);
-const x25519 = () => montgomery('x25519', 32);
-const mlkem768 = () => mlkem('ml-kem-768', 1184, 1088);
-const mlkem1024 = () => mlkem('ml-kem-1024', 1568, 1568);
-
-const CLASSICAL: readonly (readonly [number, () => Exchange])[] = [
-  [GROUP.secp256r1, p256],
-  [GROUP.secp384r1, p384],
-  [GROUP.secp521r1, () => ecdh('secp521r1', 133)],
-  [GROUP.x25519, x25519],
-  [GROUP.x448, () => montgomery('x448', 56)],
-];
-
-const HYBRID: readonly (readonly [number, () => Exchange])[] = [
-  [GROUP.secp256r1Mlkem768, () => hybrid(p256(), mlkem768())],
-  [GROUP.x25519Mlkem768, () => hybrid(mlkem768(), x25519())],
-  [GROUP.secp384r1Mlkem1024, () => hybrid(p384(), mlkem1024())],
-];
-
-const GROUPS: ReadonlyMap<number, () => Exchange> = new Map([...CLASSICAL, ...(hasMlkem() ? HYBRID : [])]);
-
-function hasMlkem(): boolean {
-  if (decapsulate === undefined) return false;
+function isNative(): boolean {
+  if (native.decapsulate === undefined) return false;
   try {
-    crypto.generateKeyPairSync('ml-kem-768' as 'x25519');
+    crypto.generateKeyPairSync('ml-kem-512' as 'x25519');
     return true;
   } catch {
     return false; // a Node that links an OpenSSL without it
   }
 }
+
+const p256 = () => ecdh('prime256v1', 65);
+const p384 = () => ecdh('secp384r1', 97);
+const x25519 = () => montgomery('x25519', 32);
+
+/** Some distributions leave them out of OpenSSL. */
+const BRAINPOOL = [
+  [GROUP.brainpoolP256r1, () => ecdh('brainpoolP256r1', 65)],
+  [GROUP.brainpoolP384r1, () => ecdh('brainpoolP384r1', 97)],
+  [GROUP.brainpoolP512r1, () => ecdh('brainpoolP512r1', 129)],
+] as const;
+
+const GROUPS: ReadonlyMap<number, () => Exchange> = new Map([
+  [GROUP.secp256r1, p256],
+  [GROUP.secp384r1, p384],
+  [GROUP.secp521r1, () => ecdh('secp521r1', 133)],
+  [GROUP.x25519, x25519],
+  [GROUP.x448, () => montgomery('x448', 56)],
+  ...(crypto.getCurves().includes('brainpoolP512r1') ? BRAINPOOL : []),
+  [GROUP.ffdhe2048, () => finite(256)],
+  [GROUP.ffdhe3072, () => finite(384)],
+  [GROUP.ffdhe4096, () => finite(512)],
+  [GROUP.mlkem512, () => mlkem(512)],
+  [GROUP.mlkem768, () => mlkem(768)],
+  [GROUP.mlkem1024, () => mlkem(1024)],
+  [GROUP.secp256r1Mlkem768, () => hybrid(p256(), mlkem(768))],
+  [GROUP.x25519Mlkem768, () => hybrid(mlkem(768), x25519())],
+  [GROUP.secp384r1Mlkem1024, () => hybrid(p384(), mlkem(1024))],
+] as const);

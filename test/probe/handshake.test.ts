@@ -134,6 +134,7 @@ describe('on the wire', () => {
 });
 
 describe('groups', () => {
+  const hasMlkem = Number(process.versions.openssl.split('.').slice(0, 2).join('.')) >= 3.5;
   const GROUPS = { x25519: 29, p256: 23, frodo: 0xff01 };
   /** A hello whose groups are replaced octet by octet: the second becomes one that nobody can do. */
   async function mirrorWithUnknownGroup(): Promise<Mirror> {
@@ -147,6 +148,22 @@ describe('groups', () => {
     message.writeUInt16BE(group, message.indexOf(Buffer.from('003300020017', 'hex')) + 4);
     return record(22, message);
   };
+
+  it.each(['X25519', 'X448', 'P-256', 'P-384', 'P-521', 'ffdhe2048', 'ffdhe3072', 'ffdhe4096'])(
+    'are those of the client, alone or asked for: %s',
+    async (group) => {
+      expect(await probe({ ...ec, ecdhCurve: group }, { ecdhCurve: group })).toMatchObject({ proven: true });
+      const asked = group === 'X25519' ? `P-256:${group}` : `X25519:${group}`;
+      expect(await probe({ ...ec, ecdhCurve: group }, { ecdhCurve: asked })).toMatchObject({ proven: true });
+    },
+  );
+
+  it.skipIf(!hasMlkem).each(['X25519MLKEM768', 'SecP256r1MLKEM768', 'SecP384r1MLKEM1024', 'MLKEM768'])(
+    'that the runtime’s TLS has from OpenSSL 3.5 on: %s',
+    async (group) => {
+      expect(await probe({ ...ec, ecdhCurve: group }, { ecdhCurve: group })).toMatchObject({ proven: true });
+    },
+  );
 
   it('that the client lists and this runtime cannot do are told, so that another hello can leave them out', async () => {
     const conversation = handshake(await mirrorWithUnknownGroup());

@@ -6,7 +6,6 @@ import { describe, expect, it } from 'vitest';
 
 import { isFault } from '../../src/bytes/fault.ts';
 import { isGrease } from '../../src/probe/grease.ts';
-import { createKeyShare, GROUP } from '../../src/probe/key-share.ts';
 import { type Mirror, MirroredHello, mirrorOf } from '../../src/probe/mirror.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
 import { extensionOf } from '../support/scripted-server.ts';
@@ -167,12 +166,11 @@ describe('key shares', () => {
     for (let at = 0; at < list.length; at += 4 + list.readUInt16BE(at + 2)) groups.push(list.readUInt16BE(at));
     return groups;
   };
-  const hybrid = createKeyShare(GROUP.x25519Mlkem768) !== undefined;
 
   it('are for the client’s groups, in its order, GREASE among them', () => {
     const hello = mirrored(browserHello());
     const grease = mirror(hello).hello.cipherSuites[0]!;
-    expect(groupsOf(hello)).toEqual(hybrid ? [grease, 0x11ec, 29] : [grease, 29]);
+    expect(groupsOf(hello)).toEqual([grease, 0x11ec, 29]);
   });
 
   it('are for its best other group where none of its own can be done', () => {
@@ -304,31 +302,6 @@ describe('the digest', () => {
 
   it('depends on the order of a list', () => {
     expect(digest({ groups: [0x11ec, 23, 29, 24] })).not.toBe(digest());
-  });
-});
-
-describe('shares of a group', () => {
-  const groups = Object.values(GROUP).filter((group) => createKeyShare(group) !== undefined);
-
-  it('exist for what every runtime has', () => {
-    expect(groups).toEqual(expect.arrayContaining([GROUP.x25519, GROUP.secp256r1, GROUP.secp384r1]));
-    expect(createKeyShare(0x3a3a)).toBeUndefined();
-  });
-
-  it.each([GROUP.x25519, GROUP.x448, GROUP.secp256r1, GROUP.secp384r1, GROUP.secp521r1])(
-    'make one secret of two: %i',
-    (group) => {
-      const [one, other] = [createKeyShare(group)!, createKeyShare(group)!];
-      expect(one.agree(other.keyExchange)).toEqual(other.agree(one.keyExchange));
-      expect(one.keyExchange).not.toEqual(other.keyExchange);
-    },
-  );
-
-  it.each(groups)('make none of what is no share: %i', (group) => {
-    const own = createKeyShare(group)!;
-    const { length } = own.keyExchange;
-    for (const size of [0, 1, length - 1, length + 1]) expect(own.agree(Buffer.alloc(size, 4))).toBeUndefined();
-    expect(own.agree(Buffer.alloc(length))).toBeUndefined();
   });
 });
 
