@@ -17,7 +17,9 @@ import type { Limits } from '../limits.ts';
 import { compileList } from '../lists/lists.ts';
 import type { Path, Reporter } from '../document/message.ts';
 import type { CompiledPinset, CompiledRule, CompiledVerdict, Policy, Situations } from '../policy.ts';
-import type { Configuration, PinsetSource, RuleSource } from '../document/schema.ts';
+import type { Configuration } from '../document/schema.ts';
+import type { RuleSource } from '../document/schema/lists.ts';
+import type { PinsetSource } from '../document/schema/pinset.ts';
 import { elements } from '../document/schema-issues.ts';
 import { ambiguities } from './specificity.ts';
 

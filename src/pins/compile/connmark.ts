@@ -1,7 +1,8 @@
 /** Verdicts and the connection mark: bits that belong to the engine and bits that a verdict may write. */
 import type { Path, Reporter } from '../document/message.ts';
 import type { CompiledVerdict, ConnmarkLayout } from '../policy.ts';
-import type { ConnmarkSource, VerdictSource } from '../document/schema.ts';
+import type { ConnmarkSource } from '../document/schema/packets.ts';
+import type { VerdictSource } from '../document/schema/values.ts';
 
 /**
  * Between the marks that others are known to use: Kubernetes, CNI plugins, Weave, Tailscale and pbr below, dae, zapret and

@@ -3,7 +3,8 @@ import type { ReferredFiles } from '../document/files.ts';
 import { LEARN_DEFAULTS } from '../learn-defaults.ts';
 import type { Reporter } from '../document/message.ts';
 import type { LearnPolicy } from '../policy.ts';
-import type { Configuration, LearnSource } from '../document/schema.ts';
+import type { Configuration } from '../document/schema.ts';
+import type { LearnSource } from '../document/schema/evidence.ts';
 import { elements } from '../document/schema-issues.ts';
 
 export function compileLearn(source: LearnSource | undefined, files: ReferredFiles): LearnPolicy {

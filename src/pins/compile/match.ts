@@ -7,7 +7,8 @@ import { domainToASCII } from 'node:url';
 import ipaddr from 'ipaddr.js';
 import type { Path, Reporter } from '../document/message.ts';
 import type { AddressRange, CompiledMatch } from '../policy.ts';
-import type { MatchSource, PortSource } from '../document/schema.ts';
+import type { MatchSource } from '../document/schema/match.ts';
+import type { PortSource } from '../document/schema/values.ts';
 import { elements } from '../document/schema-issues.ts';
 
 export function compileMatch(source: MatchSource | undefined, path: Path, report: Reporter): CompiledMatch {

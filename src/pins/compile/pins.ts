@@ -7,7 +7,7 @@ import type { Path, Reporter } from '../document/message.ts';
 import { parsePin, pinOfCertificate, pinOfSpki } from '../document/pin-string.ts';
 import type { ParsedPin, PinString } from '../document/pin-string.ts';
 import type { CompiledList, CompiledPin, PinKind, PinPlace } from '../policy.ts';
-import type { PinEntry } from '../document/schema.ts';
+import type { PinEntry } from '../document/schema/pin.ts';
 import { elements } from '../document/schema-issues.ts';
 
 export interface PinContext {

@@ -8,7 +8,8 @@ import type { Limits } from '../limits.ts';
 import type { Path, Reporter } from '../document/message.ts';
 import type { ConnmarkLayout, KeylogPolicy, ProbePolicy } from '../policy.ts';
 import { isKeylogged, PROBE_DEFAULTS } from '../probe.ts';
-import type { Configuration, KeylogSource, ProbeSource } from '../document/schema.ts';
+import type { Configuration } from '../document/schema.ts';
+import type { KeylogSource, ProbeSource } from '../document/schema/evidence.ts';
 import { elements } from '../document/schema-issues.ts';
 
 export function compileProbe(

@@ -3,8 +3,8 @@ import { readCertificates } from '../../x509/pem.ts';
 import type { ReferredFiles } from '../document/files.ts';
 import type { Path, Reporter } from '../document/message.ts';
 import type { Checks, Situations } from '../policy.ts';
-import { CHECK_DEFAULTS, SITUATION_NAMES, situationDefault } from '../document/schema.ts';
-import type { ChecksSource, SituationsSource } from '../document/schema.ts';
+import { CHECK_DEFAULTS, SITUATION_NAMES, situationDefault } from '../document/schema/situations.ts';
+import type { ChecksSource, SituationsSource } from '../document/schema/situations.ts';
 
 export function situationDefaults(kind: 'pinned' | 'unpinned'): Situations {
   const values = Object.fromEntries(SITUATION_NAMES.map((name) => [name, situationDefault(name, kind)]));

@@ -11,7 +11,7 @@ import type { Path, Reporter } from '../document/message.ts';
 import { parsePin, pinOfCertificate } from '../document/pin-string.ts';
 import type { DigestKind, ParsedPin, PinString } from '../document/pin-string.ts';
 import type { CompiledList, CompiledPin } from '../policy.ts';
-import type { ListSource } from '../document/schema.ts';
+import type { ListSource } from '../document/schema/lists.ts';
 import { elements } from '../document/schema-issues.ts';
 
 export function compileList(

@@ -1,0 +1,49 @@
+/** Lists of pins, and the rules of xt_sslpin that look things up in them. */
+import { z } from 'zod';
+import { match } from './match.ts';
+import { choice, comment, text, verdict } from './values.ts';
+
+export const list = z
+  .strictObject({
+    entries: z.array(text()).optional().describe('Pins, as in a pinset.'),
+    file: text().optional().describe('File with further entries, relative to the configuration file.'),
+    format: choice(['lines', 'pem', 'sslbl-csv'])
+      .optional()
+      .describe(
+        'lines: one pin or digest a line, # begins a comment, as sha1sum prints them too; pem: certificates; sslbl-csv: the SSL blacklist of abuse.ch.',
+      )
+      .meta({ default: 'lines' }),
+    kind: choice(['cert-sha1', 'cert-sha256', 'spki-sha256'])
+      .optional()
+      .describe(
+        'What bare digests are, and what is taken of PEM certificates. Default: told by length; cert-sha256 for PEM.',
+      ),
+    writable: z
+      .boolean()
+      .optional()
+      .describe('Whether it may be changed at run time; it is then written back to its file.')
+      .meta({ default: false }),
+    maxAge: text()
+      .optional()
+      .describe(
+        'A file older than this, such as "36h" or "7d", is stale: that is warned about when it is read, and said, logged and shown when it becomes so later. Its entries stay in force.',
+      ),
+    comment,
+  })
+  .describe('A named or numbered list of pins.');
+
+export const rule = z
+  .strictObject({
+    fpl: z
+      .union([text(), z.int().min(0)])
+      .optional()
+      .describe('A list: "0" is true if any presented certificate is listed, "!0" unless the leaf is.'),
+    pubkey: text().optional().describe('The leaf\'s public key, "rsa:<hex>", or "!rsa:<hex>": any other.'),
+    match: match.optional(),
+    verdict,
+    comment,
+  })
+  .describe("One of xt_sslpin's rules: fpl or pubkey.");
+
+export type ListSource = z.infer<typeof list>;
+export type RuleSource = z.infer<typeof rule>;
