@@ -49,7 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const FILES_IN_A_FOLDER = 25;
 
 /** What runs there. */
-const PACKET_THREADS = ['engine/engine.ts', 'runtime/queue-worker.ts'];
+const PACKET_THREADS = ['engine/engine.ts', 'runtime/queue/worker.ts'];
 
 /** Packages that stay off the packet threads: whatever a worker loads must not reach them. */
 const CONTROL_PLANE_ONLY = ['zod', 'commander', 'pino', 'prom-client', 'pkijs', 'asn1js', 'jsonc-parser'];

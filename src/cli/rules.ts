@@ -1,12 +1,12 @@
 /**
  * `tlspin rules`: prints the netfilter rules for a configuration and applies nothing. Owns the command's flags; what the
- * rules are is runtime/rules.ts.
+ * rules are is runtime/rules/render.ts.
  */
 import { Option } from 'commander';
 import type { Command } from 'commander';
 
-import { renderRemoval, renderRules } from '../runtime/rules.ts';
-import type { RulesFormat } from '../runtime/rules.ts';
+import { renderRemoval, renderRules } from '../runtime/rules/render.ts';
+import type { RulesFormat } from '../runtime/rules/render.ts';
 import type { Hook, Route } from '../runtime/rules/plan.ts';
 import { neededConfig, policyOf } from './configuration.ts';
 import { addExamples } from './help.ts';

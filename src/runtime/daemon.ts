@@ -1,28 +1,25 @@
 /**
- * The control plane: one packet thread a queue, their events to the log, their questions to the examiner and the prober,
- * and to them the configuration and what clients log of their secrets. Fails closed: when a thread ends that was not told to, everything ends, and the kernel drops
- * what is queued until somebody starts it again. Knows no packets, no files and no signals.
+ * The control plane: the policy in force and what is made of it, for the packet threads, the prober and the key log; and
+ * their events on their way to the log. Fails closed: when a thread ends that was not told to, everything ends, and the
+ * kernel drops what is queued until somebody starts it again. Knows no packets, no files and no signals.
  *
  *   start -> running -> stop           every queue bound, then ready; every held packet answered, then unbound
  *               |  reload              a configuration that cannot be had changes nothing; done when every queue has it
  *               +-> failed
  */
 import type { AnomalyEvent, FlowEvent } from '../judge/events.ts';
-import type { FlowNumbering } from '../connection/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
 import type { ProbeRequest } from '../judge/ports.ts';
 import type { ForgetRequest, ForgottenHost } from '../learn/forget.ts';
-import { type PackedPolicy, packPolicy, type PolicyChange } from '../pins/match/pack.ts';
+import { type PackedPolicy, packPolicy } from '../pins/match/pack.ts';
 import type { KeylogPolicy, Policy } from '../pins/policy.ts';
-import { ownedConnmarkBits } from './connmark-mask.ts';
-import type { QueueCounts } from './counters.ts';
 import { Examiner, type ExaminerThread } from './examining/examiner.ts';
 import { KeyLogIntake } from './key-log-intake.ts';
-import type { FromQueue, ToQueue } from './messages.ts';
 import type { ProbeCounts } from '../probe/prober.ts';
-import { type CreateProber, Probing } from './probing.ts';
-import { Queue, type SpawnQueueThread } from './queue-thread.ts';
-import { Roundup } from './roundup.ts';
+import { type CreateProber, Probing } from './probing/probing.ts';
+import { Queues, type QueueStatus } from './queue/queues.ts';
+import type { SpawnQueueThread } from './queue/thread.ts';
+import { refusalOf } from './restart.ts';
 import type { ServiceManager } from './service-manager.ts';
 
 /** Takes events; never blocks. What it cannot keep it drops and counts itself. */
@@ -70,12 +67,12 @@ export interface DaemonStatus {
   readonly config: string;
   readonly generation: number;
   readonly probes: ProbeCounts | null;
-  readonly queues: readonly { readonly queue: number; readonly route: string; readonly counts: QueueCounts }[];
+  readonly queues: readonly QueueStatus[];
 }
 
 export class Daemon {
   readonly #options: DaemonOptions;
-  readonly #queues: Queue[] = [];
+  readonly #queues: Queues;
   readonly #probing: Probing;
   readonly #examiner: Examiner;
   #keylog: KeyLogIntake;
@@ -85,9 +82,6 @@ export class Daemon {
   /** As packet threads have it: what they are told is what differs from it. */
   #packed: PackedPolicy | undefined;
   #generation = 1;
-  readonly #adoptions = new Roundup<true>(ADOPTION_PATIENCE_MS);
-  readonly #listings = new Roundup<FlowPage>(LISTING_PATIENCE_MS);
-  #nextListing = 1;
   /** One after the other: opening a key log takes a while. */
   #reloading: Promise<unknown> = Promise.resolve();
   #isRelearnDue = false;
@@ -112,6 +106,15 @@ export class Daemon {
       () => performance.now(),
       (error) => this.#fail(error),
     );
+    this.#queues = new Queues({
+      spawn: options.spawn,
+      watch: options.watch ?? false,
+      examiner: this.#examiner,
+      prober: this.#probing,
+      onEvents: (events, queueNum) => this.#onEvents(events, queueNum),
+      onDeath: (error) => this.#fail(error),
+      say: options.say,
+    });
     this.#keylog = this.#intake(options.policy.keylog);
     this.failure.catch(() => {}); // whoever wants to know asks
   }
@@ -126,10 +129,7 @@ export class Daemon {
     const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
     const { packed, change } = packPolicy(this.#policy);
     this.#packed = packed;
-    const parts = [
-      this.#keylog.start(),
-      ...numbers.map((queueNum, i) => this.#startQueue(queueNum, change, { first: i + 1, step: numbers.length })),
-    ];
+    const parts = [this.#keylog.start(), this.#queues.start(numbers, change)];
     try {
       await Promise.all(parts);
     } catch (error) {
@@ -137,7 +137,7 @@ export class Daemon {
       await this.stop();
       throw error;
     }
-    const routes = [...new Set(this.#queues.map(({ route }) => route))].join(', ');
+    const routes = this.#queues.routes.join(', ');
     const queues = first === last ? `queue ${first}` : `queues ${first} to ${last}`;
     this.#options.say(`${queues} bound, connmark route: ${routes}, configuration ${this.#policy.hash}`);
     this.#ready();
@@ -185,27 +185,15 @@ export class Daemon {
   }
 
   /** The queues that have not acknowledged it in time. */
-  async #spread(policy: Policy): Promise<number[]> {
-    const generation = ++this.#generation;
-    const running = this.#running();
-    const adopted = this.#adoptions.ask(generation, running);
+  #spread(policy: Policy): Promise<number[]> {
     const { packed, change } = packPolicy(policy, this.#packed);
     this.#packed = packed;
-    this.#broadcast({ kind: 'policy', change, generation });
-    const acknowledged = await adopted;
-    return running.filter((queueNum) => !acknowledged.has(queueNum));
+    return this.#queues.adopt(change, ++this.#generation);
   }
 
   /** What each queue answers about its flows, by queue; one that does not answer in time is missing. */
   list(question: FlowQuestion): Promise<ReadonlyMap<number, FlowPage>> {
-    const id = this.#nextListing++;
-    const listed = this.#listings.ask(id, this.#running());
-    this.#broadcast({ kind: 'list', id, question });
-    return listed;
-  }
-
-  #running(): number[] {
-    return this.#queues.filter(({ state }) => state === 'running').map(({ queueNum }) => queueNum);
+    return this.#queues.list(question);
   }
 
   #onEvents(events: readonly FlowEvent[], queueNum: number): void {
@@ -231,11 +219,7 @@ export class Daemon {
       config: this.#policy.hash,
       generation: this.#generation,
       probes: this.#probing.counts,
-      queues: this.#queues.map(({ queueNum, route, counters }) => ({
-        queue: queueNum,
-        route,
-        counts: counters.read(),
-      })),
+      queues: this.#queues.status(),
     };
   }
 
@@ -249,7 +233,7 @@ export class Daemon {
     this.#options.manager.stopping();
     clearInterval(this.#watchdog);
     await this.#reloading;
-    await Promise.all(this.#queues.map(stopQueue));
+    await this.#queues.stop();
     this.#probing.close();
     await this.#examiner.close();
     await this.#keylog.stop();
@@ -257,83 +241,9 @@ export class Daemon {
     await this.#options.log.close();
   }
 
-  #startQueue(queueNum: number, policy: PolicyChange, numbering: FlowNumbering): Promise<void> {
-    const queue = new Queue(this.#options.spawn, {
-      queueNum,
-      policy,
-      numbering,
-      watch: this.#options.watch ?? false,
-    });
-    this.#queues.push(queue);
-    return new Promise((resolve, reject) => {
-      let reason: Error | undefined;
-      queue.thread.on('message', (message) => {
-        if (message.kind === 'started') resolve();
-        if (message.kind === 'failed') reason = new Error(message.message);
-        this.#onMessage(queue, message);
-      });
-      queue.thread.on('error', (error) => (reason = new Error(describeDeath(queueNum, error), { cause: error })));
-      queue.thread.on('exit', () => {
-        const wasExpected = queue.state === 'stopping';
-        queue.state = 'gone';
-        this.#adoptions.gone(queueNum);
-        this.#listings.gone(queueNum);
-        if (wasExpected) return;
-        const error = reason ?? new Error(describeDeath(queueNum, undefined));
-        reject(error);
-        this.#fail(error);
-      });
-    });
-  }
-
-  #onMessage(queue: Queue, message: FromQueue): void {
-    const { say } = this.#options;
-    switch (message.kind) {
-      case 'started':
-        queue.route = message.route;
-        queue.state = 'running';
-        return;
-      case 'events':
-        this.#onEvents(
-          message.events.map((event) => queue.events.unpack(event)),
-          queue.queueNum,
-        );
-        return queue.thread.postMessage({ kind: 'taken', count: message.events.length });
-      case 'examine':
-        return this.#examiner.ask(examinationOf(queue, message.id), message, (facts) =>
-          queue.thread.postMessage({ kind: 'facts', id: message.id, facts }),
-        );
-      case 'withdraw':
-        return this.#examiner.withdraw(examinationOf(queue, message.id));
-      case 'probe':
-        return this.#probing.probe(
-          message.request,
-          (answer) => queue.thread.postMessage({ kind: 'probed', id: message.id, answer }),
-          () => queue.thread.postMessage({ kind: 'probing', id: message.id }),
-        );
-      case 'adopted':
-        return this.#adoptions.answer(message.generation, queue.queueNum, true);
-      case 'listed':
-        return this.#listings.answer(message.id, queue.queueNum, message.page);
-      case 'trouble':
-        return say(message.message);
-      case 'stopped':
-        queue.state = 'stopping';
-        return;
-      case 'failed':
-        return; // the thread ends now, which is where the reason is used
-      default:
-        message satisfies never;
-    }
-  }
-
-  #broadcast(message: ToQueue): void {
-    for (const { thread } of this.#queues) thread.postMessage(message);
-  }
-
   #intake(keylog: KeylogPolicy): KeyLogIntake {
     const { say } = this.#options;
-    return new KeyLogIntake(keylog, { onSecrets: (secrets) => this.#broadcast({ kind: 'secrets', secrets }), say });
+    return new KeyLogIntake(keylog, { onSecrets: (secrets) => this.#queues.tellSecrets(secrets), say });
   }
 
   /** The reason where the new one cannot be had: the one that is open stays. */
@@ -358,7 +268,7 @@ export class Daemon {
   }
 
   #ready(): void {
-    this.#options.manager.ready(`${this.#queues.length} queues, ${this.#policy.pinsets.length} pinsets`);
+    this.#options.manager.ready(`${this.#queues.count} queues, ${this.#policy.pinsets.length} pinsets`);
   }
 
   /** The service manager hears of us only while every packet thread's loop turns. */
@@ -367,7 +277,7 @@ export class Daemon {
     if (manager.watchdogMs === undefined) return;
     this.#watchdog = setInterval(
       () => {
-        if (this.#queues.every((queue) => queue.isAlive())) manager.alive();
+        if (this.#queues.areAlive()) manager.alive();
       },
       Math.max(manager.watchdogMs, LEAST_WATCHDOG_MS),
     );
@@ -375,51 +285,5 @@ export class Daemon {
   }
 }
 
-/** Queues number their questions each for itself. */
-function examinationOf({ queueNum }: Queue, id: number): string {
-  return `${queueNum} ${id}`;
-}
-
-async function stopQueue(queue: Queue): Promise<void> {
-  if (queue.state === 'gone') return;
-  const gone = new Promise((resolve) => queue.thread.on('exit', resolve));
-  const wasRunning = queue.state === 'running';
-  queue.state = 'stopping';
-  if (!wasRunning) return void (await queue.thread.terminate());
-  queue.thread.postMessage({ kind: 'stop' });
-  const patience = setTimeout(() => void queue.thread.terminate(), STOP_PATIENCE_MS);
-  await gone;
-  clearTimeout(patience);
-}
-
-function describeDeath(queueNum: number, error: Error | undefined): string {
-  const why = error === undefined ? 'ended unasked' : `died: ${error.message}`;
-  return `the thread of queue ${queueNum} ${why}; the kernel drops its packets until tlspin runs again`;
-}
-
-/** Why a running daemon cannot take this policy; undefined where it can. */
-export function refusalOf(before: Policy, after: Policy): string | undefined {
-  const changed = needsRestart(before, after);
-  return changed.length === 0 ? undefined : `${changed.join(', ')} changed, which takes a restart (and new rules)`;
-}
-
-/** What rules outside and sockets inside were made for. */
-function needsRestart(before: Policy, after: Policy): string[] {
-  const same = (pick: (policy: Policy) => unknown): boolean =>
-    JSON.stringify(pick(before)) === JSON.stringify(pick(after));
-  return [
-    ...(same((policy) => policy.queues) ? [] : ['queues']),
-    ...(same((policy) => policy.failOpen) ? [] : ['failOpen']),
-    ...(same((policy) => [policy.connmark, ownedConnmarkBits(policy)]) ? [] : ['connmark']),
-    ...(same((policy) => policy.control) ? [] : ['control']),
-    ...(same((policy) => policy.probe.mark) ? [] : ['probe.mark']),
-    ...(same((policy) => policy.learn.file) ? [] : ['learn.file']),
-  ];
-}
-
-const STOP_PATIENCE_MS = 5000;
-/** A thread takes a policy between two batches; it builds indexes of whatever lists there are. */
-const ADOPTION_PATIENCE_MS = 10_000;
-const LISTING_PATIENCE_MS = 2000;
 /** Two heartbeats of a packet thread. */
 const LEAST_WATCHDOG_MS = 2000;

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { renderRemoval, renderRules } from '../../src/runtime/rules.ts';
-import type { RulesOptions } from '../../src/runtime/rules.ts';
+import { renderRemoval, renderRules } from '../../src/runtime/rules/render.ts';
+import type { RulesOptions } from '../../src/runtime/rules/render.ts';
 import { Lab } from '../support/lab/lab.ts';
 import { MARK, QueueStub } from '../support/lab/queue-stub.ts';
 import { match, pinset, PINNED as SITUATIONS, policy } from '../support/policy.ts';

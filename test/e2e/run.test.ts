@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { loadPolicy } from '../../src/pins/load.ts';
 import { spkiPin } from '../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../src/runtime/demo/child.ts';
-import { renderRules } from '../../src/runtime/rules.ts';
+import { renderRules } from '../../src/runtime/rules/render.ts';
 import { ROOT } from '../support/built.ts';
 import { NAME as HOST } from '../support/lab/bank.ts';
 import { requestWithCurl, requestWithNode, startTlsServer } from '../support/lab/peers.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import type { AddressRange } from '../../src/pins/policy.ts';
-import { renderRemoval, renderRules } from '../../src/runtime/rules.ts';
-import type { RulesOptions } from '../../src/runtime/rules.ts';
+import { renderRemoval, renderRules } from '../../src/runtime/rules/render.ts';
+import type { RulesOptions } from '../../src/runtime/rules/render.ts';
 import { match, PINNED, pinset as pinsetAt, policy as policyOf } from '../support/policy.ts';
 import type { CompiledPinset, Policy, Situations } from '../../src/pins/policy.ts';
 

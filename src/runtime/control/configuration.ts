@@ -13,7 +13,8 @@ import { parseEntry } from '../../pins/lists/lists.ts';
 import { formatMessage, type Message, nearest } from '../../pins/document/message.ts';
 import type { CompiledList, CompiledPin, Policy } from '../../pins/policy.ts';
 import { differenceOfSequences } from '../../pins/match/sequence-difference.ts';
-import { type ReloadOutcome, refusalOf } from '../daemon.ts';
+import type { ReloadOutcome } from '../daemon.ts';
+import { refusalOf } from '../restart.ts';
 import { type Difference, differenceOf } from './difference.ts';
 
 /** What was read, as it was then. */

@@ -4,7 +4,7 @@
  */
 import type { CompiledList, CompiledPin, CompiledPinset, Policy } from '../../pins/policy.ts';
 import { differenceOfSequences } from '../../pins/match/sequence-difference.ts';
-import { renderRules } from '../rules.ts';
+import { renderRules } from '../rules/render.ts';
 
 export interface Difference {
   readonly pinsets: {

@@ -5,7 +5,7 @@
 import type { Learner } from '../../learn/learner.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 import { Daemon, type DaemonOptions } from '../daemon.ts';
-import type { EveLog } from '../event-log.ts';
+import type { EveLog } from '../events/log.ts';
 import { answerCommands } from './commands.ts';
 import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
 import { FileWatch } from './file-watch.ts';

@@ -2,10 +2,10 @@
 import { LIMIT_DEFAULTS, type LimitName } from '../../pins/limits.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { readKernelQueue } from '../../source/kernel-queue.ts';
-import type { QueueCounts } from '../counters.ts';
+import type { QueueCounts } from '../queue/counters.ts';
 import type { Daemon } from '../daemon.ts';
-import type { EveLog } from '../event-log.ts';
-import { findQueueBypass } from '../queue-bypass.ts';
+import type { EveLog } from '../events/log.ts';
+import { findQueueBypass } from '../rules/queue-bypass.ts';
 import type { LiveConfiguration } from './configuration.ts';
 import { isStale } from './list-ages.ts';
 import type { RecentVerdicts } from './recent-verdicts.ts';

@@ -9,7 +9,7 @@ import type { Endpoint } from '../../judge/events.ts';
 import type { ExamineRequest } from '../../judge/ports.ts';
 import { clientGroup } from '../../probe/client-group.ts';
 import { type DatedFacts, NOTHING_FOUND } from '../../x509/examine.ts';
-import type { Port } from '../messages.ts';
+import type { Port } from '../queue/messages.ts';
 import { Line } from './line.ts';
 
 export interface ExaminerQuestion {

@@ -8,8 +8,8 @@ import { LRUCache } from 'lru-cache';
 import type { ChainExaminer, ChainFacts, ExamineRequest, Questioner } from '../../judge/ports.ts';
 import { sha256Hex } from '../../x509/fingerprint.ts';
 import type { DatedFacts } from '../../x509/examine.ts';
-import type { FromQueue, Port } from '../messages.ts';
-import { RemoteQuestions } from '../remote-questions.ts';
+import type { FromQueue, Port } from '../queue/messages.ts';
+import { RemoteQuestions } from '../queue/remote-questions.ts';
 
 export class RemoteExaminer implements ChainExaminer {
   readonly #port: Port<FromQueue>;

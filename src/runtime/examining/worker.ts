@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import type { ExamineRequest } from '../../judge/ports.ts';
 import { Budget, costOf } from '../../x509/path/budget.ts';
 import { examineDated } from '../../x509/examine.ts';
-import type { Port } from '../messages.ts';
+import type { Port } from '../queue/messages.ts';
 import type { Examined } from './examiner.ts';
 
 const port = parentPort!;

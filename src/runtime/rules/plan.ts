@@ -7,7 +7,7 @@ import ipaddr from 'ipaddr.js';
 
 import type { AddressRange, CompiledPinset, ConnmarkLayout, Policy } from '../../pins/policy.ts';
 import { asksServers } from '../../pins/probe.ts';
-import { ownedConnmarkBits } from '../connmark-mask.ts';
+import { ownedConnmarkBits } from './connmark-mask.ts';
 
 export type Hook = 'forward' | 'local';
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Examiner } from '../../../src/runtime/examining/examiner.ts';
 import { RemoteExaminer } from '../../../src/runtime/examining/remote-examiner.ts';
 import type { ExamineRequest, Questioner } from '../../../src/judge/ports.ts';
-import type { FromQueue } from '../../../src/runtime/messages.ts';
+import type { FromQueue } from '../../../src/runtime/queue/messages.ts';
 import type { DatedFacts } from '../../../src/x509/examine.ts';
 import { certificate } from '../../support/certificates.ts';
 import { FakeExaminer } from '../../support/fake-examiner.ts';

@@ -2,10 +2,10 @@
  * The main thread's prober, as the configuration in force has it. What servers showed does not depend on the configuration,
  * only what it is worth: a reload, or a list that changes, makes nobody ask again. Knows no packets and no threads.
  */
-import type { ProbeAnswer, Prober, ProbeRequest } from '../judge/ports.ts';
-import type { Policy, Situations } from '../pins/policy.ts';
-import { MirrorProber, type ProbeCounts } from '../probe/prober.ts';
-import type { NativeBinding } from '../source/binding.ts';
+import type { ProbeAnswer, Prober, ProbeRequest } from '../../judge/ports.ts';
+import type { Policy, Situations } from '../../pins/policy.ts';
+import { MirrorProber, type ProbeCounts } from '../../probe/prober.ts';
+import type { NativeBinding } from '../../source/binding.ts';
 
 /** As much of a MirrorProber as is used. */
 export interface ClosableProber extends Prober {

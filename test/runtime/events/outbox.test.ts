@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 
-import type { FlowEvent } from '../../src/judge/events.ts';
-import { EventOutbox } from '../../src/runtime/event-outbox.ts';
-import type { FromQueue } from '../../src/runtime/messages.ts';
+import type { FlowEvent } from '../../../src/judge/events.ts';
+import { EventOutbox } from '../../../src/runtime/events/outbox.ts';
+import type { FromQueue } from '../../../src/runtime/queue/messages.ts';
 
 const event = (detail: string): FlowEvent => ({
   kind: 'anomaly',

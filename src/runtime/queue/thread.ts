@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads';
 
 import { QueueCounters } from './counters.ts';
-import { EventUnpacker } from './event-wire.ts';
+import { EventUnpacker } from '../events/wire.ts';
 import type { FromQueue, Port, QueueSetup, ToQueue } from './messages.ts';
 
 /** As much of a Worker as is used. */
@@ -20,7 +20,7 @@ export type SpawnQueueThread = (setup: QueueSetup) => QueueThread;
 
 export function spawnQueueThread(setup: QueueSetup): QueueThread {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new Worker(new URL(`./queue-worker.${extension}`, import.meta.url), {
+  return new Worker(new URL(`./worker.${extension}`, import.meta.url), {
     workerData: setup,
     name: `queue ${setup.queueNum}`,
   });

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 
-import type { ProbeRequest } from '../../src/judge/ports.ts';
-import { canProbe, mirrorProbers } from '../../src/runtime/probing.ts';
-import { PINNED, pinset, policy, UNPINNED } from '../support/policy.ts';
-import { clientHelloMessage } from '../support/tls-bytes.ts';
+import type { ProbeRequest } from '../../../src/judge/ports.ts';
+import { canProbe, mirrorProbers } from '../../../src/runtime/probing/probing.ts';
+import { PINNED, pinset, policy, UNPINNED } from '../../support/policy.ts';
+import { clientHelloMessage } from '../../support/tls-bytes.ts';
 
 /** On the machine itself, where nobody listens. */
 const REQUEST: ProbeRequest = {

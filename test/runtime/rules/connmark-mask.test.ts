@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
-import { ownedConnmarkBits } from '../../src/runtime/connmark-mask.ts';
-import { pinset, policy, rule } from '../support/policy.ts';
+import { ownedConnmarkBits } from '../../../src/runtime/rules/connmark-mask.ts';
+import { pinset, policy, rule } from '../../support/policy.ts';
 
 it("the engine's own bits alone, while no verdict adds any", () => {
   expect(ownedConnmarkBits(policy({ pinsets: [pinset(0)] }))).toBe(0x3000000);

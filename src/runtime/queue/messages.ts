@@ -1,13 +1,13 @@
 /** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
-import type { FlowNumbering } from '../connection/flow-numbers.ts';
-import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
-import type { Endpoint } from '../judge/events.ts';
-import type { ExamineRequest, ProbeAnswer, ProbeRequest } from '../judge/ports.ts';
-import type { PolicyChange } from '../pins/match/pack.ts';
-import type { HandshakeSecret } from '../source/key-log.ts';
-import type { ConnmarkRoute } from '../source/nfqueue.ts';
-import type { DatedFacts } from '../x509/examine.ts';
-import type { WireEvent } from './event-wire.ts';
+import type { FlowNumbering } from '../../connection/flow-numbers.ts';
+import type { FlowPage, FlowQuestion } from '../../connection/listing.ts';
+import type { Endpoint } from '../../judge/events.ts';
+import type { ExamineRequest, ProbeAnswer, ProbeRequest } from '../../judge/ports.ts';
+import type { PolicyChange } from '../../pins/match/pack.ts';
+import type { HandshakeSecret } from '../../source/key-log.ts';
+import type { ConnmarkRoute } from '../../source/nfqueue.ts';
+import type { DatedFacts } from '../../x509/examine.ts';
+import type { WireEvent } from '../events/wire.ts';
 
 /** A packet thread's workerData. */
 export interface QueueSetup {

@@ -1,5 +1,5 @@
 /** Which bits of the connmark a policy's verdicts may write: its own states, and what its verdicts add. */
-import type { CompiledVerdict, Policy } from '../pins/policy.ts';
+import type { CompiledVerdict, Policy } from '../../pins/policy.ts';
 
 /** The bits that travel in the packet mark on the packet-mark route, so that rules and source must agree on them. */
 export function ownedConnmarkBits(policy: Policy): number {

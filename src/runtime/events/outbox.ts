@@ -3,10 +3,10 @@
  * the main thread costs more than a record. Bounded by what the main thread has not yet taken; beyond that, events are
  * dropped and counted, and packets never wait.
  */
-import type { FlowEvent } from '../judge/events.ts';
-import type { EventSink } from '../judge/events.ts';
-import { EventPacker, type WireEvent } from './event-wire.ts';
-import type { FromQueue, Port } from './messages.ts';
+import type { FlowEvent } from '../../judge/events.ts';
+import type { EventSink } from '../../judge/events.ts';
+import { EventPacker, type WireEvent } from './wire.ts';
+import type { FromQueue, Port } from '../queue/messages.ts';
 
 export class EventOutbox implements EventSink {
   readonly #port: Port<FromQueue>;

@@ -2,9 +2,9 @@
  * The packet thread's end of probes: the sockets, the cache and the limits of all queues together live on the main
  * thread.
  */
-import type { ProbeAnswer, Prober, ProbeRequest } from '../judge/ports.ts';
-import type { FromQueue, Port } from './messages.ts';
-import { RemoteQuestions } from './remote-questions.ts';
+import type { ProbeAnswer, Prober, ProbeRequest } from '../../judge/ports.ts';
+import type { FromQueue, Port } from '../queue/messages.ts';
+import { RemoteQuestions } from '../queue/remote-questions.ts';
 
 export class RemoteProber implements Prober {
   readonly #questions: RemoteQuestions<ProbeRequest, ProbeAnswer>;

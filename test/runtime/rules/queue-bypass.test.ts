@@ -1,7 +1,7 @@
 /** What iptables-save and nft print, as they print it. */
 import { describe, expect, it } from 'vitest';
 
-import { findQueueBypass } from '../../src/runtime/queue-bypass.ts';
+import { findQueueBypass } from '../../../src/runtime/rules/queue-bypass.ts';
 
 interface Printed {
   readonly 'iptables-save'?: string;

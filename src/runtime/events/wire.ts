@@ -2,7 +2,7 @@
  * Events between a packet thread and the main thread. Certificates, which are most of an event's octets and always the
  * same few, cross once and are numbers from then on. Both ends number alike, because messages come in order.
  */
-import type { ContinuedEvent, FlowEvent, TlsSummary, VerdictEvent } from '../judge/events.ts';
+import type { ContinuedEvent, FlowEvent, TlsSummary, VerdictEvent } from '../../judge/events.ts';
 
 export type WireEvent =
   | Exclude<FlowEvent, VerdictEvent | ContinuedEvent>

@@ -4,15 +4,15 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { Engine } from '../engine/engine.ts';
-import { PinsetSnapshot } from '../pins/match/snapshot.ts';
-import { NfqueueSource } from '../source/nfqueue.ts';
-import { verifyServerKeyExchange } from '../x509/proof.ts';
-import { ownedConnmarkBits } from './connmark-mask.ts';
+import { Engine } from '../../engine/engine.ts';
+import { PinsetSnapshot } from '../../pins/match/snapshot.ts';
+import { NfqueueSource } from '../../source/nfqueue.ts';
+import { verifyServerKeyExchange } from '../../x509/proof.ts';
+import { ownedConnmarkBits } from '../rules/connmark-mask.ts';
 import { QueueCounters } from './counters.ts';
 import type { FromQueue, Port, QueueSetup, ToQueue } from './messages.ts';
-import { QueueLoop } from './queue-loop.ts';
-import { LiveClock } from './live-clock.ts';
+import { QueueLoop } from './loop.ts';
+import { LiveClock } from '../live-clock.ts';
 
 const port = parentPort!;
 const out: Port<FromQueue> = port;

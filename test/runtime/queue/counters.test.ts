@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
-import { Counters } from '../../src/engine/counters.ts';
-import { QueueCounters } from '../../src/runtime/counters.ts';
+import { Counters } from '../../../src/engine/counters.ts';
+import { QueueCounters } from '../../../src/runtime/queue/counters.ts';
 
 it('what one side publishes the other side reads, through the same memory', () => {
   const writer = new QueueCounters();

@@ -6,17 +6,17 @@
  *   pulse, each second: what times out, the kernel's counters, a heartbeat
  *   while packets are held: the engine is asked every few milliseconds what is due
  */
-import type { Engine } from '../engine/engine.ts';
-import type { EventSink } from '../judge/events.ts';
-import type { ChainExaminer, KeylogSource, Prober } from '../judge/ports.ts';
-import type { PacketSink, PacketSource, VerdictSink } from '../packet/source.ts';
-import type { PacketBatch } from '../packet/batch.ts';
-import { KeyLogStore } from '../source/key-log-store.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { EventSink } from '../../judge/events.ts';
+import type { ChainExaminer, KeylogSource, Prober } from '../../judge/ports.ts';
+import type { PacketSink, PacketSource, VerdictSink } from '../../packet/source.ts';
+import type { PacketBatch } from '../../packet/batch.ts';
+import { KeyLogStore } from '../../source/key-log-store.ts';
 import type { QueueCounters } from './counters.ts';
-import { EventOutbox } from './event-outbox.ts';
+import { EventOutbox } from '../events/outbox.ts';
 import type { FromQueue, Port, ToQueue } from './messages.ts';
-import { RemoteExaminer } from './examining/remote-examiner.ts';
-import { RemoteProber } from './remote-prober.ts';
+import { RemoteExaminer } from '../examining/remote-examiner.ts';
+import { RemoteProber } from '../probing/remote-prober.ts';
 
 /** What the engine is given of this thread. */
 export interface EngineParts {

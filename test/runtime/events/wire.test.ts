@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import type { VerdictEvent } from '../../src/judge/events.ts';
-import { EventPacker, EventUnpacker } from '../../src/runtime/event-wire.ts';
-import { tlsSummary, verdictEvent } from '../support/verdict-event.ts';
+import type { VerdictEvent } from '../../../src/judge/events.ts';
+import { EventPacker, EventUnpacker } from '../../../src/runtime/events/wire.ts';
+import { tlsSummary, verdictEvent } from '../../support/verdict-event.ts';
 
 const verdict = (certificates: readonly Uint8Array[], clientCertificates: readonly Uint8Array[] = []) =>
   verdictEvent({ tls: tlsSummary({ certificates, clientCertificates }) });

@@ -2,16 +2,16 @@
  * The main thread's end of the log: events of the packet threads become records. Owns what the records need beyond the
  * events (certificates described), and the counting of what was logged.
  */
-import type { FlowEvent } from '../judge/events.ts';
-import type { Policy } from '../pins/policy.ts';
-import { CertificateEntries } from '../report/certificate-entry.ts';
-import { recordOf, toEve } from '../report/eve.ts';
-import { type WatchFilter, watchLine } from '../report/watch.ts';
-import type { LogTrouble } from '../report/log-output.ts';
-import { VerdictLog } from '../report/verdict-log.ts';
-import { describeCertificate } from '../x509/certificate.ts';
-import { presentCertificate } from '../x509/presented.ts';
-import type { EventLog } from './daemon.ts';
+import type { FlowEvent } from '../../judge/events.ts';
+import type { Policy } from '../../pins/policy.ts';
+import { CertificateEntries } from '../../report/certificate-entry.ts';
+import { recordOf, toEve } from '../../report/eve.ts';
+import { type WatchFilter, watchLine } from '../../report/watch.ts';
+import type { LogTrouble } from '../../report/log-output.ts';
+import { VerdictLog } from '../../report/verdict-log.ts';
+import { describeCertificate } from '../../x509/certificate.ts';
+import { presentCertificate } from '../../x509/presented.ts';
+import type { EventLog } from '../daemon.ts';
 
 export interface EveLogOptions {
   /** A path, or `-` for standard output. */

@@ -1,13 +1,13 @@
 /**
  * The netfilter rules that send flows to the engine, as text: `renderRules` turns a policy into a shell script or an nft
- * file and applies nothing. What the rules are is decided in rules/plan.ts, how they are spelled in rules/iptables.ts and
- * rules/nft.ts. Knows neither files nor the running kernel.
+ * file and applies nothing. What the rules are is decided in plan.ts, how they are spelled in iptables.ts and nft.ts.
+ * Knows neither files nor the running kernel.
  */
-import type { Policy } from '../pins/policy.ts';
-import { renderIptables, renderIptablesRemoval } from './rules/iptables.ts';
-import { renderNft, renderNftRemoval } from './rules/nft.ts';
-import { planRules } from './rules/plan.ts';
-import type { Hook, Route } from './rules/plan.ts';
+import type { Policy } from '../../pins/policy.ts';
+import { renderIptables, renderIptablesRemoval } from './iptables.ts';
+import { renderNft, renderNftRemoval } from './nft.ts';
+import { planRules } from './plan.ts';
+import type { Hook, Route } from './plan.ts';
 
 export type RulesFormat = 'iptables' | 'nft';
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import type { FlowEvent } from '../../src/judge/events.ts';
-import { EveLog } from '../../src/runtime/event-log.ts';
-import { policy } from '../support/policy.ts';
+import type { FlowEvent } from '../../../src/judge/events.ts';
+import { EveLog } from '../../../src/runtime/events/log.ts';
+import { policy } from '../../support/policy.ts';
 
 let directory: string;
 let path: string;

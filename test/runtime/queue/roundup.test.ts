@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import { Roundup } from '../../src/runtime/roundup.ts';
+import { Roundup } from '../../../src/runtime/queue/roundup.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { describeFlowOffload, findFlowOffload } from '../../src/runtime/offload.ts';
+import { describeFlowOffload, findFlowOffload } from '../../../src/runtime/rules/offload.ts';
 
 /** As nft 1.0.6 prints them. */
 const FLOWTABLES = `table inet filter {

@@ -2,9 +2,9 @@
  * What each queue counts, in memory that its thread writes and the main thread reads at any time without asking. One
  * writer for each buffer; a reader may see a packet counted in one column and not yet in another.
  */
-import type { Counters } from '../engine/counters.ts';
-import type { SourceStats } from '../packet/source.ts';
-import { LIMIT_DEFAULTS, type LimitName } from '../pins/limits.ts';
+import type { Counters } from '../../engine/counters.ts';
+import type { SourceStats } from '../../packet/source.ts';
+import { LIMIT_DEFAULTS, type LimitName } from '../../pins/limits.ts';
 
 export interface QueueCounts {
   /** Packets, as the engine counts them: received = accepted + dropped + held at the moment. */

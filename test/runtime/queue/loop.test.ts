@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import { Counters } from '../../src/engine/counters.ts';
-import type { FlowPage, FlowQuestion } from '../../src/connection/listing.ts';
-import type { ChainFacts, ProbeAnswer } from '../../src/judge/ports.ts';
-import type { PacketSink, PacketSource } from '../../src/packet/source.ts';
-import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../src/packet/batch.ts';
-import type { PolicyChange } from '../../src/pins/match/pack.ts';
-import { QueueCounters } from '../../src/runtime/counters.ts';
-import type { FromQueue } from '../../src/runtime/messages.ts';
-import { type DrivenEngine, type EngineParts, QueueLoop } from '../../src/runtime/queue-loop.ts';
-import { ANSWER, BY, DATED, EVENT, FACTS, PROBE, REQUEST } from '../support/queue-messages.ts';
+import { Counters } from '../../../src/engine/counters.ts';
+import type { FlowPage, FlowQuestion } from '../../../src/connection/listing.ts';
+import type { ChainFacts, ProbeAnswer } from '../../../src/judge/ports.ts';
+import type { PacketSink, PacketSource } from '../../../src/packet/source.ts';
+import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../../src/packet/batch.ts';
+import type { PolicyChange } from '../../../src/pins/match/pack.ts';
+import { QueueCounters } from '../../../src/runtime/queue/counters.ts';
+import type { FromQueue } from '../../../src/runtime/queue/messages.ts';
+import { type DrivenEngine, type EngineParts, QueueLoop } from '../../../src/runtime/queue/loop.ts';
+import { ANSWER, BY, DATED, EVENT, FACTS, PROBE, REQUEST } from '../../support/queue-messages.ts';
 
 const secret = (octet: number) => ({
   clientRandom: new Uint8Array(32).fill(octet),

@@ -1,0 +1,206 @@
+/**
+ * The packet threads as one set: starts one a queue, passes on what they say and ask, tells all of them what they are to
+ * know, and ends them. A thread that ends unasked is told of; what follows from that is for others to say.
+ */
+import type { FlowNumbering } from '../../connection/flow-numbers.ts';
+import type { FlowPage, FlowQuestion } from '../../connection/listing.ts';
+import type { FlowEvent } from '../../judge/events.ts';
+import type { Prober } from '../../judge/ports.ts';
+import type { PolicyChange } from '../../pins/match/pack.ts';
+import type { HandshakeSecret } from '../../source/key-log.ts';
+import type { Examiner } from '../examining/examiner.ts';
+import type { QueueCounts } from './counters.ts';
+import type { FromQueue, ToQueue } from './messages.ts';
+import { Roundup } from './roundup.ts';
+import { Queue, type SpawnQueueThread } from './thread.ts';
+
+export interface QueuesOptions {
+  readonly spawn: SpawnQueueThread;
+  /** Whether handshake messages are to be told as they go by. */
+  readonly watch: boolean;
+  readonly examiner: Pick<Examiner, 'ask' | 'withdraw'>;
+  readonly prober: Prober;
+  readonly onEvents: (events: readonly FlowEvent[], queueNum: number) => void;
+  /** A thread has ended that was not told to. */
+  readonly onDeath: (error: Error) => void;
+  /** One line to the operator. */
+  readonly say: (line: string) => void;
+}
+
+export interface QueueStatus {
+  readonly queue: number;
+  readonly route: string;
+  readonly counts: QueueCounts;
+}
+
+export class Queues {
+  readonly #options: QueuesOptions;
+  readonly #queues: Queue[] = [];
+  readonly #adoptions = new Roundup<true>(ADOPTION_PATIENCE_MS);
+  readonly #listings = new Roundup<FlowPage>(LISTING_PATIENCE_MS);
+  #nextListing = 1;
+
+  constructor(options: QueuesOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#queues.length;
+  }
+
+  /** How connmarks travel. */
+  get routes(): string[] {
+    return [...new Set(this.#queues.map(({ route }) => route))];
+  }
+
+  /** Resolves when each is bound; rejects when one cannot be, once it is known of all. */
+  async start(numbers: readonly number[], policy: PolicyChange): Promise<void> {
+    const starts = numbers.map((queueNum, i) =>
+      this.#startQueue(queueNum, policy, { first: i + 1, step: numbers.length }),
+    );
+    try {
+      await Promise.all(starts);
+    } catch (error) {
+      await Promise.allSettled(starts);
+      throw error;
+    }
+  }
+
+  /** Puts a policy into force; resolves with the queues that have not acknowledged it in time. */
+  async adopt(change: PolicyChange, generation: number): Promise<number[]> {
+    const running = this.#running();
+    const adopted = this.#adoptions.ask(generation, running);
+    this.#broadcast({ kind: 'policy', change, generation });
+    const acknowledged = await adopted;
+    return running.filter((queueNum) => !acknowledged.has(queueNum));
+  }
+
+  /** What each queue answers about its flows, by queue; one that does not answer in time is missing. */
+  list(question: FlowQuestion): Promise<ReadonlyMap<number, FlowPage>> {
+    const id = this.#nextListing++;
+    const listed = this.#listings.ask(id, this.#running());
+    this.#broadcast({ kind: 'list', id, question });
+    return listed;
+  }
+
+  /** What clients logged: nobody knows which queue has the connection. */
+  tellSecrets(secrets: readonly HandshakeSecret[]): void {
+    this.#broadcast({ kind: 'secrets', secrets });
+  }
+
+  status(): QueueStatus[] {
+    return this.#queues.map(({ queueNum, route, counters }) => ({ queue: queueNum, route, counts: counters.read() }));
+  }
+
+  /** Whether the loop of every thread has turned since the last time this was asked. */
+  areAlive(): boolean {
+    return this.#queues.every((queue) => queue.isAlive());
+  }
+
+  /** Resolves when every held packet is answered and every queue unbound. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#queues.map(stopQueue));
+  }
+
+  #running(): number[] {
+    return this.#queues.filter(({ state }) => state === 'running').map(({ queueNum }) => queueNum);
+  }
+
+  #startQueue(queueNum: number, policy: PolicyChange, numbering: FlowNumbering): Promise<void> {
+    const { spawn, watch, onDeath } = this.#options;
+    const queue = new Queue(spawn, { queueNum, policy, numbering, watch });
+    this.#queues.push(queue);
+    return new Promise((resolve, reject) => {
+      let reason: Error | undefined;
+      queue.thread.on('message', (message) => {
+        if (message.kind === 'started') resolve();
+        if (message.kind === 'failed') reason = new Error(message.message);
+        this.#onMessage(queue, message);
+      });
+      queue.thread.on('error', (error) => (reason = new Error(describeDeath(queueNum, error), { cause: error })));
+      queue.thread.on('exit', () => {
+        const wasExpected = queue.state === 'stopping';
+        queue.state = 'gone';
+        this.#adoptions.gone(queueNum);
+        this.#listings.gone(queueNum);
+        if (wasExpected) return;
+        const error = reason ?? new Error(describeDeath(queueNum, undefined));
+        reject(error);
+        onDeath(error);
+      });
+    });
+  }
+
+  #onMessage(queue: Queue, message: FromQueue): void {
+    const { examiner, prober, onEvents, say } = this.#options;
+    const { thread, queueNum } = queue;
+    switch (message.kind) {
+      case 'started':
+        queue.route = message.route;
+        queue.state = 'running';
+        return;
+      case 'events':
+        onEvents(
+          message.events.map((event) => queue.events.unpack(event)),
+          queueNum,
+        );
+        return thread.postMessage({ kind: 'taken', count: message.events.length });
+      case 'examine':
+        return examiner.ask(examinationOf(queue, message.id), message, (facts) =>
+          thread.postMessage({ kind: 'facts', id: message.id, facts }),
+        );
+      case 'withdraw':
+        return examiner.withdraw(examinationOf(queue, message.id));
+      case 'probe':
+        return prober.probe(
+          message.request,
+          (answer) => thread.postMessage({ kind: 'probed', id: message.id, answer }),
+          () => thread.postMessage({ kind: 'probing', id: message.id }),
+        );
+      case 'adopted':
+        return this.#adoptions.answer(message.generation, queueNum, true);
+      case 'listed':
+        return this.#listings.answer(message.id, queueNum, message.page);
+      case 'trouble':
+        return say(message.message);
+      case 'stopped':
+        queue.state = 'stopping';
+        return;
+      case 'failed':
+        return; // the thread ends now, which is where the reason is used
+      default:
+        message satisfies never;
+    }
+  }
+
+  #broadcast(message: ToQueue): void {
+    for (const { thread } of this.#queues) thread.postMessage(message);
+  }
+}
+
+/** Queues number their questions each for itself. */
+function examinationOf({ queueNum }: Queue, id: number): string {
+  return `${queueNum} ${id}`;
+}
+
+async function stopQueue(queue: Queue): Promise<void> {
+  if (queue.state === 'gone') return;
+  const gone = new Promise((resolve) => queue.thread.on('exit', resolve));
+  const wasRunning = queue.state === 'running';
+  queue.state = 'stopping';
+  if (!wasRunning) return void (await queue.thread.terminate());
+  queue.thread.postMessage({ kind: 'stop' });
+  const patience = setTimeout(() => void queue.thread.terminate(), STOP_PATIENCE_MS);
+  await gone;
+  clearTimeout(patience);
+}
+
+function describeDeath(queueNum: number, error: Error | undefined): string {
+  const why = error === undefined ? 'ended unasked' : `died: ${error.message}`;
+  return `the thread of queue ${queueNum} ${why}; the kernel drops its packets until tlspin runs again`;
+}
+
+const STOP_PATIENCE_MS = 5000;
+/** A thread takes a policy between two batches; it builds indexes of whatever lists there are. */
+const ADOPTION_PATIENCE_MS = 10_000;
+const LISTING_PATIENCE_MS = 2000;
