@@ -47,6 +47,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** More files than that in one flat folder, and nobody finds anything. */
 const FILES_IN_A_FOLDER = 25;
+/** More lines than that in one file, and it has more than one subject. */
+const LINES_IN_A_FILE = 400;
 
 /** What runs there. */
 const PACKET_THREADS = ['engine/engine.ts', 'runtime/queue/worker.ts'];
@@ -98,6 +100,13 @@ describe('folders', () => {
     const counts = new Map<string, number>();
     for (const file of files) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
     expect([...counts].filter(([, count]) => count > FILES_IN_A_FOLDER)).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  it('stay short enough to have one subject', () => {
+    const lines = (name: string) => readFileSync(join(SRC, name), 'utf8').trimEnd().split('\n').length;
+    expect(files.filter((name) => lines(name) > LINES_IN_A_FILE)).toEqual([]);
   });
 });
 

@@ -11,7 +11,6 @@ import type { FlowSubject } from '../pins/match/snapshot.ts';
 import { SEGMENT } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
 import type { Side } from '../tls/observed/listener.ts';
-import { Aged } from './age-list.ts';
 import type { Answers } from './answers.ts';
 import { Anteroom } from './anteroom.ts';
 import { Denying } from './denial/denying.ts';
@@ -20,12 +19,13 @@ import { HeldPackets } from './held.ts';
 import type { Inspection } from './inspection.ts';
 import type { Judge } from '../judge/judge.ts';
 import type { HalfOpen } from './half-open.ts';
-import type { Opened, Opening } from './opening.ts';
+import type { Opened } from './opening.ts';
 import type { PacketContext } from '../packet/context.ts';
 import { beginsClientHello } from './pick-up.ts';
 import type { MarkChange } from '../packet/source.ts';
 import { ReadingOn } from './reading-on.ts';
 import { type Inspected, Streams } from './streams.ts';
+import { type Phase, TrackedConnection } from './tracked.ts';
 import type { Waiter } from './waiting.ts';
 
 /** What a connection asks of the engine. */
@@ -45,30 +45,8 @@ export interface ConnectionHost {
   onSettled(connection: Connection, isAccepted: boolean, mark: MarkChange): void;
 }
 
-export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
-
-export class Connection extends Aged implements Waiter {
-  readonly kind = 'connection';
-  readonly id: number;
-  /** FlowKey.kept. */
-  readonly key: string;
-  /** Value of `FlowKey.forward` for packets that the client sends. */
-  readonly clientForward: boolean;
-  readonly subject: FlowSubject;
-  readonly frame: number;
-  lastSeen: number;
-  /** When the client began to speak TLS. */
-  begunAt = Infinity;
-  /** Hash of the configuration that decided. */
-  decidedBy = '';
-  /** When the decision of a watched connection fell; 0 while there is none. */
-  decidedAt = 0;
-  phase: Phase = 'opening';
+export class Connection extends TrackedConnection implements Waiter {
   isWaiting = false;
-  /** A newer SYN of the same endpoints, which counts only once the server answers it. */
-  successor: HalfOpen | undefined;
-  readonly opening: Opening;
-  closedSides = 0;
   readonly #host: ConnectionHost;
   readonly #answers: Answers;
   #inspected: Inspected | undefined;
@@ -81,17 +59,9 @@ export class Connection extends Aged implements Waiter {
   #isAbandoned = false;
 
   constructor(host: ConnectionHost, begun: HalfOpen, subject: FlowSubject, now: number) {
-    super();
+    super(begun, subject, now);
     this.#host = host;
     this.#answers = host.answers;
-    this.id = begun.id;
-    this.key = begun.key;
-    this.clientForward = begun.clientForward;
-    this.opening = begun.opening;
-    this.successor = begun.successor;
-    this.frame = begun.frame;
-    this.subject = subject;
-    this.lastSeen = now;
     if (this.opening.selected !== undefined) this.#start(this.opening.selected);
   }
 
@@ -268,15 +238,9 @@ export class Connection extends Aged implements Waiter {
     if (this.#anteroom!.keeps(p)) return;
     if (!this.judge.holdsClient) this.#letClientGo(p.time);
     this.#gate!.onClientPacket();
-    if (this.phase === 'accepting') this.#readOn(p);
+    if (this.phase === 'accepting' && this.#readingOn!.onClientPacket(tcp)) this.#host.onContinued(this);
     streams.forwarded = Math.max(streams.forwarded, streams.client.next);
     this.#acceptFromClient(p);
-  }
-
-  #readOn({ tcp }: PacketContext): void {
-    this.#readingOn!.onAcknowledgment();
-    if (tcp.dataLength === 0 || !this.judge.readsClient) return;
-    if (this.#readingOn!.onClientPacket(tcp)) this.#host.onContinued(this);
   }
 
   #letClientGo(now: number): void {
@@ -389,11 +353,8 @@ export class Connection extends Aged implements Waiter {
     this.#denying = undefined;
     const { connmark } = this.judge.ruling!;
     const { marks } = this.#answers;
-    this.#host.onSettled(
-      this,
-      phase === 'accepted',
-      phase === 'accepted' ? marks.accept(connmark) : marks.deny(connmark),
-    );
+    const isAccepted = phase === 'accepted';
+    this.#host.onSettled(this, isAccepted, isAccepted ? marks.accept(connmark) : marks.deny(connmark));
   }
 
   #denyMark(): MarkChange {

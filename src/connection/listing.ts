@@ -3,7 +3,8 @@
  * there are, where each stands, and what it has shown so far. Reads and changes nothing; answers are plain data.
  */
 import type { FlowSubject } from '../pins/match/snapshot.ts';
-import type { Connection, Phase } from './connection.ts';
+import type { Connection } from './connection.ts';
+import type { Phase } from './tracked.ts';
 import type { Action, Reason, VerdictEvent } from '../judge/events.ts';
 import type { Clock } from '../packet/source.ts';
 import { verdictEvent } from './record.ts';

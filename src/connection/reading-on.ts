@@ -30,14 +30,23 @@ export class ReadingOn {
     this.#note();
   }
 
-  /** The client has acknowledged something; its own octets with that are not read yet. */
-  onAcknowledgment(): void {
+  /** True when it shows that the client believes what it was shown of a server that is recorded. */
+  onClientPacket(tcp: TcpView): boolean {
     const { session } = this.#judge;
+    // Its own octets with that are not read yet.
     if (this.#streams.server.acked >= this.#finishedPoint) session.onDelivered(!this.#inspection.clientAtBoundary);
+    return tcp.dataLength > 0 && this.#judge.readsClient && this.#readClient(tcp);
   }
 
-  /** True when it shows that the client believes what it was shown of a server that is recorded. */
-  onClientPacket({ bytes, seq, dataStart, dataEnd }: TcpView): boolean {
+  /** A server's packet with octets behind the decision, the first of them at `offset`. */
+  onServerPacket(tcp: TcpView, offset: number): void {
+    const { session, continuation } = this.#judge;
+    if (session.isAwaited) this.#readServer(tcp);
+    // Whoever only listens does not become a matter for ever.
+    if (offset - this.#streams.decisionPoint > this.#maxOctets) continuation.giveUp();
+  }
+
+  #readClient({ bytes, seq, dataStart, dataEnd }: TcpView): boolean {
     const { continuation, session } = this.#judge;
     const { client } = this.#streams;
     const wasAwaited = continuation.isAwaited;
@@ -47,14 +56,6 @@ export class ReadingOn {
       session.giveUp();
     }
     return wasAwaited && continuation.isSeen;
-  }
-
-  /** A server's packet with octets behind the decision, the first of them at `offset`. */
-  onServerPacket(tcp: TcpView, offset: number): void {
-    const { session, continuation } = this.#judge;
-    if (session.isAwaited) this.#readServer(tcp);
-    // Whoever only listens does not become a matter for ever.
-    if (offset - this.#streams.decisionPoint > this.#maxOctets) continuation.giveUp();
   }
 
   #readServer({ bytes, seq, dataStart, dataEnd }: TcpView): void {

@@ -7,6 +7,7 @@ import type { HiddenCertificate } from '../../src/pins/policy.ts';
 import { KeyLogStore } from '../../src/source/key-log-store.ts';
 import { parseKeyLog } from '../../src/source/key-log.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
+import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import { seqAdd } from '../../src/tcp/sequence.ts';
 import { PENDING } from '../support/flows.ts';
 import { match, pin, pinset, UNPINNED } from '../support/policy.ts';
@@ -275,6 +276,19 @@ describe('early data', () => {
     expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'probe-mismatch' }]);
     expect(wire.held).toBe(0);
     expect(wire.atServer.stream).toHaveLength(0);
+  });
+
+  it('that ends its stream leaves no packet without a verdict where the server contradicts itself', () => {
+    const wire = wireWith(pinned({ tls13: 'probe' }), { prober: new Asked() });
+    const { server } = flights(toGenuine);
+    const { fin, ack } = TCP_FLAG;
+    wire.fromClient(early(toGenuine), { flags: fin | ack });
+    const seq = wire.serverSeq;
+    expect(wire.fromServer(server.subarray(0, MSS))).toMatchObject({ verdict: 'held' });
+    const other = Buffer.from(server.subarray(0, MSS)).fill(0, 100);
+    expect(wire.fromServer(other, { seq })).toMatchObject({ verdict: 'drop' });
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'overlap-conflict' }]);
+    expect(wire.held).toBe(0);
   });
 
   it('that was let go is no reason to believe a certificate that goes by in clear', () => {

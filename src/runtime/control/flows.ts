@@ -1,7 +1,7 @@
 /** Flows as the control socket shows them: those that every queue knows, and the decisions of late. Reads only. */
 import type { VerdictEvent } from '../../judge/events.ts';
 import type { FlowFilter, FlowView } from '../../connection/listing.ts';
-import type { Phase } from '../../connection/connection.ts';
+import type { Phase } from '../../connection/tracked.ts';
 import { addressText } from '../../report/eve.ts';
 import type { Daemon } from '../daemon.ts';
 import type { RecentVerdict, RecentVerdicts } from './recent-verdicts.ts';
