@@ -7,7 +7,7 @@ import type { FlowSubject } from '../pins/match/snapshot.ts';
 import { isLongHeader } from '../quic/packet.ts';
 import { beginsDtls } from '../tls/dtls-record.ts';
 import { Aged } from '../connection/age-list.ts';
-import { type Conversation, type ConversationHost, verdictOf } from './conversation.ts';
+import { type ConversationHost, verdictOf } from './conversation.ts';
 import { type DatagramVerdict } from './packet.ts';
 import { DtlsConversation } from './dtls.ts';
 import type { PacketContext } from '../packet/context.ts';
@@ -56,15 +56,24 @@ export class DatagramFlow extends Aged implements Waiter {
 
   onClient(p: PacketContext): DatagramVerdict {
     this.lastSeen = p.time;
-    const conversation = this.#conversation(p);
+    const { bytes, dataStart, dataEnd } = p.udp;
+    if (dataStart < dataEnd && isLongHeader(bytes[dataStart]!) && !this.#isMedia(bytes[dataStart]!)) {
+      this.#quic ??= new QuicConversation(this.#host);
+      return this.#quic.onClient(p);
+    }
+    // What follows a handshake looks like anything.
+    const conversation = this.#beginsDtls(p) ? this.#spokenDtls() : (this.#quic ?? this.#dtls);
     return conversation === undefined ? this.#neither() : conversation.onClient(p);
   }
 
   onServer(p: PacketContext): DatagramVerdict {
     this.lastSeen = p.time;
     if (p.outIfindex === this.identity.inIfindex) this.#isAnswered = true;
-    const conversation = this.#conversation(p);
-    return conversation === undefined ? this.#neither() : conversation.onServer(p);
+    if (this.#beginsDtls(p)) return this.#spokenDtls().onServer(p);
+    // Where the client speaks both, it may read the datagram as either.
+    const verdict = this.#quic?.onServer(p);
+    if (this.#dtls === undefined) return verdict ?? this.#neither();
+    return verdict === 'drop' ? verdict : this.#dtls.onServer(p);
   }
 
   /** The ruling to be marked as accepted along with this datagram, whose verdict is to accept it. */
@@ -95,14 +104,12 @@ export class DatagramFlow extends Aged implements Waiter {
     this.#dtls?.end();
   }
 
-  #conversation(p: PacketContext): Conversation | undefined {
-    const { bytes, dataStart, dataEnd } = p.udp;
-    if (dataStart < dataEnd && isLongHeader(bytes[dataStart]!) && !this.#isMedia(bytes[dataStart]!)) {
-      return (this.#quic ??= new QuicConversation(this.#host));
-    }
-    if (beginsDtls(bytes, dataStart, dataEnd)) return (this.#dtls ??= new DtlsConversation(this.#host));
-    // What follows a handshake looks like anything.
-    return this.#quic ?? this.#dtls;
+  #beginsDtls({ udp }: PacketContext): boolean {
+    return beginsDtls(udp.bytes, udp.dataStart, udp.dataEnd);
+  }
+
+  #spokenDtls(): DtlsConversation {
+    return (this.#dtls ??= new DtlsConversation(this.#host));
   }
 
   /** RFC 7983 §7, RFC 9443 §3: beside DTLS, 128..191 is RTP and QUIC has the rest. */

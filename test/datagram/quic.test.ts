@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { LIMIT_DEFAULTS as LIMITS } from '../../src/pins/limits.ts';
 import type { Situations } from '../../src/pins/policy.ts';
 import { IpView } from '../../src/packet/ip.ts';
+import { QUIC_V2 } from '../../src/quic/version.ts';
 import { DatagramWire } from '../support/datagram-wire.ts';
 import { ACCEPT, bank, bankWith, DENY, HOST } from '../support/flows.ts';
 import { match, pinset, range, UNPINNED } from '../support/policy.ts';
-import { cryptoFrame, initialPacket, longPacket, retryPacket } from '../support/quic-bytes.ts';
+import * as dtls from '../support/dtls-bytes.ts';
+import { cryptoFrame, DCID, initialPacket, longPacket, retryPacket } from '../support/quic-bytes.ts';
 import * as tls from '../support/tls-bytes.ts';
 
 const hello = (name?: string) => tls.clientHelloMessage({ name, supportedVersions: [0x0304] });
@@ -245,4 +247,83 @@ it('flows are bounded: the oldest goes, and is judged again when it comes back',
   expect(wire.fromClient(initial(HOST), { clientPort: 50_000 })).toBe('emptied');
   wire.wait(61_000);
   expect(wire.engine.flows).toBe(0);
+});
+
+describe('Initial packets to read something else in', () => {
+  const OTHER = 'www.other.example';
+  const of = (name: string, dcid: string, padTo = 0) =>
+    initialPacket(cryptoFrame(0, hello(name)), { dcid: Buffer.from(dcid), padTo });
+
+  it.each([
+    ['a pinned name', of(HOST, 'second..')],
+    ['one that nobody can open', initialPacket(cryptoFrame(0, hello(OTHER)), { originalDcid: Buffer.from('another.') })],
+    ['one whose hello contradicts itself', initialPacket(Buffer.concat([cryptoFrame(0, hello(OTHER)), cryptoFrame(0, hello(HOST))]), { dcid: Buffer.from('second..') })],
+  ])('in one datagram, %s behind another name: none of it goes', (_, second) => {
+    for (const datagram of [Buffer.concat([of(OTHER, 'first...'), second]), Buffer.concat([second, of(OTHER, 'first...')])]) {
+      const wire = new DatagramWire({ pinsets: [bank()] });
+      expect(wire.fromClient(datagram)).toBe('emptied');
+      expect(wire.atServer).toEqual([]);
+    }
+  }); // prettier-ignore
+
+  it('in any number: a pinned name is refused however many others came before and between', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    expect(wire.fromClient(of(HOST, 'pinned..', 1100))).toBe('emptied');
+    for (let i = 0; i < 40; i++) expect(wire.fromClient(of(OTHER, `other-${100 + i}`, 1100))).toBe('accept');
+    expect(wire.fromClient(of(HOST, 'pinned..', 1100))).toBe('emptied');
+    expect(wire.fromClient(of(HOST, 'another.', 1100))).toBe('emptied');
+    expect(wire.atServer).toHaveLength(40);
+  });
+
+  it.each([
+    ['a Retry', retryPacket(Buffer.from('retry-id'))],
+    ['a Version Negotiation', Buffer.concat([Buffer.from('c000000000000008', 'hex'), DCID, Buffer.from('6b3343cf', 'hex')])],
+    ['an Initial packet', initialPacket(cryptoFrame(0, tls.serverHello13), { from: 'server' })],
+    ['an unknown version', longPacket(0x00, 0x51303433, Buffer.alloc(1200))],
+    ['a short header', SHORT],
+  ])('%s of the server’s does not go while a name is awaited or refused', (_, datagram) => {
+    const [first] = halves(HOST);
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    expect(wire.fromClient(first)).toBe('held');
+    expect(wire.fromServer(datagram)).toBe('drop');
+    wire.wait(LIMITS.holdTime + 1);
+    expect(wire.fromServer(datagram)).toBe('drop');
+    expect(wire.atServer).toEqual([]);
+  }); // prettier-ignore
+
+  it.each([
+    ['the second version', QUIC_V2],
+    ['a draft', 0xff00001d],
+    ['one that is reserved', 0x1a2a3a4a],
+  ])('of %s are read by their name', (_, version) => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    const begin = (name: string) => wire.fromClient(initialPacket(cryptoFrame(0, hello(name)), { version, padTo: 1100 }));
+    expect(begin(HOST)).toBe('emptied');
+  }); // prettier-ignore
+});
+
+describe('endpoints that speak both QUIC and DTLS', () => {
+  const dtlsHello = dtls.dtlsRecord(22, dtls.fragments(dtls.withCookie(tls.clientHelloMessage({ name: HOST })), 0)[0]!);
+  const other = () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    expect(wire.fromClient(initial('www.other.example'))).toBe('accept');
+    return wire;
+  };
+
+  it('what a server sends ahead of a ruling about DTLS does not go for QUIC’s sake', () => {
+    const wire = other();
+    expect(wire.fromServer(answer)).toBe('accept');
+    expect(wire.fromClient(dtlsHello)).toBe('accept');
+    expect(wire.fromServer(SHORT)).toBe('drop');
+    expect(wire.fromServer(answer)).toBe('drop');
+  });
+
+  it('a server begins nothing: what looks like QUIC leaves DTLS what it is', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    wire.fromClient(dtlsHello);
+    expect(wire.fromServer(answer)).toBe('drop');
+    expect(wire.fromServer(SHORT)).toBe('drop');
+    const [message] = dtls.fragments(dtls.overDatagrams(tls.serverHello(0xc02f)), 0);
+    expect(wire.fromServer(dtls.dtlsRecord(22, message!))).toBe('accept');
+  });
 });
