@@ -4,11 +4,9 @@
  */
 import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
-import { RelativeDistinguishedNames } from 'pkijs';
 import { toHex } from '../bytes/hex.ts';
-import { decodeAs } from './decode.ts';
 import type { DerElement } from './der.ts';
-import { commonNameOf, nameText } from './distinguished-name.ts';
+import { type DistinguishedName, readName } from './distinguished-name.ts';
 import { extensionsOf } from './extensions.ts';
 import { subjectNamesOf } from './name-check.ts';
 import { outlineOf } from './outline.ts';
@@ -35,9 +33,9 @@ export function describeCertificate(der: Uint8Array): CertificateDescription {
   const subject = nameOf(octets(outline.subject));
   const { notBefore, notAfter } = validityOf(der, outline);
   return {
-    subject: subject.text,
-    issuer: nameOf(octets(outline.issuer)).text,
-    commonName: subject.commonName,
+    subject: subject?.text ?? null,
+    issuer: nameOf(octets(outline.issuer))?.text ?? null,
+    commonName: subject?.commonName ?? null,
     serial: serialText(der.subarray(outline.serial.content, outline.serial.end)),
     notBefore: timeText(notBefore),
     notAfter: timeText(notAfter),
@@ -51,23 +49,17 @@ export function subjectAltNamesOf(der: Uint8Array): readonly string[] {
 }
 
 /** Reading a name takes as long as all the rest together, and the same authorities sign again and again. */
-function nameOf(name: Uint8Array): NameTexts {
+function nameOf(name: Uint8Array): DistinguishedName | null {
   const octets = Buffer.from(name).toString('latin1');
-  let texts = names.get(octets);
-  if (texts === undefined) {
-    const read = decodeAs(name, RelativeDistinguishedNames);
-    texts = { text: read && nameText(read), commonName: read && commonNameOf(read) };
-    if (name.length <= LONGEST_KEPT) names.set(octets, texts);
+  let known = names.get(octets);
+  if (known === undefined) {
+    known = { name: readName(name) };
+    if (name.length <= LONGEST_KEPT) names.set(octets, known);
   }
-  return texts;
+  return known.name;
 }
 
-interface NameTexts {
-  readonly text: string | null;
-  readonly commonName: string | null;
-}
-
-const names = new LRUCache<string, NameTexts>({ max: 1024 });
+const names = new LRUCache<string, { name: DistinguishedName | null }>({ max: 1024 });
 /** Octets. */
 const LONGEST_KEPT = 1024;
 

@@ -1,6 +1,7 @@
 /**
  * A strict, sticky walk over DER (X.690 §10): definite lengths, low tag numbers, bounded depth. A length may take more
- * octets than it needs: common clients read such certificates, so their keys have to be found here too. After a fault
+ * octets than it needs: common clients read such certificates, so their keys have to be found here too (what certificates
+ * say of themselves is read `strict`ly). After a fault
  * every read yields an empty element and `ok` is false, so a parser checks once, at its end. It never throws,
  * never copies and never recurses by itself; it knows no structure.
  */
@@ -20,14 +21,19 @@ export class DerReader {
   readonly #end: number;
   readonly #depth: number;
   /** Shared with every reader made of this one: a fault inside a structure is a fault of the structure. */
-  readonly #state: { ok: boolean };
+  readonly #state: { ok: boolean; readonly isStrict: boolean };
 
-  constructor(bytes: Uint8Array, start = 0, end = bytes.length, parent?: DerReader) {
+  /** Of what takes lengths in their shortest form only. */
+  static strict(bytes: Uint8Array): DerReader {
+    return new DerReader(bytes, 0, bytes.length, undefined, true);
+  }
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length, parent?: DerReader, isStrict = false) {
     this.bytes = bytes;
     this.#at = start;
     this.#end = end;
     this.#depth = parent === undefined ? 0 : parent.#depth + 1;
-    this.#state = parent === undefined ? { ok: true } : parent.#state;
+    this.#state = parent === undefined ? { ok: true, isStrict } : parent.#state;
     if (this.#depth > MAX_DEPTH) this.fail();
   }
 
@@ -79,6 +85,8 @@ export class DerReader {
       length = 0;
       for (let i = 0; i < octets; i++) length = length * 256 + bytes[content + i]!;
       content += octets;
+      // X.690 §10.1.
+      if (this.#state.isStrict && length < Math.max(0x80, 256 ** (octets - 1))) return this.#nothing();
     }
     if (length > this.#end - content) return this.#nothing();
     this.#at = content + length;

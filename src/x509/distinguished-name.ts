@@ -3,34 +3,76 @@
  * order of the certificate, as Suricata and openssl print them. Characters that would be ambiguous, and those that
  * nobody can see, are escaped as RFC 4514 §2.4 has it: a NUL is `\00`.
  */
-import { BaseStringBlock } from 'asn1js';
-import type { BaseBlock } from 'asn1js';
-import type { RelativeDistinguishedNames } from 'pkijs';
-
 import { INVISIBLE } from '../bytes/invisible.ts';
+import { DerReader, oidText, TAG } from './der.ts';
 
-export function nameText({ typesAndValues }: RelativeDistinguishedNames): string {
-  return typesAndValues
-    .map(({ type, value }) => {
-      const text = textOf(value);
-      return `${ATTRIBUTES[type] ?? type}=${text === null ? hexOf(value) : escape(text)}`;
-    })
-    .join(', ');
+export interface DistinguishedName {
+  readonly text: string;
+  /** The last common name, unescaped; null when there is none. */
+  readonly commonName: string | null;
 }
 
-/** The last common name, unescaped; null when there is none. */
-export function commonNameOf({ typesAndValues }: RelativeDistinguishedNames): string | null {
-  const last = typesAndValues.findLast(({ type }) => type === COMMON_NAME);
-  return last === undefined ? null : textOf(last.value);
+/** Null for what is no Name, or a longer one than anybody has. */
+export function readName(der: Uint8Array): DistinguishedName | null {
+  if (der.length > MAX_OCTETS) return null;
+  const parts: string[] = [];
+  let commonName: string | null = null;
+  const top = DerReader.strict(der);
+  const rdns = top.enter(TAG.sequence);
+  while (rdns.more()) {
+    const set = rdns.enter(TAG.set);
+    while (set.more()) {
+      const attribute = set.enter(TAG.sequence);
+      const type = oidText(attribute.content(attribute.expect(TAG.oid)));
+      const element = attribute.next();
+      attribute.finish();
+      const value = attribute.content(element);
+      const text = textOf(element.tag, value);
+      if (type === undefined || text === undefined) return null;
+      parts.push(`${ATTRIBUTES[type] ?? type}=${text === null ? hexOf(attribute.whole(element)) : escape(text)}`);
+      if (type === COMMON_NAME) commonName = text;
+    }
+  }
+  return top.atEnd() ? { text: parts.join(', '), commonName } : null;
 }
 
-/** Null for what is no string. */
-function textOf(value: BaseBlock): string | null {
-  return value instanceof BaseStringBlock ? value.getValue() : null;
+/** Null for what is no string, undefined for a string that is damaged. */
+function textOf(tag: number, value: Uint8Array): string | null | undefined {
+  switch (tag) {
+    case TAG.utf8String:
+      return utf8(value);
+    case TAG.bmpString:
+      return value.length % 2 === 0 ? characters(value, 2) : undefined;
+    case TAG.universalString:
+      return value.length % 4 === 0 ? characters(value, 4) : undefined;
+    default:
+      return LATIN_STRINGS.has(tag) ? Buffer.from(value).toString('latin1') : null;
+  }
 }
 
-function hexOf(value: BaseBlock): string {
-  return `#${Buffer.from(value.valueBeforeDecodeView).toString('hex')}`;
+/** What is none is read as Latin-1. */
+function utf8(value: Uint8Array): string {
+  try {
+    return UTF_8.decode(value);
+  } catch {
+    return Buffer.from(value).toString('latin1');
+  }
+}
+
+/** Big-endian code units, or code points, of so many octets each. */
+function characters(value: Uint8Array, octets: 2 | 4): string {
+  let text = '';
+  for (let at = 0; at < value.length; at += octets) {
+    let character = 0;
+    for (let i = 0; i < octets; i++) character = character * 256 + value[at + i]!;
+    text +=
+      octets === 2 ? String.fromCharCode(character) : String.fromCodePoint(character > 0x10ffff ? 0xfffd : character);
+  }
+  return text;
+}
+
+function hexOf(element: Uint8Array): string {
+  return `#${Buffer.from(element).toString('hex')}`;
 }
 
 function escape(text: string): string {
@@ -45,6 +87,18 @@ function escape(text: string): string {
 }
 
 const COMMON_NAME = '2.5.4.3';
+/** Names take a few hundred. */
+const MAX_OCTETS = 2_048;
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** NumericString, PrintableString, TeletexString, IA5String, VisibleString, GeneralString. */
+const LATIN_STRINGS: ReadonlySet<number> = new Set([
+  0x12,
+  TAG.printableString,
+  TAG.teletexString,
+  TAG.ia5String,
+  0x1a,
+  0x1b,
+]);
 
 /** Short names (RFC 4514 §3, RFC 4519, and what openssl prints for the rest). */
 const ATTRIBUTES: Readonly<Record<string, string>> = {

@@ -3,10 +3,7 @@
  * kept by its SHA-256. Whether any of it is true is for the path.
  */
 import { X509Certificate } from 'node:crypto';
-import { BitString, Integer } from 'asn1js';
 import { LRUCache } from 'lru-cache';
-import { BasicConstraints, ExtKeyUsage } from 'pkijs';
-import { decode, decodeAs } from './decode.ts';
 import { EXTENSION, extensionsOf } from './extensions.ts';
 import type { Extension } from './extensions.ts';
 import { sha256Hex } from './fingerprint.ts';
@@ -14,6 +11,7 @@ import { subjectNamesOf } from './name-check.ts';
 import type { SubjectNames } from './name-check.ts';
 import { outlineOf } from './outline.ts';
 import type { CertificateOutline } from './outline.ts';
+import { readBasicConstraints, readKeyCertSign, readPurposes } from './usage.ts';
 import { validityOf } from './validity.ts';
 import type { Validity } from './validity.ts';
 
@@ -57,7 +55,10 @@ function readFacts(der: Uint8Array, sha256: string): CertificateFacts | null {
   const outline = outlineOf(der);
   const extensions = outline === null ? null : extensionsOf(der, outline);
   if (outline === null || extensions === null) return null;
-  const basic = readBasicConstraints(extensions.get(EXTENSION.basicConstraints));
+  const basicConstraints = extensions.get(EXTENSION.basicConstraints);
+  const keyUsage = extensions.get(EXTENSION.keyUsage);
+  const extKeyUsage = extensions.get(EXTENSION.extKeyUsage);
+  const { isCa, pathLen } = basicConstraints === undefined ? NOT_SAID : readBasicConstraints(basicConstraints.value);
   return {
     sha256,
     der,
@@ -67,37 +68,14 @@ function readFacts(der: Uint8Array, sha256: string): CertificateFacts | null {
     ...validityOf(der, outline),
     extensions,
     names: subjectNamesOf(extensions),
-    isCa: basic.isCa,
-    pathLen: basic.pathLen,
-    maySignCertificates: readKeyCertSign(extensions.get(EXTENSION.keyUsage)),
-    mayServe: readMayServe(extensions.get(EXTENSION.extKeyUsage)),
+    isCa,
+    pathLen,
+    maySignCertificates: keyUsage === undefined || readKeyCertSign(keyUsage.value),
+    mayServe:
+      extKeyUsage === undefined || readPurposes(extKeyUsage.value).some((each) => SERVER_PURPOSES.includes(each)),
     hasUnknownCritical: [...extensions].some(([oid, { critical }]) => critical && !UNDERSTOOD.includes(oid)),
     x509: openssl(der),
   };
-}
-
-/** RFC 5280 §4.2.1.9. What is not well formed is no CA. */
-function readBasicConstraints(extension: Extension | undefined): { isCa: boolean; pathLen: number } {
-  const basic = extension === undefined ? null : decodeAs(extension.value, BasicConstraints);
-  if (basic === null || !basic.cA) return { isCa: false, pathLen: Infinity };
-  const { pathLenConstraint: pathLen } = basic;
-  if (!(pathLen instanceof Integer)) return { isCa: true, pathLen: pathLen ?? Infinity };
-  // A number of four octets or more, which pkijs leaves as it is: longer than any path, or negative, so for none.
-  return { isCa: true, pathLen: pathLen.valueBlock.valueHexView[0]! < 0x80 ? Infinity : -1 };
-}
-
-/** RFC 5280 §4.2.1.3: keyCertSign is bit 5. */
-function readKeyCertSign(extension: Extension | undefined): boolean {
-  if (extension === undefined) return true;
-  const bits = decode(extension.value);
-  if (!(bits instanceof BitString) || bits.idBlock.isConstructed) return false;
-  return ((bits.valueBlock.valueHexView[0] ?? 0) & 0x04) !== 0;
-}
-
-function readMayServe(extension: Extension | undefined): boolean {
-  if (extension === undefined) return true;
-  const usage = decodeAs(extension.value, ExtKeyUsage);
-  return usage !== null && usage.keyPurposes.some((purpose) => SERVER_PURPOSES.includes(purpose));
 }
 
 function openssl(der: Uint8Array): X509Certificate | null {
@@ -115,6 +93,7 @@ function octets(der: Uint8Array, start: number, end: number): string {
 /** Certificates of CAs come again and again; leaves are as many as servers. */
 const cache = new LRUCache<string, { facts: CertificateFacts | null }>({ max: 1024 });
 
+const NOT_SAID = { isCa: false, pathLen: Infinity };
 /** Extensions that the path takes into account, or that do not matter to whether a key may be believed. */
 const UNDERSTOOD: readonly string[] = Object.values(EXTENSION);
 /** serverAuth, any, and the two of export times that still stand in old intermediates. */

@@ -6,11 +6,9 @@
 import { createPublicKey } from 'node:crypto';
 
 import { type AsnType, Constructed, fromBER, ObjectIdentifier, Sequence } from 'asn1js';
-import { RelativeDistinguishedNames } from 'pkijs';
 
-import { decodeAs } from './decode.ts';
 import { DerReader, oidText, TAG } from './der.ts';
-import { nameText } from './distinguished-name.ts';
+import { readName } from './distinguished-name.ts';
 import { readExtensionList } from './extensions.ts';
 import { subjectNamesOf } from './name-check.ts';
 import { outlineOf } from './outline.ts';
@@ -123,9 +121,8 @@ function readRequest(der: Uint8Array): KeyMaterial | undefined {
   const attributes = info.optional(ATTRIBUTES);
   info.finish();
   if (!top.ok || readSpki(spki) === null) return undefined;
-  const name = decodeAs(subject, RelativeDistinguishedNames);
   const names = attributes === undefined ? [] : requestedNames(info.content(attributes));
-  return { kind: 'request', spki: new Uint8Array(spki), subject: name && nameText(name), names };
+  return { kind: 'request', spki: new Uint8Array(spki), subject: readName(subject)?.text ?? null, names };
 }
 
 /** RFC 2985 §5.4.2: extensionRequest. */

@@ -29,6 +29,7 @@ export const newKeys = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
 export function mint(options: MintOptions): Minted {
   const { subject, keys = newKeys(), isCa = false, names = [], permitted = [] } = options;
   const issuer = options.issuer ?? { subject, privateKey: keys.privateKey };
+  const algorithm = ALGORITHMS[issuer.privateKey.asymmetricKeyType!]!;
   const extensions = [
     extension('551d13', true, element(0x30, ...(isCa ? [element(0x01, Buffer.of(0xff))] : []))),
     ...(names.length === 0 ? [] : [extension('551d11', false, element(0x30, ...names.map(dnsName)))]),
@@ -39,15 +40,15 @@ export function mint(options: MintOptions): Minted {
     0x30,
     element(0xa0, integer(2)),
     integer(++serial),
-    ECDSA_SHA256,
+    algorithm.identifier,
     distinguishedName(issuer.subject),
     element(0x30, utcTime('200101000000Z'), utcTime('400101000000Z')),
     distinguishedName(subject),
     keys.publicKey.export({ type: 'spki', format: 'der' }),
     element(0xa3, element(0x30, ...extensions)),
   );
-  const signature = element(0x03, Buffer.of(0), sign('sha256', tbs, issuer.privateKey));
-  return { subject, ...keys, der: new Uint8Array(element(0x30, tbs, ECDSA_SHA256, signature)) };
+  const signature = element(0x03, Buffer.of(0), sign(algorithm.digest, tbs, issuer.privateKey));
+  return { subject, ...keys, der: new Uint8Array(element(0x30, tbs, algorithm.identifier, signature)) };
 }
 
 export function element(tag: number, ...contents: readonly Uint8Array[]): Buffer {
@@ -74,5 +75,10 @@ const utcTime = (text: string) => element(0x17, Buffer.from(text));
 const integer = (value: number) =>
   element(0x02, Buffer.of(value >> 16, (value >> 8) & 0xff, value & 0xff).subarray(value < 0x80 ? 2 : 0));
 
-const ECDSA_SHA256 = Buffer.from('300a06082a8648ce3d040302', 'hex');
+/** By the type of the issuer's key. */
+const ALGORITHMS: Readonly<Record<string, { readonly digest: string | null; readonly identifier: Buffer }>> = {
+  ec: { digest: 'sha256', identifier: Buffer.from('300a06082a8648ce3d040302', 'hex') },
+  ed25519: { digest: null, identifier: Buffer.from('300506032b6570', 'hex') },
+  ed448: { digest: null, identifier: Buffer.from('300506032b6571', 'hex') },
+};
 let serial = 0x10000;

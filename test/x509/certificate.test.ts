@@ -1,13 +1,14 @@
 import { X509Certificate } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import fc from 'fast-check';
 import { RelativeDistinguishedNames, Time } from 'pkijs';
 import { describeCertificate, subjectAltNamesOf } from '../../src/x509/certificate.ts';
-import { decodeAs } from '../../src/x509/decode.ts';
-import { nameText } from '../../src/x509/distinguished-name.ts';
+import { DerReader } from '../../src/x509/der.ts';
+import { readName } from '../../src/x509/distinguished-name.ts';
 import { outlineOf } from '../../src/x509/outline.ts';
 import { validityOf } from '../../src/x509/validity.ts';
 import { certificate } from '../support/certificates.ts';
+import { decodeAs } from '../support/pkijs-oracle.ts';
 
 describe('describeCertificate', () => {
   it('names subject, issuer, serial number and dates', () => {
@@ -72,7 +73,7 @@ describe('describeCertificate', () => {
   });
 });
 
-describe('nameText', () => {
+describe('readName', () => {
   const element = (tag: string, ...contents: string[]) => {
     const content = contents.join('');
     return `${tag}${(content.length / 2).toString(16).padStart(2, '0')}${content}`;
@@ -80,9 +81,7 @@ describe('nameText', () => {
   const attribute = (tag: string, value: string, oid = '550403') =>
     element('30', element('06', oid), element(tag, value));
   const name = (...sets: string[]) => {
-    const der = new Uint8Array(Buffer.from(element('30', ...sets), 'hex'));
-    const decoded = decodeAs(der, RelativeDistinguishedNames);
-    return decoded && nameText(decoded);
+    return readName(new Uint8Array(Buffer.from(element('30', ...sets), 'hex')))?.text ?? null;
   };
 
   it.each([
@@ -112,6 +111,48 @@ describe('nameText', () => {
 
   it('a BMPString of odd length is none', () => {
     expect(name(element('31', attribute('1e', '00')))).toBeNull();
+  });
+
+  it('a longer name than anybody has is not read', () => {
+    const long = (length: number) =>
+      Buffer.from(`30820000${'310a3008060355040313014131'.slice(0, 24).repeat(length)}`, 'hex');
+    const of = (count: number) => {
+      const der = long(count);
+      der.writeUInt16BE(der.length - 4, 2);
+      return readName(der)?.text.length;
+    };
+    expect(of(170)).toBe('CN=A, '.length * 170 - 2);
+    expect(of(171)).toBeUndefined();
+  });
+
+  it('each of its elements is looked at once', () => {
+    const attributes = (count: number) => Array.from({ length: count }, () => attribute('13', '41'));
+    const next = vi.spyOn(DerReader.prototype, 'next');
+    for (const sets of [attributes(9).map((one) => element('31', one)), [element('31', ...attributes(9))]]) {
+      next.mockClear();
+      expect(name(...sets)).toBe(Array(9).fill('CN=A').join(', '));
+      expect(next.mock.calls.length).toBe(1 + sets.length + 3 * 9);
+    }
+    next.mockRestore();
+  });
+
+  it('is read where pkijs reads it, and writes it again as it was', () => {
+    const value = fc.tuple(fc.constantFrom('0c', '13', '14', '16', '02'), fc.constantFrom('41', '4142', '2041', '05'));
+    const sets = fc.array(fc.array(value, { minLength: 1, maxLength: 2 }), { maxLength: 3 });
+    fc.assert(
+      fc.property(sets, fc.option(fc.tuple(fc.nat(), fc.nat(255))), (names, change) => {
+        const hex = element(
+          '30',
+          ...names.map((set) => element('31', ...set.map(([tag, text]) => attribute(tag, text)))),
+        );
+        const der = new Uint8Array(Buffer.from(hex, 'hex'));
+        if (change !== null) der[change[0] % der.length] = change[1];
+        const theirs = decodeAs(der, RelativeDistinguishedNames);
+        if (theirs !== null && change === null) expect(readName(der)).not.toBeNull();
+        if (readName(der) !== null && change === null) expect(theirs).not.toBeNull();
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 

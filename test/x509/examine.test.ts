@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { Budget, BUDGET } from '../../src/x509/path/budget.ts';
@@ -62,6 +63,18 @@ describe('a verified path', () => {
     ['Ed25519', ['leaf-ed25519', 'root-ed25519']],
   ])('by %s', (_what, names) => {
     expect(onPath(...names)).toEqual(names.map((_, index) => index));
+  });
+
+  it.each([
+    ['Ed448', () => generateKeyPairSync('ed448')],
+    ['ECDSA on brainpoolP256r1', () => generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' })],
+    ['ECDSA on brainpoolP512r1', () => generateKeyPairSync('ec', { namedCurve: 'brainpoolP512r1' })],
+  ])('by %s, and by nothing less', (_what, keys) => {
+    const root = mint({ subject: 'root', keys: keys(), isCa: true });
+    const leaf = mint({ subject: 'leaf', issuer: root, keys: keys() });
+    expect(examine([], { chain: [leaf.der, root.der] }).onPath).toEqual([0, 1]);
+    const forged = mint({ subject: 'leaf', issuer: { subject: 'root', privateKey: keys().privateKey }, keys: keys() });
+    expect(examine([], { chain: [forged.der, root.der] }).onPath).toEqual([0]);
   });
 
   it('does not depend on the order of what follows the leaf', () => {

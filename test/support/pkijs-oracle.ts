@@ -1,8 +1,6 @@
 /**
- * The small structures of a certificate, decoded with asn1js and pkijs: names, algorithms, values of extensions.
- * Off the packet threads only, which load neither. The libraries are lenient (they take BER and pass over what follows
- * the fields they know), so what they read counts only if writing it again gives the very octets; and they take some
- * hundred microseconds for each hundred octets that an attacker arranges well, so what is long is not read.
+ * What asn1js and pkijs make of a structure, to hold our own readers against. They are lenient (they take BER and pass
+ * over what follows the fields they know), so what they read counts only if writing it again gives the very octets.
  */
 import { fromBER } from 'asn1js';
 import type { AsnType } from 'asn1js';
