@@ -20,6 +20,7 @@ interface Flags {
   readonly quic: boolean;
   readonly queueUdp?: boolean;
   readonly queueBypass?: boolean;
+  readonly established: 'accept' | 'midstream';
 }
 
 export function registerRules(program: Command): void {
@@ -41,6 +42,14 @@ export function registerRules(program: Command): void {
       '--queue-udp',
       'send UDP of the same ports to the queue: names decide about QUIC and certificates about DTLS',
     )
+    .addOption(
+      new Option(
+        '--established <what>',
+        'what becomes of connections that are open when the rules are first applied: they go on, or are what `midstream` says',
+      )
+        .choices(['accept', 'midstream'])
+        .default('accept'),
+    )
     .option('--queue-bypass', 'let packets pass while no engine listens, instead of dropping them')
     .action((flags: Flags, command: Command) => {
       process.stdout.write(rulesText(flags, command));
@@ -54,11 +63,11 @@ export function registerRules(program: Command): void {
 }
 
 function rulesText(flags: Flags, command: Command): string {
-  const { config, hook, format, quic, route } = flags;
+  const { config, hook, format, quic, route, established } = flags;
   if (flags.remove === true) return renderRemoval(hook, format);
   const policy = policyOf(neededConfig(config, command), command, 'no rules printed');
   const queueBypass = flags.queueBypass === true;
   const queueUdp = flags.queueUdp === true;
-  const options = { hook, format, quic, queueUdp, queueBypass };
+  const options = { hook, format, quic, queueUdp, queueBypass, established };
   return renderRules(policy, route === undefined ? options : { ...options, route });
 }

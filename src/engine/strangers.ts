@@ -1,6 +1,10 @@
 /**
  * Segments of connections that nobody knows, in live traffic: what an earlier engine, or nobody, has said of them stands
- * in their mark. Undecided never becomes accepted by forgetting.
+ * in their mark. Undecided never becomes accepted by forgetting, and both ends are told that the connection is gone:
+ *
+ *   A ----- data ----->  becomes RST ------> B   B has closed
+ *   A -- data, again -->  becomes ACK ------> B
+ *   A <------------------------------- RST -- B   of whom has no such connection (RFC 9293 §3.10.7.1): A has closed
  */
 import { type ConnectionFactory, subjectOf } from '../connection/factory.ts';
 import { strangerEvent } from '../connection/record.ts';
@@ -15,6 +19,8 @@ export class Strangers {
   readonly #verdicts: Verdicts;
   readonly #factory: ConnectionFactory;
   readonly #reported = new Set<number>();
+  /** By flow and direction: SEG.SEQ of what became a reset last. */
+  readonly #resets = new Map<number, number>();
 
   constructor(surroundings: Pick<Surroundings, 'events' | 'clock'>, verdicts: Verdicts, factory: ConnectionFactory) {
     this.#surroundings = surroundings;
@@ -29,9 +35,10 @@ export class Strangers {
     if (state === 'accept') return this.#verdicts.accept(p.packetId);
     if (state === 'deny') return this.#verdicts.drop(p.packetId);
     if (state === 'none' && !this.#denies(p)) return this.#verdicts.accept(p.packetId, marks.accept(null));
+    if (isMereAcknowledgment(p)) return this.#verdicts.accept(p.packetId);
     this.#verdicts.counters.midstream++;
     this.#report(p, flow);
-    this.#reset(p);
+    this.#tell(p, flow * 2 + (p.tcp.srcPort < p.tcp.dstPort ? 1 : 0));
   }
 
   /** Which end is the client is not known, so both ways round are asked. */
@@ -54,15 +61,26 @@ export class Strangers {
     events.emit(strangerEvent(subject, snapshot.policy.hash, clock.wallTime()));
   }
 
-  /** Whoever sent this is told that the connection is gone. */
-  #reset(p: PacketContext): void {
+  /** Whoever is sent this; once that end has closed, it tells the other one. */
+  #tell(p: PacketContext, way: number): void {
     const { tcp } = p;
     if (tcp.has(TCP_FLAG.rst)) return this.#verdicts.accept(p.packetId);
     if (p.isGso) return this.#verdicts.drop(p.packetId);
-    const flags = TCP_FLAG.rst | TCP_FLAG.ack;
+    const isRepeated = this.#resets.get(way) === tcp.seq;
+    if (isRepeated) this.#resets.delete(way);
+    else {
+      if (this.#resets.size >= MAX_REPORTED) this.#resets.clear();
+      this.#resets.set(way, tcp.seq);
+    }
+    const flags = isRepeated ? TCP_FLAG.ack : TCP_FLAG.rst | TCP_FLAG.ack;
     const rewrite = { seq: tcp.seq, ack: tcp.ack, flags, payload: NOTHING, keepOptions: false };
     this.#verdicts.replace(p.packetId, rewriteSegment(copyHeaders(p.ip, tcp), rewrite));
   }
+}
+
+/** It brings nothing that could be read, and nobody sends it again. */
+function isMereAcknowledgment({ tcp }: PacketContext): boolean {
+  return tcp.dataLength === 0 && !tcp.has(TCP_FLAG.rst) && !tcp.has(TCP_FLAG.fin);
 }
 
 const NOTHING = new Uint8Array(0);

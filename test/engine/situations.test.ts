@@ -289,6 +289,31 @@ describe('midstream', () => {
     expect(wire.connmark).toBe(0);
   });
 
+  it('has whoever goes on sending told by the other end, which has closed', () => {
+    const wire = strange();
+    const again = { seq: wire.clientSeq, ack: wire.serverSeq };
+    for (const flags of [rst | ack, ack, rst | ack, ack]) {
+      wire.fromClient(tls.clientHello(HOST), again);
+      expect(wire.atServer.flags.at(-1)).toBe(flags);
+    }
+    expect(wire.verdicts).toHaveLength(1);
+    // What is new is a reset at once; so is what the other end sends.
+    wire.fromClient('more', { ...again, seq: again.seq + 1_000 });
+    expect(wire.atServer.flags.at(-1)).toBe(rst | ack);
+    wire.fromServer(forgedFlight);
+    expect(wire.atClient.isReset).toBe(true);
+    expect(wire.atServer.stream).toHaveLength(0);
+  });
+
+  it('lets by what acknowledges and brings nothing: its sender would never be told', () => {
+    for (const connmark of [0, PENDING]) {
+      const wire = strange({}, connmark);
+      expect(wire.fromClient('')).toMatchObject({ verdict: 'accept', payload: undefined });
+      expect(wire.connmark).toBe(connmark);
+      expect(wire.verdicts).toEqual([]);
+    }
+  });
+
   it('accepts where it says so, or where nothing could apply', () => {
     for (const fields of [
       { pinned: { ...PINNED, midstream: 'accept' as const } },

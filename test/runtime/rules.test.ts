@@ -162,6 +162,21 @@ describe('the iptables script', () => {
     }
   });
 
+  it('spares what is open before its first rule, unless told to leave that to "midstream"', () => {
+    const script = renderRules(policy(), { ...FORWARD, queueUdp: true });
+    const spares = [...script.matchAll(/^spare .*$/gm)].map(([line]) => line);
+    expect(spares).toEqual([
+      "spare ipv4 tcp 0x1000000/0x3000000 iptables security FORWARD '-p tcp -j tlspin'",
+      "spare ipv4 udp 0x1000000/0x3000000 iptables mangle FORWARD '-p udp -j tlspin-udp'",
+      "spare ipv6 tcp 0x1000000/0x3000000 ip6tables security FORWARD '-p tcp -j tlspin'",
+      "spare ipv6 udp 0x1000000/0x3000000 ip6tables mangle FORWARD '-p udp -j tlspin-udp'",
+    ]);
+    expect(script.indexOf('\nspare ipv4')).toBeLessThan(script.indexOf('\nfill iptables'));
+    expect(renderRules(policy(), { ...FORWARD, established: 'midstream' })).not.toMatch(/spare|conntrack -U/);
+    const nft = renderRules(policy(), { ...FORWARD, format: 'nft' });
+    expect(nft).toMatch(/^# Once, .*: conntrack -U -f ipv4 -p tcp -m 0x1000000\/0x3000000; conntrack -U -f ipv6 /m);
+  });
+
   it('stops where conntrack accepts segments outside of the window', () => {
     expect(renderRules(policy(), FORWARD)).toContain('nf_conntrack_tcp_be_liberal');
   });

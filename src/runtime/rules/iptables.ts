@@ -6,7 +6,7 @@ import { datagramQueueRules, datagramSaveRules, refuseRules } from './iptables-d
 import { type Part, PARTS, RETIRED } from './iptables-parts.ts';
 import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
 import type { Family, Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
-import { CHECKS, FILL, PRELUDE, REMOVE } from './shell.ts';
+import { CHECKS, FILL, PRELUDE, REMOVE, SPARE } from './shell.ts';
 import { ask, askRules, clearRule, PORT_UNREACHABLE, saveRules, toldRule } from './iptables-targets.ts';
 
 export function renderIptables(plan: RulesPlan): string {
@@ -19,8 +19,10 @@ export function renderIptables(plan: RulesPlan): string {
     CHECKS,
     FILL,
     REMOVE,
+    ...(plan.sparesOpen ? [SPARE] : []),
     ...FAMILIES.map((family) =>
       section(family, [
+        ...spared(plan, family),
         ...PARTS[hook].map((part) => application(part, plan, family)),
         ...retiredRemovals(hook, family),
       ]),
@@ -46,6 +48,18 @@ function section(family: Family, parts: readonly string[]): string {
   return `# IPv6, where the kernel has it\n[ -e /proc/net/if_inet6 ] || exit 0\n${parts.join('\n')}\n`;
 }
 
+/** A connection has one mark, whichever way its packets go. */
+function spared({ hook, sparesOpen, datagrams, connmark }: RulesPlan, family: Family): string[] {
+  if (!sparesOpen) return [];
+  return (datagrams ? (['tcp', 'udp'] as const) : (['tcp'] as const)).map((protocol) => {
+    const { table, builtin, ...part } = PARTS[hook].find(
+      (part) => part.role === 'queue' && part.protocol === protocol,
+    )!;
+    const mark = `${hex(connmark.accept)}/${hex(connmark.mask)}`;
+    return `spare ${family} ${protocol} ${mark} ${PROGRAM[family]} ${table} ${builtin} '${jump(part)}'`;
+  });
+}
+
 /** What the part needs; its removal where an earlier run may have left what this plan does without. */
 function application(part: Part, plan: RulesPlan, family: Family): string {
   const rules = rulesOf(part, plan, family);
@@ -68,7 +82,7 @@ function retiredRemovals(hook: Hook, family: Family): string[] {
   );
 }
 
-function jump(part: Part): string {
+function jump(part: Pick<Part, 'match' | 'chain'>): string {
   return `${part.match} -j ${part.chain}`;
 }
 

@@ -14,6 +14,7 @@ export function renderNft(plan: RulesPlan): string {
     `# Rules of tlspin for ${DESCRIPTION[hook]}, configuration ${plan.configuration}.`,
     `# Safe to load again. \`tlspin rules --format nft --hook ${hook} --remove\` prints what undoes it.`,
     '# net.netfilter.nf_conntrack_tcp_be_liberal must be 0.',
+    ...(plan.sparesOpen ? spareHint(plan) : []),
     ...dropTable(hook),
     `table inet ${TABLE[hook]} {`,
     ...(plan.packetMark ? markChains(plan) : []),
@@ -56,6 +57,12 @@ const TABLE: Readonly<Record<Hook, string>> = { forward: 'tlspin', local: 'tlspi
 
 /** Between filter (0) and security (50). QUIC is refused ahead of filter's usual `established accept`. */
 const PRIORITY = { queue: 40, quic: -5, datagrams: -10, refuse: -5, guard: -11 } as const;
+
+function spareHint({ connmark }: RulesPlan): string[] {
+  const mark = `${hex(connmark.accept)}/${hex(connmark.mask)}`;
+  const commands = FAMILIES.map((family) => `conntrack -U -f ${family} -p tcp -m ${mark}`);
+  return [`# Once, before it is loaded for the first time, so that open connections go on: ${commands.join('; ')}`];
+}
 
 /** Creating it first makes the deletion succeed where there is none. */
 function dropTable(hook: Hook): string[] {

@@ -46,6 +46,8 @@ export interface RulesPlan {
   readonly quic: Readonly<Record<Family, readonly QuicRule[]>>;
   /** UDP of the same ports goes to the queue as well. */
   readonly datagrams: boolean;
+  /** What is open when the rules are put in place for the first time counts as accepted. */
+  readonly sparesOpen: boolean;
 }
 
 interface PlanOptions {
@@ -53,6 +55,7 @@ interface PlanOptions {
   readonly quic: boolean;
   readonly queueUdp: boolean;
   readonly queueBypass: boolean;
+  readonly established?: 'accept' | 'midstream';
   readonly route?: Route;
 }
 
@@ -76,6 +79,7 @@ export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
     packetMark: route !== 'verdict',
     probe: options.hook === 'local' && asksServers(policy) ? policy.probe.mark : null,
     datagrams: options.queueUdp,
+    sparesOpen: options.established !== 'midstream',
     quic: refusesQuic ? { ipv4: quicRules(policy, 'ipv4'), ipv6: quicRules(policy, 'ipv6') } : { ipv4: [], ipv6: [] },
   };
 }

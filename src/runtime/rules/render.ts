@@ -20,6 +20,8 @@ export interface RulesOptions {
   readonly queueUdp?: boolean;
   /** Let packets pass while no engine listens (the default is to drop them). */
   readonly queueBypass: boolean;
+  /** What connections count as that are open when the rules are put in place for the first time; the default accepts. */
+  readonly established?: 'accept' | 'midstream';
   /** Overrules the configuration's `connmark.route`. */
   readonly route?: Route;
 }

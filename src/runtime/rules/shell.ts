@@ -29,6 +29,18 @@ fill() {
 }
 `;
 
+/**
+ * Ahead of the first rule, and at no later time: then undecided connections would be among them. Those that begin while
+ * it runs are the engine's to judge.
+ */
+export const SPARE = String.raw`# spare FAMILY PROTOCOL MARK PROGRAM TABLE CHAIN JUMP: while the jump is not there yet, what conntrack knows counts as accepted.
+spare() {
+  if "$4" -w 10 -t "$5" -C "$6" $7 2>/dev/null; then return 0; fi
+  if command -v conntrack >/dev/null; then conntrack -U -f "$1" -p "$2" -m "$3" >/dev/null 2>&1 || :; return 0; fi
+  echo "tlspin rules: conntrack is missing (install the package of that name): open $1 connections over $2 are cut when they go on" >&2
+}
+`;
+
 export const REMOVE = String.raw`# remove PROGRAM TABLE CHAIN JUMP OURS...: takes the jump out of CHAIN, then our own chains away; what is not there stays so.
 remove() {
   program="$1 -w 10 -t $2" chain=$3 jump=$4
