@@ -4,8 +4,10 @@
  */
 import { basename } from 'node:path';
 
+import { CONNMARK_DEFAULTS } from '../pins/compile/connmark.ts';
 import { parseRange } from '../pins/compile/match.ts';
 import { parsePin } from '../pins/document/pin-string.ts';
+import { PROBE_DEFAULTS } from '../pins/probe.ts';
 import { Findings, type Imported, type ImportFile, placeOf } from './found.ts';
 import { type IptablesRule, readRule } from './iptables.ts';
 
@@ -227,5 +229,5 @@ const WITHOUT_MEANING: ReadonlySet<string> = new Set([
   'wait',
   'w',
 ]);
-/** `connmark.mask` and `probe.mark`, where the configuration does not say otherwise. */
-const OWN_BITS = 0x7000_0000;
+/** `connmark.mask`, `connmark.told` and `probe.mark`, where the configuration does not say otherwise. */
+const OWN_BITS = (CONNMARK_DEFAULTS.mask | CONNMARK_DEFAULTS.told | PROBE_DEFAULTS.mark) >>> 0;

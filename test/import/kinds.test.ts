@@ -172,8 +172,8 @@ describe('xt_sslpin', () => {
   });
 
   it('marks leave the engine its own bits', () => {
-    expect(policy.rules[0]!.verdict.connmark).toEqual({ value: 1, mask: 0x8fffffff });
-    expect(text).toContain("// the mask leaves out 0x70000000, which is the engine's own");
+    expect(policy.rules[0]!.verdict.connmark).toEqual({ value: 1, mask: 0xf8bfffff });
+    expect(text).toContain("// the mask leaves out 0x7400000, which is the engine's own");
   });
 
   it('lists are filled as scripts fill them, and those that are missing are told', () => {
