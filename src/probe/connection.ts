@@ -51,7 +51,8 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
     if (isOver) return;
     isOver = true;
     clearTimeout(deadline);
-    socket.destroy();
+    if (isConnected) leave(socket);
+    else socket.destroy();
     options.done(outcome);
   };
   const fail = (reason: ProbeFailure, detail = '') => end({ kind: 'failed', reason, detail });
@@ -62,6 +63,7 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
     options.connected?.();
   });
   socket.on('data', (bytes) => {
+    if (isOver) return;
     const answer = conversation.feed(bytes);
     if (conversation.outcome !== undefined) return end(conversation.outcome);
     if (answer.length > 0) socket.write(answer);
@@ -74,6 +76,19 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
   socket.connect({ host: addressText(server.address), port: server.port });
   if (mark !== undefined && mark.value !== 0 && !isMarked(socket, server.address, mark)) fail('not-marked');
   return () => fail('stopped');
+}
+
+/**
+ * Ends as one who goes away, and not with a reset for what is unread: there are servers that count those against the
+ * address that they come from.
+ */
+function leave(socket: Socket): void {
+  const late = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(late));
+  late.unref();
+  socket.unref();
+  socket.resume();
+  socket.end();
 }
 
 /**
@@ -94,3 +109,6 @@ interface TcpHandle {
   bind(address: string, port: number): number;
   bind6(address: string, port: number, flags: number): number;
 }
+
+/** For the server to take notice. */
+const LINGER_MS = 1_000;

@@ -363,3 +363,16 @@ it('many clients that ask the same are one connection', async () => {
   expect(answers.every((answer) => answer.kind === 'failed' && answer.reason === 'closed')).toBe(true);
   expect(connections).toBe(1);
 });
+
+it('goes away with an end, and not with a reset, whatever the server still sends', async () => {
+  let ended: (how: string) => void;
+  const how = new Promise<string>((resolve) => (ended = resolve));
+  const port = await listen((socket) => {
+    socket.on('error', ({ message }) => ended(message));
+    socket.on('end', () => ended('end'));
+    // What is unread when a connection is closed makes it end with a reset.
+    socket.once('data', () => void socket.write(Buffer.alloc(1_000_000, 'no TLS')));
+  });
+  expect(await probe(port)).toMatchObject({ kind: 'failed', reason: 'protocol' });
+  expect(await how).toBe('end');
+});
