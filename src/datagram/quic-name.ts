@@ -11,7 +11,7 @@ import { type ClientHello, parseClientHello } from '../tls/client-hello.ts';
 import { HANDSHAKE, VERSION } from '../tls/constants.ts';
 import { HandshakeReader } from '../tls/handshake.ts';
 import { parseServerHello } from '../tls/server-hello.ts';
-import { effectiveName } from '../judge/effective-name.ts';
+import { effectiveName } from '../tls/server-name.ts';
 import { FlowFacts } from '../judge/facts.ts';
 import { Allowed, NotPinned } from '../judge/grounds.ts';
 import { ACCEPT } from '../judge/claim.ts';

@@ -4,7 +4,7 @@
  */
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
-import { effectiveName } from './effective-name.ts';
+import { effectiveName } from '../tls/server-name.ts';
 
 /** What leads to the keys of a handshake of TLS 1.3. */
 export interface HelloMessages {

@@ -19,7 +19,7 @@ export interface ClientHello {
   readonly extensionTypes: readonly number[];
   /** As sent, one character an octet; null when there is none. */
   readonly serverName: string | null;
-  /** False for a name that a server could read in another way than it is written. */
+  /** False where server_name holds anything else than one host_name: which of them counts is anybody's guess. */
   readonly isServerNameValid: boolean;
   readonly alpns: readonly string[];
   readonly supportedVersions: readonly number[];
@@ -47,7 +47,7 @@ export function parseClientHello(body: Uint8Array): ClientHello | Fault {
   const extensions = readExtensions(reader);
   if (sessionId.length > 32 || cipherSuites.remaining % 2 !== 0 || cipherSuites.remaining === 0) return invalid(reader);
   if (extensions === undefined || compressionMethods.length === 0) return invalid(reader);
-  const serverName = readServerName(extensions.bodies.get(EXTENSION.serverName));
+  const named = readServerName(extensions.bodies.get(EXTENSION.serverName));
   const alpns = readAlpns(extensions.bodies.get(EXTENSION.alpn));
   const supportedVersions = readVersions(extensions.bodies.get(EXTENSION.supportedVersions));
   if (alpns === undefined || supportedVersions === undefined) return invalid(reader);
@@ -58,8 +58,8 @@ export function parseClientHello(body: Uint8Array): ClientHello | Fault {
     sessionId,
     cipherSuites: readNumbers(cipherSuites),
     extensionTypes: extensions.types,
-    serverName,
-    isServerNameValid: serverName === null || HOST_NAME.test(serverName),
+    serverName: named === undefined ? '' : named,
+    isServerNameValid: named !== undefined,
     alpns,
     supportedVersions,
     sessionTicket: extensions.bodies.get(EXTENSION.sessionTicket) ?? null,
@@ -75,14 +75,14 @@ function invalid(reader: ByteReader): Fault {
   return malformed('tls.client-hello.syntax', reader.at);
 }
 
-/** RFC 6066 §3: one host_name. Empty, and so invalid, when the list is anything else. */
-function readServerName(body: Uint8Array | undefined): string | null {
+/** RFC 6066 §3: one host_name; undefined where the list is anything else. */
+function readServerName(body: Uint8Array | undefined): string | null | undefined {
   if (body === undefined) return null;
   const reader = new ByteReader(body);
   const list = reader.vector16();
   const type = list.u8();
   const name = list.vector16().rest();
-  if (!list.atEnd() || !reader.atEnd() || type !== 0) return '';
+  if (!list.atEnd() || !reader.atEnd() || type !== 0) return undefined;
   return Buffer.from(name).toString('latin1');
 }
 
@@ -114,6 +114,3 @@ function offersRawPublicKey(extensions: Extensions): boolean {
     extensions.bodies.get(EXTENSION.serverCertificateType)?.subarray(1).includes(CERTIFICATE_TYPE.rawPublicKey) ?? false
   );
 }
-
-/** Letters, digits, hyphens and the underscores that are met in practice; at most 253 octets and a final dot. */
-const HOST_NAME = /^(?=.{1,253}\.?$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i;

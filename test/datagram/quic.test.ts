@@ -207,6 +207,15 @@ describe('where a host pinset could apply', () => {
     expect(wire.verdicts).toMatchObject([{ reason: 'no-sni', pinset: 'pinset-0' }]);
   });
 
+  it('a name that no host has passes, and one that may be read as pinned is refused', () => {
+    for (const name of ['2001:db8::1', '198.51.100.7:443', '', 'other example']) {
+      expect(new DatagramWire({ pinsets: [bank()] }).fromClient(initial(name))).toBe('accept');
+    }
+    for (const name of [`${HOST}:443`, ` ${HOST}`, `${HOST}\0.evil`]) {
+      expect(new DatagramWire({ pinsets: [bank()] }).fromClient(initial(name))).toBe('emptied');
+    }
+  });
+
   it('a wrong checksum is nobody’s datagram', () => {
     expect(new DatagramWire({ pinsets: [bank()] }).fromClient(initial('x.example'), { badChecksum: true })).toBe(
       'drop',

@@ -253,11 +253,43 @@ describe('noSni', () => {
 });
 
 describe('a name that can be read in more ways than one', () => {
-  it("is a parse error: whose pinset would apply is anybody's guess", () => {
-    for (const name of ['www.bank.example\0.evil', '.www.bank.example', '']) {
+  it("is a parse error where there are two: whose pinset would apply is anybody's guess", () => {
+    const two = Buffer.concat(
+      ['other.example', HOST].map((name) => Buffer.concat([Buffer.of(0), tls.vector16(Buffer.from(name))])),
+    );
+    const wire = opened();
+    wire.fromClient(tls.clientHello({ extensions: [tls.extension(0, tls.vector16(two))] }));
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'parse-error' }]);
+  });
+
+  it('counts as the pinned one where a lenient server may read that', () => {
+    for (const name of ['www.bank.example\0.evil', '.www.bank.example', ' www.bank.example ', 'www.bank.example:443']) {
       const wire = opened();
       wire.fromClient(tls.clientHello({ name }));
-      expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'parse-error' }]);
+      wire.fromServer(forgedFlight);
+      expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch', pinset: 'pinset-0' }]);
+    }
+  });
+
+  const oddNames = ['2001:db8::1', '198.51.100.7:443', 'other.example:443', '', 'other example', `${'a'.repeat(64)}.example`, 'b\u00fccher.example', '*.example']; // prettier-ignore
+
+  it('denies nobody else’s server where no host is called that', () => {
+    for (const name of oddNames) {
+      const wire = opened();
+      wire.fromClient(tls.clientHello({ name }));
+      wire.fromServer(forgedFlight);
+      expect(wire.verdicts.filter(({ action }) => action !== 'accept')).toEqual([]);
+      expect(hasForged(wire)).toBe(true);
+    }
+  });
+
+  it('takes nothing from the address', () => {
+    const byAddress = bank({ match: match({ addresses: [range('198.51.100.7')] }) });
+    for (const name of oddNames) {
+      const wire = opened({ pinsets: [byAddress, pinset(1, { match: match({ hosts: ['www.shop.example'] }) })] });
+      wire.fromClient(tls.clientHello({ name }));
+      wire.fromServer(forgedFlight);
+      expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch', pinset: 'pinset-0' }]);
     }
   });
 

@@ -8,6 +8,7 @@ import { matchDeny, matchPins, matchRule } from '../../pins/match/match.ts';
 import type { CompiledPinset, Policy } from '../../pins/policy.ts';
 import { type FlowSubject, PinsetSnapshot, type Selection } from '../../pins/match/snapshot.ts';
 import { addressText, tlsVersionName } from '../../report/eve.ts';
+import { effectiveName } from '../../tls/server-name.ts';
 import { describeCertificate, subjectAltNamesOf } from '../../x509/certificate.ts';
 import { examineChain } from '../../x509/examine.ts';
 import { type PresentedCertificate, presentCertificate } from '../../x509/presented.ts';
@@ -211,11 +212,6 @@ function judgedRules(
 function first<T>(all: readonly T[], most: number, isOfInterest: (one: T) => boolean): readonly T[] {
   if (all.length <= most) return all;
   return [...all.filter(isOfInterest), ...all.filter((one) => !isOfInterest(one))].slice(0, most);
-}
-
-/** RFC 6066 §3: an address literal is no name. */
-function effectiveName(serverName: string | null): string | null {
-  return serverName === null || /^[\d.]+$/.test(serverName) ? null : serverName;
 }
 
 /** An endpoint as it is typed. */

@@ -1,0 +1,24 @@
+/**
+ * The name by which pinsets are selected and certificates checked, out of what a client sent as server_name (RFC 6066 §3).
+ * What no host is called selects nothing; what a lenient server may read as a host's name counts as that name. Knows no
+ * pinsets.
+ */
+import { domainToASCII } from 'node:url';
+
+/** `serverName`: as sent, one character an octet. An address literal is no name. */
+export function effectiveName(serverName: string | null): string | null {
+  if (serverName === null) return null;
+  const name = HOST_NAME.test(serverName) ? serverName : readLeniently(serverName);
+  return HOST_NAME.test(name) && !IPV4.test(name) ? name : null;
+}
+
+/** Up to a NUL or a blank inside of it, without blanks and dots around it, without a port; in any script. */
+function readLeniently(serverName: string): string {
+  const [beforeNul = ''] = Buffer.from(serverName, 'latin1').toString('utf8').split('\0');
+  const [word = ''] = beforeNul.trim().split(/\s/);
+  return domainToASCII(word.replace(/:\d*$/, '').replace(/^\.+|\.+$/g, ''));
+}
+
+/** Letters, digits, hyphens and the underscores that are met in practice; at most 253 octets and a final dot. */
+const HOST_NAME = /^(?=.{1,253}\.?$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i;
+const IPV4 = /^[\d.]+$/;
