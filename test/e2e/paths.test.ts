@@ -100,6 +100,10 @@ describe('a pin on the intermediate: the genuine server passes', () => {
     await expectMatch(identity, { pins: [onIntermediate()] });
   });
 
+  it('where the pinned root is not sent, but trusted', async () => {
+    await expectMatch(chain(), { pins: [spkiPin(root.cert)], checks: { trust: root.cert } });
+  });
+
   it('where the pinned root is not sent, but given whole', async () => {
     await expectMatch(chain(), { pins: [{ pin: { file: root.cert }, at: 'ca' }] });
   });

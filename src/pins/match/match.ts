@@ -3,7 +3,7 @@
  * only a candidate: whether its certificate is on the verified path from the leaf is for whoever verifies paths.
  * Answers what matches; what is done about it is for the engine.
  */
-import type { PresentedCertificate } from '../../x509/presented.ts';
+import { presentCertificate, type PresentedCertificate } from '../../x509/presented.ts';
 import { outlineOf } from '../../x509/outline.ts';
 import { PinIndex } from './pin-index.ts';
 import type { PinTable, PinTables } from './pin-table.ts';
@@ -17,7 +17,7 @@ export type PinMatch =
       readonly kind: 'path';
       /** Presented certificates above the leaf that satisfy a pin; `index` in wire order. */
       readonly candidates: readonly { readonly pin: CompiledPin; readonly index: number }[];
-      /** Pinned certificates that were not presented and that issued one that was, by name. */
+      /** Pinned certificates that were not presented and that issued one that was, by name: given whole, or trusted. */
       readonly anchors: readonly { readonly pin: CompiledPin; readonly der: Uint8Array }[];
     }
   | { readonly kind: 'mismatch' }
@@ -97,6 +97,8 @@ interface PinsetIndex {
   readonly deny: PinIndex;
   /** Anchors by the octets of their subject. */
   readonly anchorsBySubject: ReadonlyMap<string, readonly CompiledPin[]>;
+  /** The certificates of `checks.trust`, likewise. */
+  readonly trustBySubject: ReadonlyMap<string, readonly PresentedCertificate[]>;
 }
 
 const indexes = new WeakMap<CompiledPinset, PinsetIndex>();
@@ -113,7 +115,14 @@ function indexOf(pinset: CompiledPinset): PinsetIndex {
       const subject = nameOf(anchor.der!, 'subject');
       if (subject !== undefined) anchorsBySubject.set(subject, [...(anchorsBySubject.get(subject) ?? []), anchor]);
     }
-    index = { pins, deny: new PinIndex(pinset.deny, tablesOf(ofDeny, tables)), anchorsBySubject };
+    const trustBySubject = new Map<string, PresentedCertificate[]>();
+    for (const der of pinset.situations.checks.trust) {
+      const subject = nameOf(der, 'subject');
+      if (subject === undefined) continue;
+      trustBySubject.set(subject, [...(trustBySubject.get(subject) ?? []), presentCertificate(der)]);
+    }
+    const deny = new PinIndex(pinset.deny, tablesOf(ofDeny, tables));
+    index = { pins, deny, anchorsBySubject, trustBySubject };
     indexes.set(pinset, index);
   }
   return index;
@@ -124,8 +133,8 @@ function tablesOf(names: readonly string[], tables: PinTables): PinTable[] {
 }
 
 function anchorsFor(pinset: CompiledPinset, chain: readonly PresentedCertificate[], nowMs: number) {
-  const { anchorsBySubject } = indexOf(pinset);
-  if (anchorsBySubject.size === 0) return [];
+  const { pins, anchorsBySubject, trustBySubject } = indexOf(pinset);
+  if (anchorsBySubject.size + trustBySubject.size === 0) return [];
   const found = new Map<string, { pin: CompiledPin; der: Uint8Array }>();
   for (const certificate of chain) {
     const issuer = nameOf(certificate.der, 'issuer');
@@ -134,6 +143,18 @@ function anchorsFor(pinset: CompiledPinset, chain: readonly PresentedCertificate
       const inTime = (pin.notBefore ?? -Infinity) <= nowMs && nowMs < (pin.expires ?? Infinity);
       const presented = chain.some((other) => other.sha256 === pin.key);
       if (inTime && !presented) found.set(pin.key, { pin, der: pin.der! });
+    }
+  }
+  // Servers seldom send their root: pins of it are found where the path that they send goes on in what is trusted.
+  const seen = new Set(chain.map(({ sha256 }) => sha256));
+  const waiting = [...chain];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (const trusted of trustBySubject.get(nameOf(next.der, 'issuer') ?? '') ?? []) {
+      if (seen.has(trusted.sha256)) continue;
+      seen.add(trusted.sha256);
+      waiting.push(trusted);
+      const pin = pins.find(trusted, nowMs, mayBeAbove);
+      if (pin !== undefined) found.set(trusted.sha256, { pin, der: trusted.der });
     }
   }
   return [...found.values()];

@@ -96,6 +96,20 @@ describe('a pin above the leaf', () => {
     });
   });
 
+  it('a trusted certificate that nobody sent may close it, over others that are trusted', () => {
+    const wanted = spki(root);
+    const trusting = (...names: string[]) => {
+      const made = withPins(wanted);
+      const checks = { ...made.situations.checks, trust: names.map(certificate) };
+      return { ...made, situations: { ...made.situations, checks } };
+    };
+    const closed = { kind: 'path', candidates: [], anchors: [{ pin: wanted, der: root.der }] };
+    expect(matchPins(trusting('root', 'other'), chain, NOW)).toEqual(closed);
+    expect(matchPins(trusting('root', 'inter'), [leaf], NOW)).toEqual(closed);
+    expect(matchPins(trusting('root'), [leaf], NOW)).toEqual({ kind: 'mismatch' });
+    expect(matchPins(trusting('inter'), chain, NOW)).toEqual({ kind: 'mismatch' });
+  });
+
   it('a whole certificate that issued none of them cannot', () => {
     const stranger = present('root2');
     const anchor = pin('cert', stranger.sha256, { at: 'ca', der: stranger.der });
