@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { ChainFacts, ExamineRequest } from '../../src/x509/examine.ts';
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
+import { chainFacts } from '../support/chain-facts.ts';
 import { DatagramWire } from '../support/datagram-wire.ts';
 import * as dtls from '../support/dtls-bytes.ts';
 import { ACCEPT, bank, bankWith, FORGED, GENUINE, genuinePin, HOST, PENDING } from '../support/flows.ts';
@@ -24,14 +25,7 @@ const goesOn = Buffer.concat([
   dtls.dtlsRecord(22, Buffer.alloc(60, 0x5a), { epoch: 1 }),
 ]);
 const data = dtls.dtlsRecord(23, Buffer.alloc(60, 0x5a), { epoch: 1 });
-const FACTS: ChainFacts = {
-  onPath: [0],
-  anchorsOnPath: [],
-  nameMatches: false,
-  leafValidAt: true,
-  trusted: false,
-  exhausted: false,
-};
+const FACTS = chainFacts({ nameMatches: false });
 
 describe('a pinned name over DTLS', () => {
   it('with the pinned key is accepted, and marked once the client has gone on', () => {

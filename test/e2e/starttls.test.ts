@@ -1,32 +1,17 @@
 /** A mail server in the path, segment by segment: what it says ahead of its client does not reach the client. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { type Bank, makeBank, NAME } from '../support/lab/bank.ts';
+import { NAME } from '../support/lab/bank.ts';
+import { bank, forged, genuine, wire } from '../support/lab/bank-wire.ts';
 import { TcpClient } from '../support/lab/peers.ts';
-import { pause, Wire } from '../support/lab/wire.ts';
-import { clientHello, der, serverFlight } from '../support/tls-bytes.ts';
+import { pause } from '../support/lab/wire.ts';
+import { clientHello, der } from '../support/tls-bytes.ts';
 
 const GREETING = '220 mail ESMTP\r\n';
 const OFFER = '250-mail\r\n250 STARTTLS\r\n';
 const READY = '220 ready\r\n';
 const ANSWERS = Buffer.from(GREETING + OFFER + READY);
 const hello = clientHello(NAME);
-
-let bank: Bank;
-let genuine: Buffer;
-let forged: Buffer;
-let wire: Wire;
-beforeAll(async () => {
-  bank = makeBank();
-  genuine = serverFlight(bank.genuine.cert);
-  forged = serverFlight(bank.forged.cert);
-  wire = await Wire.create(bank.config);
-});
-afterAll(async () => {
-  await wire.close();
-  bank.remove();
-});
-beforeEach(() => wire.begin());
 
 async function connect(version: 4 | 6): Promise<TcpClient> {
   const client = new TcpClient(wire.lab, 'client', { host: wire.lab.address('server', version), wait: 1_500 });

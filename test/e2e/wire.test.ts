@@ -2,42 +2,16 @@
  * The hostile wire. Whatever a server does with segments, the client never gets a complete forged certificate, and the
  * engine never writes accept for a flow whose client got something else than the engine saw.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { CONNMARK_DEFAULTS as MARK } from '../../src/pins/compile/connmark.ts';
-import { makeBank, NAME, pinset } from '../support/lab/bank.ts';
-import type { Bank } from '../support/lab/bank.ts';
+import { NAME, pinset } from '../support/lab/bank.ts';
+import { bank, forged, genuine, wire } from '../support/lab/bank-wire.ts';
 import { TcpClient } from '../support/lab/peers.ts';
 import type { TcpOutcome } from '../support/lab/peers.ts';
 import type { RawServerOptions } from '../support/lab/raw-server.ts';
 import { pause, SETTLED, Wire } from '../support/lab/wire.ts';
-import {
-  alert,
-  clientHello,
-  CONTENT,
-  der,
-  helloRequest,
-  readFlight,
-  record,
-  serverFlight,
-} from '../support/tls-bytes.ts';
-
-let bank: Bank;
-let genuine: Buffer;
-let forged: Buffer;
-/** One for all experiments that need nothing special. */
-let wire: Wire;
-beforeAll(async () => {
-  bank = makeBank();
-  genuine = serverFlight(bank.genuine.cert);
-  forged = serverFlight(bank.forged.cert);
-  wire = await Wire.create(bank.config);
-});
-afterAll(async () => {
-  await wire.close();
-  bank.remove();
-});
-beforeEach(() => wire.begin());
+import { alert, clientHello, CONTENT, der, helloRequest, readFlight, record } from '../support/tls-bytes.ts';
 
 /** One of its own, for an experiment that changes something. */
 async function withOwn(

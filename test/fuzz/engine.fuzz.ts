@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { Engine } from '../../src/engine/engine.ts';
 import { FIELD, type PacketBatch } from '../../src/packet/batch.ts';
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
+import { chainFacts } from '../support/chain-facts.ts';
 import { bank, HOST, genuineFlight, forgedFlight } from '../support/flows.ts';
 import { copiedOctets, fuzz } from '../support/fuzz.ts';
 import { ipv4, ipv6, tcpSegment } from '../support/ip-bytes.ts';
@@ -78,17 +79,7 @@ function run(packets: readonly Sent[], live: boolean): void {
     events: { emit: () => undefined },
     clock: { now: () => now, wallTime: () => now },
     examiner: {
-      examine: (_request, done) =>
-        void later.push(() =>
-          done({
-            onPath: [0],
-            anchorsOnPath: [],
-            nameMatches: true,
-            leafValidAt: true,
-            trusted: false,
-            exhausted: false,
-          }),
-        ),
+      examine: (_request, done) => void later.push(() => done(chainFacts())),
     },
     proves: () => true,
     live,

@@ -11,6 +11,7 @@ import { KeyLogStore } from '../../src/source/key-log-store.ts';
 import { parseKeyLog } from '../../src/source/key-log.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
 import { certificate } from '../support/certificates.ts';
+import { chainFacts } from '../support/chain-facts.ts';
 import { bank, forgedFlight, GENUINE, HOST } from '../support/flows.ts';
 import { PINNED, pin } from '../support/policy.ts';
 import { record, type Recording, ServerMemory } from '../support/recorded.ts';
@@ -163,14 +164,7 @@ const events: Readonly<Record<string, (scene: Scene) => void>> = {
   'the secret': (it) => logged(it, whole),
   'a path that is none': ({ answers }) => answers.splice(0).forEach((answer) => answer(NO_PATH)),
 };
-const NO_PATH: ChainFacts = {
-  onPath: [0],
-  anchorsOnPath: [],
-  nameMatches: true,
-  leafValidAt: true,
-  trusted: false,
-  exhausted: false,
-};
+const NO_PATH = chainFacts();
 
 describe.each(Object.entries(states))('while %s is awaited', (_, begin) => {
   it.each(Object.entries(events))('%s accepts nothing and lets go of nothing', (_name, happen) => {

@@ -5,6 +5,7 @@ import type { ChainFacts, ExamineRequest, Questioner } from '../../src/judge/por
 import { seqAdd } from '../../src/tcp/sequence.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
 import { certificate, fixturePath } from '../support/certificates.ts';
+import { chainFacts } from '../support/chain-facts.ts';
 import { ACCEPT, bank, DENY, GENUINE, HOST, opened, PENDING } from '../support/flows.ts';
 import { match, pin, pinset, range } from '../support/policy.ts';
 import * as tls from '../support/tls-bytes.ts';
@@ -15,14 +16,7 @@ const INTER = fixturePath('inter');
 /** The bank's issuer is pinned: whether it stands on the path from the leaf is for the examiner. */
 const onIssuer = bank({ pins: [pin('spki-sha256', presentCertificate(certificate('inter')).spkiSha256!)] });
 const flight = tls.serverFlight(GENUINE, INTER);
-const YES: ChainFacts = {
-  onPath: [0, 1],
-  anchorsOnPath: [],
-  nameMatches: true,
-  leafValidAt: true,
-  trusted: false,
-  exhausted: false,
-};
+const YES = chainFacts({ onPath: [0, 1] });
 const NO: ChainFacts = { ...YES, onPath: [0] };
 
 interface Asked extends Questioner {

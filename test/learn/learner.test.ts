@@ -14,6 +14,7 @@ import { certificate } from '../support/certificates.ts';
 import { bank, forgedFlight, genuineFlight, HOST, opened } from '../support/flows.ts';
 import { match, pin, pinset, policy, range } from '../support/policy.ts';
 import * as tls from '../support/tls-bytes.ts';
+import { tlsSummary, verdictEvent } from '../support/verdict-event.ts';
 
 const spki = (name: string) => Buffer.from(presentCertificate(certificate(name)).spkiSha256!, 'hex').toString('base64');
 const LEAF = spki('leaf');
@@ -43,41 +44,15 @@ const learnerOf = (loaded: Policy, roots = rootsOf([]), now?: () => number) =>
 
 /** A flow that was let through, of a server that has proven its key. */
 function verdict(host: string | null, chain: readonly string[], more: Partial<VerdictEvent> = {}): VerdictEvent {
-  const certificates = chain.map(certificate);
-  return {
-    kind: 'verdict',
+  return verdictEvent({
     time: MS * 1000,
-    flowId: 1,
-    client: { address: new Uint8Array([10, 0, 0, 1]), port: 50_000 },
-    server: { address: new Uint8Array([198, 51, 100, 7]), port: 443 },
-    action: 'accept',
     reason: 'learning',
     pinset: 'any',
     mode: 'learn',
-    evidence: 'observed',
-    proven: true,
-    matched: null,
-    connmark: null,
-    heldMicros: 0,
-    config: 'sha256:00',
     would: 'accept',
-    others: [],
-    fault: null,
-    starttls: null,
-    tls: {
-      sni: host,
-      version: 0x0303,
-      cipherSuite: 0,
-      clientAlpns: [],
-      sessionResumed: false,
-      ja4: null,
-      sawClientHello: false,
-      certificates,
-      clientCertificates: [],
-    },
-    frame: 0,
+    tls: tlsSummary({ sni: host, certificates: chain.map(certificate) }),
     ...more,
-  };
+  });
 }
 
 /** The client of such a flow has gone on. */

@@ -1,7 +1,8 @@
 /** What a queue's thread and the daemon say to each other, for tests of either: one of each kind. */
 import type { FlowEvent } from '../../src/judge/events.ts';
-import type { ChainFacts, ExamineRequest, ProbeAnswer, ProbeRequest, Questioner } from '../../src/judge/ports.ts';
+import type { ExamineRequest, ProbeAnswer, ProbeRequest, Questioner } from '../../src/judge/ports.ts';
 import type { DatedFacts } from '../../src/x509/examine.ts';
+import { chainFacts } from './chain-facts.ts';
 
 export const EVENT: FlowEvent = {
   kind: 'anomaly',
@@ -12,14 +13,7 @@ export const EVENT: FlowEvent = {
   code: 'test',
   detail: '',
 };
-export const FACTS: ChainFacts = {
-  onPath: [0],
-  anchorsOnPath: [],
-  nameMatches: true,
-  exhausted: false,
-  leafValidAt: true,
-  trusted: false,
-};
+export const FACTS = chainFacts();
 export const DATED: DatedFacts = { facts: FACTS, from: -Infinity, until: Infinity };
 export const REQUEST: ExamineRequest = { chain: [], anchors: [], names: [], atMs: 0, trust: [] };
 

@@ -10,9 +10,9 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import type { FlowEvent, VerdictEvent } from '../../src/judge/events.ts';
 import type { VerdictOptions } from '../../src/packet/source.ts';
-import type { ChainFacts } from '../../src/x509/examine.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { seqAdd, seqDiff } from '../../src/tcp/sequence.ts';
+import { chainFacts } from './chain-facts.ts';
 import { policy } from './policy.ts';
 
 export interface Answer {
@@ -290,11 +290,4 @@ function segment(fromClient: boolean, data: Uint8Array, fields: SegmentFields): 
   return out;
 }
 
-const NO_FACTS: ChainFacts = {
-  onPath: [0],
-  anchorsOnPath: [],
-  nameMatches: false,
-  leafValidAt: true,
-  trusted: false,
-  exhausted: false,
-};
+const NO_FACTS = chainFacts({ nameMatches: false });

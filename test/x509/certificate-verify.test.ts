@@ -1,28 +1,15 @@
-import { constants, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { constants, randomBytes, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { verifyCertificateVerify } from '../../src/x509/certificate-verify.ts';
-
-const keys = {
-  rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }),
-  'rsa-pss': generateKeyPairSync('rsa-pss', { modulusLength: 2048 }),
-  p256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-  p384: generateKeyPairSync('ec', { namedCurve: 'P-384' }),
-  p521: generateKeyPairSync('ec', { namedCurve: 'P-521' }),
-  k256: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }),
-  brainpool: generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }),
-  ed25519: generateKeyPairSync('ed25519'),
-  ed448: generateKeyPairSync('ed448'),
-};
-type KeyName = keyof typeof keys;
+import { type KeyName, KEYS, spkiOf } from '../support/keys.ts';
 
 const signed = randomBytes(130);
 const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
 
 function make(name: KeyName, scheme: number, digest: string | null, options: object = {}) {
-  const key: KeyObject = keys[name].privateKey;
-  const spki = keys[name].publicKey.export({ type: 'spki', format: 'der' });
-  return { spki, scheme, signed, signature: sign(digest, signed, { key, ...options }) };
+  const key = KEYS[name].privateKey;
+  return { spki: spkiOf(name), scheme, signed, signature: sign(digest, signed, { key, ...options }) };
 }
 
 const GOOD: [string, ReturnType<typeof make>][] = [

@@ -5,22 +5,9 @@ import fc from 'fast-check';
 import { verifyServerKeyExchange } from '../../src/x509/proof.ts';
 import { publicKeyOf } from '../../src/x509/public-key.ts';
 import type { SignedKeyExchange } from '../../src/x509/proof.ts';
-
-const keys = {
-  rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }),
-  'rsa-pss': generateKeyPairSync('rsa-pss', { modulusLength: 2048 }),
-  p256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-  p384: generateKeyPairSync('ec', { namedCurve: 'P-384' }),
-  p521: generateKeyPairSync('ec', { namedCurve: 'P-521' }),
-  k256: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }),
-  ed25519: generateKeyPairSync('ed25519'),
-  ed448: generateKeyPairSync('ed448'),
-  dsa: generateKeyPairSync('dsa', { modulusLength: 1024, divisorLength: 160 }),
-};
-type KeyName = keyof typeof keys;
+import { type KeyName, KEYS, spkiOf } from '../support/keys.ts';
 
 const signed = randomBytes(64 + 70);
-const spkiOf = (name: KeyName) => keys[name].publicKey.export({ type: 'spki', format: 'der' });
 
 const pkcs1 = (digest: string) => (key: KeyObject) =>
   sign(digest, signed, { key, padding: constants.RSA_PKCS1_PADDING });
@@ -39,7 +26,7 @@ function exchange(
   authentication: string,
   make: (key: KeyObject) => Buffer,
 ): SignedKeyExchange {
-  return { spki: spkiOf(name), version, scheme, authentication, signed, signature: make(keys[name].privateKey) };
+  return { spki: spkiOf(name), version, scheme, authentication, signed, signature: make(KEYS[name].privateKey) };
 }
 
 const PROOFS: [string, SignedKeyExchange][] = [
@@ -141,7 +128,7 @@ describe('verifyServerKeyExchange', () => {
     const dsa = (modulusLength: number) => publicKeyOf(dsaSpki(modulusLength / 8));
     expect([dsa(2048), dsa(4096)]).not.toContain(null);
     expect([dsa(512), dsa(4104), dsa(9984)]).toEqual([null, null, null]);
-    const named = keys.p256.publicKey.export({ type: 'spki', format: 'der' });
+    const named = spkiOf('p256');
     expect(publicKeyOf(named)).not.toBeNull();
     expect(publicKeyOf(explicitP256(named))).toBeNull();
   });
