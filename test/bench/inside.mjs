@@ -75,8 +75,13 @@ async function measure(figure, attempt) {
 async function checkDecisions() {
   await lab.put('tlspin:pinned');
   for (const kind of ['handshake', 'new-certificate']) {
-    await lab.visit(kind, { atOnce: 1, seconds: 0.2, warm: 0 });
-    const records = (await lab.takeVerdicts('pinned')).filter(({ verdict }) => verdict.reason !== 'incomplete');
+    const records = [];
+    // An engine's first flows take their time, on a busy machine even more so.
+    for (let visits = 0; records.length < 2 && visits < 20; visits++) {
+      await lab.visit(kind, { atOnce: 1, seconds: 0.2, warm: 0 });
+      const taken = await lab.takeVerdicts('pinned');
+      records.push(...taken.filter(({ verdict }) => verdict.reason !== 'incomplete'));
+    }
     const reasons = new Set(records.map(({ verdict }) => verdict.reason));
     const leaves = new Set(records.map(({ tls }) => tls.fingerprint));
     if (records.length < 2 || [...reasons].join() !== 'pin-match' || leaves.size > 1 !== (kind === 'new-certificate')) {
