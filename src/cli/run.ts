@@ -22,6 +22,7 @@ import { ServiceManager } from '../runtime/service-manager.ts';
 import { StateLock } from '../runtime/state-lock.ts';
 import { CAP_NET_ADMIN, loadBinding } from '../source/binding.ts';
 import { neededConfig } from './configuration.ts';
+import { answerSignals, closeDebugger } from './early-signals.ts';
 import { addExamples } from './help.ts';
 import { packageVersion } from './version.ts';
 
@@ -88,7 +89,7 @@ function parseDebug(text: string): WatchFilter {
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
-  process.on('SIGUSR1', () => {}); // unheard, the signal would open Node's debugger
+  if (closeDebugger()) say(DEBUGGED);
   const loaded = readConfiguration(file);
   for (const message of 'errors' in loaded ? loaded.errors : loaded.warnings) say(formatMessage(message));
   if ('errors' in loaded) throw new Error(`${file} is no valid configuration: not started`);
@@ -127,10 +128,10 @@ async function run(file: string, flags: Flags): Promise<void> {
   });
   await operator.start();
   if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) say(UNMARKED);
-  process.on('SIGUSR1', () => operator.reopenLog());
-  process.on('SIGHUP', () => {
+  closeDebugger();
+  answerSignals((signal) => {
     operator.reopenLog();
-    void operator.reload('SIGHUP');
+    if (signal === 'SIGHUP') void operator.reload(signal);
   });
   try {
     await Promise.race([stop.asked, operator.daemon.failure]);
@@ -165,5 +166,6 @@ function say(line: string): void {
   process.stderr.write(`${printableLines(line)}\n`);
 }
 
+const DEBUGGED = "Node's debugger was asked for: whoever reaches it can make tlspin do anything";
 const UNMARKED =
   'probes cannot be marked (this needs CAP_NET_ADMIN), so none is sent: where a server would be asked, the question fails';

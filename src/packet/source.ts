@@ -28,6 +28,8 @@ export interface PacketSink {
   onBatch(batch: PacketBatch): void;
   /** A source's own trouble, such as ENOBUFS; never a packet's. */
   onSourceError?(error: Error): void;
+  /** The source has lost what it reads from: nothing comes any more. */
+  onSourceLost?(error: Error): void;
 }
 
 export interface PacketSource extends VerdictSink {

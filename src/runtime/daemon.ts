@@ -18,6 +18,7 @@ import { KeyLogIntake } from './key-log-intake.ts';
 import type { ProbeCounts } from '../probe/prober.ts';
 import { type CreateProber, Probing } from './probing/probing.ts';
 import { Queues, type QueueStatus } from './queue/queues.ts';
+import { ThreadWatch } from './queue/thread-watch.ts';
 import type { SpawnQueueThread } from './queue/thread.ts';
 import { refusalOf } from './restart.ts';
 import type { ServiceManager } from './service-manager.ts';
@@ -85,7 +86,7 @@ export class Daemon {
   /** One after the other: opening a key log takes a while. */
   #reloading: Promise<unknown> = Promise.resolve();
   #isRelearnDue = false;
-  #watchdog: NodeJS.Timeout | undefined;
+  readonly #watch: ThreadWatch;
   #stopping: Promise<void> | undefined;
   #fail!: (error: Error) => void;
   /** Rejects when a packet thread ends that was not told to; never resolves. */
@@ -116,6 +117,11 @@ export class Daemon {
       say: options.say,
     });
     this.#keylog = this.#intake(options.policy.keylog);
+    this.#watch = new ThreadWatch({
+      threads: () => this.#queues.threads,
+      manager: options.manager,
+      onHung: (queueNum, seconds) => this.#queues.giveUp(queueNum, `hangs: it has done nothing for ${seconds} s`),
+    });
     this.failure.catch(() => {}); // whoever wants to know asks
   }
 
@@ -141,7 +147,7 @@ export class Daemon {
     const queues = first === last ? `queue ${first}` : `queues ${first} to ${last}`;
     this.#options.say(`${queues} bound, connmark route: ${routes}, configuration ${this.#policy.hash}`);
     this.#ready();
-    this.#watch();
+    this.#watch.start();
   }
 
   /** Puts a policy into force, in every queue; where that cannot be, nothing has changed. */
@@ -231,7 +237,7 @@ export class Daemon {
 
   async #stop(): Promise<void> {
     this.#options.manager.stopping();
-    clearInterval(this.#watchdog);
+    this.#watch.stop();
     await this.#reloading;
     await this.#queues.stop();
     this.#probing.close();
@@ -270,20 +276,4 @@ export class Daemon {
   #ready(): void {
     this.#options.manager.ready(`${this.#queues.count} queues, ${this.#policy.pinsets.length} pinsets`);
   }
-
-  /** The service manager hears of us only while every packet thread's loop turns. */
-  #watch(): void {
-    const { manager } = this.#options;
-    if (manager.watchdogMs === undefined) return;
-    this.#watchdog = setInterval(
-      () => {
-        if (this.#queues.areAlive()) manager.alive();
-      },
-      Math.max(manager.watchdogMs, LEAST_WATCHDOG_MS),
-    );
-    this.#watchdog.unref();
-  }
 }
-
-/** Two heartbeats of a packet thread. */
-const LEAST_WATCHDOG_MS = 2000;

@@ -16,18 +16,27 @@ export interface KernelQueue {
 
 /** Undefined when nobody holds the queue, or the kernel does not show it. */
 export function readKernelQueue(queueNum: number): KernelQueue | undefined {
+  return readKernelQueues()?.get(queueNum);
+}
+
+/** By number, those that somebody holds; undefined when the kernel does not show them. */
+export function readKernelQueues(): ReadonlyMap<number, KernelQueue> | undefined {
   let text: string;
   try {
     text = readFileSync('/proc/thread-self/net/netfilter/nfnetlink_queue', 'latin1');
   } catch {
     return undefined;
   }
-  const columns = text
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .find((line) => line[0] === queueNum && line.length >= 8) as
-    [number, number, number, number, number, number, number, number] | undefined;
-  if (columns === undefined) return undefined;
-  const [, holder, waiting, , , queueDropped, userDropped, sequence] = columns;
-  return { holder, waiting, queueDropped, userDropped, sequence };
+  const lines = text.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  return new Map(
+    lines.filter(isWhole).map(([queueNum, holder, waiting, , , queueDropped, userDropped, sequence]) => {
+      return [queueNum, { holder, waiting, queueDropped, userDropped, sequence }];
+    }),
+  );
+}
+
+type Columns = [number, number, number, number, number, number, number, number];
+
+function isWhole(line: readonly number[]): line is Columns {
+  return line.length >= 8;
 }

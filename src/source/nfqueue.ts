@@ -11,7 +11,7 @@ import { constants } from 'node:os';
 import type { MarkChange, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../packet/source.ts';
 import { FIELD, FLAG, NF_ACCEPT, NF_DROP, NF_REPEAT, type PacketBatch } from '../packet/batch.ts';
 import { CAP_NET_ADMIN, loadBinding, type NativeBinding, type NativeQueue, SET, VERDICT } from './binding.ts';
-import { readKernelQueue } from './kernel-queue.ts';
+import { readKernelQueue, readKernelQueues } from './kernel-queue.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { PacketMarks } from './packet-marks.ts';
 
@@ -59,6 +59,8 @@ export class NfqueueSource implements PacketSource {
   /** The last send was not complete: said once until one is. */
   #stalled = false;
   #closed = false;
+  /** As the kernel shows it; undefined where it does not. */
+  #port: number | undefined;
 
   /** `binding`: another one stands in for the kernel in tests. */
   constructor(options: NfqueueOptions, binding: NativeBinding = loadBinding()) {
@@ -84,6 +86,7 @@ export class NfqueueSource implements PacketSource {
     this.#sink = sink;
     this.#queue = this.#open(sink);
     this.#route = this.#queue.conntrack ? 'verdict' : 'packet-mark';
+    this.#port = readQueueHolder(this.#options.queueNum);
     this.#checkReceiveBuffer(sink, this.#queue.receiveBuffer);
     if (this.#options.route === 'verdict' && !this.#queue.conntrack) {
       this.#queue.close();
@@ -140,7 +143,10 @@ export class NfqueueSource implements PacketSource {
 
   stats(): SourceStats {
     const { received, enobufs, verdictErrors, malformed } = this.#queue?.counters() ?? NO_COUNTERS;
-    const { queueDropped, userDropped } = readQueueDrops(this.#options.queueNum);
+    const queues = readKernelQueues();
+    const shown = queues?.get(this.#options.queueNum);
+    if (queues !== undefined && this.#port !== undefined && shown?.holder !== this.#port) this.#onUnbound();
+    const { queueDropped = 0, userDropped = 0 } = shown ?? {};
     return {
       received,
       accepted: this.#accepted,
@@ -167,13 +173,26 @@ export class NfqueueSource implements PacketSource {
         verdicts: this.#verdicts,
         payload: this.#payload,
         onBatch: (count) => this.#deliver(sink, count),
-        onError: (errno) => sink.onSourceError?.(new NetlinkError('receive', this.#subject(), { errno })),
+        onError: (errno) => this.#onError(sink, errno),
       });
     } catch (cause) {
       const { errno, operation } = cause as { errno?: number; operation?: string };
       if (errno === undefined || operation === undefined) throw cause;
       throw new NetlinkError(operation, this.#subject(), { errno, ...this.#cure(errno), cause });
     }
+  }
+
+  #onUnbound(): void {
+    if (this.#closed) return;
+    this.#port = undefined;
+    this.#sink?.onSourceLost?.(new Error(`${this.#subject()} is bound to its socket no more`));
+  }
+
+  #onError(sink: PacketSink, errno: number): void {
+    const error = new NetlinkError('receive', this.#subject(), { errno });
+    // Packets were lost, and others follow; after anything else the addon has stopped listening.
+    if (errno === constants.errno.ENOBUFS) sink.onSourceError?.(error);
+    else sink.onSourceLost?.(error);
   }
 
   /** Without CAP_NET_ADMIN over the whole machine, as in a user namespace, the kernel grants what its limit allows. */
@@ -323,11 +342,6 @@ const RETRY_MS = 1;
 const CAME_BACK =
   'packets come back that have their verdict, and are dropped: the rules in force are not those of this version (print and apply them anew: tlspin rules -c FILE | sudo sh)';
 const NO_COUNTERS = { received: 0, enobufs: 0, verdictErrors: 0, malformed: 0 };
-
-function readQueueDrops(queueNum: number): { queueDropped: number; userDropped: number } {
-  const { queueDropped = 0, userDropped = 0 } = readKernelQueue(queueNum) ?? {};
-  return { queueDropped, userDropped };
-}
 
 function readQueueHolder(queueNum: number): number | undefined {
   return readKernelQueue(queueNum)?.holder;

@@ -213,6 +213,15 @@ describe('losses are counted', () => {
     expect(driver.errors[0]).toMatch(/^netlink receive: queue 7: ENOBUFS \(the receive buffer ran over/);
   });
 
+  test('a socket that is gone, though nothing says so', async () => {
+    const driver = await drive({});
+    await driver.stats();
+    driver.send('lose');
+    await driver.stats();
+    await driver.stats();
+    expect(driver.errors).toEqual(['lost: queue 7 is bound to its socket no more']);
+  });
+
   test('a verdict for a packet that is not waiting', async () => {
     queue('iptables', '-p udp --dport 9000');
     const driver = await drive({ mode: 'twice' });

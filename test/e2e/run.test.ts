@@ -1,5 +1,5 @@
 /** `tlspin run` as a process on the kernel's real queue: how it starts, what it writes, how it reloads and how it ends. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import { loadPolicy } from '../../src/pins/load.ts';
@@ -37,6 +37,18 @@ describe('starting', () => {
     expect(engine.errors).toMatch(
       /tlspin\.json:\d+:\d+: error: .*\n(.*\n)*error: .* is no valid configuration: not started/,
     );
+  });
+
+  it('signals that come meanwhile are answered once it runs, and open no debugger', async () => {
+    rmSync(lab.path('verdicts.ndjson'), { force: true });
+    const engine = start({});
+    await expect.poll(() => existsSync(lab.path('verdicts.ndjson')), { timeout: 10_000, interval: 1 }).toBe(true);
+    process.kill(engine.pid!, 'SIGUSR1');
+    process.kill(engine.pid!, 'SIGHUP');
+    await engine.says(/queue \d+ bound/);
+    await engine.says(/reloaded: configuration/);
+    expect(engine.errors).not.toContain('Debugger listening');
+    await engine.stop();
   });
 
   it('flow offload is refused, unless the configuration allows it', async () => {

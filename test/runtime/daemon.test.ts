@@ -365,17 +365,37 @@ describe('running', () => {
   });
 });
 
-describe('the watchdog', () => {
-  it('hears of us while every thread turns, and not when one hangs', async () => {
-    await started({}, { WATCHDOG_USEC: '8000000' });
-    for (let beat = 0; beat < 3; beat++) {
-      for (const thread of threads) thread.counters.beat();
-      await vi.advanceTimersByTimeAsync(4000);
+describe('a thread that hangs', () => {
+  it('fails the whole within five seconds, and is ended by force', async () => {
+    const running = await started();
+    let reason: unknown;
+    running.failure.catch((error: unknown) => (reason = error));
+    for (let second = 0; second < 4; second++) {
+      threads[0]!.counters.beat();
+      await vi.advanceTimersByTimeAsync(1000);
     }
-    expect(told.filter((message) => message === 'WATCHDOG=1')).toHaveLength(3);
-    threads[0]!.counters.beat();
-    await vi.advanceTimersByTimeAsync(8000);
-    expect(told.filter((message) => message === 'WATCHDOG=1')).toHaveLength(3);
+    expect(String(reason)).toContain(
+      'the thread of queue 1 hangs: it has done nothing for 3 s; the kernel drops its packets',
+    );
+    threads[1]!.hangs = true;
+    await running.stop();
+    expect(threads.map(({ terminated }) => terminated)).toEqual([false, true]);
+  });
+
+  it('may be one that takes a policy, which has its time', async () => {
+    const running = await started();
+    let hasFailed = false;
+    running.failure.catch(() => (hasFailed = true));
+    threads[1]!.hangs = true;
+    void running.reload(policy({ queues: [0, 1] }));
+    for (let second = 0; second < 20; second++) {
+      threads[0]!.counters.beat();
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(hasFailed).toBe(false);
+    threads[1]!.say({ kind: 'adopted', generation: 2 });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(hasFailed).toBe(false);
   });
 });
 

@@ -14,11 +14,13 @@ const ACCEPT = { value: 0x20000000, mask: MASK };
 let kernel: FakeKernel;
 let rows: Partial<Record<keyof typeof FIELD, number>>[];
 let errors: string[];
+let lost: string[];
 
 beforeEach(() => {
   kernel = new FakeKernel();
   rows = [];
   errors = [];
+  lost = [];
 });
 
 async function start(options: Partial<NfqueueOptions> = {}): Promise<NfqueueSource> {
@@ -33,7 +35,11 @@ async function start(options: Partial<NfqueueOptions> = {}): Promise<NfqueueSour
       });
     }
   };
-  await source.start({ onBatch, onSourceError: (error) => errors.push(error.message) });
+  await source.start({
+    onBatch,
+    onSourceError: (error) => errors.push(error.message),
+    onSourceLost: (error) => lost.push(error.message),
+  });
   return source;
 }
 
@@ -312,5 +318,13 @@ describe('errors name the operation, the queue, the errno and the cure', () => {
     expect(errors).toEqual([
       'netlink receive: queue 9: ENOBUFS (the receive buffer ran over and packets were lost: raise its size or the number of queues)',
     ]);
+    expect(lost).toEqual([]);
+  });
+
+  test('what ends the listening is told apart from what is lost', async () => {
+    await start();
+    kernel.options.onError(constants.errno.EBADF);
+    expect(lost).toEqual(['netlink receive: queue 9: EBADF']);
+    expect(errors).toEqual([]);
   });
 });

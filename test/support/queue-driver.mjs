@@ -2,6 +2,8 @@
  * A process that holds one queue with the built NfqueueSource and does with packets what its parent says. Spoken to by
  * IPC: it sends { started }, { failed }, { packets } and answers to { command }.
  */
+import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
 import { NfqueueSource } from '../../dist/source/nfqueue.js';
 import { FIELD, NF_ACCEPT, NF_DROP } from '../../dist/packet/batch.js';
 
@@ -47,10 +49,30 @@ const sink = {
     if (blockAfter > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockAfter);
   },
   onSourceError: (error) => errors.push(error.message),
+  onSourceLost: (error) => errors.push(`lost: ${error.message}`),
 };
+
+/** Closes the queue's socket behind its back. */
+function loseSocket() {
+  const netlink = readFileSync('/proc/self/net/netlink', 'latin1').split('\n').slice(1);
+  const NETLINK_NETFILTER = '12';
+  const inodes = netlink
+    .map((line) => line.trim().split(/\s+/))
+    .filter((columns) => columns[1] === NETLINK_NETFILTER)
+    .map((columns) => columns.at(-1));
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+      if (inodes.includes(inode)) closeSync(Number(fd));
+    } catch {
+      // the directory that is being read
+    }
+  }
+}
 
 process.on('message', async ({ command, connmarks }) => {
   if (command === 'stats') process.send({ stats: source.stats(), errors });
+  if (command === 'lose') loseSocket();
   if (command === 'release') {
     for (const [index, packetId] of held.splice(0).entries()) {
       source.verdict(packetId, NF_ACCEPT, { connmark: connmarks[index] });

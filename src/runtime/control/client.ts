@@ -13,6 +13,9 @@ export class ControlClient {
   readonly #path: string;
   #text = '';
   #waiting: ((line: string | undefined) => void) | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  /** Why the connection was given up; undefined where the other end has. */
+  #reason: string | undefined;
 
   /** Rejects with a sentence that names the path and what may be done. */
   static async connect(path: string): Promise<ControlClient> {
@@ -41,9 +44,12 @@ export class ControlClient {
     const line = await new Promise<string | undefined>((resolve) => {
       if (this.#socket.destroyed) return resolve(undefined);
       this.#waiting = resolve;
+      this.#wait(BEGIN_MS, `does not answer within ${BEGIN_MS / 1000} s: what was asked for is not done`);
       this.#socket.write(`${JSON.stringify(request)}\n`);
     });
-    if (line === undefined) throw new Error(`control socket ${this.#path}: closed without an answer`);
+    if (line === undefined) {
+      throw new Error(`control socket ${this.#path}: ${this.#reason ?? 'closed without an answer'}`);
+    }
     const answer = JSON.parse(line) as Answer;
     if (!answer.ok) throw new Error(answer.error);
     return answer;
@@ -54,6 +60,8 @@ export class ControlClient {
   }
 
   #onText(text: string): void {
+    // The blank that says that it is under way.
+    if (this.#text === '') this.#wait(ANSWER_MS, `has not answered within ${ANSWER_MS / 1000} s: it may yet be done`);
     this.#text += text;
     const end = this.#text.indexOf('\n');
     if (end < 0) return;
@@ -62,7 +70,16 @@ export class ControlClient {
     this.#settle(line);
   }
 
+  #wait(patience: number, reason: string): void {
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => {
+      this.#reason = reason;
+      this.#socket.destroy();
+    }, patience);
+  }
+
   #settle(line: string | undefined): void {
+    clearTimeout(this.#patience);
     const waiting = this.#waiting;
     this.#waiting = undefined;
     waiting?.(line);
@@ -75,6 +92,9 @@ export function isNobodyThere(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ECONNREFUSED';
 }
 
+/** Until it is begun, and from then on until it is done: a reload may have much to read. */
+const BEGIN_MS = 10_000;
+const ANSWER_MS = 60_000;
 const CURES: Readonly<Record<string, string>> = {
   ENOENT: 'there is none (does tlspin run, with --control or "control": { "socket": … }?)',
   ECONNREFUSED: 'nobody listens there any more (tlspin has ended)',

@@ -174,6 +174,7 @@ class Client {
   }
 
   async #respond(line: string): Promise<void> {
+    if (!(await this.#isThere())) return;
     const answer = await this.#answerOf(line);
     if (this.#socket.destroyed) return;
     // Whoever does not take it is not waited for.
@@ -181,6 +182,20 @@ class Client {
     this.#socket.write(`${jsonText(answer)}\n`, () => {
       this.#isBusy = false;
       this.#next();
+    });
+  }
+
+  /**
+   * Whoever has given up is not to have done what they asked for. Of one that is gone only writing tells: a blank, which
+   * says that the answer is under way, and which JSON may begin with.
+   */
+  #isThere(): Promise<boolean> {
+    this.#limit(this.#bounds.patience);
+    return new Promise((resolve) => {
+      this.#socket.write(' ', (error) => {
+        clearTimeout(this.#timer);
+        resolve(error === null || error === undefined);
+      });
     });
   }
 

@@ -89,6 +89,11 @@ export class QueueLoop implements PacketSink {
     this.#port.postMessage({ kind: 'trouble', message: error.message });
   }
 
+  /** Ends the thread: a queue that nobody reads would only fill. */
+  onSourceLost(error: Error): void {
+    throw error;
+  }
+
   async onMessage(message: ToQueue): Promise<void> {
     switch (message.kind) {
       case 'policy':

@@ -12,6 +12,7 @@ import type { Examiner } from '../examining/examiner.ts';
 import type { QueueCounts } from './counters.ts';
 import type { FromQueue, ToQueue } from './messages.ts';
 import { Roundup } from './roundup.ts';
+import type { WatchedThread } from './thread-watch.ts';
 import { Queue, type SpawnQueueThread } from './thread.ts';
 
 export interface QueuesOptions {
@@ -70,6 +71,7 @@ export class Queues {
   async adopt(change: PolicyChange, generation: number): Promise<number[]> {
     const running = this.#running();
     const adopted = this.#adoptions.ask(generation, running);
+    for (const queue of this.#queues) queue.adopting++;
     this.#broadcast({ kind: 'policy', change, generation });
     const acknowledged = await adopted;
     return running.filter((queueNum) => !acknowledged.has(queueNum));
@@ -92,9 +94,14 @@ export class Queues {
     return this.#queues.map(({ queueNum, route, counters }) => ({ queue: queueNum, route, counts: counters.read() }));
   }
 
-  /** Whether the loop of every thread has turned since the last time this was asked. */
-  areAlive(): boolean {
-    return this.#queues.every((queue) => queue.isAlive());
+  get threads(): readonly WatchedThread[] {
+    return this.#queues;
+  }
+
+  /** The thread will hear nothing any more. */
+  giveUp(queueNum: number, why: string): void {
+    this.#queues.find((queue) => queue.queueNum === queueNum)!.isHung = true;
+    this.#options.onDeath(new Error(describeDeath(queueNum, why)));
   }
 
   /** Resolves when every held packet is answered and every queue unbound. */
@@ -117,14 +124,16 @@ export class Queues {
         if (message.kind === 'failed') reason = new Error(message.message);
         this.#onMessage(queue, message);
       });
-      queue.thread.on('error', (error) => (reason = new Error(describeDeath(queueNum, error), { cause: error })));
+      queue.thread.on('error', (cause) => {
+        reason = new Error(describeDeath(queueNum, `died: ${cause.message}`), { cause });
+      });
       queue.thread.on('exit', () => {
         const wasExpected = queue.state === 'stopping';
         queue.state = 'gone';
         this.#adoptions.gone(queueNum);
         this.#listings.gone(queueNum);
         if (wasExpected) return;
-        const error = reason ?? new Error(describeDeath(queueNum, undefined));
+        const error = reason ?? new Error(describeDeath(queueNum, 'ended unasked'));
         reject(error);
         onDeath(error);
       });
@@ -158,6 +167,7 @@ export class Queues {
           () => thread.postMessage({ kind: 'probing', id: message.id }),
         );
       case 'adopted':
+        queue.adopting--;
         return this.#adoptions.answer(message.generation, queueNum, true);
       case 'listed':
         return this.#listings.answer(message.id, queueNum, message.page);
@@ -186,17 +196,16 @@ function examinationOf({ queueNum }: Queue, id: number): string {
 async function stopQueue(queue: Queue): Promise<void> {
   if (queue.state === 'gone') return;
   const gone = new Promise((resolve) => queue.thread.on('exit', resolve));
-  const wasRunning = queue.state === 'running';
+  const isListening = queue.state === 'running' && !queue.isHung;
   queue.state = 'stopping';
-  if (!wasRunning) return void (await queue.thread.terminate());
+  if (!isListening) return void (await queue.thread.terminate());
   queue.thread.postMessage({ kind: 'stop' });
   const patience = setTimeout(() => void queue.thread.terminate(), STOP_PATIENCE_MS);
   await gone;
   clearTimeout(patience);
 }
 
-function describeDeath(queueNum: number, error: Error | undefined): string {
-  const why = error === undefined ? 'ended unasked' : `died: ${error.message}`;
+function describeDeath(queueNum: number, why: string): string {
   return `the thread of queue ${queueNum} ${why}; the kernel drops its packets until tlspin runs again`;
 }
 

@@ -37,19 +37,21 @@ export class Queue {
   state: QueueState = 'starting';
   /** How connmarks travel; known once it runs. */
   route = '';
-  /** Heartbeats at the last look: a thread that hangs shows no new ones. */
-  #seenHeartbeats = -1;
+  /** Policies that it was told and has not said that it has. */
+  adopting = 0;
+  /** Nothing that it is told will be heard. */
+  isHung = false;
 
   constructor(spawn: SpawnQueueThread, setup: Omit<QueueSetup, 'counters'>) {
     this.queueNum = setup.queueNum;
     this.thread = spawn({ ...setup, counters: this.counters.shared });
   }
 
-  /** Whether its loop has turned since the last time this was asked. */
-  isAlive(): boolean {
-    const { heartbeats } = this.counters.read();
-    const alive = this.state === 'running' && heartbeats !== this.#seenHeartbeats;
-    this.#seenHeartbeats = heartbeats;
-    return alive;
+  get isAdopting(): boolean {
+    return this.adopting > 0;
+  }
+
+  get heartbeats(): number | undefined {
+    return this.state === 'running' ? this.counters.read().heartbeats : undefined;
   }
 }

@@ -16,6 +16,7 @@ let path: string;
 let servers: ControlServer[];
 let sockets: Socket[];
 let release: (() => void) | undefined;
+let noted: number;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'tlspin-control-'));
@@ -23,6 +24,7 @@ beforeEach(() => {
   servers = [];
   sockets = [];
   release = undefined;
+  noted = 0;
 });
 afterEach(async () => {
   for (const socket of sockets) socket.destroy();
@@ -30,9 +32,10 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** Answers with the request; `wait` waits until it is released, `fail` fails, `big` gives octets. */
+/** Answers with the request; `wait` waits until it is released, `note` is counted, `fail` fails, `big` gives octets. */
 const echo: AnswerRequest = async (request, peer) => {
   if (request['command'] === 'wait') await new Promise<void>((resolve) => (release = resolve));
+  if (request['command'] === 'note') noted++;
   if (request['command'] === 'fail') throw new Error('it does not work');
   if (request['command'] === 'big') return { ok: true, big: 'x'.repeat(Number(request['octets'])) };
   return { ok: true, request, uid: peer.uid };
@@ -96,9 +99,34 @@ describe('requests', () => {
     client.socket.write('{"command":"wait"}\n{"command":"b"}\n');
     await until(() => release !== undefined);
     await isAnswered(); // others do not wait
-    expect(client.text).toBe('');
+    expect(client.text.trim()).toBe('');
     release!();
     await until(() => answersOf(client).length === 2);
+  });
+
+  it('of a client that has gone meanwhile are not done', async () => {
+    await serve();
+    const client = open();
+    client.socket.write('{"command":"wait"}\n{"command":"note"}\n');
+    await until(() => release !== undefined);
+    client.socket.destroy();
+    await until(() => client.isClosed);
+    release!();
+    await isAnswered();
+    expect(noted).toBe(0);
+    const other = open();
+    other.socket.write('{"command":"note"}\n');
+    await until(() => answersOf(other).length === 1);
+    expect(noted).toBe(1);
+  });
+
+  it('are told to be under way by a blank ahead of the answer', async () => {
+    await serve();
+    const client = open();
+    client.socket.write('{"command":"wait"}\n');
+    await until(() => client.text === ' ');
+    release!();
+    await until(() => answersOf(client).length === 1);
   });
 
   it('are answered also when the client has ended its side, with or without a last newline', async () => {

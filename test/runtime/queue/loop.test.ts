@@ -232,6 +232,11 @@ it("the source's troubles are passed on", () => {
   expect(posted).toEqual([{ kind: 'trouble', message: 'netlink receive: queue 1: ENOBUFS' }]);
 });
 
+it('a source that has lost its socket ends the thread, and says why', () => {
+  const error = new Error('netlink receive: queue 1: EBADF');
+  expect(() => source.sink!.onSourceLost!(error)).toThrow(error);
+});
+
 it('stop answers what is held, then unbinds, then says so; no timer is left', async () => {
   source.deliver(1, 3);
   vi.advanceTimersByTime(5);
