@@ -24,6 +24,7 @@ import type { PacketContext } from '../packet/context.ts';
 import { beginsClientHello } from './pick-up.ts';
 import type { MarkChange } from '../packet/source.ts';
 import { ReadingOn } from './reading-on.ts';
+import type { Roles } from './roles.ts';
 import { type Inspected, Streams } from './streams.ts';
 import { type Phase, TrackedConnection } from './tracked.ts';
 import type { Waiter } from './waiting.ts';
@@ -39,6 +40,8 @@ export interface ConnectionHost {
   onWaits(connection: Connection): void;
   /** The client believes what it was shown of a server that is recorded. Called once, behind `onDecided`. */
   onContinued(connection: Connection): void;
+  /** Where anybody can doubt who is the client, who finds out. */
+  doubt(connection: Connection): Roles | undefined;
   /** The ruling is there. Called once. */
   onDecided(connection: Connection): void;
   /** The mark is written, or is with the next packet: the kernel sees to the rest. Called once, after `onDecided`. */
@@ -55,6 +58,7 @@ export class Connection extends TrackedConnection implements Waiter {
   #held: HeldPackets | undefined;
   #anteroom: Anteroom | undefined;
   #readingOn: ReadingOn | undefined;
+  readonly #roles: Roles | undefined;
   #denying: Denying | undefined;
   #isAbandoned = false;
 
@@ -62,6 +66,7 @@ export class Connection extends TrackedConnection implements Waiter {
     super(begun, subject, now);
     this.#host = host;
     this.#answers = host.answers;
+    this.#roles = host.doubt(this);
     if (this.opening.selected !== undefined) this.#start(this.opening.selected);
   }
 
@@ -88,7 +93,8 @@ export class Connection extends TrackedConnection implements Waiter {
 
   /** Nothing is left to decide: a client that has nothing to say for long loses nothing by it. */
   get mayRest(): boolean {
-    return this.phase === 'accepting' && (this.judge.continuation.wasAsked || this.judge.session.isAwaited);
+    if (this.phase !== 'accepting') return false;
+    return this.judge.continuation.wasAsked || this.judge.session.isAwaited || (this.#roles?.isDoubtful ?? false);
   }
 
   /** Octets of memory that copies of this connection's streams use. */
@@ -151,7 +157,7 @@ export class Connection extends TrackedConnection implements Waiter {
 
   /** Begins without a SYN: a capture that starts in the middle. */
   openAt(clientFirst: number, serverFirst: number): void {
-    this.#start({ inIfindex: 0, clientFirst, serverFirst, earlyOctets: NOTHING });
+    this.#start({ inIfindex: 0, outIfindex: 0, clientFirst, serverFirst, earlyOctets: NOTHING });
   }
 
   /** An answer from outside has come for the judge. */
@@ -253,7 +259,8 @@ export class Connection extends TrackedConnection implements Waiter {
     const { server, decisionPoint } = this.#streams!;
     const covers = tcp.has(TCP_FLAG.ack) && server.offsetOf(tcp.ack) >= decisionPoint;
     const { session, continuation } = this.judge;
-    const isSettled = this.phase === 'accepting' && covers && !session.isAwaited && !continuation.isAwaited;
+    const isAwaited = session.isAwaited || continuation.isAwaited || (this.#roles?.isDoubtful ?? false);
+    const isSettled = this.phase === 'accepting' && covers && !isAwaited;
     if (this.phase !== 'accepted' && !isSettled) return this.#answers.accept(p.packetId);
     if (this.phase === 'accepting') this.#settle('accepted');
     this.#answers.accept(p.packetId, this.#answers.marks.accept(this.judge.ruling!.connmark));
@@ -266,6 +273,7 @@ export class Connection extends TrackedConnection implements Waiter {
     if (!this.#host.live) return this.#watch(p, 'server');
     if (tcp.dataLength === 0) return this.#answers.accept(p.packetId);
     const offset = streams.server.offsetOf(tcp.seq);
+    if (this.#roles?.onServerPacket(p, offset, streams.outIfindex)) return this.#denyReversed(p);
     if (this.phase === 'accepting' && offset >= streams.decisionPoint) {
       this.#readingOn!.onServerPacket(tcp, offset);
       return this.#answers.accept(p.packetId);
@@ -342,6 +350,13 @@ export class Connection extends TrackedConnection implements Waiter {
     if (this.#denying.isDone) this.#settle('denied');
   }
 
+  /** The server is the client: nothing of it was judged, and nothing more goes. */
+  #denyReversed(p: PacketContext): void {
+    this.abandon(p.time);
+    this.#answers.drop(p.packetId, this.#denyMark());
+    this.#settle('denied');
+  }
+
   #denyClient(p: PacketContext): void {
     this.#denying!.onClientPacket(p);
     if (this.#denying!.isDone) this.#settle('denied');
@@ -351,7 +366,7 @@ export class Connection extends TrackedConnection implements Waiter {
     this.phase = phase;
     this.#streams?.release();
     this.#denying = undefined;
-    const { connmark } = this.judge.ruling!;
+    const connmark = this.judge.ruling?.connmark ?? null;
     const { marks } = this.#answers;
     const isAccepted = phase === 'accepted';
     this.#host.onSettled(this, isAccepted, isAccepted ? marks.accept(connmark) : marks.deny(connmark));

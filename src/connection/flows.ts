@@ -164,8 +164,8 @@ const DECIDED_TIMEOUT = 30 * SECOND;
 const DENIED_TIMEOUT = 130 * SECOND;
 /** The least that a settled flow stays, though its room be needed. */
 const SETTLED_AT_LEAST = 2 * SECOND;
-/** A SYN is repeated for about a minute. */
-const OPENING_TIMEOUT = 75 * SECOND;
+/** From the last SYN: a client repeats it at the longest after two minutes, and goes on expecting an answer meanwhile. */
+const OPENING_TIMEOUT = 130 * SECOND;
 /** A client may connect ahead of need; longer than that, its next packet is answered with a reset. */
 const IDLE_TIMEOUT = 300 * SECOND;
 /** One that is accepted but for its mark, which waits for the client to say something. */

@@ -35,12 +35,19 @@ export class HalfOpen extends Aged {
     return this.opening.isSelected;
   }
 
+  /** A SYN of it came: whoever repeats his is still there. */
+  touch(now: number): void {
+    this.lastSeconds = secondsOf(now);
+    this.isReset = false;
+  }
+
   /** An acknowledgment or a reset with nothing else to it: whether it may pass; undefined where there is more to see. */
   onBare(p: PacketContext, fromClient: boolean): boolean | undefined {
     const { tcp } = p;
     if (tcp.dataLength > 0 || tcp.has(TCP_FLAG.fin)) return undefined;
     this.lastSeconds = secondsOf(p.time);
     this.isReset ||= tcp.has(TCP_FLAG.rst);
+    if (this.opening.isVoid) return false;
     if (!fromClient) return true;
     const selected = this.opening.selected ?? this.#select(p);
     // RFC 9293 §3.10.7.3: a client refuses a SYN/ACK that it did not ask for with a reset.

@@ -1,7 +1,7 @@
 /**
- * The opening of a connection (RFC 9293 §3.5): every initial sequence number that either side has proposed, until the
- * client's acknowledgment selects one of each. Anybody on the path can send a SYN or a SYN/ACK; only what the client
- * acknowledges counts. Knows numbers and interfaces, no payload but that of a SYN (RFC 7413).
+ * The opening of a connection (RFC 9293 §3.5): the initial sequence numbers that either side has proposed, until the
+ * client's acknowledgment selects one of each. Anybody can send a SYN or a SYN/ACK; only what the client acknowledges
+ * counts, from where its SYN came. Knows numbers and interfaces, no payload but that of a SYN (RFC 7413).
  */
 import { seqAdd } from '../tcp/sequence.ts';
 
@@ -9,6 +9,8 @@ export interface SynCandidate {
   readonly seq: number;
   /** Where the client is: the only interface that its packets may come from. */
   readonly inIfindex: number;
+  /** Where the server is. */
+  readonly outIfindex: number;
   /** TCP Fast Open: belongs to the stream only if the SYN/ACK acknowledges it. */
   readonly data: Uint8Array;
 }
@@ -21,6 +23,7 @@ export interface SynAckCandidate {
 /** What the client selected. */
 export interface Opened {
   readonly inIfindex: number;
+  readonly outIfindex: number;
   /** Sequence numbers of each stream's first octet. */
   readonly clientFirst: number;
   readonly serverFirst: number;
@@ -32,6 +35,7 @@ export interface Opened {
 export class Opening {
   #synSeq = 0;
   #inIfindex = 0;
+  #outIfindex = 0;
   #synData = EMPTY;
   #synCount = 0;
   #moreSyns: SynCandidate[] | undefined;
@@ -42,49 +46,66 @@ export class Opening {
   /** Which SYN and which SYN/ACK the client has selected. */
   #selected = NOTHING_SELECTED;
 
-  /** Of the first SYN, which tells for all: a copy that an observer of it sends comes later. */
+  /** Of the SYN that was selected; of the first one until then. */
   get inIfindex(): number {
-    return this.#inIfindex;
+    return this.#syn(this.#selectedSyn).inIfindex;
   }
 
-  /** Of the first SYN. */
+  /** The same SYN's. */
+  get outIfindex(): number {
+    return this.#syn(this.#selectedSyn).outIfindex;
+  }
+
+  /** The same SYN's. */
   get synSeq(): number {
-    return this.#synSeq >>> 0;
+    return this.#syn(this.#selectedSyn).seq;
   }
 
   get isSelected(): boolean {
-    return this.#selected !== NOTHING_SELECTED;
+    return this.#selected >= 0;
   }
 
   /** What the client has selected. */
   get selected(): Opened | undefined {
     if (!this.isSelected) return undefined;
-    const syn = this.#syn(Math.floor(this.#selected / MAX_CANDIDATES));
-    return openedBy(syn, this.#synAck(this.#selected % MAX_CANDIDATES));
+    return openedBy(this.#syn(this.#selectedSyn), this.#synAck(this.#selected % MAX_CANDIDATES));
   }
 
-  /** False when there are too many: the segment is not to be forwarded. */
-  onSyn(candidate: SynCandidate): boolean {
-    if (this.knowsSyn(candidate.seq)) return true;
-    if (this.#synCount >= MAX_CANDIDATES) return false;
+  get isVoid(): boolean {
+    return this.#selected === VOID;
+  }
+
+  /** Nothing will be selected any more. */
+  makeVoid(): void {
+    this.#selected = VOID;
+  }
+
+  /** Whoever sends more than anybody needs displaces the oldest of his own: those of others stay. */
+  onSyn(candidate: SynCandidate): void {
+    if (this.knowsSyn(candidate.seq)) return;
+    if (this.#synCount === MAX_CANDIDATES) this.#displace(candidate.inIfindex);
     if (this.#synCount++ > 0) {
       (this.#moreSyns ??= []).push(candidate);
-      return true;
+      return;
     }
-    this.#synSeq = candidate.seq | 0;
-    this.#inIfindex = candidate.inIfindex;
-    this.#synData = candidate.data;
-    return true;
+    this.#setFirst(candidate);
   }
 
-  /** False when it acknowledges no SYN that was seen. */
-  onSynAck(seq: number, ack: number): boolean {
-    if (this.#synFor(ack) < 0) return false;
+  /**
+   * False when it acknowledges no SYN that counts. It leaves by `outIfindex`, which leads to the client: where a SYN came
+   * from there, no other one is the client's. Undefined: not known.
+   */
+  onSynAck(seq: number, ack: number, outIfindex?: number): boolean {
+    if (this.isVoid) return false;
+    const which = this.#synFor(ack);
+    if (which < 0) return false;
+    const isSelected = this.isSelected && which !== this.#selectedSyn;
+    if (isSelected || (this.#syn(which).inIfindex !== outIfindex && this.#hasSynFrom(outIfindex))) return false;
     for (let i = 0; i < this.#synAckCount; i++) {
       const known = this.#synAck(i);
       if (known.seq === seq && known.ack === ack) return true;
     }
-    if (this.#synAckCount >= MAX_CANDIDATES) return false;
+    if (this.#synAckCount >= MAX_CANDIDATES || this.isSelected) return false;
     if (this.#synAckCount++ > 0) {
       (this.#moreSynAcks ??= []).push({ seq, ack });
       return true;
@@ -101,9 +122,11 @@ export class Opening {
 
   /** The client's segment with SEG.SEQ `seq` and SEG.ACK `ack` selects; undefined when it fits no pair. */
   select(seq: number, ack: number, inIfindex: number | undefined): Opened | undefined {
+    if (this.isVoid) return undefined;
     for (let i = 0; i < this.#synAckCount; i++) {
       const synAck = this.#synAck(i);
       const which = this.#synFor(synAck.ack);
+      if (which < 0) continue;
       const syn = this.#syn(which);
       if (inIfindex !== undefined && syn.inIfindex !== inIfindex) continue;
       if (seqAdd(synAck.seq, 1) !== ack || (seq !== synAck.ack && seq !== seqAdd(syn.seq, 1))) continue;
@@ -117,12 +140,56 @@ export class Opening {
   get latest(): Opened | undefined {
     if (this.#synAckCount === 0) return undefined;
     const synAck = this.#synAck(this.#synAckCount - 1);
-    return openedBy(this.#syn(this.#synFor(synAck.ack)), synAck);
+    return openedBy(this.#syn(Math.max(0, this.#synFor(synAck.ack))), synAck);
+  }
+
+  get #selectedSyn(): number {
+    return this.isSelected ? Math.floor(this.#selected / MAX_CANDIDATES) : 0;
+  }
+
+  #hasSynFrom(ifindex: number | undefined): boolean {
+    for (let i = 0; i < this.#synCount; i++) if (this.#syn(i).inIfindex === ifindex) return true;
+    return false;
+  }
+
+  /** Makes room for one more from there: of the interface that has the most of them, the oldest goes. */
+  #displace(inIfindex: number): void {
+    const from = Array.from({ length: this.#synCount }, (_, i) => this.#syn(i).inIfindex);
+    const share = (ifindex: number): number => [...from, inIfindex].filter((each) => each === ifindex).length;
+    const most = Math.max(...from.map(share));
+    const oldest = from.findIndex((ifindex) => share(ifindex) === most);
+    const [first, ...rest] = from.map((_, i) => this.#syn(i)).filter((_, i) => i !== oldest);
+    this.#setFirst(first!);
+    this.#moreSyns = rest;
+    this.#synCount--;
+    this.#forgetSynAcks();
+  }
+
+  /** Those that answer no SYN any more. */
+  #forgetSynAcks(): void {
+    const all = Array.from({ length: this.#synAckCount }, (_, i) => this.#synAck(i));
+    const [first, ...rest] = all.filter(({ ack }) => this.#synFor(ack) >= 0);
+    this.#synAckCount = first === undefined ? 0 : 1 + rest.length;
+    this.#synAckSeq = (first?.seq ?? 0) | 0;
+    this.#synAckAck = (first?.ack ?? 0) | 0;
+    this.#moreSynAcks = rest;
+  }
+
+  #setFirst({ seq, inIfindex, outIfindex, data }: SynCandidate): void {
+    this.#synSeq = seq | 0;
+    this.#inIfindex = inIfindex;
+    this.#outIfindex = outIfindex;
+    this.#synData = data;
   }
 
   #syn(index: number): SynCandidate {
     if (index > 0) return this.#moreSyns![index - 1]!;
-    return { seq: this.synSeq, inIfindex: this.#inIfindex, data: this.#synData };
+    return {
+      seq: this.#synSeq >>> 0,
+      inIfindex: this.#inIfindex,
+      outIfindex: this.#outIfindex,
+      data: this.#synData,
+    };
   }
 
   #synAck(index: number): SynAckCandidate {
@@ -143,6 +210,7 @@ export class Opening {
 function openedBy(syn: SynCandidate, synAck: SynAckCandidate): Opened {
   return {
     inIfindex: syn.inIfindex,
+    outIfindex: syn.outIfindex,
     clientFirst: seqAdd(syn.seq, 1),
     serverFirst: seqAdd(synAck.seq, 1),
     earlyOctets: synAck.ack === seqAdd(syn.seq, 1) ? EMPTY : syn.data,
@@ -152,4 +220,6 @@ function openedBy(syn: SynCandidate, synAck: SynAckCandidate): Opened {
 /** More proposals than retransmission with a new number ever makes. */
 const MAX_CANDIDATES = 4;
 const NOTHING_SELECTED = -1;
+/** Both ends have sent a SYN of their own. */
+const VOID = -2;
 const EMPTY: Uint8Array = new Uint8Array(0);

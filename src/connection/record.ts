@@ -44,16 +44,20 @@ export function verdictEvent(
 
 /** A connection that was open before the engine was, or that it has forgotten: both ends are told that it is gone. */
 export function strangerEvent(subject: FlowSubject, config: string, time: number): VerdictEvent {
+  return bareEvent(subject, { ...UNDECIDED, action: 'reset', reason: 'midstream' }, config, time);
+}
+
+/** A ruling about a connection of which nothing was read. */
+export function bareEvent(subject: FlowSubject, ruling: Ruling, config: string, time: number): VerdictEvent {
   return {
     kind: 'verdict',
     time,
     flowId: 0,
     ...subject,
-    ...UNDECIDED,
-    action: 'reset',
-    reason: 'midstream',
+    ...ruling,
     heldMicros: 0,
     config,
+    proven: false,
     starttls: null,
     tls: null,
     frame: 0,

@@ -21,8 +21,9 @@ export interface Inspected {
 export class Streams {
   readonly client: HalfStream;
   readonly server: HalfStream;
-  /** The interface that leads to the client. */
+  /** The interfaces that lead to the client, and to the server. */
   readonly inIfindex: number;
+  readonly outIfindex: number;
   /** Client octets below this offset have been let go to the server without a gap. */
   forwarded = 0;
   /** Server octets below this offset are what the decision rests on. */
@@ -38,6 +39,7 @@ export class Streams {
     this.#judge = judge;
     this.#inspection = inspection;
     this.inIfindex = opened.inIfindex;
+    this.outIfindex = opened.outIfindex;
     this.client = new HalfStream(opened.clientFirst, pool, limits);
     this.server = new HalfStream(opened.serverFirst, pool, limits);
   }

@@ -43,4 +43,9 @@ export abstract class TrackedConnection extends Aged {
     this.subject = subject;
     this.lastSeen = now;
   }
+
+  /** A SYN of it came. */
+  touch(now: number): void {
+    this.lastSeen = now;
+  }
 }

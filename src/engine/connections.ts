@@ -8,14 +8,16 @@ import { ConnectionFactory } from '../connection/factory.ts';
 import type { FlowNumbers } from '../connection/flow-numbers.ts';
 import { Flows } from '../connection/flows.ts';
 import { listFlows, type FlowPage, type FlowQuestion } from '../connection/listing.ts';
-import { verdictEvent } from '../connection/record.ts';
+import { bareEvent, verdictEvent } from '../connection/record.ts';
 import type { Inspected } from '../connection/streams.ts';
+import { Roles } from '../connection/roles.ts';
 import { Settled } from '../connection/settled.ts';
 import type { Surroundings } from '../connection/surroundings.ts';
 import { Waiting } from '../connection/waiting.ts';
 import type { Clock, MarkChange } from '../packet/source.ts';
 import type { PacketContext } from '../packet/context.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
+import type { FlowSubject } from '../pins/match/snapshot.ts';
 import { PagePool } from '../tcp/page-pool.ts';
 import { isOfNoPinset } from '../judge/ruling.ts';
 
@@ -110,6 +112,15 @@ export class Connections implements ConnectionHost {
     this.#waiting.add(connection);
   }
 
+  /** From a port where servers are expected a client may come, and a server that says it is one. */
+  doubt(connection: Connection): Roles | undefined {
+    const { client, server } = connection.subject;
+    const { snapshot } = this.answers;
+    if (!this.live || !snapshot.isServerPort(client.port)) return undefined;
+    if (!snapshot.isServerPort(server.port)) connection.judge.leave();
+    return new Roles(() => this.#deniesReversed({ client: server, server: client }));
+  }
+
   onContinued(connection: Connection): void {
     const { judge, decidedBy } = connection;
     const { clock, events } = this.#options;
@@ -125,6 +136,18 @@ export class Connections implements ConnectionHost {
 
   onSettled(connection: Connection, isAccepted: boolean, mark: MarkChange): void {
     this.flows.onSettled(connection, new Settled(connection, isAccepted, mark));
+  }
+
+  /** By what the flow is with the roles that both ends have. */
+  #deniesReversed(subject: FlowSubject): boolean {
+    const judge = this.factory.judge(subject);
+    judge.settleBy('parseError', 'parse-error', 'tcp.simultaneous-open');
+    const ruling = judge.ruling!;
+    if (ruling.action === 'accept') return false;
+    const { clock, events } = this.#options;
+    const { policy } = this.answers.snapshot;
+    events.emit(bareEvent(subject, { ...ruling, action: 'drop' }, policy.hash, clock.wallTime()));
+    return true;
   }
 
   #onForgotten(connection: Connection, wasDecided: boolean, now: number): void {

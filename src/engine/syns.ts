@@ -5,7 +5,10 @@
  */
 import { copyOf } from '../bytes/copy.ts';
 import { subjectOf } from '../connection/factory.ts';
+import type { Connection } from '../connection/connection.ts';
 import type { Flow } from '../connection/flows.ts';
+import type { HalfOpen } from '../connection/half-open.ts';
+import type { SynCandidate } from '../connection/opening.ts';
 import type { PacketContext } from '../packet/context.ts';
 import type { MarkChange } from '../packet/source.ts';
 import { withPlainOptions } from '../packet/syn-options.ts';
@@ -38,12 +41,7 @@ export class Syns {
     const { flows, factory, live } = this.#connections;
     const { tcp } = p;
     if (flow === undefined) return this.#onNewSyn(p, key);
-    if (key.forward !== flow.clientForward) {
-      // A simultaneous open: who is the client would be whoever says so.
-      if (live || flow.kind === 'settled') return this.#verdicts.refuse('tcp.simultaneous-open', p.packetId);
-      flows.forget(flow, p.time);
-      return this.#onNewSyn(p, key);
-    }
+    if (key.forward !== flow.clientForward) return this.#onCrossingSyn(p, key, flow);
     const known = flow.kind === 'settled' ? flow : flow.opening;
     const isOwn = flow.kind === 'settled' ? flow.synSeq === tcp.seq : flow.opening.knowsSyn(tcp.seq);
     if (!live && flow.kind === 'connection' && flow.isOpen && !isOwn) {
@@ -51,32 +49,67 @@ export class Syns {
       flows.forget(flow, p.time);
       return this.#onNewSyn(p, key);
     }
-    // Only the way that led to the client so far leads to it: its address anybody can write.
-    if (known.inIfindex !== p.inIfindex) return this.#verdicts.refuse('tcp.syn.interface', p.packetId);
-    const isBegun = flow.kind === 'settled' || flow.isOpen;
-    // Resent, or late: it is this connection's own.
-    if (isBegun && isOwn) return this.#accept(p);
-    const target = isBegun ? (flow.successor ??= factory.halfOpen(p, key)) : flow;
-    const taken = target.opening.onSyn({ seq: tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
-    if (!taken) return this.#verdicts.refuse('tcp.syn.too-many', p.packetId);
+    if (flow.kind === 'settled' || flow.isOpen) {
+      // Only the way that led to the client so far leads to it: its address anybody can write.
+      if (known.inIfindex !== p.inIfindex) return this.#verdicts.refuse('tcp.syn.interface', p.packetId);
+      // Resent, or late: it is this connection's own.
+      if (isOwn) return this.#accept(p);
+      flow.successor ??= factory.halfOpen(p, key);
+      return this.#addSyn(p, flow.successor);
+    }
+    this.#addSyn(p, flow);
+  }
+
+  #addSyn(p: PacketContext, flow: HalfOpen | Connection): void {
+    flow.touch(p.time);
+    if (flow.opening.isVoid) return this.#verdicts.refuse('tcp.simultaneous-open', p.packetId);
+    flow.opening.onSyn(candidate(p));
     this.#accept(p);
+  }
+
+  /**
+   * A simultaneous open: who is the client would be whoever says so. Where only one of the two goes to a server's port, it
+   * is the client's; where both do, neither counts. One that does not come from where the other went is neither end's.
+   */
+  #onCrossingSyn(p: PacketContext, key: FlowKey, flow: Flow): void {
+    const { flows, live } = this.#connections;
+    const isOpen = flow.kind === 'settled' || flow.isOpen;
+    const { snapshot } = this.#verdicts;
+    const isToServer = snapshot.isServerPort(p.tcp.dstPort);
+    const isFromServer = snapshot.isServerPort(p.tcp.srcPort);
+    if (flow.kind !== 'settled' && (!live || (!isOpen && isToServer && !isFromServer))) {
+      flows.forget(flow, p.time);
+      return this.#onNewSyn(p, key);
+    }
+    if (flow.kind !== 'settled' && !isOpen && isToServer && p.inIfindex === flow.opening.outIfindex) {
+      flow.touch(p.time);
+      flow.opening.makeVoid();
+    }
+    this.#verdicts.refuse('tcp.simultaneous-open', p.packetId);
   }
 
   #onNewSyn(p: PacketContext, key: FlowKey): void {
     const { flows, factory, live } = this.#connections;
-    const { marks, snapshot } = this.#verdicts;
-    // From a server's port to a client's: the same, with the client's own SYN forgotten.
-    const { srcPort, dstPort } = p.tcp;
-    if (live && snapshot.isServerPort(srcPort) && !snapshot.isServerPort(dstPort)) {
-      return this.#verdicts.refuse('tcp.simultaneous-open', p.packetId);
-    }
+    const { marks } = this.#verdicts;
+    if (live && this.#crossesForgotten(p)) return this.#verdicts.refuse('tcp.simultaneous-open', p.packetId);
     if (!this.#connections.makeRoom(p.time)) return this.#overload(p);
     const flow = factory.halfOpen(p, key);
-    flow.opening.onSyn({ seq: p.tcp.seq, inIfindex: p.inIfindex, data: synData(p) });
+    flow.opening.onSyn(candidate(p));
     flows.begin(flow);
     // A mark that an earlier connection left stays until the server answers: anybody can forge a SYN.
     const isUnmarked = !p.hasConnmark || marks.stateOf(p.connmark) === 'none';
     this.#accept(p, isUnmarked ? marks.pending : undefined);
+  }
+
+  /**
+   * A SYN that crosses one of the client's that is forgotten here. Conntrack knows who began; where it does not say so,
+   * its mark says that somebody has, and from a server's port that may have been the client.
+   */
+  #crossesForgotten(p: PacketContext): boolean {
+    if (p.ctid !== 0) return p.isConntrackReply;
+    const { marks, snapshot } = this.#verdicts;
+    const isBegun = p.hasConnmark && marks.stateOf(p.connmark) === 'pending';
+    return isBegun && snapshot.isServerPort(p.tcp.srcPort);
   }
 
   #onSynAck(p: PacketContext, key: FlowKey, flow: Flow | undefined): void {
@@ -89,13 +122,14 @@ export class Syns {
     if (flow === undefined) return this.#verdicts.refuse('tcp.syn-ack', p.packetId);
     if (key.forward === flow.clientForward) return this.#verdicts.refuse('tcp.simultaneous-open', p.packetId);
     const { successor } = flow;
-    if (successor?.opening.onSynAck(tcp.seq, tcp.ack)) {
+    const wayToClient = live ? p.outIfindex : undefined;
+    if (successor?.opening.onSynAck(tcp.seq, tcp.ack, wayToClient)) {
       if (flow.kind !== 'settled') flows.forget(flow, p.time);
       flows.begin(successor);
       return this.#accept(p, marks.pending);
     }
     // The client has it already; it answers another copy as it answers any old segment.
-    if (flow.kind === 'settled' || !flow.opening.onSynAck(tcp.seq, tcp.ack)) {
+    if (flow.kind === 'settled' || !flow.opening.onSynAck(tcp.seq, tcp.ack, wayToClient)) {
       return this.#verdicts.refuse('tcp.syn-ack', p.packetId);
     }
     const isStale = !flow.isOpen && p.hasConnmark && marks.stateOf(p.connmark) !== 'pending';
@@ -120,9 +154,10 @@ export class Syns {
   }
 }
 
-/** RFC 7413: data of a SYN. */
-function synData({ tcp }: PacketContext): Uint8Array {
-  return tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
+function candidate({ tcp, inIfindex, outIfindex }: PacketContext): SynCandidate {
+  // RFC 7413: data of a SYN.
+  const data = tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
+  return { seq: tcp.seq, inIfindex, outIfindex, data };
 }
 
 const NOTHING = new Uint8Array(0);

@@ -297,6 +297,11 @@ export class Judge implements HandshakeListener {
     this.#hearing.settle('parseError', 'overlap-conflict', this.facts.fault);
   }
 
+  /** Nobody asks for it to be looked at: its port is none of those. */
+  leave(): void {
+    this.#hearing.settleUnpinned();
+  }
+
   /** The engine's own causes: TCP conflicts, deadlines, limits, bytes that are not TLS. */
   settleBy(key: SituationKey, reason: Reason, fault: string | null = null): void {
     this.#hearing.settle(key, reason, fault);

@@ -146,6 +146,32 @@ describe('SYNs resent', () => {
   });
 });
 
+describe('attempts from one port, one after the other', () => {
+  it('each of them is forwarded, and the last one counts', () => {
+    const wire = new Wire({ pinsets: [bank()] });
+    for (let attempt = 1; attempt <= 20; attempt++) {
+      expect(wire.fromClient('', { flags: syn, seq: attempt * 1000 }).verdict).toBe('accept');
+      expect(wire.fromServer('', { flags: rst | ack, ack: attempt * 1000 + 1, seq: 0 }).verdict).toBe('accept');
+    }
+    wire.clientSeq = 21_000;
+    wire.open();
+    expect(handshake(wire, genuineFlight)).toBe('pin-match');
+  });
+
+  it('with an answer to each that comes too late', () => {
+    const wire = new Wire({ pinsets: [bank()] });
+    for (let attempt = 1; attempt <= 20; attempt++) {
+      wire.fromClient('', { flags: syn, seq: attempt * 1000 });
+      expect(wire.fromServer('', { flags: syn | ack, ack: attempt * 1000 + 1, seq: attempt * 7 }).verdict).toBe(
+        'accept',
+      );
+    }
+    wire.clientSeq = 21_000;
+    wire.open();
+    expect(handshake(wire, genuineFlight)).toBe('pin-match');
+  });
+});
+
 describe('data in a SYN (TCP Fast Open)', () => {
   const hello = tls.clientHello(HOST);
 
@@ -187,30 +213,6 @@ describe('data in a SYN (TCP Fast Open)', () => {
   });
 });
 
-describe('a simultaneous open', () => {
-  it('is not forwarded: the roles would be whose SYN came first', () => {
-    const wire = synSent();
-    expect(wire.fromServer('', { flags: syn, ack: 0 }).verdict).toBe('drop');
-  });
-
-  it('is not forwarded after a reset that the client does not take', () => {
-    const wire = synSent();
-    wire.fromServer('', { flags: rst, ack: 0 });
-    expect(wire.fromServer('', { flags: syn, ack: 0 }).verdict).toBe('drop');
-  });
-
-  it("is not forwarded when the engine has forgotten the client's own SYN", () => {
-    const wire = synSent();
-    wire.restart({ pinsets: [bank()] });
-    expect(wire.fromServer('', { flags: syn, ack: 0 }).verdict).toBe('drop');
-  });
-
-  it("nor is a SYN/ACK of the client's, which only a simultaneous open calls for", () => {
-    const wire = synSent();
-    expect(wire.fromClient('', { flags: syn | ack }).verdict).toBe('drop');
-  });
-});
-
 describe("packets with the client's address that do not come from where its SYN came", () => {
   const open = (wire: Wire) => [
     wire.fromClient('', { ...SERVER_SIDE, flags: syn, seq: 77_000 }).verdict,
@@ -221,8 +223,38 @@ describe("packets with the client's address that do not come from where its SYN 
 
   it('cannot open a connection of their own in the place of one that is being opened', () => {
     const wire = synSent();
-    expect(open(wire)).toEqual(['drop', 'drop', 'drop', 'drop']);
+    // Their SYN is a SYN, for all that is known; the answer to it leads to the client, which sent another one.
+    expect(open(wire)).toEqual(['accept', 'drop', 'drop', 'drop']);
     expect(wire.connmark).toBe(PENDING);
+    wire.open();
+    expect(handshake(wire, forgedFlight)).toBe('pin-mismatch');
+  });
+
+  it('keep nobody from opening one of his own, however many SYNs they send, ahead of his or behind', () => {
+    for (const isAhead of [true, false]) {
+      const wire = new Wire({ pinsets: [bank()] });
+      const spoof = (): void => {
+        for (let seq = 1; seq <= 20; seq++) wire.fromClient('', { ...SERVER_SIDE, flags: syn, seq: seq * 1000 });
+      };
+      if (isAhead) spoof();
+      wire.fromClient('', { flags: syn, seq: 500_000 });
+      spoof();
+      wire.clientSeq = 500_001;
+      wire.fromServer('', { flags: syn | ack, ack: 500_001 });
+      wire.serverSeq = seqAdd(wire.serverSeq, 1);
+      wire.atClient.start(wire.serverSeq);
+      wire.fromClient('');
+      expect(handshake(wire, genuineFlight)).toBe('pin-match');
+    }
+  });
+
+  it('and answered by the server, which the client resets: it opens its own all the same', () => {
+    const wire = new Wire({ pinsets: [bank()] });
+    wire.fromClient('', { ...SERVER_SIDE, flags: syn, seq: 77_000 });
+    expect(wire.fromServer('', { flags: syn | ack, seq: 88_000, ack: 77_001 }).verdict).toBe('accept');
+    expect(wire.fromClient('', { flags: rst, seq: 77_001 }).verdict).toBe('accept');
+    wire.open();
+    expect(handshake(wire, genuineFlight)).toBe('pin-match');
   });
 
   it('cannot open one in the place of one that is open, and unpin it', () => {

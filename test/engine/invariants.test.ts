@@ -291,7 +291,7 @@ describe('8. everything is bounded', () => {
     expect(wire.engine.flows).toBe(0);
     const half = new Wire({ pinsets: [bank()] });
     half.fromClient('', { flags: syn });
-    half.wait(76_000);
+    half.wait(131_000);
     expect(half.engine.flows).toBe(0);
   });
 });

@@ -192,6 +192,7 @@ export class Wire {
     words[FIELD.length] = packet.length;
     words[FIELD.connmark] = this.connmark;
     words[FIELD.inIfindex] = fields.inIfindex ?? (fromClient ? CLIENT : SERVER).ifindex;
+    words[FIELD.outIfindex] = (fromClient ? SERVER : CLIENT).ifindex;
     words[FIELD.flags] = FLAG.hasConnmark | (fields.gso ? FLAG.gso : 0) | (fields.packetFlags ?? 0);
     words[FIELD.ctid] = fields.ctid ?? 0;
     words[FIELD.timeSeconds] = Math.floor(this.#steady() / 1e6);

@@ -113,6 +113,11 @@ export class RawServer {
     }
   }
 
+  /** Opens a connection towards a client, as if it were one itself: a SYN, which may be repeated until it is answered. */
+  call(client: readonly [address: string, port: number], from: string): void {
+    this.#child.write(`${JSON.stringify({ call: client, from })}\n`);
+  }
+
   /** A stream in order, in segments of at most `size` octets, from `at` on. */
   sendStream(data: Uint8Array, size = 1_400, at = 0): void {
     for (let from = 0; from < data.length; from += size) {

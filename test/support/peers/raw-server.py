@@ -11,6 +11,7 @@ Commands, one JSON object a line on standard input:
   at      octets after the first data octet; -1 is the SYN's own sequence number
   ack     octets before what is really expected next (negative acknowledges what never came)
   corrupt a wrong TCP checksum
+  call    [address, port] and from: begins a connection towards the client, with a SYN; again until it answers
   fragment  in IP fragments of so many octets, the last one first where "reversed"
   spoofed   sent towards the client's router with the client's own address and port, as if the client had sent it to us;
             then `at` counts from the client's next expected octet, `ack` acknowledges so many octets of ours
@@ -54,6 +55,7 @@ class Connection:
         self.iss = options.get("iss", 1000)
         self.rcv_nxt = (irs + 1) & 0xFFFFFFFF
         self.timestamp = None
+        self.called = False
         self.early = {}
 
     def take(self, seq, data, fin):
@@ -157,7 +159,8 @@ def receive():
         link = address[0], address[1], 0, 0, address[4]
         names = "".join(name for name, bit in FLAGS.items() if flags & bit)
         with lock:
-            fresh = names == "S" or (flags & 2 and not flags & 16)
+            called = client in connections and connections[client].called
+            fresh = not called and (names == "S" or (flags & 2 and not flags & 16))
             if fresh:
                 latest = connections[client] = Connection(family, server, client, seq, link)
             connection = connections.get(client)
@@ -166,6 +169,10 @@ def receive():
             say(event="segment", client=list(client), flags=names, at=(seq - connection.rcv_nxt + (1 << 31)) % (1 << 32) - (1 << 31),
                 ack=(ack - connection.iss - 1) & 0xFFFFFFFF if flags & 16 else None, window=window, data=data.hex(),
                 options=tcp[20:(offset >> 4) * 4].hex())
+            if called and flags & 0x12 == 0x12:
+                connection.rcv_nxt = (seq + 1) & 0xFFFFFFFF
+                connection.send()
+                continue
             if fresh:
                 if options.get("handshake", True):
                     syn_options = "0204%04x" % options.get("mss", 1460) + options.get("synOptions", "")
@@ -186,6 +193,14 @@ for line in sys.stdin:
     if command.get("delay"):
         time.sleep(command["delay"] / 1000)
     with lock:
+        if "call" in command:
+            client = tuple(command["call"])
+            family = socket.AF_INET6 if ":" in client[0] else socket.AF_INET
+            if client not in connections or not connections[client].called:
+                latest = connections[client] = Connection(family, (command["from"], PORT), client, 0, None)
+                latest.called = True
+            connections[client].send(at=-1, flags="S", options="020405b4")
+            continue
         client = command.get("client")
         connection = connections[tuple(client)] if client else latest
         connection.send(**command)
