@@ -211,6 +211,9 @@ describe('6. undecided never becomes accepted by forgetting', () => {
       wire.fromClient('');
       expect(hasForged(wire)).toBe(false);
       expect(wire.connmark).toBe(PENDING);
+      expect(wire.atClient.flags.some((flags) => (flags & rst) !== 0)).toBe(true);
+      // What the repetition became is answered by who has closed, and that goes on.
+      wire.fromClient('', { flags: rst });
       expect(wire.atServer.flags.at(-1)! & rst).toBe(rst);
     },
   );
