@@ -126,14 +126,14 @@ async function run(file: string, flags: Flags): Promise<void> {
       stop.resolve();
     },
   });
-  await operator.start();
-  if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) say(UNMARKED);
-  closeDebugger();
-  answerSignals((signal) => {
-    operator.reopenLog();
-    if (signal === 'SIGHUP') void operator.reload(signal);
-  });
   try {
+    await operator.start();
+    if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) say(UNMARKED);
+    closeDebugger();
+    answerSignals((signal) => {
+      operator.reopenLog();
+      if (signal === 'SIGHUP') void operator.reload(signal);
+    });
     await Promise.race([stop.asked, operator.daemon.failure]);
   } finally {
     await operator.stop();

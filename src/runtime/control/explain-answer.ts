@@ -41,7 +41,8 @@ export async function explainAnswer(
     flow,
     queue,
     phase: phase ?? 'settled',
-    decided: phase === undefined || event.reason !== 'incomplete' || event.action !== 'accept',
+    // What lives and is denied for being incomplete has been told so; the others still may come to their decision.
+    decided: phase === undefined || phase === 'denying' || event.reason !== 'incomplete',
     // The configuration that decided is known only for a while.
     configuration_known: policy.hash === event.config,
     explanation: explain(event, policy, EXTENT),
