@@ -67,8 +67,10 @@ export function afterEtherType(etherType: number, bytes: Uint8Array, at: number,
   return -1;
 }
 
+/** Frames within frames end with the octets that headers may take: whatever a frame holds, few are followed. */
 export function afterEthernet(bytes: Uint8Array, at: number, end: number): number {
-  return end - at < 14 ? -1 : afterEtherType(u16(bytes, at + 12), bytes, at + 14, end);
+  const reach = Math.min(end, at + MAX_HEADERS);
+  return reach - at < 14 ? -1 : afterEtherType(u16(bytes, at + 12), bytes, at + 14, reach);
 }
 
 /** A label stack; below it IP, or Ethernet with or without the control word of RFC 4385. */
@@ -155,3 +157,5 @@ export const ETHERTYPE = {
 /** PPP DLL protocol numbers. */
 const PPP = { ipv4: 0x0021, ipv6: 0x0057, mpls: 0x0281 } as const;
 const MAX_TAGS = 8;
+/** Octets of link layers ahead of IP. */
+const MAX_HEADERS = 1024;

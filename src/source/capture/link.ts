@@ -112,9 +112,10 @@ function afterFrameRelay(bytes: Uint8Array, at: number, end: number): number {
   return afterEtherType(u16(bytes, next + 5), bytes, next + 7, end);
 }
 
-/** A header that does not get on is none: a frame within frames without end is not followed. */
+/** What a capturing system puts in front it puts there once: a header behind such a header is none. */
 function findInner(inner: Inner | undefined, bytes: Uint8Array, at: number, end: number): number {
-  return inner === undefined || inner.at <= at ? -1 : findIp(inner.linkType, bytes, inner.at, end);
+  if (inner === undefined || inner.at <= at || IN_FRONT.has(inner.linkType)) return -1;
+  return findIp(inner.linkType, bytes, inner.at, end);
 }
 
 function u16(bytes: Uint8Array, at: number): number {
@@ -160,6 +161,12 @@ export const LINKTYPE = {
 } as const;
 /** Network layer protocol identifiers (ISO/IEC TR 9577). */
 const NLPID = { snap: 0x80, ipv6: 0x8e, ipv4: 0xcc } as const;
+const IN_FRONT: ReadonlySet<number> = new Set([
+  LINKTYPE.ppi,
+  LINKTYPE.pktap,
+  LINKTYPE.pktapOfApple,
+  LINKTYPE.juniperEthernet,
+]);
 const KNOWN_LINK_TYPES: ReadonlySet<number> = new Set(Object.values(LINKTYPE));
 
 /** AF_INET everywhere; AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, macOS. */

@@ -116,6 +116,16 @@ describe('link layers', () => {
     ['an EtherType of IP above something else', LINKTYPE.ethernet, ethernet(0x0800, Buffer.alloc(46))],
     ['an encrypted 802.11 frame', LINKTYPE.ieee80211, join([hex('0841'), Buffer.alloc(22), snap(0x0800, V4)])],
     ['PKTAP within PKTAP that does not get on', LINKTYPE.pktap, hex('00000000 01000000 02010000 00000000')],
+    [
+      'PKTAP within PKTAP, again and again',
+      LINKTYPE.pktap,
+      join(Array<Buffer>(20_000).fill(hex('0c000000 01000000 02010000'))),
+    ],
+    [
+      '802.1ah within 802.1ah, again and again',
+      LINKTYPE.ethernet,
+      join(Array<Buffer>(14_000).fill(ethernet(0x88e7, Buffer.alloc(4)))),
+    ],
     ['Juniper without its magic', LINKTYPE.juniperEthernet, join([hex('4d4744 00'), ethernet(0x0800, V4)])],
     ['an 802.11 beacon', LINKTYPE.ieee80211, join([hex('8000'), Buffer.alloc(22), snap(0x0800, V4)])],
     ['a link type that is not known', 227, V4],
