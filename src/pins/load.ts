@@ -6,6 +6,7 @@ import { compile } from './compile/compile.ts';
 import { ConfigDocument } from './document/document.ts';
 import { readFromDisk, readOrExplain, ReferredFiles } from './document/files.ts';
 import type { ReadFile } from './document/files.ts';
+import { whatElse } from './document/foreign.ts';
 import { lint } from './compile/lint.ts';
 import type { Message } from './document/message.ts';
 import type { Policy } from './policy.ts';
@@ -33,7 +34,9 @@ export function loadPolicy(
   added: AddedEntries = new Map(),
 ): LoadResult {
   const content = readOrExplain(file, read);
-  if ('error' in content) return failure([{ severity: 'error', file, line: 1, column: 1, text: content.error }]);
+  if ('error' in content) return unusable(file, content.error);
+  const foreign = whatElse(file, content.bytes);
+  if (foreign !== undefined) return unusable(file, foreign);
   const document = new ConfigDocument(file, new TextDecoder().decode(content.bytes));
   if (document.errorCount > 0) return failure(sorted(document.of('error')));
 
@@ -66,6 +69,10 @@ function withEntries(configuration: Configuration, added: AddedEntries): Configu
     return [id, entries === undefined ? list : { ...list, entries: [...(list.entries ?? []), ...entries] }];
   });
   return { ...configuration, lists: Object.fromEntries(lists) as Configuration['lists'] };
+}
+
+function unusable(file: string, text: string): LoadResult {
+  return failure([{ severity: 'error', file, line: 1, column: 1, text }]);
 }
 
 function failure(errors: readonly Message[]): LoadResult {

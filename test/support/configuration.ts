@@ -24,7 +24,8 @@ export interface Loaded {
 }
 
 export function load(document: unknown, files: Record<string, string | Uint8Array> = {}, modifiedMs = NOW): Loaded {
-  const text = typeof document === 'string' ? document : JSON.stringify(document);
+  const isText = typeof document === 'string' || document instanceof Uint8Array;
+  const text = isText ? document : JSON.stringify(document);
   const result = loadPolicy('/etc/tlspin/tlspin.json', memoryFiles({ 'tlspin.json': text, ...files }, modifiedMs), NOW);
   const lines = (messages: readonly { line: number; column: number; text: string }[]) =>
     messages.map((m) => `${m.line}:${m.column} ${m.text}`);

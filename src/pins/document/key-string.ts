@@ -3,6 +3,7 @@
  * `ed25519:<hex>`, and each of them with a whole SubjectPublicKeyInfo for its hex. Checked when it is read, so that a
  * slip of the pen is an error and not a pin that never matches.
  */
+import { fromBase64 } from '../../bytes/base64.ts';
 import { fromHex, toHex } from '../../bytes/hex.ts';
 import { curveOf, curveOfPoint, liesOn } from '../../x509/curves.ts';
 import { DerReader, TAG } from '../../x509/der.ts';
@@ -18,7 +19,7 @@ export type ParsedKey =
 export function parseKey(algorithm: string, rest: string): ParsedKey {
   const [, curveName, hex] = /^(?:\(([^)]*)\))?:(.*)$/s.exec(rest) ?? [];
   const bytes = fromHex(hex ?? '');
-  if (bytes === undefined) return { error: `${algorithm}: needs the key in hex` };
+  if (bytes === undefined) return notHex(algorithm, curveName, hex ?? '');
   if (curveName !== undefined && algorithm !== 'ec') return { error: `${algorithm} keys have no curve` };
   const spki = readSpki(bytes);
   if (spki !== null) return keyOfWhole(algorithm, curveName, bytes);
@@ -39,6 +40,13 @@ export function parseKey(algorithm: string, rest: string): ParsedKey {
     default:
       return edwardsKey(algorithm, bytes);
   }
+}
+
+function notHex(algorithm: string, curveName: string | undefined, text: string): { readonly error: string } {
+  const base64 = fromBase64(text);
+  if (base64 === undefined) return { error: `${algorithm}: needs the key in hex` };
+  const prefix = curveName === undefined ? algorithm : `${algorithm}(${curveName})`;
+  return { error: `${algorithm}: is written in hex, and this is base64: write "${prefix}:${toHex(base64)}"` };
 }
 
 function keyOfWhole(algorithm: string, curveName: string | undefined, bytes: Uint8Array): ParsedKey {

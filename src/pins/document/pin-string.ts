@@ -2,6 +2,7 @@
  * Every way to write a pin down, as curl, OkHttp, HPKP, openssl, DANE and xt_sslpin do, made one canonical form. What
  * cannot be meant is refused here with the cure; where a pin stands and when it holds is for the compiler.
  */
+import { fromBase64, inCanonicalBase64 } from '../../bytes/base64.ts';
 import { fromHex, toHex } from '../../bytes/hex.ts';
 import { sha256Hex } from '../../x509/fingerprint.ts';
 import { outlineOf } from '../../x509/outline.ts';
@@ -61,14 +62,17 @@ export function spkiCanonical(digest: string): string {
 
 /** Prefix or frame, and what reads the rest. The first that fits is taken. */
 const SPELLINGS: readonly (readonly [RegExp, (value: string, more: string) => PinString])[] = [
-  [/^cert-sha1:(.*)$/is, (value) => digestPin('cert-sha1', fromHex(value))],
-  [/^cert-sha256:(.*)$/is, (value) => digestPin('cert-sha256', fromHex(value))],
-  [/^spki-sha256:(.*)$/is, (value) => digestPin('spki-sha256', fromHexOrBase64(value))],
-  [/^sha1\s+fingerprint\s*=(.*)$/is, (value) => digestPin('cert-sha1', fromHex(value))],
-  [/^sha256\s+fingerprint\s*=(.*)$/is, (value) => digestPin('cert-sha256', fromHex(value))],
+  [/^cert-sha1:(.*)$/is, (value) => hexDigestPin('cert-sha1', value)],
+  [/^cert-sha256:(.*)$/is, (value) => hexDigestPin('cert-sha256', value)],
+  [
+    /^spki-sha256:(.*)$/is,
+    (value) => (fromHex(value) === undefined ? base64Pin(value) : digestPin('spki-sha256', fromHex(value))),
+  ],
+  [/^sha1\s+fingerprint\s*=(.*)$/is, (value) => hexDigestPin('cert-sha1', value)],
+  [/^sha256\s+fingerprint\s*=(.*)$/is, (value) => hexDigestPin('cert-sha256', value)],
   [/^sha256\/([^;]*)$/s, slashPin],
   [/^sha256\/\/.*;/s, () => ({ error: 'this holds several pins: write one string for each' })],
-  [/^pin-sha256\s*=\s*"?([^"]*)"?$/is, (value) => digestPin('spki-sha256', fromBase64(value))],
+  [/^pin-sha256\s*=\s*"?([^"]*)"?$/is, base64Pin],
   [/^sha1\//i, () => ({ error: 'SHA-1 of a key is not supported: pin SHA-256, "sha256/<base64>"' })],
   [/^cert:(.*)$/is, (value) => wholePin(value, pinOfCertificate)],
   [/^spki:(.*)$/is, (value) => wholePin(value, pinOfSpki)],
@@ -76,14 +80,17 @@ const SPELLINGS: readonly (readonly [RegExp, (value: string, more: string) => Pi
   [/^(rsa|rsa-pss|ec|dsa|ed25519|ed448)((?:\([^)]*\))?:.*)$/is, keyPin],
 ];
 
+const DIGEST_SIZE: Readonly<Record<DigestKind, number>> = { 'cert-sha1': 20, 'cert-sha256': 32, 'spki-sha256': 32 };
+
 function listName(name: string): PinString {
   return /^[\w.-]+$/.test(name) ? { list: name } : { error: `"@${name}" does not name a list` };
 }
 
 function digestPin(kind: DigestKind, digest: Uint8Array | undefined): PinString {
-  const size = kind === 'cert-sha1' ? 20 : 32;
+  const size = DIGEST_SIZE[kind];
   if (digest === undefined || digest.length !== size) {
-    const how = kind === 'spki-sha256' ? `in base64 (44 characters) or hex (64 digits)` : `in hex (${2 * size} digits)`;
+    const how =
+      kind === 'spki-sha256' ? `in base64 (43 characters and "=") or hex (64 digits)` : `in hex (${2 * size} digits)`;
     return { error: `${kind} needs a digest of ${size} octets ${how}` };
   }
   const key = toHex(digest);
@@ -91,10 +98,28 @@ function digestPin(kind: DigestKind, digest: Uint8Array | undefined): PinString 
   return { pin: { kind, key, canonical, der: null, at: null, weakness: null } };
 }
 
+function hexDigestPin(kind: 'cert-sha1' | 'cert-sha256', value: string): PinString {
+  const base64 = fromHex(value) === undefined ? fromBase64(value) : undefined;
+  if (base64?.length === DIGEST_SIZE[kind]) {
+    return { error: `${kind} is written in hex, and this is base64: write "${kind}:${toHex(base64)}"` };
+  }
+  return digestPin(kind, fromHex(value));
+}
+
 /** curl's `sha256//` or OkHttp's `sha256/` before base64 that may itself begin with a slash: the length tells. */
 function slashPin(value: string): PinString {
-  const okHttp = fromBase64(value);
-  return digestPin('spki-sha256', okHttp?.length === 32 ? okHttp : fromBase64(value.replace(/^\//, '')));
+  return base64Pin(fromBase64(value)?.length === DIGEST_SIZE['spki-sha256'] ? value : value.replace(/^\//, ''));
+}
+
+function base64Pin(value: string): PinString {
+  const digest = fromBase64(value);
+  const meant = digest === undefined ? inCanonicalBase64(value) : undefined;
+  if (meant?.length === 44) {
+    return {
+      error: `this is not how base64 of a digest is written: write "spki-sha256:${meant}" if nothing is missing`,
+    };
+  }
+  return digestPin('spki-sha256', digest);
 }
 
 function bareDigest(spelling: string, bare: DigestKind | null): PinString {
@@ -107,8 +132,14 @@ function bareDigest(spelling: string, bare: DigestKind | null): PinString {
       error: `64 hex digits do not say what was hashed: write "cert-sha256:${hex}" for the certificate or "spki-sha256:${hex}" for its key`,
     };
   }
-  if (fromBase64(spelling)?.length === 32) {
+  const base64 = fromBase64(spelling);
+  if (base64?.length === 32) {
     return { error: `a bare digest does not say what was hashed: write "spki-sha256:${spelling}" if it is the key's` };
+  }
+  if (base64?.length === 20) {
+    return {
+      error: `a bare digest does not say what was hashed: write "cert-sha1:${toHex(base64)}" if it is a certificate's`,
+    };
   }
   return {
     error: `"${shorten(spelling)}" is not a pin: write cert-sha256:<hex>, spki-sha256:<base64>, rsa:<hex>, cert:<base64> or another spelling of the manual`,
@@ -133,6 +164,11 @@ function keyPin(algorithm: string, rest: string): PinString {
 function tlsaPin(value: string): PinString {
   const fields = /^\s*([0-3])\s+([01])\s+([0-2])\s+(.+)$/s.exec(value);
   const data = fields === null ? undefined : fromHex(fields[4]!);
+  const base64 = fields === null || data !== undefined ? undefined : fromBase64(fields[4]!);
+  if (base64 !== undefined) {
+    const association = `${fields!.slice(1, 4).join(' ')} ${toHex(base64)}`;
+    return { error: `tlsa ends in hex, and this is base64: write "tlsa:${association}"` };
+  }
   if (fields === null || data === undefined) {
     return { error: 'tlsa needs "<usage 0-3> <selector 0-1> <matching type 0-2> <hex>"' };
   }
@@ -153,12 +189,6 @@ function tlsaAssociation(subject: 'cert' | 'spki', matching: number, data: Uint8
 
 function fromHexOrBase64(text: string): Uint8Array | undefined {
   return fromHex(text) ?? fromBase64(text);
-}
-
-function fromBase64(text: string): Uint8Array | undefined {
-  const characters = text.replace(/\s/g, '');
-  if (!/^[\w+/-]+={0,2}$/.test(characters) || characters.replace(/=+$/, '').length % 4 === 1) return undefined;
-  return new Uint8Array(Buffer.from(characters, 'base64'));
 }
 
 function shorten(text: string): string {

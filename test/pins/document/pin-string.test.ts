@@ -53,8 +53,34 @@ describe('digests', () => {
     const slash = `ff${HEX32.slice(2)}`;
     const base64 = Buffer.from(slash, 'hex').toString('base64');
     expect(base64[0]).toBe('/');
-    for (const text of [`sha256/${base64}`, `sha256//${base64}`, `sha256//${base64.slice(0, -1)}`]) {
-      expect(parsed(text).key).toBe(slash);
+    for (const text of [`sha256/${base64}`, `sha256//${base64}`]) expect(parsed(text).key).toBe(slash);
+  });
+
+  it('are no digest where a character of 44 was lost, also where the slash of curl could stand for it', () => {
+    for (const length of [41, 42]) {
+      for (const padding of ['', '=']) {
+        const text = `sha256//${BASE64.slice(0, length)}${padding}`;
+        expect(parsePin(text), text).toEqual({ error: expect.stringContaining('32 octets') });
+      }
+    }
+  });
+
+  it('are base64 in one spelling only: what lacks its padding or is of another alphabet is told its own', () => {
+    const digest = Buffer.alloc(32, 0xfb);
+    const base64 = digest.toString('base64');
+    for (const spelling of [base64.slice(0, -1), digest.toString('base64url'), base64.replaceAll('+', '-')]) {
+      for (const text of [`sha256//${spelling}`, `spki-sha256:${spelling}`, `pin-sha256="${spelling}"`]) {
+        expect(parsePin(text), text).toEqual({ error: expect.stringContaining(`write "spki-sha256:${base64}"`) });
+      }
+    }
+  });
+
+  it('have no bits behind their last octet', () => {
+    const last = BASE64.at(-2)!;
+    const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+    const next = ALPHABET[ALPHABET.indexOf(last) + 1]!;
+    for (const text of [`sha256//${BASE64.slice(0, -2)}${next}=`, `sha256/${BASE64.slice(0, -2)}${next}=`]) {
+      expect(parsePin(text), text).toEqual({ error: expect.stringContaining('32 octets') });
     }
   });
 
@@ -143,10 +169,18 @@ describe('what a list knows its digests to be', () => {
 
 describe('refusals name the cure', () => {
   const point = present('leaf-p256').key!.split(':')[1]!;
+  const rsa = present('leaf').key!.split(':')[1]!;
+  const base64 = (digits: string) => Buffer.from(digits, 'hex').toString('base64');
   const offCurve = `${point.slice(0, -2)}${point.endsWith('00') ? '01' : '00'}`;
 
   it.each([
     ['64 bare hex digits', HEX32, `"cert-sha256:${HEX32}" for the certificate or "spki-sha256:${HEX32}" for its key`],
+    ['base64 for a SHA-1', `cert-sha1:${base64(HEX20)}`, `write "cert-sha1:${HEX20}"`],
+    ['base64 for a SHA-256', `sha256 Fingerprint=${BASE64}`, `write "cert-sha256:${HEX32}"`],
+    ['base64 for a key', `rsa:${base64(rsa)}`, `write "rsa:${rsa}"`],
+    ['base64 for a key of a curve', `ec(P-256):${base64(point)}`, `write "ec(P-256):${point}"`],
+    ['base64 for TLSA', `tlsa:3 1 1 ${BASE64}`, `write "tlsa:3 1 1 ${HEX32}"`],
+    ['a bare SHA-1 in base64', base64(HEX20), `cert-sha1:${HEX20}`],
     ['bare base64', BASE64, `spki-sha256:${BASE64}`],
     ['a short digest', `cert-sha256:${HEX20}`, '32 octets'],
     ['a digest that is no hex', 'cert-sha1:xyz', '40 digits'],
