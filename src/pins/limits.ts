@@ -14,7 +14,7 @@ export const LIMIT_DEFAULTS = {
   /** Gaps in one direction at once. Beyond: that packet is dropped, TCP sends it again. */
   holes: 64,
   /** Handshake records before the decision. Beyond: `limit`. */
-  records: 256,
+  records: 2_048,
   /** Certificates in one message. Beyond: `limit`. */
   certificates: 16,
   /** Milliseconds from the client's SYN to the decision. Beyond: `incomplete`. */

@@ -200,6 +200,14 @@ const FTP: readonly Turn[] = [
   { say: 'AUTH TLS\r\n', hear: reply('234') },
 ];
 const IRC: readonly Turn[] = [{ say: 'STARTTLS\r\n', hear: line(/^(:\S+ +)?670 /, /^(:\S+ +)?(691|421|451) |^ERROR/) }];
+const SIEVE: readonly Turn[] = [
+  { say: '', hear: line(/^OK\b/i, /^(NO|BYE)\b/i) },
+  { say: 'STARTTLS\r\n', hear: line(/^OK\b/i, /^(NO|BYE)\b/i) },
+];
+const NNTP: readonly Turn[] = [
+  { say: '', hear: line(/^20[01]\b/, /^/) },
+  { say: 'STARTTLS\r\n', hear: line(/^382\b/, /^/) },
+];
 /** RFC 4511 §4.14.1: ExtendedRequest 1.3.6.1.4.1.1466.20037 */
 const LDAP: readonly Turn[] = [
   {
@@ -233,6 +241,8 @@ const DIALOGUES = new Map<string, (context: UpgradeContext) => readonly Turn[] |
   ['pop3', () => POP3],
   ['ftp', () => FTP],
   ['irc', () => IRC],
+  ['sieve', () => SIEVE],
+  ['nntp', () => NNTP],
   ['ldap', () => LDAP],
   ['postgres', () => POSTGRES],
   ['mysql', () => MYSQL],

@@ -33,6 +33,6 @@ export class IrcPreamble extends LinePreamble {
   }
 }
 
-const HARMLESS: ReadonlySet<string> = new Set(['CAP', 'NICK', 'PING', 'PONG', 'QUIT', 'STARTTLS', 'USER']);
+const HARMLESS: ReadonlySet<string> = new Set(['CAP', 'NICK', 'PASS', 'PING', 'PONG', 'QUIT', 'STARTTLS', 'USER']);
 /** ERR_UNKNOWNCOMMAND and ERR_NOTREGISTERED. */
 const UNKNOWN: ReadonlySet<string> = new Set(['421', '451']);

@@ -1,6 +1,6 @@
 /**
  * LDAP up to StartTLS (RFC 4511 §4.14): an ExtendedRequest whose answer carries the same message id. Before it, clients
- * read the root DSE; a bind or another search in the clear shows a client that will not upgrade.
+ * read the root DSE and the schema; a bind or another search in the clear shows a client that will not upgrade.
  *
  *   LDAPMessage ::= SEQUENCE { messageID INTEGER, protocolOp [APPLICATION n], controls [0] OPTIONAL }
  */
@@ -120,11 +120,43 @@ function isStartTls(message: Message): boolean {
 }
 
 function isHarmless(message: Message): boolean {
-  if (message.operation !== OPERATION.searchRequest) return HARMLESS.has(message.operation);
-  // baseObject is the first field of a SearchRequest: empty for the root DSE.
-  return message.body[0] === 0x04 && message.body[1] === 0;
+  return message.operation === OPERATION.searchRequest
+    ? isOfServerItself(message.body)
+    : HARMLESS.has(message.operation);
 }
 
+/**
+ * A search (RFC 4511 §4.5.1) of the root DSE, whose name is empty, or of the schema (RFC 4512 §4.2): by the name that it
+ * mostly has, or of one entry alone that has to be of that class.
+ */
+function isOfServerItself(searchRequest: Uint8Array): boolean {
+  const [base, scope, , , , , filter] = elementsOf(searchRequest, 7);
+  if (base?.tag !== 0x04) return false;
+  if (/^( *cn *= *subschema *)?$/i.test(latin1(base.value))) return true;
+  const [attribute, value] = filter?.tag === FILTER_EQUALITY ? elementsOf(filter.value, 2) : [];
+  if (scope?.value[0] !== SCOPE_BASE || attribute === undefined || value === undefined) return false;
+  return /^objectClass$/i.test(latin1(attribute.value)) && /^subschema$/i.test(latin1(value.value));
+}
+
+/** What stands one behind the other, and whole: as many as that at the most. */
+function elementsOf(bytes: Uint8Array, most: number): { tag: number; value: Uint8Array }[] {
+  const found = [];
+  for (let at = 0; at < bytes.length && found.length < most;) {
+    const end = elementLength(bytes, at + 1) ?? -1;
+    if (end < 0 || end > bytes.length) break;
+    const first = bytes[at + 1]!;
+    found.push({ tag: bytes[at]!, value: bytes.subarray(at + (first < 0x80 ? 2 : 2 + (first & 0x7f)), end) });
+    at = end;
+  }
+  return found;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}
+
+const SCOPE_BASE = 0;
+const FILTER_EQUALITY = 0xa3;
 /** Application tags of protocolOp (RFC 4511 appendix B). */
 const OPERATION = {
   unbindRequest: 0x42,

@@ -14,6 +14,8 @@ export interface Preamble {
   readonly heard: boolean;
   /** Servers of this protocol say nothing but text before TLS. */
   readonly text: boolean;
+  /** White space behind the request for TLS, ahead of its answer, belongs to it. */
+  readonly blanksFollow?: boolean;
   /** The client's next octets. Not called between `asked` and the server's answer. */
   client(bytes: Uint8Array, at: number): ClientStep;
   /**

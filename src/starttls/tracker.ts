@@ -23,10 +23,12 @@ import { IrcPreamble } from './irc.ts';
 import { LdapPreamble } from './ldap.ts';
 import { GrowingBuffer } from '../bytes/growing-buffer.ts';
 import { greetingLength, MysqlPreamble } from './mysql.ts';
+import { NntpPreamble } from './nntp.ts';
 import { Pop3Preamble } from './pop3.ts';
 import { PostgresPreamble } from './postgres.ts';
-import type { Preamble } from './preamble.ts';
+import { more, type Preamble, type ServerStep } from './preamble.ts';
 import { RdpPreamble } from './rdp.ts';
+import { SievePreamble } from './sieve.ts';
 import { SmtpPreamble } from './smtp.ts';
 import { SocksPreamble } from './socks.ts';
 import { endOfText } from './text.ts';
@@ -103,9 +105,11 @@ export class PreambleTracker {
     if (this.#foreign) return FOREIGN;
     if (bytes.length === 0) return PREAMBLE;
     const layer = this.#layer;
-    if (layer.waiting !== undefined) {
-      const isHello = this.#client.length === 0 && bytes[0] === CONTENT_TYPE_HANDSHAKE;
-      this.#client.append(bytes);
+    if (layer.waiting.length > 0) {
+      const isFirst = this.#client.length === 0;
+      const from = isFirst && layer.waiting[0]!.blanksFollow === true ? endOfBlanks(bytes) : 0;
+      const isHello = isFirst && bytes[from] === CONTENT_TYPE_HANDSHAKE;
+      this.#client.append(bytes, from);
       if (layer.answering && isHello) return TLS;
       return this.#client.length > this.#limit ? LIMIT : PREAMBLE;
     }
@@ -124,28 +128,39 @@ export class PreambleTracker {
   #serve(): Progress {
     while (this.#ahead.length > 0) {
       const layer = this.#layer;
-      const { waiting } = layer;
-      if (waiting === undefined) {
+      if (layer.waiting.length === 0) {
         this.#take(this.#unasked());
         return PREAMBLE;
       }
       layer.answering = true;
       const bytes = this.#ahead.bytes;
-      const text = waiting.text ? bytes.subarray(0, endOfText(bytes, 0)) : bytes;
-      const step = waiting.server(text);
+      const text = layer.waiting[0]!.text ? bytes.subarray(0, endOfText(bytes, 0)) : bytes;
+      const { step, waiting } = this.#answer(text);
       const isOver = step.kind === 'ahead' || (step.kind === 'more' && text.length < bytes.length);
       this.#take(step.end);
       if (step.kind === 'agreed' && !waiting.tunnel) return TLS;
       if (step.kind === 'more' || step.kind === 'ahead') {
         return isOver && this.#client.bytes[0] === CONTENT_TYPE_HANDSHAKE ? TLS : PREAMBLE;
       }
-      layer.waiting = undefined;
+      layer.waiting = [];
       if (step.kind === 'agreed') this.#enter(waiting);
       // A client that went on without waiting is heard now.
       const progress = this.#hear(this.#client.take());
       if (progress.state === 'tls' || progress.state === 'limit') return progress;
     }
     return PREAMBLE;
+  }
+
+  /** By its answer the server names what it speaks, where the client has not. */
+  #answer(bytes: Uint8Array): { step: ServerStep; waiting: Preamble } {
+    const { waiting } = this.#layer;
+    for (const each of waiting) {
+      const step = each.server(bytes);
+      if (step.kind === 'more' && waiting.length > 1) continue;
+      this.#recognise(each);
+      return { step, waiting: each };
+    }
+    return { step: more(bytes.length), waiting: waiting[0]! };
   }
 
   /** How far the server's octets go while no request for TLS waits. */
@@ -164,7 +179,7 @@ export class PreambleTracker {
 
   #take(count: number): void {
     const layer = this.#layer;
-    if (layer.recognised === undefined) this.#greeting.append(this.#ahead.bytes, 0, count);
+    if (layer.recognised === undefined && !layer.hasAsked) this.#greeting.append(this.#ahead.bytes, 0, count);
     this.#ahead.skip(count);
     layer.served += count;
     this.#served += count;
@@ -173,6 +188,7 @@ export class PreambleTracker {
   #dialogue(bytes: Uint8Array, mayBeTls: boolean): Progress {
     const layer = this.#layer;
     let foreignAt = -1;
+    let askedAt = Infinity;
     for (const candidate of [...layer.candidates]) {
       const step = candidate.client(bytes, 0);
       switch (step.kind) {
@@ -185,11 +201,10 @@ export class PreambleTracker {
         case 'limit':
           return LIMIT;
         case 'asked':
-          this.#recognise(candidate);
-          layer.waiting = candidate;
-          layer.answering = false;
-          layer.hasAsked = true;
-          return this.#hear(bytes.subarray(step.end));
+          if (step.end < askedAt) layer.waiting = [];
+          if (step.end <= askedAt) layer.waiting = [...layer.waiting, candidate];
+          askedAt = Math.min(askedAt, step.end);
+          break;
         case 'tls':
           this.#recognise(candidate);
           this.#take(this.#unasked());
@@ -199,6 +214,7 @@ export class PreambleTracker {
           step satisfies never;
       }
     }
+    if (layer.waiting.length > 0) return this.#ask(bytes.subarray(askedAt));
     const [only] = layer.candidates;
     if (only?.heard === true && layer.candidates.size === 1) this.#recognise(only);
     if (only !== undefined || mayBeTls) return PREAMBLE;
@@ -208,6 +224,20 @@ export class PreambleTracker {
     }
     this.#foreign = true;
     return FOREIGN;
+  }
+
+  /** The client has asked for TLS; `rest` is what it has said behind that. */
+  #ask(rest: Uint8Array): Progress {
+    const layer = this.#layer;
+    layer.answering = false;
+    layer.hasAsked = true;
+    const [first, second] = layer.waiting;
+    if (second === undefined) this.#recognise(first!);
+    else {
+      layer.candidates = new Set(layer.waiting);
+      this.#greeting.take();
+    }
+    return this.#hear(rest);
   }
 
   /** Of a protocol in frames the server's stream is read from its beginning: what looked like text is a part of them. */
@@ -240,6 +270,8 @@ class Layer {
     new FtpPreamble(),
     new XmppPreamble(),
     new IrcPreamble(),
+    new SievePreamble(),
+    new NntpPreamble(),
     new LdapPreamble(),
     new PostgresPreamble(),
     new MysqlPreamble(),
@@ -249,8 +281,11 @@ class Layer {
   ]);
   /** The only candidate that a whole message of the client has left. */
   recognised: Preamble | undefined;
-  /** The candidate whose client has asked and whose server has not answered. */
-  waiting: Preamble | undefined;
+  /**
+   * The candidates whose client has asked and whose server has not answered: several, all of text, where the request is
+   * the client's first word and the same in each.
+   */
+  waiting: readonly Preamble[] = [];
   /** The server has said something since. */
   answering = false;
   hasAsked = false;
@@ -272,6 +307,12 @@ class Layer {
   }
 }
 
+/** White space of XML. */
+function endOfBlanks(bytes: Uint8Array): number {
+  const end = bytes.findIndex((octet) => !BLANKS.has(octet));
+  return end < 0 ? bytes.length : end;
+}
+
 /** A handshake record (RFC 8446 §5.1), or an SSLv2 CLIENT-HELLO (RFC 5246 appendix E.2). */
 function beginsHello(opening: Uint8Array): 'tls' | 'maybe' | 'no' {
   const [first, second, third, fourth] = opening;
@@ -286,6 +327,7 @@ const TLS: Progress = { state: 'tls' };
 const FOREIGN: Progress = { state: 'foreign' };
 const LIMIT: Progress = { state: 'limit' };
 const CONTENT_TYPE_HANDSHAKE = 0x16;
+const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0d, 0x0a]);
 const HELLO_OCTETS = 4;
 /** Octets of a greeting in binary that may look like text: behind its length there is a zero. */
 const MAX_GREETING_TEXT = 3;

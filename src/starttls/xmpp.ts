@@ -9,6 +9,7 @@ export class XmppPreamble implements Preamble {
   readonly protocol = 'xmpp';
   readonly tunnel = false;
   readonly text = true;
+  readonly blanksFollow = true;
   heard = false;
   readonly #client = new TagBuffer();
   readonly #server = new TagBuffer();

@@ -78,6 +78,8 @@ describe('parseTarget', () => {
     ['smtp://[2001:db8::1]:587', '2001:db8::1', 587, 'smtp'],
     ['imaps://mx.example', 'mx.example', 993, null],
     ['xmpp-server://example.com', 'example.com', 5269, 'xmpp'],
+    ['sieve://mx.example', 'mx.example', 4190, 'sieve'],
+    ['nntp://news.example', 'news.example', 119, 'nntp'],
     ['postgresql://db.example/name', 'db.example', 5432, 'postgres'],
   ])('%s', (source, host, port, starttls) => {
     expect(parseTarget(source)).toMatchObject({ host, port, starttls });

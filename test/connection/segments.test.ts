@@ -305,7 +305,7 @@ describe('limits of a stream', () => {
   });
 
   it.each([
-    ['records', tls.records(22, Buffer.concat([tls.serverHello(), tls.certificateMessageOf(Buffer.alloc(300))]), 1)],
+    ['records', tls.records(22, Buffer.concat([tls.serverHello(), tls.certificateMessageOf(Buffer.alloc(2_100))]), 1)],
     [
       'certificates',
       tls.record(

@@ -86,10 +86,13 @@ describe('the client’s hello', () => {
   });
 
   it('in any number of records likewise', () => {
-    const wire = opened();
-    wire.fromClient(tls.records(22, tls.clientHelloMessage({ name: HOST }), 5));
-    wire.fromServer(forgedFlight);
-    expect(verdictOf(wire)).toEqual({ action: 'tls-alert', reason: 'pin-mismatch' });
+    const padding = tls.extension(21, Buffer.alloc(1_500));
+    for (const size of [1, 5]) {
+      const wire = opened();
+      wire.fromClient(tls.records(22, tls.clientHelloMessage({ name: HOST, extensions: [padding] }), size));
+      wire.fromServer(forgedFlight);
+      expect(verdictOf(wire)).toEqual({ action: 'tls-alert', reason: 'pin-mismatch' });
+    }
   });
 });
 

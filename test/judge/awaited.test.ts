@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import type { ChainFacts } from '../../src/judge/ports.ts';
 import type { HiddenCertificate, Situations } from '../../src/pins/policy.ts';
+import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import { KeyLogStore } from '../../src/source/key-log-store.ts';
 import { parseKeyLog } from '../../src/source/key-log.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
@@ -253,7 +254,7 @@ describe('a secret that was logged', () => {
     const [at, end] = [clearOctets(server), 8960];
     return Buffer.concat([
       server.subarray(0, at),
-      ...Array<Buffer>(260).fill(tls.changeCipherSpec),
+      ...Array<Buffer>(LIMIT_DEFAULTS.records + 4).fill(tls.changeCipherSpec),
       server.subarray(at, end),
     ]);
   };

@@ -95,6 +95,76 @@ describe('tunnels start from the beginning', () => {
   });
 });
 
+describe('a client whose only word is STARTTLS', () => {
+  const ask: Turn = ['C', 'STARTTLS\r\n'];
+
+  test.each([
+    ['irc', ':irc.example 670 * :go ahead\r\n', ''],
+    ['irc', ':irc.example 670 * :go ahead\r\n', ':irc.example NOTICE * :*** Looking up\r\n'],
+    ['sieve', 'OK "begin"\r\n', '"STARTTLS"\r\nOK "ready"\r\n'],
+    ['nntp', '382 go on\r\n', '200 ready\r\n'],
+  ])('speaks what its server does: %s', (protocol, agreement, greeting) => {
+    const dialogues: Turn[][] = [
+      [['S', greeting], ask, ['S', agreement], ...AFTER],
+      // Ahead of the greeting.
+      [ask, ['S', greeting], ['S', agreement], ...AFTER],
+      [
+        ['S', greeting],
+        ['C', `STARTTLS\r\n${HELLO}`],
+        ['S', agreement],
+        ['S', FLIGHT],
+      ],
+    ];
+    for (const dialogue of dialogues) {
+      for (const chunk of [1, 2, 5, Infinity]) expect(play(dialogue, chunk)).toMatchObject({ ...TLS, protocol });
+    }
+  });
+
+  test('has said nothing that names a protocol, and goes over to TLS all the same', () => {
+    expect(play([ask, ['S', 'whatever\r\n'], ...AFTER])).toMatchObject({ ...TLS, by: 'C', protocol: null });
+  });
+
+  test('may be refused, and ask again in the same protocol', () => {
+    const refused: Turn[] = [['S', '201 ready\r\n'], ask, ['S', '502 no\r\n']];
+    expect(play([...refused, ask, ['S', '382 go on\r\n'], ...AFTER])).toMatchObject({ ...TLS, protocol: 'nntp' });
+    expect(play([...refused, ['C', 'NICK user\r\n']])).toMatchObject({ state: 'foreign', by: 'C' });
+  });
+});
+
+describe('white space behind the request', () => {
+  const before: Turn[] = [['C', `<stream:stream xmlns='jabber:client'>`]];
+  const proceed: Turn = ['S', `<proceed/>`];
+
+  test.each(['\n', ' \t\r\n'])('%j belongs to it where it is of XML', (blanks) => {
+    const asking: Turn = ['C', `<starttls/>${blanks}`];
+    const dialogue: Turn[] = [...before, asking, proceed, ...AFTER];
+    for (const outcome of playSplitEverywhere(dialogue)) expect(outcome).toMatchObject({ ...TLS, protocol: 'xmpp' });
+    const pipelined: Turn[] = [...before, ['C', `<starttls/>${blanks}${HELLO}`], proceed, ['S', FLIGHT]];
+    for (const outcome of playSplitEverywhere(pipelined)) expect(outcome).toMatchObject(TLS);
+  });
+
+  test('is the client’s next word anywhere else', () => {
+    expect(
+      play([
+        ['C', 'EHLO x\r\n'],
+        ['C', 'STARTTLS\r\n\n'],
+        ['S', '220 x\r\n250 x\r\n220 go\r\n'],
+      ]),
+    ).toMatchObject({
+      state: 'tls',
+      client: '\n',
+    });
+  });
+});
+
+test('the cancellation of a query has no answer: nothing that the server says goes', () => {
+  const tracker = new PreambleTracker();
+  expect(tracker.client(hex('00000014 04d2162e 00001234 deadbeefdeadbeef')).state).toBe('preamble');
+  expect(tracker.server(Buffer.from('S')).state).toBe('preamble');
+  expect(tracker.served).toBe(0);
+  expect(tracker.protocol).toBe('postgres');
+});
+
 describe('TLS without a preamble', () => {
   test('what the server said ahead of the hello belongs to TLS', () => {
     const ahead = '\x16\x03\x01\x00\x04\x00\x00\x00\x00';

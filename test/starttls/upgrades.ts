@@ -17,12 +17,21 @@ export interface Upgrade {
 }
 
 const LDAP_START_TLS = hex('301d 020101 7718 8016 312e332e362e312e342e312e313436362e3230303337');
+const PRESENT = hex('870b 6f626a656374436c617373');
+const SUBSCHEMA = hex('a318 040b 6f626a656374436c617373 0409 737562736368656d61');
 const POSTGRES_SSL = hex('00000008 04d2162f');
 const SOCKS5_GREETING = hex('05 02 00 02');
 const SOCKS5_CONNECT = Buffer.concat([hex('05 01 00 03 0b'), Buffer.from('example.com'), hex('01bb')]);
 const RDP_COOKIE = Buffer.from('Cookie: mstshash=user\r\n');
 const RDP_REQUEST = Buffer.concat([hex('0300 002a 25 e0 0000 0000 00'), RDP_COOKIE, hex('0100 0800 0b000000')]);
 const CONNECT = 'CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\nUser-Agent: x\r\n\r\n';
+
+/** A search of the directory `base`: of its subtree, for whatever has a class. */
+function ldapSearch(base: string, { scope = 2, filter = PRESENT } = {}): Buffer {
+  const settings = Buffer.concat([hex(`0a010${scope} 0a0100 020100 020100 010100`), filter, hex('3000')]);
+  const request = Buffer.concat([Buffer.from([4, base.length]), Buffer.from(base), settings]);
+  return Buffer.concat([Buffer.from([0x30, 5 + request.length, 2, 1, 2, 0x63, request.length]), request]);
+}
 
 export const UPGRADES: Upgrade[] = [
   {
@@ -106,6 +115,41 @@ export const UPGRADES: Upgrade[] = [
     clear: ['C', 'JOIN #channel\r\n'],
   },
   {
+    protocol: 'irc',
+    name: 'IRC with a password',
+    before: [['C', 'PASS secret\r\nNICK user\r\n']],
+    request: ['C', 'STARTTLS\r\n'],
+    agreement: ['S', ':irc.example 670 * :go ahead\r\n'],
+    refusal: ['S', ':irc.example 691 * :no\r\n'],
+    clear: ['C', 'OPER name word\r\n'],
+  },
+  {
+    protocol: 'sieve',
+    name: 'ManageSieve',
+    before: [
+      ['S', '"IMPLEMENTATION" "x"\r\n"SIEVE" "fileinto"\r\n"STARTTLS"\r\nOK {13}\r\nsay\r\nOK "x"\n (hi)\r\n'],
+      ['C', 'CAPABILITY\r\n'],
+      ['S', '"IMPLEMENTATION" "x"\r\n"STARTTLS"\r\nOK\r\n'],
+    ],
+    request: ['C', 'STARTTLS\r\n'],
+    agreement: ['S', 'OK "Begin TLS negotiation now."\r\n'],
+    refusal: ['S', 'NO (QUOTA) "not now"\r\n'],
+    clear: ['C', 'AUTHENTICATE "PLAIN" "AGEAYg=="\r\n'],
+  },
+  {
+    protocol: 'nntp',
+    name: 'NNTP',
+    before: [
+      ['S', '200 news.example ready\r\n'],
+      ['C', 'CAPABILITIES\r\n'],
+      ['S', '101 list follows\r\nVERSION 2\r\n382 is no reply\r\nSTARTTLS\r\n.\r\n'],
+    ],
+    request: ['C', 'STARTTLS\r\n'],
+    agreement: ['S', '382 Continue with TLS negotiation\r\n'],
+    refusal: ['S', '580 Can not initiate TLS negotiation\r\n'],
+    clear: ['C', 'AUTHINFO USER x\r\n'],
+  },
+  {
     protocol: 'xmpp',
     name: 'XMPP',
     before: [
@@ -141,6 +185,17 @@ export const UPGRADES: Upgrade[] = [
     clear: ['C', hex('3014 020103 600f 020103 0403 636e3d 8005 7061737331')],
   },
   {
+    protocol: 'ldap',
+    name: 'LDAP, behind a search of the schema',
+    before: [
+      ['C', ldapSearch('cn=Subschema')],
+      ['C', ldapSearch('cn=schema', { scope: 0, filter: SUBSCHEMA })],
+    ],
+    request: ['C', LDAP_START_TLS],
+    agreement: ['S', hex('300c 020101 7807 0a0100 0400 0400')],
+    clear: ['C', ldapSearch('cn=schema', { scope: 2, filter: SUBSCHEMA })],
+  },
+  {
     protocol: 'postgres',
     name: 'PostgreSQL, behind a refused GSS encryption',
     before: [
@@ -151,6 +206,15 @@ export const UPGRADES: Upgrade[] = [
     agreement: ['S', 'S'],
     refusal: ['S', 'N'],
     clear: ['C', Buffer.concat([hex('00000012 00030000'), Buffer.from('user\0bob\0\0')])],
+  },
+  {
+    protocol: 'postgres',
+    name: 'PostgreSQL, behind the cancellation of what another connection asks',
+    before: [['C', hex('00000010 04d2162e 00001234 deadbeef')]],
+    request: ['C', POSTGRES_SSL],
+    agreement: ['S', 'S'],
+    refusal: ['S', 'N'],
+    clear: ['C', hex('00000011 04d2162f 00000000 00000000 00')],
   },
   {
     protocol: 'rdp',
