@@ -99,6 +99,7 @@ export class Gateway {
     words[FIELD.length] = packet.length;
     words[FIELD.connmark] = mark;
     words[FIELD.inIfindex] = fromClient ? 2 : 3;
+    words[FIELD.outIfindex] = fromClient ? 3 : 2;
     words[FIELD.flags] = FLAG.hasConnmark | (gso ? FLAG.gso : 0);
     words[FIELD.timeSeconds] = Math.floor(this.now / 1e6);
     words[FIELD.timeMicros] = this.now % 1e6;

@@ -2,7 +2,7 @@
  * Who is who: the bank's genuine keys and a forger's, of both kinds, each with a chain to an authority of its own, made
  * once a process with openssl. What the policy pins is of the genuine ones alone.
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,8 @@ export type Whose = 'genuine' | 'forged';
 
 export interface Identity {
   readonly key: KeyObject;
+  /** SubjectPublicKeyInfo, DER: no certificate of anybody else's has it in it. */
+  readonly publicKey: Buffer;
   /** PEM, as node:tls takes them. */
   readonly keyPem: Buffer;
   readonly chainPem: Buffer;
@@ -33,9 +35,10 @@ export function identities(): Identities {
   return (made ??= make());
 }
 
-export function isGenuine(leaf: Uint8Array): boolean {
+/** Whether it is for a genuine key, whatever became of it on its way: who has no such key gains nothing by it. */
+export function isGenuine(leaf: Buffer): boolean {
   const { genuine } = identities();
-  return [genuine.rsa, genuine.ec].some(({ chain }) => Buffer.compare(chain[0]!, leaf) === 0);
+  return [genuine.rsa, genuine.ec].some(({ publicKey }) => leaf.includes(publicKey));
 }
 
 function make(): Identities {
@@ -45,12 +48,14 @@ function make(): Identities {
     const of = (whose: Whose) => {
       const authority = shop.authority(`${whose} authority`);
       const leaf = (kind: KeyKind): Identity => {
-        const key = kind === 'rsa' ? 'rsa' : 'p-256';
-        const files = shop.leaf(`${whose}-${kind}`, { issuer: authority, names: [HOST], key });
+        const algorithm = kind === 'rsa' ? 'rsa' : 'p-256';
+        const files = shop.leaf(`${whose}-${kind}`, { issuer: authority, names: [HOST], key: algorithm });
         const chainPem = readFileSync(shop.chain(`${whose}-${kind}`, files.cert, authority.cert));
         const keyPem = readFileSync(files.key);
         const chain = [files.cert, authority.cert].map((file) => new X509Certificate(readFileSync(file)).raw);
-        return { key: createPrivateKey(keyPem), keyPem, chainPem, chain };
+        const key = createPrivateKey(keyPem);
+        const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
+        return { key, publicKey, keyPem, chainPem, chain };
       };
       return { rsa: leaf('rsa'), ec: leaf('ec') };
     };

@@ -46,7 +46,12 @@ export interface Encounter {
   readonly examiner: { readonly after: number };
 }
 
-export type Opening = 'plain' | 'crossing' | 'multipath';
+/**
+ * `crossing`: the server sends a SYN of its own behind the client's, ahead of it, or when it may be forgotten;
+ * `two-numbers`: a SYN/ACK with another number, which the client never gets, ahead of the one that it gets;
+ * `multipath`: both ends offer RFC 8684.
+ */
+export type Opening = 'plain' | 'crossing' | 'crossing-first' | 'crossing-forgotten' | 'two-numbers' | 'multipath';
 
 export interface ClientMove {
   readonly version: 'TLSv1.2' | 'TLSv1.3' | 'any';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 
 import type { Edit } from './editor.ts';
 import { JUNK_NAMES } from './editor.ts';
-import type { ClientMove, Encounter, Happening, PathMove, Program, ServerMove, Setting } from './moves.ts';
+import type { ClientMove, Encounter, Happening, Opening, PathMove, Program, ServerMove, Setting } from './moves.ts';
 
 const often = <T>(common: T, ...others: readonly T[]) =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(common) }, { weight: 2, arbitrary: fc.constantFrom(common, ...others) });
@@ -192,7 +192,7 @@ const hostile: fc.Arbitrary<Encounter> = fc.record({
     { weight: 4, arbitrary: real },
     { weight: 1, arbitrary: two },
   ),
-  opening: fc.constant('plain' as const),
+  opening: often<Opening>('plain', 'crossing', 'crossing-first', 'crossing-forgotten', 'two-numbers', 'multipath'),
   preamble: fc.oneof(
     { weight: 4, arbitrary: fc.constant(null) },
     {
@@ -332,7 +332,7 @@ function genuine({ tls13 }: Setting): fc.Arbitrary<Encounter> {
       suites: often<ClientMove['suites']>('usual', 'rsa'),
     }),
     server: real.map((move) => ({ ...move, whose: 'genuine' as const })),
-    opening: fc.constant('plain' as const),
+    opening: often<Opening>('plain', 'multipath'),
     preamble: fc.oneof(
       { weight: 4, arbitrary: fc.constant(null) },
       {

@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { ProbeAnswer } from '../../src/judge/ports.ts';
 import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import type { Policy } from '../../src/pins/policy.ts';
-import { seqAdd, seqDiff } from '../../src/tcp/sequence.ts';
+import { seqAdd } from '../../src/tcp/sequence.ts';
 import { type Believed, Client, SECRET } from './client.ts';
 import type { Editor } from './editor.ts';
 import { DIALOGUES, PreambleSpeaker } from './forger/preamble.ts';
@@ -16,14 +16,16 @@ import type { Speaker } from './forger/speaker.ts';
 import { factsOf, Gateway } from './gateway.ts';
 import { identities, isGenuine } from './identities.ts';
 import type { Encounter, Happening, PathTrick, Program } from './moves.ts';
+import { open } from './opening.ts';
 import { policyOf } from './policy.ts';
 import { Receiver } from './receiver.ts';
 import { type Ends, segment } from './segment.ts';
 import { formerSessions, type FormerSession, type FormerSessions } from './shared-sessions.ts';
 import { certificatesIn } from './sight.ts';
+import { type Piece, Sender } from './sender.ts';
 import { editorOf, speakerOf } from './speakers.ts';
 
-const { syn, ack, fin, rst, psh } = TCP_FLAG;
+const { ack, fin, rst, psh } = TCP_FLAG;
 
 /** What came of one connection. */
 export interface Outcome {
@@ -159,7 +161,18 @@ class Meeting {
 
   async play(): Promise<Outcome> {
     const before = this.#scene.gateway.verdicts.length;
-    this.#open();
+    const { gateway } = this.#scene;
+    const first = { client: CLIENT_FIRST, server: SERVER_FIRST };
+    if (open(gateway, this.#ends, first, this.#encounter.opening, () => this.#pass())) await this.#converse();
+    this.#client.close();
+    this.session = this.#client.session;
+    this.#speaker.close();
+    this.#ghost?.close();
+    await this.#settle();
+    return this.#outcome(before);
+  }
+
+  async #converse(): Promise<void> {
     this.#client.open();
     this.#speaker.open();
     this.#ghost?.open();
@@ -177,12 +190,6 @@ class Meeting {
       if (this.#atClient.length + this.#atServer.length > had) idle = 0;
     }
     await this.#settle();
-    this.#client.close();
-    this.session = this.#client.session;
-    this.#speaker.close();
-    this.#ghost?.close();
-    await this.#settle();
-    return this.#outcome(before);
   }
 
   #outcome(before: number): Outcome {
@@ -234,24 +241,6 @@ class Meeting {
       if (this.#ghost !== undefined) this.#ghostOctets = Buffer.concat([this.#ghostOctets, this.#ghost.take()]);
       this.#tellSecrets();
     }
-  }
-
-  #open(): void {
-    const { gateway } = this.#scene;
-    const { clientPort } = this.#ends;
-    const send = (fromClient: boolean, flags: number, seq: number, acked: number) => {
-      this.#pass();
-      gateway.send(
-        clientPort,
-        fromClient,
-        segment(this.#ends, { fromClient, flags, seq, ack: acked }),
-        (flags & syn) !== 0,
-        () => {},
-      );
-    };
-    send(true, syn, seqAdd(CLIENT_FIRST, -1), 0);
-    send(false, syn | ack, seqAdd(SERVER_FIRST, -1), CLIENT_FIRST);
-    send(true, ack, CLIENT_FIRST, SERVER_FIRST);
   }
 
   /** Sends what there is to send; false when there was nothing. */
@@ -312,6 +301,8 @@ class Meeting {
       ack: (fromClient ? this.#atClient : this.#atServer).next,
       flags: how.flags ?? (piece.data.length > 0 ? psh | ack : ack),
       data: piece.data,
+      // Where octets belong, for those who have agreed on several paths.
+      ...(this.#encounter.opening === 'multipath' && !fromClient ? { options: DATA_SEQUENCE } : {}),
     });
     const receiver = fromClient ? this.#atServer : this.#atClient;
     const arrive = how.isLost ? undefined : (arrived: Uint8Array) => receiver.receive(arrived);
@@ -395,55 +386,6 @@ class Meeting {
   }
 }
 
-interface Piece {
-  readonly index: number;
-  readonly offset: number;
-  readonly data: Buffer;
-}
-
-/** The sending half of a TCP: what was said, and how much of it has been sent. */
-class Sender {
-  sent = 0;
-  readonly #first: number;
-  readonly #sizes: readonly number[];
-  #octets = Buffer.alloc(0);
-  #count = 0;
-
-  constructor(first: number, sizes: readonly number[]) {
-    this.#first = first;
-    this.#sizes = sizes.length > 0 ? sizes : [MSS];
-  }
-
-  get isDone(): boolean {
-    return this.sent === this.#octets.length;
-  }
-
-  add(octets: Buffer): void {
-    if (octets.length > 0) this.#octets = Buffer.concat([this.#octets, octets]);
-  }
-
-  slice(from: number, to: number): Buffer {
-    return this.#octets.subarray(from, to);
-  }
-
-  next(): Piece | undefined {
-    if (this.isDone) return undefined;
-    const index = this.#count++;
-    // Small pieces all through a long flight would take all day.
-    const size = index > 64 ? MSS : this.#sizes[index % this.#sizes.length]!;
-    const offset = this.sent;
-    const data = this.#octets.subarray(offset, offset + size);
-    this.sent += data.length;
-    return { index, offset, data };
-  }
-
-  *unacknowledged(acknowledged: number): Iterable<Piece> {
-    for (let at = Math.max(0, seqDiff(acknowledged, this.#first)); at < this.sent; at += MSS) {
-      yield { index: -1, offset: at, data: this.#octets.subarray(at, Math.min(at + MSS, this.sent)) };
-    }
-  }
-}
-
 function probedOf(kind: 'genuine' | 'forged' | 'failed'): ProbeAnswer {
   if (kind === 'failed') return { kind, reason: 'closed', detail: '', fromCache: false };
   const { chain } = identities()[kind].ec;
@@ -460,7 +402,8 @@ function probedOf(kind: 'genuine' | 'forged' | 'failed'): ProbeAnswer {
 
 const CLIENT_FIRST = 1001;
 const SERVER_FIRST = 5001;
-const MSS = 1400;
+/** RFC 8684 §3.3: a mapping of the first octet. */
+const DATA_SEQUENCE = Buffer.from('1e0e0104000000010000000105780101', 'hex');
 const NOTHING = Buffer.alloc(0);
 /** Milliseconds that both ends wait when nothing comes, before they send again. */
 const PAUSES = [1, 31, 250, 250, 500, 1000, 3100];
