@@ -87,6 +87,10 @@ export class Connection extends TrackedConnection implements Waiter {
     return Math.max(this.#held?.totalMicros ?? 0, this.#anteroom?.totalMicros ?? 0);
   }
 
+  get patience(): number {
+    return this.#inspected?.judge.patience ?? 0;
+  }
+
   get isOpen(): boolean {
     return this.#streams !== undefined;
   }

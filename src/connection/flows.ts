@@ -126,7 +126,7 @@ export class Flows {
     this.#nextExpiry = now + SECOND;
     const timeout = this.#options.handshakeTimeout();
     for (const connection of this.#inspecting) {
-      if (now - connection.begunAt >= timeout) this.#options.onHandshakeTimeout(connection, now);
+      if (now - connection.begunAt >= timeout + connection.patience) this.#options.onHandshakeTimeout(connection, now);
       if (isStale(connection, now)) this.forget(connection, now);
     }
     for (const flows of [this.#opening, this.#decided]) {

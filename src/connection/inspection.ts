@@ -153,6 +153,7 @@ export class Inspection {
     if (this.#preamble === undefined) this.#judge.onPreamble(side);
     this.#preamble ??= new PreambleTracker();
     const preamble = this.#preamble;
+    if (side === 'server' && this.#preambled === 0) this.#judge.onFirstWord();
     if (side === 'server') this.#preambled += bytes.length;
     const progress = preamble[side](bytes);
     switch (progress.state) {

@@ -44,6 +44,9 @@ export abstract class TrackedConnection extends Aged {
     this.lastSeen = now;
   }
 
+  /** Microseconds that its handshake may take longer than that of others. */
+  abstract readonly patience: number;
+
   /** A SYN of it came. */
   touch(now: number): void {
     this.lastSeen = now;

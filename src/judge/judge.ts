@@ -32,10 +32,14 @@ export class Judge implements HandshakeListener {
   readonly #hearing: Hearing;
   readonly #course: Course;
   readonly #aftermath: Aftermath;
+  readonly #openedAt: number;
+  /** Microseconds that the client waited for its server's first word ahead of TLS. */
+  #patience = 0;
   #watched: Omit<WatchedMessage, 'sni' | 'leaf'> | undefined;
 
   constructor(context: JudgeContext) {
     this.#context = context;
+    this.#openedAt = context.now();
     this.#hearing = new Hearing(context, () => this.#onRuled());
     this.#course = new Course(this.#hearing);
     this.#aftermath = new Aftermath(this.#course);
@@ -95,6 +99,16 @@ export class Judge implements HandshakeListener {
   get delaysClient(): boolean {
     const { awaits } = this.#course.state;
     return (awaits === 'hello' || awaits === 'server-hello') && this.waiting;
+  }
+
+  /** How much longer than elsewhere the client may have to wait for a decision, in microseconds. */
+  get patience(): number {
+    return this.#patience;
+  }
+
+  /** The server says its first word ahead of TLS. */
+  onFirstWord(): void {
+    this.#patience = Math.min(this.#context.now() - this.#openedAt, MOST_PATIENCE_MICROS);
   }
 
   /** What comes first is not TLS, and from that side. */
@@ -165,7 +179,8 @@ export class Judge implements HandshakeListener {
     this.facts.onClientHello(hello);
     if (!this.#course.hellos.onClient(hello)) return;
     this.#show();
-    this.#course.question.put({ clientHello: hello.body, recordVersion, starttls: this.facts.starttls });
+    const patience = Math.round(this.#patience / 1000);
+    this.#course.question.put({ clientHello: hello.body, recordVersion, starttls: this.facts.starttls, patience });
     this.#course.askHello();
   }
 
@@ -332,3 +347,5 @@ export class Judge implements HandshakeListener {
 }
 
 const EMPTY = new Uint8Array(0);
+/** Mail servers that let strangers wait do so for half a minute at the most. */
+const MOST_PATIENCE_MICROS = 60e6;

@@ -34,6 +34,8 @@ export interface ProbeRequest {
   readonly recordVersion: number;
   /** The protocol that came before TLS, as the preamble names it. */
   readonly starttls: string | null;
+  /** Milliseconds that the client waited for the server's first word: whoever asks in its place may have to as well. */
+  readonly patience: number;
 }
 
 /** What the server shows to that question. */

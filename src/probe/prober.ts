@@ -149,7 +149,7 @@ export class MirrorProber implements Prober {
       this.#unansweredOf.remove(group);
       done(answer);
     };
-    this.#join({ ...asking, deadline: this.#now() + this.#settings.timeout }, { done: answered, connected });
+    this.#join({ ...asking, deadline: this.#deadlineOf(request) }, { done: answered, connected });
   }
 
   /** Ends what is under way; every question is answered. */
@@ -205,7 +205,7 @@ export class MirrorProber implements Prober {
   #askBehind(asking: Asking): boolean {
     const isAllowed = this.#budget.allows(asker(asking), this.#settings, this.#now(), BEHIND_SHARE);
     if (!isAllowed || this.#places.taken > this.#settings.atOnce * BEHIND_SHARE) return false;
-    const question = { ...asking, deadline: this.#now() + this.#settings.timeout };
+    const question = { ...asking, deadline: this.#deadlineOf(asking.request) };
     if (this.#flights.join(asking.flight, question, { done: () => {} }) !== undefined) return false;
     this.#begin(question);
     return true;
@@ -291,6 +291,10 @@ export class MirrorProber implements Prober {
     const alternatives = known?.answer.kind === 'certificates' ? known.answer.alternatives : [];
     const answer = finding.kind === 'certificates' ? { ...finding, alternatives } : finding;
     this.#flights.settle(flight, { ...answer, fromCache: false });
+  }
+
+  #deadlineOf({ patience }: ProbeRequest): number {
+    return this.#now() + this.#settings.timeout + patience;
   }
 
   #countFailure(reason: ProbeFailure): void {

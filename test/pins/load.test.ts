@@ -216,6 +216,13 @@ describe('a full file', () => {
     expect(policy.limits).toMatchObject({ holdTime: 2_500, keylogWait: 500 });
   });
 
+  it('holds what waits for a probe as long as that may take, where nothing else is said', () => {
+    const patient = load({ version: 1, probe: { timeout: 12_000 } }).policy!;
+    expect(patient.probe.timeout).toBe(12_000);
+    expect(patient.limits).toMatchObject({ holdTime: 13_334, handshakeTimeout: 13_334 });
+    expect(load({ version: 1, probe: { timeout: 100 } }).policy!.limits.holdTime).toBe(3_000);
+  });
+
   it('has rules and lists', () => {
     expect(policy.rules.map((r) => [r.index, r.test, r.verdict])).toEqual([
       [0, { kind: 'fpl', list: '0', inverted: true }, { action: 'drop', connmark: null }],

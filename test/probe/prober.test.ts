@@ -49,6 +49,7 @@ interface Ask {
   readonly port?: number;
   readonly starttls?: string;
   readonly recordVersion?: number;
+  readonly patience?: number;
   /** Types of empty ones, ahead of the others. */
   readonly extensions?: readonly number[];
 }
@@ -60,6 +61,7 @@ function requestOf({
   port = 443,
   starttls,
   recordVersion = 0x0301,
+  patience = 0,
   extensions = [0x1234, 0x2345],
 }: Ask): ProbeRequest {
   return {
@@ -72,6 +74,7 @@ function requestOf({
     }).subarray(4),
     recordVersion,
     starttls: starttls ?? null,
+    patience,
   };
 }
 
@@ -452,6 +455,13 @@ describe('limits', () => {
     expect(ask(prober)).toEqual(limited('192.0.2.1:443'));
     seconds(60);
     expect(ask(prober)).toEqual([]);
+  });
+
+  it('are longer by what the client waited for the server’s first word', () => {
+    const prober = newProber({ atOnce: 1 });
+    ask(prober, { patience: 6_000, starttls: 'smtp' });
+    expect(begun.map(({ timeout: left }) => left)).toEqual([8_700]);
+    prober.close();
   });
 
   it('leave a connection what is left of the question’s time', () => {

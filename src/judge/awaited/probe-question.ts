@@ -28,6 +28,11 @@ export class ProbeQuestion {
     return this.#answer;
   }
 
+  /** Microseconds that waiting for the answer may take longer than it may elsewhere. */
+  get patience(): number {
+    return (this.#request?.patience ?? 0) * 1000;
+  }
+
   put(request: Omit<ProbeRequest, 'client' | 'server'>): void {
     this.#request ??= request;
   }

@@ -27,7 +27,7 @@ export class AwaitProbe implements State {
 
   get deadline(): number {
     const { limits } = this.#bench.hearing.context.snapshot.policy;
-    return this.#since + limits.holdTime * 1000;
+    return this.#since + limits.holdTime * 1000 + this.#bench.question.patience;
   }
 
   /** Asks, unless that was done, and goes on where the answer is there. */

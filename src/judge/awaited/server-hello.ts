@@ -21,7 +21,7 @@ export class AwaitServerHello implements State {
 
   get deadline(): number {
     const { limits } = this.#bench.hearing.context.snapshot.policy;
-    return this.waiting ? this.#since + limits.holdTime * 1000 : Infinity;
+    return this.waiting ? this.#since + limits.holdTime * 1000 + this.#bench.question.patience : Infinity;
   }
 
   /** What the answer, if there is one yet, is worth is asked when the server has chosen. */

@@ -8,7 +8,7 @@ import { compileMatch, compileNames, compilePorts } from './match.ts';
 import { compileDates, compilePins, emptyListsPin, unknownList } from './pins.ts';
 import type { PinContext } from './pins.ts';
 import { compileLearn, reportLearning } from './learn.ts';
-import { compileKeylog, compileProbe, reportMissingKeylog } from './probe.ts';
+import { compileKeylog, compileProbe, holdTimeFor, reportMissingKeylog } from './probe.ts';
 import { compileSituations, situationDefaults } from './situations.ts';
 import type { ReferredFiles } from '../document/files.ts';
 import { parseKey } from '../document/key-string.ts';
@@ -176,9 +176,13 @@ function reportAmbiguities(pinsets: readonly CompiledPinset[], report: Reporter)
   }
 }
 
+/** Where nothing else is said, what waits for a probe waits as long as that may take, and a handshake as long as what waits. */
 function compileLimits(source: Configuration): Limits {
-  const given = Object.entries(source.limits ?? {}).filter(([, value]) => value !== undefined);
-  return { ...LIMIT_DEFAULTS, ...(Object.fromEntries(given) as Partial<Limits>) };
+  const said = Object.entries(source.limits ?? {}).filter(([, value]) => value !== undefined);
+  const given = Object.fromEntries(said) as Partial<Limits>;
+  const { holdTime = Math.max(LIMIT_DEFAULTS.holdTime, holdTimeFor(source.probe?.timeout ?? 0)) } = given;
+  const handshakeTimeout = Math.max(LIMIT_DEFAULTS.handshakeTimeout, holdTime);
+  return { ...LIMIT_DEFAULTS, handshakeTimeout, ...given, holdTime };
 }
 
 /** The configured ports and those that pinsets and rules name, joined where they touch. */

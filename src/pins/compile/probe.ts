@@ -33,6 +33,11 @@ export function compileProbe(
   return policy;
 }
 
+/** Milliseconds that a flow has to be held for a probe that may take so long. */
+export function holdTimeFor(timeout: number): number {
+  return Math.ceil(timeout / AHEAD_OF_HOLD);
+}
+
 export function compileKeylog(
   source: KeylogSource | undefined,
   limits: Limits,

@@ -9,7 +9,8 @@ const MINUTE_MS = 60_000;
 export const probe = z
   .strictObject({
     timeout: count(PROBE_DEFAULTS.timeout, 1, MINUTE_MS).describe(
-      'Milliseconds from the question to its answer; nine tenths of limits.holdTime at the most, so that it ends ahead of it.',
+      'Milliseconds from the question to its answer; nine tenths of limits.holdTime at the most, so that it ends ahead of it. ' +
+        'Where that is not given it is as long as this needs.',
     ),
     atOnce: count(PROBE_DEFAULTS.atOnce, 1, 1_024).describe('Connections at a time; further questions wait.'),
     perDestination: count(PROBE_DEFAULTS.perDestination, 1, 6_000).describe(
