@@ -2,12 +2,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { datagramProgram, type DatagramProgram } from './dtls/moves.ts';
-import { type DatagramOutcome, DatagramScene } from './dtls/play.ts';
+import { datagramProperty, isForged } from './dtls/hold.ts';
+import { datagramProgram } from './dtls/moves.ts';
+import { DatagramScene } from './dtls/play.ts';
 import { keep, untilItIsOver } from './long.ts';
-
-/** Programs that are played at once. */
-const AT_ONCE = 16;
 
 let scene: DatagramScene;
 beforeAll(async () => {
@@ -15,19 +13,13 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-const isForged = ({ hasSecretLeaked, believesForger }: DatagramOutcome) => hasSecretLeaked || believesForger;
-
-it('no client of OpenSSL’s believes a forger, whatever datagrams come', { timeout: 0 }, async () => {
-  const property = fc.asyncProperty(
-    fc.array(datagramProgram, { minLength: 1, maxLength: AT_ONCE, size: 'max' }),
-    async (programs: readonly DatagramProgram[]) => {
-      const forged = (await scene.play(programs)).filter(isForged);
-      expect(scene.engine!.child.end, scene.engine!.child.errors).toBeUndefined();
-      if (forged.length > 0) throw new Error(`${forged.length} of ${programs.length} clients believe a forger`);
-    },
-  );
-  await untilItIsOver('batches of programs', property, keep);
-});
+it('no client of OpenSSL’s believes a forger, whatever datagrams come', { timeout: 0 }, () =>
+  untilItIsOver(
+    'batches of programs',
+    datagramProperty(() => scene),
+    keep,
+  ),
+);
 
 it(
   'the same datagrams convince clients that nobody protects, and leave some with the bank',
