@@ -26,6 +26,36 @@ export default defineConfig({
       ...(process.env['FUZZ_SECONDS'] === undefined
         ? []
         : [{ test: { name: 'fuzz', include: ['test/fuzz/**/*.fuzz.ts'], disableConsoleIntercept: true } }]),
+      // Likewise, which faults: npm run faults.
+      ...(process.env['FAULTS'] === undefined
+        ? []
+        : [
+            {
+              test: {
+                name: 'faults',
+                globalSetup: ['test/support/built.ts'],
+                include: ['test/faults/**/*.faults.ts'],
+                disableConsoleIntercept: true,
+                // They wait more than they work.
+                maxConcurrency: 3,
+                testTimeout: 120_000,
+                hookTimeout: 60_000,
+              },
+            },
+          ]),
+      // Likewise: npm run soak.
+      ...(process.env['SOAK_MINUTES'] === undefined
+        ? []
+        : [
+            {
+              test: {
+                name: 'soak',
+                globalSetup: ['test/support/built.ts'],
+                include: ['test/soak/**/*.soak.ts'],
+                disableConsoleIntercept: true,
+              },
+            },
+          ]),
       // Likewise: npm run adversary.
       ...(process.env['ADVERSARY_SECONDS'] === undefined
         ? []

@@ -42,16 +42,26 @@ export interface EngineOptions {
   readonly rules?: readonly string[] | null;
 }
 
+/** How the process is started, besides. */
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** A command that starts it in its own place. */
+  readonly under?: readonly string[];
+  /** Where records go instead. */
+  readonly log?: string;
+}
+
 export const TLSPIN = [process.execPath, `${ROOT}dist/cli/main.js`];
 
 export class Engine {
   readonly #lab: Lab;
   readonly #host: string;
   readonly #config: string;
-  readonly #log: string;
-  #child: Child | undefined;
+  #log: string;
+  readonly #children: Child[] = [];
 
-  private constructor(lab: Lab, options: EngineOptions) {
+  /** Writes its configuration; `start` does the rest too. */
+  constructor(lab: Lab, options: EngineOptions) {
     this.#lab = lab;
     this.#host = options.host ?? 'gateway';
     this.#config = lab.write('tlspin.json', JSON.stringify({ version: 1, ...options.config }, null, 2));
@@ -67,9 +77,12 @@ export class Engine {
   }
 
   /** Starts the process (again). */
-  async run(): Promise<void> {
-    this.#child = this.#lab.start(this.#host, [...TLSPIN, 'run', '-c', this.#config, '--log', this.#log]);
-    await this.#child.says(/bound/);
+  async run({ env, under = [], log = this.#log }: RunOptions = {}): Promise<void> {
+    this.#log = log;
+    const command = [...under, ...TLSPIN, 'run', '-c', this.#config, '--log', log];
+    const child = this.#lab.start(this.#host, command, env === undefined ? {} : { env });
+    this.#children.push(child);
+    await child.says(/bound/);
   }
 
   applyRules(...args: string[]): void {
@@ -79,11 +92,26 @@ export class Engine {
 
   /** Ends it as nothing can prevent. */
   async kill(): Promise<void> {
-    await this.#child!.stop('SIGKILL');
+    await this.child.stop('SIGKILL');
   }
 
   get child(): Child {
-    return this.#child!;
+    return this.#children.at(-1)!;
+  }
+
+  /** The one that runs, and those before it. */
+  get processes(): readonly Child[] {
+    return this.#children;
+  }
+
+  /** What every process of it has said on standard error. */
+  get said(): string {
+    return this.#children.map(({ errors }) => errors).join('');
+  }
+
+  /** The file of its configuration. */
+  get config(): string {
+    return this.#config;
   }
 
   get verdicts(): VerdictRecord[] {

@@ -1,0 +1,35 @@
+/** The time of day as one process sees it, which a test can set while that process runs. */
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import type { Lab } from './lab.ts';
+
+export class Clock {
+  readonly #offset: string;
+  /** What a process is started with that goes by it. */
+  readonly env: NodeJS.ProcessEnv;
+
+  constructor(lab: Lab) {
+    const library = lab.path('clock.so');
+    execFileSync('cc', ['-O1', '-Wall', '-shared', '-fPIC', '-o', library, SOURCE, '-ldl']);
+    this.#offset = lab.path('clock-offset');
+    writeFileSync(this.#offset, seconds(0));
+    this.env = { LD_PRELOAD: library, CLOCK_OFFSET: this.#offset };
+  }
+
+  /** So many seconds after the machine's. */
+  set(offset: number): void {
+    const file = openSync(this.#offset, 'r+');
+    writeSync(file, seconds(offset), 0, 8, 0);
+    closeSync(file);
+  }
+}
+
+function seconds(offset: number): Buffer {
+  const octets = Buffer.alloc(8);
+  octets.writeBigInt64LE(BigInt(offset));
+  return octets;
+}
+
+const SOURCE = fileURLToPath(new URL('../peers/clock.c', import.meta.url));
