@@ -1,0 +1,35 @@
+/** Of what the kernel does for the engine: rules, queue, conntrack. */
+import type { Fault } from '../fault.ts';
+import { pause } from '../fault.ts';
+
+export const OF_THE_KERNEL: readonly Fault[] = [
+  {
+    name: 'rules-flushed',
+    what: 'somebody takes the rules away, and they are applied again',
+    isQuick: true,
+    begin: async (stage) => {
+      stage.removeRules();
+      await pause(1_000);
+    },
+    end: (stage) => stage.applyRules(),
+  },
+  {
+    name: 'rules-applied-often',
+    what: 'the rules are applied five times over',
+    begin: (stage) => {
+      for (let times = 0; times < 5; times++) stage.applyRules();
+    },
+  },
+  {
+    name: 'conntrack-flushed',
+    what: 'conntrack forgets all connections',
+    isQuick: true,
+    begin: (stage) => void stage.lab.shell('gateway', 'conntrack -F 2>/dev/null'),
+  },
+  {
+    name: 'conntrack-full',
+    what: 'conntrack has no room for new connections, and has it again',
+    begin: (stage) => void stage.lab.shell('gateway', 'echo 1 > /proc/sys/net/netfilter/nf_conntrack_max'),
+    end: (stage) => void stage.lab.shell('gateway', 'echo 65536 > /proc/sys/net/netfilter/nf_conntrack_max'),
+  },
+];
