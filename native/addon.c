@@ -9,14 +9,12 @@
  *   queue.sendErrno()           why the last send took fewer; 0 when it took all
  *   queue.counters()            { received, enobufs, verdictErrors, malformed }
  *   queue.close()
- *   setMark(fd, mark)           0 or an errno
- *   hasCapability(number)       boolean
- *   notify(path, message)       0 or an errno
- *   peerCredentials(fd)         { pid, uid, gid }; throws an Error with `errno` and `operation`
  *   SLOT                        octets of slab a message needs
+ *   INTERFACE                   a number that grows with this surface: INTERFACE of src/source/binding.ts
+ *   and what addon-process.c says
  */
+#include "addon.h"
 #include "nfqueue.h"
-#include "process.h"
 
 #include <errno.h>
 #include <node_api.h>
@@ -41,6 +39,8 @@ struct instance {
 	bool wrapped;
 	bool open;
 };
+
+#define INTERFACE 2u
 
 /* ---- arguments ---- */
 
@@ -80,30 +80,11 @@ static void *named_array(napi_env env, napi_value object, const char *name, napi
 	return data;
 }
 
-static napi_value uint32_value(napi_env env, uint32_t number)
-{
-	napi_value value;
-	napi_create_uint32(env, number, &value);
-	return value;
-}
-
 static napi_value double_value(napi_env env, uint64_t number)
 {
 	napi_value value;
 	napi_create_double(env, (double)number, &value);
 	return value;
-}
-
-static napi_value throw_errno(napi_env env, const char *operation, int error)
-{
-	napi_value message, exception, text;
-	napi_create_string_utf8(env, operation, NAPI_AUTO_LENGTH, &text);
-	napi_create_string_utf8(env, strerror(error), NAPI_AUTO_LENGTH, &message);
-	napi_create_error(env, NULL, message, &exception);
-	napi_set_named_property(env, exception, "operation", text);
-	napi_set_named_property(env, exception, "errno", uint32_value(env, (uint32_t)error));
-	napi_throw(env, exception);
-	return NULL;
 }
 
 static struct instance *this_instance(napi_env env, napi_callback_info info, size_t *count, napi_value *arguments)
@@ -312,71 +293,6 @@ static napi_value queue_close(napi_env env, napi_callback_info info)
 
 /* ---- process ---- */
 
-static napi_value set_mark(napi_env env, napi_callback_info info)
-{
-	size_t count = 2;
-	napi_value arguments[2];
-	int32_t fd = -1;
-	uint32_t mark = 0;
-	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
-	if (count < 2 || napi_get_value_int32(env, arguments[0], &fd) != napi_ok ||
-	    napi_get_value_uint32(env, arguments[1], &mark) != napi_ok) {
-		napi_throw_type_error(env, NULL, "setMark(fd, mark)");
-		return NULL;
-	}
-	return uint32_value(env, (uint32_t)process_set_mark(fd, mark));
-}
-
-static napi_value has_capability(napi_env env, napi_callback_info info)
-{
-	size_t count = 1;
-	napi_value argument, result;
-	uint32_t capability = UINT32_MAX;
-	napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
-	if (count < 1 || napi_get_value_uint32(env, argument, &capability) != napi_ok) {
-		napi_throw_type_error(env, NULL, "hasCapability(number)");
-		return NULL;
-	}
-	napi_get_boolean(env, process_has_capability(capability), &result);
-	return result;
-}
-
-static napi_value notify(napi_env env, napi_callback_info info)
-{
-	size_t count = 2, path_length, message_length;
-	napi_value arguments[2];
-	char path[128], message[512];
-	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
-	if (count < 2 ||
-	    napi_get_value_string_utf8(env, arguments[0], path, sizeof path, &path_length) != napi_ok ||
-	    napi_get_value_string_utf8(env, arguments[1], message, sizeof message, &message_length) != napi_ok) {
-		napi_throw_type_error(env, NULL, "notify(path, message)");
-		return NULL;
-	}
-	return uint32_value(env, (uint32_t)process_notify(path, message, message_length));
-}
-
-static napi_value peer_credentials(napi_env env, napi_callback_info info)
-{
-	size_t count = 1;
-	napi_value argument, result;
-	int32_t fd = -1;
-	struct process_peer peer;
-	napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
-	if (count < 1 || napi_get_value_int32(env, argument, &fd) != napi_ok) {
-		napi_throw_type_error(env, NULL, "peerCredentials(fd)");
-		return NULL;
-	}
-	int error = process_peer_credentials(fd, &peer);
-	if (error != 0)
-		return throw_errno(env, "ask for the peer", error);
-	napi_create_object(env, &result);
-	napi_set_named_property(env, result, "pid", uint32_value(env, peer.pid));
-	napi_set_named_property(env, result, "uid", uint32_value(env, peer.uid));
-	napi_set_named_property(env, result, "gid", uint32_value(env, peer.gid));
-	return result;
-}
-
 NAPI_MODULE_INIT()
 {
 	const napi_property_descriptor methods[] = {
@@ -392,11 +308,9 @@ NAPI_MODULE_INIT()
 	const napi_property_descriptor surface[] = {
 		{ "Queue", NULL, NULL, NULL, NULL, queue, napi_enumerable, NULL },
 		{ "SLOT", NULL, NULL, NULL, NULL, uint32_value(env, NFQUEUE_SLOT), napi_enumerable, NULL },
-		{ "setMark", NULL, set_mark, NULL, NULL, NULL, napi_enumerable, NULL },
-		{ "hasCapability", NULL, has_capability, NULL, NULL, NULL, napi_enumerable, NULL },
-		{ "notify", NULL, notify, NULL, NULL, NULL, napi_enumerable, NULL },
-		{ "peerCredentials", NULL, peer_credentials, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "INTERFACE", NULL, NULL, NULL, NULL, uint32_value(env, INTERFACE), napi_enumerable, NULL },
 	};
-	return napi_define_properties(env, exports, sizeof surface / sizeof *surface, surface) == napi_ok ? exports :
-													     NULL;
+	if (napi_define_properties(env, exports, sizeof surface / sizeof *surface, surface) != napi_ok)
+		return NULL;
+	return define_process(env, exports);
 }

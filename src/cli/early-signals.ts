@@ -21,11 +21,11 @@ export function answerSignals(listener: (signal: Heard) => void): void {
   kept.clear();
 }
 
-/** A signal that came before it could be heard may have opened it. What the operator has asked for stays; true if so. */
+/** A signal that came before it could be heard may have opened it. True where somebody has asked for it. */
 export function closeDebugger(): boolean {
   const isAskedFor = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((text) =>
     text.includes('--inspect'),
   );
-  if (!isAskedFor && inspector.url() !== undefined) inspector.close();
+  if (inspector.url() !== undefined) inspector.close();
   return isAskedFor;
 }

@@ -17,6 +17,7 @@ import { EveLog } from '../runtime/events/log.ts';
 import { spawnExaminer } from '../runtime/examining/thread.ts';
 import { describeFlowOffload, findFlowOffload } from '../runtime/rules/offload.ts';
 import { canProbe, mirrorProbers } from '../runtime/probing/probing.ts';
+import { giveUpPrivileges, unreadable } from '../runtime/privileges.ts';
 import { spawnQueueThread } from '../runtime/queue/thread.ts';
 import { ServiceManager } from '../runtime/service-manager.ts';
 import { StateLock } from '../runtime/state-lock.ts';
@@ -31,6 +32,7 @@ interface Flags {
   readonly queue?: readonly [number, number];
   readonly log: string;
   readonly control?: string;
+  readonly user?: string;
   readonly watch?: true;
   readonly debug?: WatchFilter;
 }
@@ -44,6 +46,7 @@ export function registerRun(program: Command): void {
     .option('--queue <number>', 'queue, or first:last, instead of those of the configuration', parseQueues)
     .option('--log <file>', 'where verdict records go: a file, or - for standard output', '-')
     .option('--control <socket>', 'the control socket, instead of the one of the configuration')
+    .option('--user <name>', 'whom to become, once started as root, instead of the one of the configuration')
     .option('--watch', 'read the configuration again when one of its files changes')
     .option(
       '--debug <filter>',
@@ -89,7 +92,7 @@ function parseDebug(text: string): WatchFilter {
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
-  if (closeDebugger()) say(DEBUGGED);
+  if (closeDebugger()) throw new Error(DEBUGGED);
   const loaded = readConfiguration(file);
   for (const message of 'errors' in loaded ? loaded.errors : loaded.warnings) say(formatMessage(message));
   if ('errors' in loaded) throw new Error(`${file} is no valid configuration: not started`);
@@ -98,6 +101,10 @@ async function run(file: string, flags: Flags): Promise<void> {
   if (offload.length > 0) throw new Error(describeFlowOffload(offload));
 
   const binding = loadBinding();
+  const user = flags.user ?? policy.user;
+  giveUpPrivileges(binding, user);
+  for (const path of unreadable([...loaded.contents.keys()]))
+    say(`${path}: ${user} cannot read it, so a reload will fail`);
   const log = new EveLog({ destination: flags.log, policy, say, watch: flags.debug });
   const stop = new Stop();
   // What is read of it is nobody else's to write from then on.
@@ -166,6 +173,7 @@ function say(line: string): void {
   process.stderr.write(`${printableLines(line)}\n`);
 }
 
-const DEBUGGED = "Node's debugger was asked for: whoever reaches it can make tlspin do anything";
+const DEBUGGED =
+  "Node's debugger is asked for (--inspect), and whoever reaches it can make tlspin do anything: not started";
 const UNMARKED =
   'probes cannot be marked (this needs CAP_NET_ADMIN), so none is sent: where a server would be asked, the question fails';

@@ -211,6 +211,8 @@ export interface Policy {
     readonly stats: number;
   };
   readonly control: { readonly socket: string | null; readonly mode: number };
+  /** Whom to become; null: to stay. */
+  readonly user: string | null;
   readonly queues: readonly [number, number];
   readonly failOpen: boolean;
   readonly allowOffload: boolean;

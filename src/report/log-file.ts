@@ -20,7 +20,7 @@ export function openLogFile(destination: string): LogFile {
     return { descriptor, isTorn: isTorn(destination, descriptor) };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new Error(`log ${destination}: cannot be opened (${code})`, { cause: error });
+    throw new Error(`log ${destination}: cannot be opened (${code})${CURES[code] ?? ''}`, { cause: error });
   }
 }
 
@@ -73,6 +73,9 @@ const STDOUT = 1;
 const STDERR = 2;
 const NEWLINE = 0x0a;
 const MODE = 0o640;
+const CURES: Readonly<Record<string, string>> = {
+  EACCES: ': the user that tlspin runs as has to be allowed to write to it, or to make it in its folder',
+};
 const WITHOUT_WAITING = constants.O_NONBLOCK | constants.O_NOCTTY;
 const APPENDED = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | WITHOUT_WAITING;
 /** With a reading end of its own it can be opened and written to before its reader comes, and while that is away. */

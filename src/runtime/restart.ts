@@ -16,6 +16,7 @@ function needsRestart(before: Policy, after: Policy): string[] {
     ...(same((policy) => policy.queues) ? [] : ['queues']),
     ...(same((policy) => policy.failOpen) ? [] : ['failOpen']),
     ...(same((policy) => [policy.connmark, ownedConnmarkBits(policy)]) ? [] : ['connmark']),
+    ...(same((policy) => policy.user) ? [] : ['user']),
     ...(same((policy) => policy.control) ? [] : ['control']),
     ...(same((policy) => policy.probe.mark) ? [] : ['probe.mark']),
     ...(same((policy) => policy.learn.file) ? [] : ['learn.file']),

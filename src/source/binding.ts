@@ -55,6 +55,11 @@ export interface NativeBinding {
   notify(path: string, message: string): number;
   /** Who connected to a unix socket (SO_PEERCRED). Throws an Error with `errno` and `operation`. */
   peerCredentials(fd: number): PeerCredentials;
+  /**
+   * Gives up, in every thread and for good, all capabilities but one, and becomes a user, by name or number, where one is
+   * named. No core dumps. Throws an Error with `errno` and `operation`, after which the process must not go on.
+   */
+  confine(user: string | undefined, capability: number): void;
 }
 
 /** Of a process, as of the moment when it connected. */
@@ -80,6 +85,9 @@ export const VERDICT = {
 
 export const SET = { mark: 0x1, connmark: 0x2, payload: 0x4 } as const;
 
+/** Grows with the addon's surface, there and here. */
+const INTERFACE = 2;
+
 /** linux/capability.h */
 export const CAP_NET_ADMIN = 12;
 
@@ -89,10 +97,17 @@ let loaded: NativeBinding | undefined;
 export function loadBinding(): NativeBinding {
   if (loaded !== undefined) return loaded;
   const path = fileURLToPath(new URL('../../build/Release/node_nfqueue.node', import.meta.url));
+  let found: NativeBinding & { readonly INTERFACE?: number };
   try {
-    loaded = createRequire(import.meta.url)(path) as NativeBinding;
+    found = createRequire(import.meta.url)(path) as NativeBinding & { readonly INTERFACE?: number };
   } catch (cause) {
     throw new Error(`${path}: the native addon cannot be loaded (build it with \`npx node-gyp rebuild\`)`, { cause });
   }
+  if (found.INTERFACE !== INTERFACE) {
+    throw new Error(
+      `${path}: the native addon is of another version than this program (build both: \`npm run build\`)`,
+    );
+  }
+  loaded = found;
   return loaded;
 }

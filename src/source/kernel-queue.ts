@@ -1,5 +1,6 @@
 /** What the kernel says of a queue in /proc/net/netfilter/nfnetlink_queue (net/netfilter/nfnetlink_queue.c, seq_show). */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 
 export interface KernelQueue {
   /** Netlink port of the socket that holds it, usually its process id. */
@@ -21,12 +22,8 @@ export function readKernelQueue(queueNum: number): KernelQueue | undefined {
 
 /** By number, those that somebody holds; undefined when the kernel does not show them. */
 export function readKernelQueues(): ReadonlyMap<number, KernelQueue> | undefined {
-  let text: string;
-  try {
-    text = readFileSync('/proc/thread-self/net/netfilter/nfnetlink_queue', 'latin1');
-  } catch {
-    return undefined;
-  }
+  const text = readTable();
+  if (text === undefined) return undefined;
   const lines = text.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
   return new Map(
     lines.filter(isWhole).map(([queueNum, holder, waiting, , , queueDropped, userDropped, sequence]) => {
@@ -34,6 +31,42 @@ export function readKernelQueues(): ReadonlyMap<number, KernelQueue> | undefined
     }),
   );
 }
+
+/** Opens it while that is allowed (its mode is 0440), for this thread and those that are started from then on. */
+export function keepKernelQueues(): void {
+  try {
+    setEnvironmentData(KEPT, openSync(TABLE, 'r'));
+  } catch {
+    // each reading says so
+  }
+}
+
+function readTable(): string | undefined {
+  try {
+    const kept = getEnvironmentData(KEPT) as number | undefined;
+    const descriptor = kept ?? openSync(TABLE, 'r');
+    const text = readFromStart(descriptor);
+    if (kept === undefined) closeSync(descriptor);
+    return text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The kernel writes it anew for whoever reads from its start, a piece at a time. */
+function readFromStart(descriptor: number): string {
+  const piece = Buffer.alloc(PIECE);
+  let text = '';
+  for (;;) {
+    const octets = readSync(descriptor, piece, 0, PIECE, text.length);
+    if (octets === 0) return text;
+    text += piece.toString('latin1', 0, octets);
+  }
+}
+
+const TABLE = '/proc/thread-self/net/netfilter/nfnetlink_queue';
+const KEPT = 'tlspin kernel queues';
+const PIECE = 16_384;
 
 type Columns = [number, number, number, number, number, number, number, number];
 

@@ -2,7 +2,7 @@
  * A unix stream socket that clients write key log lines to, any number of connections, each a log of its own. Knows
  * sockets, not secrets.
  */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 import type { KeyLogSink } from './key-log.ts';
@@ -39,9 +39,10 @@ export class KeyLogSocket {
           }),
         ),
       );
+      const before = process.umask(0o777 & ~mode);
       this.#server.listen(path, resolve);
+      process.umask(before);
     });
-    chmodSync(path, mode);
   }
 
   async stop(): Promise<void> {

@@ -38,6 +38,7 @@ describe('the smallest useful file', () => {
       ports: [[443, 443]],
       log: { unpinned: false, certificates: 'pins' },
       control: { socket: null, mode: 0o600 },
+      user: null,
       queues: [0, 0],
       failOpen: false,
       allowOffload: false,
@@ -124,7 +125,7 @@ describe('a full file', () => {
     "keylog": { "socket": "keys.sock" },
     "log": { "unpinned": true, "certificates": "full" },
     "control": { "socket": "/run/tlspin.sock", "mode": "0660" },
-    "queues": "0:3", "failOpen": true, "allowOffload": true,
+    "queues": "0:3", "failOpen": true, "allowOffload": true, "user": "tlspin",
   }`;
   const files = {
     'leaf.pem': pem('leaf'),
@@ -260,6 +261,7 @@ describe('a full file', () => {
       limits: { certificates: 8, flows: 65_536 },
       log: { unpinned: true, certificates: 'full' },
       control: { socket: '/run/tlspin.sock', mode: 0o660 },
+      user: 'tlspin',
       queues: [0, 3],
       failOpen: true,
       allowOffload: true,

@@ -503,6 +503,7 @@ describe('reloading', () => {
     ['connmark', { connmark: { ...policy().connmark, mask: 0x70000000 } }],
     ['connmark', { onMismatch: { action: 'drop', connmark: { value: 1, mask: 1 } } }],
     ['control', { control: { socket: '/run/x', mode: 0o600 } }],
+    ['user', { user: 'tlspin' }],
     ['probe.mark', { probe: { ...policy().probe, mark: 1 } }],
   ] as const)('is refused where %s changed, which takes a restart', async (what, fields) => {
     const running = await started();

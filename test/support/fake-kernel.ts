@@ -69,6 +69,8 @@ export class FakeKernel implements NativeBinding {
     return 0;
   }
 
+  confine(): void {}
+
   /** One batch; columns that are not given are 0. */
   deliver(...packets: Partial<Record<keyof typeof FIELD, number>>[]): void {
     const { rows, onBatch } = this.options;

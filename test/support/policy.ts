@@ -118,6 +118,7 @@ export function policy(more: Partial<Policy> = {}): Policy {
     ports: [[443, 443]],
     log: { unpinned: false, certificates: 'pins', stats: 0 },
     control: { socket: null, mode: 0o600 },
+    user: null,
     queues: [0, 0],
     failOpen: false,
     allowOffload: false,

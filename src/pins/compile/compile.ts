@@ -78,6 +78,7 @@ export function compile(
     queues: queueRange(source, report),
     failOpen: source.failOpen ?? false,
     allowOffload: source.allowOffload ?? false,
+    user: source.user ?? null,
   };
 }
 

@@ -66,6 +66,11 @@ export const configurationSchema = z
         mode: text().optional().describe('Its permissions, octal.').meta({ default: '0600' }),
       })
       .optional(),
+    user: text()
+      .optional()
+      .describe(
+        'Whom `tlspin run`, started as root, becomes before its first packet: a name or a number. Default: it stays.',
+      ),
     queues: z
       .union([z.int().min(0).max(65_535), text()])
       .optional()

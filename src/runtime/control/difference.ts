@@ -157,6 +157,7 @@ const SECTIONS = [
   'ports',
   'log',
   'control',
+  'user',
   'queues',
   'failOpen',
   'allowOffload',

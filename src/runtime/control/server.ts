@@ -59,7 +59,11 @@ export class ControlServer {
     await clearSocketPath(path, 'control socket');
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause: NodeJS.ErrnoException) =>
-        reject(new Error(`control socket ${path}: cannot be made (${cause.code})`, { cause })),
+        reject(
+          new Error(`control socket ${path}: cannot be made (${cause.code})${cause.code === 'EACCES' ? CURE : ''}`, {
+            cause,
+          }),
+        ),
       );
       // It is made before `listen` returns, and nobody connects who may not, not even for the moment before a chmod.
       const before = process.umask(0o777 & ~mode);
@@ -234,5 +238,7 @@ function dismiss(socket: Socket, error: string): void {
   socket.once('close', () => clearTimeout(timer));
 }
 
+/** Node says EACCES of a folder that is not there, too. */
+const CURE = ': its folder has to be there, and the user that tlspin runs as be allowed to write to it';
 const BOUNDS: ControlBounds = { clients: 32, requestOctets: 1024 * 1024, patience: 10_000, idle: 300_000 };
 const FAREWELL_MS = 1_000;

@@ -16,7 +16,14 @@ export async function clearSocketPath(path: string, what: string): Promise<void>
   if (await hasListener(path)) {
     throw new Error(`${what} ${path}: somebody listens there already: stop that tlspin, or choose another path`);
   }
-  unlinkSync(path);
+  try {
+    unlinkSync(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new Error(`${what} ${path}: what a dead process has left there cannot be removed (${code}): remove it`, {
+      cause,
+    });
+  }
 }
 
 /** Only a refused connection tells that nobody listens: one that may not be made, or that waits, does not. */

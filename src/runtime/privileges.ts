@@ -1,0 +1,46 @@
+/**
+ * What `tlspin run` gives up before it opens anything and before its first packet: all capabilities but CAP_NET_ADMIN, its
+ * user where another one is named, core dumps, and modes of new files beyond those that are stated. Threads that are made
+ * later have no more. Knows who it is and which files it has read; what it opens later is for others to say.
+ */
+import { accessSync, constants } from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+
+import { CAP_NET_ADMIN, type NativeBinding } from '../source/binding.ts';
+import { keepKernelQueues } from '../source/kernel-queue.ts';
+
+/** `user`: whom to become; null to stay. Throws a sentence, after which the process must not go on. */
+export function giveUpPrivileges(binding: Pick<NativeBinding, 'confine'>, user: string | null): void {
+  keepKernelQueues();
+  process.umask(UMASK);
+  try {
+    binding.confine(user ?? undefined, CAP_NET_ADMIN);
+  } catch (cause) {
+    throw new Error(describeFailure(cause as { errno?: number; operation?: string }, user), { cause });
+  }
+}
+
+/** What a reload could not read again. */
+export function unreadable(paths: readonly string[]): string[] {
+  return paths.filter((path) => {
+    try {
+      accessSync(path, constants.R_OK);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
+function describeFailure({ errno, operation }: { errno?: number; operation?: string }, user: string | null): string {
+  if (errno === undefined || operation === undefined) return 'privileges cannot be given up';
+  const code = getSystemErrorName(-errno);
+  if (operation === 'find the user') return `there is no user "${user}"`;
+  if (operation === 'become the user') {
+    return `cannot become the user ${user} (${code}): start tlspin as root, or as that user with CAP_NET_ADMIN`;
+  }
+  return `privileges cannot be given up (${operation}: ${code}): start tlspin as a user with CAP_NET_ADMIN and no other`;
+}
+
+/** Nothing for others but what its mode says; a log's group may read it. */
+const UMASK = 0o027;
