@@ -73,9 +73,9 @@ function showPinsets(policy: Policy, out: Output): void {
 }
 
 function matchText(match: CompiledMatch): string {
-  const { hosts, ports, clients } = match;
+  const { hosts, exempt, ports, clients } = match;
   const addresses = match.addresses.map(({ address, prefix }) => `${addressText(address)}/${prefix}`);
-  const servers = [...hosts, ...addresses];
+  const servers = [...hosts, ...exempt.map((host) => `!${host}`), ...addresses];
   return [
     servers.length === 0 ? 'all others' : few(servers),
     ...(ports.length === 0

@@ -22,6 +22,8 @@ export interface Holder {
   readonly situations: Situations;
   readonly onMismatch: CompiledVerdict;
   readonly isUnpinned: boolean;
+  /** One of those that a name which is not known yet could select, for the record. */
+  readonly mayBe?: CompiledPinset | undefined;
   /** Past its own date it lets nothing pass, whatever its situations say. */
   readonly deniesAll?: boolean;
 }
@@ -47,7 +49,9 @@ export function holdersOf(
   });
   if (selection === undefined && snapshot.couldHostPinsetApply(subject)) {
     const mode = snapshot.couldEnforcedHostPinsetApply(subject) ? 'enforce' : 'report-only';
-    holders.push({ pinset: null, mode, situations: policy.pinned, onMismatch: policy.onMismatch, isUnpinned: false });
+    const mayBe = snapshot.hostPinsetAt(subject);
+    const { pinned: situations, onMismatch } = policy;
+    holders.push({ pinset: null, mode, situations, onMismatch, isUnpinned: false, mayBe });
   }
   if (holders.length > 0) return holders;
   return [
@@ -87,8 +91,10 @@ export function applyOpenSituation(
   );
   if (denied.some(denies)) return { findings: denied, reported: [] };
   const isAccepted = decisions.every(({ decision }) => decision === 'accept');
+  // Which pinset it is shows later, where none denies now.
+  const reported = denied.filter(({ pinset }) => holders.some((holder) => holder.pinset === pinset));
   const accepted = decisions.map(({ holder }) => findingOf(holder, 'accept', key, reason));
-  return { findings: isAccepted ? accepted : undefined, reported: denied };
+  return { findings: isAccepted ? accepted : undefined, reported };
 }
 
 /** Denies for the holders of which `fails` holds; the others say nothing. Without a pinset nothing is denied. */
@@ -119,5 +125,5 @@ function findingOf(
   if (decision === 'accept' && grounds !== null) {
     return Finding.of({ pinset, mode, reason, verdict: ACCEPT, matched: null }, grounds);
   }
-  return Finding.mismatch({ pinset, mode, reason, verdict: onMismatch, matched: null });
+  return Finding.mismatch({ pinset: pinset ?? holder.mayBe ?? null, mode, reason, verdict: onMismatch, matched: null });
 }

@@ -45,6 +45,8 @@ export interface AddressRange {
 export interface CompiledMatch {
   /** Lower-case patterns: exact, `*.x`, `**.x`; empty when the match names no hosts. */
   readonly hosts: readonly string[];
+  /** Patterns of those that are not meant, whatever `hosts` says. */
+  readonly exempt: readonly string[];
   readonly addresses: readonly AddressRange[];
   /** Inclusive ranges; empty: any port. */
   readonly ports: readonly (readonly [number, number])[];

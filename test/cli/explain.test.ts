@@ -70,7 +70,9 @@ it('what peers chose is made harmless, and what is long has an end', () => {
   const notes = ['the configuration has changed since'];
   const explanation = explain(
     event,
-    policy({ pinsets: [{ ...bank({ pins }), match: { hosts: [], addresses: [], ports: [], clients: [] } }] }),
+    policy({
+      pinsets: [{ ...bank({ pins }), match: { hosts: [], exempt: [], addresses: [], ports: [], clients: [] } }],
+    }),
   );
   showExplanation(explanation, { flow: 'flow 1', isDecided: false, notes }, out);
   expect(text).toMatch(

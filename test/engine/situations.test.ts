@@ -189,8 +189,23 @@ describe('notTls', () => {
   it('is denied by default while a host pinset could still apply', () => {
     const wire = opened();
     gopher(wire);
-    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'not-tls', pinset: null }]);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'not-tls', pinset: 'pinset-0' }]);
     expect(wire.atServer.stream.length).toBe(0);
+  });
+
+  it('names a pinset by which it is denied: one that enforces, of those for this port', () => {
+    const hosts = (ports: [number, number][] = []) => match({ hosts: ['other.example'], ports });
+    const pinsets = [
+      pinset(0, { name: 'elsewhere', match: hosts([[25, 25]]) }),
+      pinset(1, { name: 'reporting', mode: 'report-only', match: hosts() }),
+      pinset(2, { name: 'enforcing', match: match({ hosts: [HOST] }) }),
+    ];
+    const wire = opened({ pinsets });
+    gopher(wire);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'not-tls', pinset: 'enforcing' }]);
+    const reporting = opened({ pinsets: pinsets.slice(0, 2) });
+    gopher(reporting);
+    expect(reporting.verdicts).toMatchObject([{ action: 'accept', pinset: 'reporting', would: 'tls-alert' }]);
   });
 
   it('is accepted where `pinned` says so, and where no pinset could apply', () => {

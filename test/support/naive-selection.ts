@@ -7,7 +7,10 @@ export function naiveSelect(pinsets: readonly CompiledPinset[], subject: FlowSub
   const address = mostSpecific(requiring, (p) =>
     specificity(p.match, p.match.addresses.map(addressRank(subject)), subject),
   );
-  const host = mostSpecific(requiring, (p) => specificity(p.match, p.match.hosts.map(hostRank(name)), subject));
+  const isExempt = (p: CompiledPinset) => p.match.exempt.some((pattern) => hostRank(name)(pattern) >= 0);
+  const host = mostSpecific(requiring, (p) =>
+    specificity(p.match, isExempt(p) ? [] : p.match.hosts.map(hostRank(name)), subject),
+  );
   const fallback = mostSpecific(requiring, (p) =>
     specificity(p.match, p.match.hosts.length + p.match.addresses.length === 0 ? [0] : [], subject),
   );
@@ -22,6 +25,7 @@ export function naiveSelect(pinsets: readonly CompiledPinset[], subject: FlowSub
 /** `'any name'`: a name that fits every pattern. */
 export function matchFits(m: CompiledMatch, subject: FlowSubject, name: string | null): boolean {
   if (name !== 'any name' && m.hosts.length > 0 && !m.hosts.some((h) => hostRank(name)(h) >= 0)) return false;
+  if (name !== 'any name' && m.exempt.some((h) => hostRank(name)(h) >= 0)) return false;
   if (m.addresses.length > 0 && !m.addresses.some((a) => addressRank(subject)(a) >= 0)) return false;
   return portRank(m, subject) >= 0 && clientRank(m, subject) >= 0;
 }

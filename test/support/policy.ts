@@ -75,7 +75,7 @@ export function range(text: string): AddressRange {
 }
 
 export function match(more: Partial<CompiledMatch> = {}): CompiledMatch {
-  return { hosts: [], addresses: [], ports: [], clients: [], ...more };
+  return { hosts: [], exempt: [], addresses: [], ports: [], clients: [], ...more };
 }
 
 export function pinset(index: number, more: Partial<CompiledPinset> = {}): CompiledPinset {

@@ -96,6 +96,7 @@ function compilePinset(source: PinsetSource, index: number, defaults: Defaults):
   const pins = compilePins(source.pins, 'pins', [...path, 'pins'], defaults);
   if (source.pins !== undefined && pins.length === 0) pins.push(emptyListsPin(source.pins));
   const onMismatch = verdict('onMismatch', defaults.onMismatch);
+  if (source.match?.hosts !== undefined) reportUnaskable(source, path, report);
   return {
     name: source.name ?? '',
     index,
@@ -112,6 +113,17 @@ function compilePinset(source: PinsetSource, index: number, defaults: Defaults):
     onDeny: verdict('onDeny', onMismatch),
     situations: compileSituations(source, defaults.pinned, path, files, report),
   };
+}
+
+/** What is asked of a flow before it says a name is never asked of those that are selected by one. */
+function reportUnaskable(source: PinsetSource, path: Path, report: Reporter): void {
+  for (const key of ['notTls', 'midstream'] as const) {
+    if (source[key] === undefined) continue;
+    report.error(
+      [...path, key],
+      `"${key}" is asked where no name is known, so never of a pinset of hosts: write it into "pinned", where it holds for all of them`,
+    );
+  }
 }
 
 function compileRule(source: RuleSource, index: number, defaults: Defaults): CompiledRule[] {

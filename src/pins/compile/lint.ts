@@ -2,7 +2,7 @@
  * What a configuration says that is allowed and probably not meant, or that people should know of. Warnings are errors
  * under `"strict": true`; notes never are.
  */
-import { requires } from '../match/learning.ts';
+import { mayEnforce, requires } from '../match/learning.ts';
 import type { Path, Reporter } from '../document/message.ts';
 import { isUsable } from '../match/usable.ts';
 import type { CompiledPin, CompiledPinset, HiddenCertificate, Policy } from '../policy.ts';
@@ -93,6 +93,13 @@ function noteBlindSpots(policy: Omit<Policy, 'hash'>, report: Reporter): void {
     report.note(
       ['pinsets', byHost.index],
       'a pinset bound to hosts does not see clients that give no server name, or hide it (ECH): bind one to the addresses too where that matters',
+    );
+  }
+  const denier = requiring.find((pinset) => pinset.match.hosts.length > 0 && mayEnforce(pinset));
+  if (denier !== undefined && policy.pinned.notTls === 'deny') {
+    report.note(
+      ['pinsets', denier.index],
+      'what is not TLS (mail without STARTTLS, ssh) says no name, so a pinset bound to hosts denies it to every host on its ports: "pinned": { "notTls": "accept" } lets it pass',
     );
   }
   for (const { values, text } of TLS13_NOTES) {

@@ -18,8 +18,17 @@ export function compileMatch(source: MatchSource | undefined, path: Path, report
       'hosts and addresses in one match would let the client choose by the name it gives: write two pinsets',
     );
   }
+  const hosts = compileAll(source?.hosts, [...path, 'hosts'], report, parseHostEntry);
+  const meant = hosts.filter(({ isExempt }) => !isExempt).map(({ pattern }) => pattern);
+  if (hosts.length > 0 && meant.length === 0) {
+    report.error(
+      [...path, 'hosts'],
+      'every one of these is exempt: name first which hosts are meant, such as "**.example"',
+    );
+  }
   return {
-    hosts: compileAll(source?.hosts, [...path, 'hosts'], report, parseHostPattern),
+    hosts: meant,
+    exempt: hosts.filter(({ isExempt }) => isExempt).map(({ pattern }) => pattern),
     addresses: compileAll(source?.addresses, [...path, 'addresses'], report, parseRange),
     ports: compilePorts(source?.ports, [...path, 'ports'], report),
     clients: compileAll(source?.clients, [...path, 'clients'], report, parseRange),
@@ -44,6 +53,13 @@ export function compileNames(source: readonly string[] | undefined, path: Path, 
 }
 
 export type Parsed<T> = { readonly value: T } | { readonly error: string };
+
+/** `!x`: no pattern of the others is meant to cover it. */
+function parseHostEntry(text: string): Parsed<{ pattern: string; isExempt: boolean }> {
+  const isExempt = text.startsWith('!');
+  const parsed = parseHostPattern(isExempt ? text.slice(1) : text);
+  return 'error' in parsed ? parsed : { value: { pattern: parsed.value, isExempt } };
+}
 
 export function parseHostPattern(text: string): Parsed<string> {
   const [, wildcard = '', rest = ''] = /^(\*\*?\.)?(.*)$/s.exec(text.trim()) ?? [];

@@ -9,6 +9,7 @@
  */
 import { inRange, networkKey, plainAddress, plainRange } from '../address.ts';
 import type { AddressRange, CompiledMatch } from '../policy.ts';
+import { HostPatterns, parentOf } from './host-patterns.ts';
 
 export interface Endpoint {
   /** 4 or 16 octets. */
@@ -57,10 +58,10 @@ export class MatchIndex<T extends Matched> {
   /** The entry bound to the name: exact, `*.`, longest `**.`; then port, then client. `name` is normal. */
   byHost(subject: FlowSubject, name: string): T | undefined {
     const at = plainSubject(subject);
-    const exact = best(this.#exact.get(name), at) ?? best(this.#oneLabel.get(parentOf(name)), at);
+    const exact = best(this.#exact.get(name), at, name) ?? best(this.#oneLabel.get(parentOf(name)), at, name);
     if (exact !== undefined) return exact.item;
     for (let suffix = name; suffix !== ''; suffix = parentOf(suffix)) {
-      const found = best(this.#anyLabels.get(suffix), at);
+      const found = best(this.#anyLabels.get(suffix), at, name);
       if (found !== undefined) return found.item;
     }
     return undefined;
@@ -78,7 +79,7 @@ export class MatchIndex<T extends Matched> {
     const at = plainSubject(subject);
     const found = new Set<T>();
     const take = (entries: readonly Entry<T>[] | undefined) => {
-      for (const entry of entries ?? []) if (fits(entry, at)) found.add(entry.item);
+      for (const entry of entries ?? []) if (fits(entry, at) && !isExempt(entry, name)) found.add(entry.item);
     };
     take(this.#anywhere);
     for (const entries of this.#table(at).containing(at.server)) take(entries);
@@ -130,17 +131,12 @@ export function normalName(name: string): string {
   return lower.endsWith('.') ? lower.slice(0, -1) : lower;
 }
 
-/** What follows the first dot; empty when there is none. */
-export function parentOf(name: string): string {
-  const dot = name.indexOf('.');
-  return dot < 0 ? '' : name.slice(dot + 1);
-}
-
 interface Entry<T> {
   readonly item: T;
   readonly ports: readonly (readonly [number, number])[];
   /** Made plain. */
   readonly clients: readonly AddressRange[];
+  readonly exempt: HostPatterns | undefined;
 }
 
 interface PlainSubject {
@@ -185,7 +181,9 @@ class PrefixTable<T extends Matched> {
 }
 
 function entryOf<T extends Matched>(item: T): Entry<T> {
-  return { item, ports: item.match.ports, clients: item.match.clients.map(plainRange) };
+  const { ports, clients, exempt } = item.match;
+  const patterns = exempt.length === 0 ? undefined : new HostPatterns(exempt);
+  return { item, ports, clients: clients.map(plainRange), exempt: patterns };
 }
 
 function plainSubject(subject: FlowSubject): PlainSubject {
@@ -200,15 +198,23 @@ function fits<T>(entry: Entry<T>, at: PlainSubject): boolean {
   return portWidth(entry, at.port) !== undefined && clientPrefix(entry, at.client) !== undefined;
 }
 
+function isExempt<T>({ exempt }: Entry<T>, name: string | null): boolean {
+  return exempt !== undefined && name !== null && exempt.cover(name);
+}
+
 /** The most specific of the entries that fit; the loader refuses equals, so the order of the file does not matter. */
-function best<T extends Matched>(entries: readonly Entry<T>[] | undefined, at: PlainSubject): Entry<T> | undefined {
+function best<T extends Matched>(
+  entries: readonly Entry<T>[] | undefined,
+  at: PlainSubject,
+  name: string | null = null,
+): Entry<T> | undefined {
   let found: Entry<T> | undefined;
   let foundWidth = 0;
   let foundPrefix = 0;
   for (const entry of entries ?? []) {
     const width = portWidth(entry, at.port);
     const prefix = clientPrefix(entry, at.client);
-    if (width === undefined || prefix === undefined) continue;
+    if (width === undefined || prefix === undefined || isExempt(entry, name)) continue;
     if (found === undefined || width < foundWidth || (width === foundWidth && prefix > foundPrefix)) {
       found = entry;
       foundWidth = width;

@@ -74,6 +74,11 @@ export class PinsetSnapshot {
     return this.#indexes.enforced.couldNameDecide(subject);
   }
 
+  /** One of those that could; one that enforces where there is such a one. */
+  hostPinsetAt(subject: FlowSubject): CompiledPinset | undefined {
+    return this.#indexes.enforced.whateverName(subject) ?? this.#indexes.requiring.whateverName(subject);
+  }
+
   /** The host pinset, if any, on whose ports and clients a hello without a name is denied. */
   deniesWithoutName(subject: FlowSubject): CompiledPinset | undefined {
     return this.#indexes.nameless.whateverName(subject);

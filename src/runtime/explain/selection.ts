@@ -3,7 +3,8 @@
  * one pinset after the other. What was chosen is the snapshot's to say, never this file's.
  */
 import { inRange, plainAddress, plainRange } from '../../pins/address.ts';
-import { normalName, parentOf } from '../../pins/match/match-index.ts';
+import { HostPatterns, parentOf } from '../../pins/match/host-patterns.ts';
+import { normalName } from '../../pins/match/match-index.ts';
 import type { CompiledMatch, CompiledPinset } from '../../pins/policy.ts';
 import type { FlowSubject, Selection } from '../../pins/match/snapshot.ts';
 import { addressText } from '../../report/eve.ts';
@@ -76,6 +77,7 @@ function misfitOf(match: CompiledMatch, subject: FlowSubject, name: string | nul
   }
   if (match.hosts.length > 0 && name === null) return 'it goes by host names, and the client gave none';
   if (match.hosts.length > 0 && patternOf(match, name!) === undefined) return `its hosts do not cover ${name}`;
+  if (match.hosts.length > 0 && new HostPatterns(match.exempt).cover(name!)) return `its hosts exempt ${name}`;
   return undefined;
 }
 

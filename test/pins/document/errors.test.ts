@@ -96,6 +96,14 @@ describe('refusals', () => {
     ['an empty list of hosts', match({ hosts: [] }), '"hosts" is an empty list: leave it out'],
     ['an empty list of pins', one({ pins: [] }), '"pins" is an empty list: leave it out'],
     ['hosts and addresses together', match({ hosts: ['a.example'], addresses: ['192.0.2.1'] }), 'write two pinsets'],
+    ['hosts that are all exempt', match({ hosts: ['!lab.example'] }), 'name first which hosts are meant'],
+    ['an exempt host that is none', match({ hosts: ['**.example', '!a b'] }), 'is not a host name'],
+    [
+      'what no host pinset is asked',
+      one({ match: { hosts: ['a.example'] }, notTls: 'accept' }),
+      'write it into "pinned"',
+    ],
+    ['the same of old flows', one({ match: { hosts: ['a.example'] }, midstream: 'accept' }), 'write it into "pinned"'],
     ['every host', match({ hosts: ['*'] }), 'the pinset is the fallback'],
     ['every host in two stars', match({ hosts: ['**.'] }), 'the pinset is the fallback'],
     ['a wildcard within a label', match({ hosts: ['w*.example'] }), 'the whole first label'],
@@ -258,6 +266,15 @@ describe('evidence from elsewhere', () => {
   });
 });
 
+it('that a host pinset denies to all hosts what is not TLS is said, unless it does not', () => {
+  const hosts = { match: { hosts: ['a.example'] }, tls13: 'accept' };
+  const clear = expect.stringContaining('"pinned": { "notTls": "accept" } lets it pass');
+  expect(load(one(hosts)).notes).toContainEqual(clear);
+  expect(load(one(hosts, { pinned: { notTls: 'accept' } })).notes).not.toContainEqual(clear);
+  expect(load(one({ ...hosts, mode: 'report-only' })).notes).not.toContainEqual(clear);
+  expect(load(one({ match: { addresses: ['192.0.2.1'] }, notTls: 'deny', tls13: 'accept' })).notes).toEqual([]);
+});
+
 describe('equal specificity', () => {
   it('is not looked for where matches could not be read: they would seem to be fallbacks', () => {
     expect(load(two({ hosts: ['a b'] }, { hosts: ['c d'] })).errors).toEqual([
@@ -408,10 +425,11 @@ describe('warnings and notes', () => {
     });
     expect(notes).toEqual([
       expect.stringContaining('no server name, or hide it (ECH)'),
+      expect.stringContaining('what is not TLS'),
       expect.stringContaining('TLS 1.3 hides the certificate'),
       expect.stringContaining('a deny list sees nothing of TLS 1.3'),
     ]);
-    expect(notes[2]).toContain('"unpinned": { "tls13": "probe" }');
+    expect(notes[3]).toContain('"unpinned": { "tls13": "probe" }');
   });
 
   it('a pinset that only reports needs no backup', () => {

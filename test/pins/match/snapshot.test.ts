@@ -75,6 +75,35 @@ describe('selection by host', () => {
   });
 });
 
+describe('hosts that are exempt', () => {
+  const pinsets = [
+    named('any', 0, { hosts: ['**.example', 'www.lab.example'], exempt: ['**.lab.example', '*.old.example'] }),
+    named('rest', 1, { hosts: ['**.lab.example'], exempt: ['open.lab.example'] }),
+  ];
+
+  it.each([
+    ['www.example', ['any']],
+    ['lab.example', ['rest']],
+    ['a.lab.example', ['rest']],
+    ['www.lab.example', ['rest']],
+    ['OPEN.lab.example', []],
+    ['a.old.example', []],
+    ['old.example', ['any']],
+    ['a.b.old.example', ['any']],
+  ])('%s is for %j', (name, selected) => {
+    expect(select(pinsets, flow('192.0.2.1'), name)).toEqual(selected);
+  });
+
+  it('are so of deny lists and rules as well', () => {
+    const exempting = match({ hosts: ['**.example'], exempt: ['lab.example'] });
+    const deny = pinset(0, { pins: [], match: exempting });
+    const rules = [rule(0, { kind: 'fpl', list: '0', inverted: false }, { match: exempting })];
+    const snapshot = new PinsetSnapshot(policy({ pinsets: [deny], rules }));
+    expect(snapshot.select(flow('192.0.2.1'), 'www.example')).toMatchObject({ deny: [{}], rules: [{}] });
+    expect(snapshot.select(flow('192.0.2.1'), 'lab.example')).toMatchObject({ deny: [], rules: [] });
+  });
+});
+
 describe('selection by address', () => {
   const pinsets = [
     named('wide', 0, { addresses: [range('198.51.0.0/16')] }),
@@ -186,8 +215,14 @@ describe('selection at large', () => {
     const network = fc.constantFrom('10.0.0.1/32', '10.0.0.0/24', '10.0.0.0/8', '0.0.0.0/0').map(range);
     const some = <T>(values: fc.Arbitrary<T>) => fc.uniqueArray(values, { maxLength: 2, selector: String });
     const anyMatch = fc
-      .record({ hosts: some(host), addresses: some(network), ports: some(port), clients: some(network) })
-      .map((m) => (m.hosts.length > 0 ? match({ ...m, addresses: [] }) : match(m)));
+      .record({
+        hosts: some(host),
+        exempt: some(host),
+        addresses: some(network),
+        ports: some(port),
+        clients: some(network),
+      })
+      .map((m) => match(m.hosts.length > 0 ? { ...m, addresses: [] } : { ...m, exempt: [] }));
     const anyPinset = fc.record({ match: anyMatch, pins: fc.constantFrom([pin('key', 'rsa:00')], []) });
 
     fc.assert(

@@ -9,7 +9,7 @@ export const match = z
       .min(1)
       .optional()
       .describe(
-        'Server names: exact, "*.x" (one label) or "**.x" (any number of labels, none included). Not together with addresses.',
+        'Server names: exact, "*.x" (one label) or "**.x" (any number of labels, none included); "!" ahead of one exempts it from the others. Not together with addresses.',
       ),
     addresses: z.array(text()).min(1).optional().describe('Server addresses: IP or CIDR. Not together with hosts.'),
     ports: z.array(port).min(1).optional().describe('Server ports. Default: any.'),
