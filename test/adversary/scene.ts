@@ -120,6 +120,8 @@ class Meeting {
   #probedGenuine = false;
   #probeFailed = false;
   #wasSecretLoggedAtOnce = false;
+  /** Since when the client has had octets that it has not answered yet, in microseconds. */
+  #heardAt: number | undefined;
   readonly #due: { at: number; act: () => void }[] = [];
   readonly #happenings: Happening[];
 
@@ -241,6 +243,7 @@ class Meeting {
       if (this.#ghost !== undefined) this.#ghostOctets = Buffer.concat([this.#ghostOctets, this.#ghost.take()]);
       this.#tellSecrets();
     }
+    this.#heardAt = undefined;
   }
 
   /** Sends what there is to send; false when there was nothing. */
@@ -313,7 +316,10 @@ class Meeting {
   /** What arrived is told to whom it is for, and acknowledged. */
   #deliver(): void {
     const toClient = this.#atClient.take();
-    if (toClient.length > 0) this.#client.hear(toClient);
+    if (toClient.length > 0) {
+      this.#heardAt ??= this.#scene.gateway.now;
+      this.#client.hear(toClient);
+    }
     const toServer = this.#atServer.take();
     if (toServer.length > 0) {
       this.#speaker.hear(toServer);
@@ -380,7 +386,9 @@ class Meeting {
       this.#told++;
       if (which === 'none') continue;
       const told = which === 'right' ? secret : Buffer.alloc(secret.length, 0x77);
-      this.#wasSecretLoggedAtOnce ||= after === 0;
+      const { now, policy } = this.#scene.gateway;
+      const isLate = now - (this.#heardAt ?? now) > policy.limits.keylogWait * 1000;
+      this.#wasSecretLoggedAtOnce ||= after === 0 && !isLate;
       this.#later(after, () => this.#scene.gateway.logSecret(clientRandom, told));
     }
   }
