@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { hasForgery, RAW_AT_ONCE, rawProperty } from './kernel/hold.ts';
+import { hasForgery } from '../support/attack.ts';
+import { RAW_AT_ONCE, rawProperty } from './kernel/hold.ts';
 import { rawProgram } from './kernel/moves.ts';
 import { RawScene } from './kernel/play.ts';
 import { keep, untilItIsOver } from './long.ts';

@@ -1,14 +1,12 @@
 /** What holds of raw programs, whoever plays them, and for how long: no client's kernel gives it a forged Certificate. */
 import fc from 'fast-check';
 
-import { FORGERIES, handshakeOf } from '../../support/attack.ts';
+import { hasForgery } from '../../support/attack.ts';
 import { rawProgram, type RawProgram } from './moves.ts';
 import type { RawScene } from './play.ts';
 
 /** Programs that are played at once. */
 export const RAW_AT_ONCE = 24;
-
-export const hasForgery = (received: Buffer) => FORGERIES.some((forgery) => handshakeOf(received).includes(forgery));
 
 export function rawProperty(scene: () => RawScene): fc.IAsyncProperty<[RawProgram[]]> {
   return fc.asyncProperty(
