@@ -82,6 +82,19 @@ static bool decode_conntrack(const struct attribute *nest, struct nfqnl_packet *
 	return walk.ok;
 }
 
+/* NFQA_HWADDR: whoever sent it over the link; there is none where the link has no addresses, as with tunnels. */
+static bool decode_link_address(const struct attribute *attribute, struct nfqnl_packet *packet)
+{
+	struct nfqnl_msg_packet_hw hardware;
+	if (attribute->length < sizeof hardware)
+		return false;
+	memcpy(&hardware, attribute->value, sizeof hardware);
+	size_t length = ntohs(hardware.hw_addrlen);
+	if (length <= sizeof packet->in_link)
+		memcpy(packet->in_link, hardware.hw_addr, length);
+	return true;
+}
+
 /* Takes one attribute of NFQNL_MSG_PACKET; false when it is not what it should be. */
 static bool decode_attribute(const struct attribute *attribute, const uint8_t *buffer, struct nfqnl_packet *packet)
 {
@@ -93,6 +106,8 @@ static bool decode_attribute(const struct attribute *attribute, const uint8_t *b
 		return read_be32(attribute, &packet->in_ifindex);
 	case NFQA_IFINDEX_OUTDEV:
 		return read_be32(attribute, &packet->out_ifindex);
+	case NFQA_HWADDR:
+		return decode_link_address(attribute, packet);
 	case NFQA_PAYLOAD:
 		packet->offset = (uint32_t)(attribute->value - buffer);
 		packet->length = (uint32_t)attribute->length;

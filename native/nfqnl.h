@@ -18,6 +18,9 @@
 #define NFQNL_FLAG_HAS_CONNMARK 0x8u
 #define NFQNL_FLAG_CT_REPLY 0x10u
 
+/* Of a link-layer address that is told: as many as Ethernet's has. Longer ones are not told. */
+#define NFQNL_LINK_OCTETS 6u
+
 /* NFQNL_MSG_PACKET, in host byte order. */
 struct nfqnl_packet {
 	uint32_t packet_id;
@@ -30,6 +33,7 @@ struct nfqnl_packet {
 	uint32_t hook;
 	uint32_t in_ifindex;
 	uint32_t out_ifindex;
+	uint8_t in_link[NFQNL_LINK_OCTETS]; /* the sender's address on the link; zeros where it has none */
 	uint32_t flags;
 };
 

@@ -218,6 +218,9 @@ static void fill_row(uint32_t *row, const struct nfqnl_packet *packet, size_t sl
 	row[ROW_FLAGS] = packet->flags;
 	row[ROW_ORIGINAL_LENGTH] = packet->original_length;
 	row[ROW_FRAME] = 0;
+	const uint8_t *link = packet->in_link;
+	row[ROW_IN_LINK_HIGH] = (uint32_t)link[0] << 8 | link[1];
+	row[ROW_IN_LINK_LOW] = (uint32_t)link[2] << 24 | (uint32_t)link[3] << 16 | (uint32_t)link[4] << 8 | link[5];
 }
 
 /* Decodes `count` received messages into rows; how many rows there are. */

@@ -26,6 +26,8 @@ enum {
 	ROW_TIME_MICROS,
 	ROW_ORIGINAL_LENGTH,
 	ROW_FRAME,
+	ROW_IN_LINK_HIGH, /* the first two octets of the address */
+	ROW_IN_LINK_LOW, /* the four others */
 	ROW_WORDS = 16,
 };
 

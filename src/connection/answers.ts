@@ -23,6 +23,8 @@ export interface Answers {
   onHeld(): void;
   /** So many wait no more. */
   onReleased(count: number): void;
+  /** One interface leads to both ends of a flow. */
+  onOneArmed(): void;
   /** A limit was reached. */
   count(limit: LimitName): void;
 }

@@ -19,7 +19,7 @@ import { HeldPackets } from './held.ts';
 import type { Inspection } from './inspection.ts';
 import type { Judge } from '../judge/judge.ts';
 import type { HalfOpen } from './half-open.ts';
-import type { Opened } from './opening.ts';
+import { openedAt, type Opened } from './opening.ts';
 import type { PacketContext } from '../packet/context.ts';
 import { beginsClientHello } from './pick-up.ts';
 import type { MarkChange } from '../packet/source.ts';
@@ -113,8 +113,7 @@ export class Connection extends TrackedConnection implements Waiter {
       // RFC 9293 §3.10.7.3: a client refuses a SYN/ACK that it did not ask for with a reset.
       return p.tcp.has(TCP_FLAG.rst) ? this.#answers.accept(p.packetId) : this.#answers.drop(p.packetId);
     }
-    // Only the interface of the SYN leads to the client; anybody can write its address into a packet.
-    if (this.#host.live && p.inIfindex !== this.#streams!.inIfindex) return this.#answers.drop(p.packetId);
+    if (this.#host.live && !this.#streams!.isFromClient(p)) return this.#onAnother(p);
     switch (this.phase) {
       case 'accepted':
         return this.#acceptFromClient(p);
@@ -143,6 +142,7 @@ export class Connection extends TrackedConnection implements Waiter {
       }
       this.#start(opened);
     }
+    if (this.#host.live && this.#streams!.noteArm(p)) this.#answers.onOneArmed();
     switch (this.phase) {
       case 'accepted':
         return this.#answers.accept(p.packetId);
@@ -161,7 +161,7 @@ export class Connection extends TrackedConnection implements Waiter {
 
   /** Begins without a SYN: a capture that starts in the middle. */
   openAt(clientFirst: number, serverFirst: number): void {
-    this.#start({ inIfindex: 0, outIfindex: 0, clientFirst, serverFirst, earlyOctets: NOTHING });
+    this.#start(openedAt(clientFirst, serverFirst));
   }
 
   /** An answer from outside has come for the judge. */
@@ -209,7 +209,7 @@ export class Connection extends TrackedConnection implements Waiter {
     if (!p.tcp.has(TCP_FLAG.ack)) return false;
     const { seq, ack } = p.tcp;
     const { live } = this.#host;
-    const opened = this.opening.select(seq, ack, live ? p.inIfindex : undefined);
+    const opened = this.opening.select(seq, ack, live ? p : undefined);
     if (opened === undefined && live) return false;
     // Of a capture of one direction the client's own numbers are all that there is.
     if (opened === undefined && this.opening.latest === undefined) this.openAt(seq, ack);
@@ -221,6 +221,7 @@ export class Connection extends TrackedConnection implements Waiter {
     const answers = this.#answers;
     const inspected = this.#inspect();
     this.#streams = new Streams(answers, this.#host.pool, inspected, opened);
+    if (this.#host.live && this.#streams.isOneArmed) answers.onOneArmed();
     const onHeld = () => this.#host.onWaits(this);
     this.#held = new HeldPackets(answers, onHeld);
     this.#anteroom = new Anteroom(answers, inspected.judge, this.#streams, onHeld);
@@ -228,6 +229,13 @@ export class Connection extends TrackedConnection implements Waiter {
     this.#readingOn = new ReadingOn(this.#streams, inspected, answers.limits.bytesPerDirection);
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) this.#streams.takeEarly(opened.clientFirst, opened.earlyOctets);
+  }
+
+  /** It is the client's by its network address alone: what is decided may go on by another router, what is not waits. */
+  #onAnother(p: PacketContext): void {
+    const isDecided = this.phase === 'accepting' || this.phase === 'accepted';
+    if (isDecided && p.inIfindex === this.#streams!.way.inIfindex) this.#answers.accept(p.packetId);
+    else this.#answers.drop(p.packetId);
   }
 
   #inspectClient(p: PacketContext): void {
@@ -277,7 +285,7 @@ export class Connection extends TrackedConnection implements Waiter {
     if (!this.#host.live) return this.#watch(p, 'server');
     if (tcp.dataLength === 0) return this.#answers.accept(p.packetId);
     const offset = streams.server.offsetOf(tcp.seq);
-    if (this.#roles?.onServerPacket(p, offset, streams.outIfindex)) return this.#denyReversed(p);
+    if (this.#roles?.onServerPacket(p, offset, streams.way.outIfindex)) return this.#denyReversed(p);
     if (this.phase === 'accepting' && offset >= streams.decisionPoint) {
       this.#readingOn!.onServerPacket(tcp, offset);
       return this.#answers.accept(p.packetId);
@@ -389,5 +397,3 @@ export class Connection extends TrackedConnection implements Waiter {
     return this.judge.ruling !== undefined && this.judge.ruling.action !== 'accept';
   }
 }
-
-const NOTHING = new Uint8Array(0);

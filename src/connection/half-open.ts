@@ -6,6 +6,7 @@ import { TCP_FLAG } from '../packet/tcp.ts';
 import { Aged } from './age-list.ts';
 import { Opening } from './opening.ts';
 import type { PacketContext } from '../packet/context.ts';
+import { comesBy } from './way.ts';
 
 export class HalfOpen extends Aged {
   readonly kind = 'half-open';
@@ -52,15 +53,15 @@ export class HalfOpen extends Aged {
     const selected = this.opening.selected ?? this.#select(p);
     // RFC 9293 §3.10.7.3: a client refuses a SYN/ACK that it did not ask for with a reset.
     if (selected === undefined) return tcp.has(TCP_FLAG.rst);
-    // Only the interface of the SYN leads to the client; anybody can write its address into a packet.
-    if (selected.inIfindex !== p.inIfindex) return false;
+    if (!comesBy(selected.way, p)) return false;
     // Octets came with the SYN, or it acknowledges some that never came by.
     const isMore = selected.earlyOctets.length > 0 || (tcp.has(TCP_FLAG.ack) && tcp.ack !== selected.serverFirst);
     return isMore ? undefined : true;
   }
 
-  #select({ tcp, inIfindex }: PacketContext) {
-    return tcp.has(TCP_FLAG.ack) ? this.opening.select(tcp.seq, tcp.ack, inIfindex) : undefined;
+  #select(p: PacketContext) {
+    const { tcp } = p;
+    return tcp.has(TCP_FLAG.ack) ? this.opening.select(tcp.seq, tcp.ack, p) : undefined;
   }
 }
 

@@ -1,16 +1,14 @@
 /**
  * The opening of a connection (RFC 9293 §3.5): the initial sequence numbers that either side has proposed, until the
  * client's acknowledgment selects one of each. Anybody can send a SYN or a SYN/ACK; only what the client acknowledges
- * counts, from where its SYN came. Knows numbers and interfaces, no payload but that of a SYN (RFC 7413).
+ * counts, by the way that its SYN came. Knows numbers and ways, no payload but that of a SYN (RFC 7413).
  */
+import type { PacketContext } from '../packet/context.ts';
 import { seqAdd } from '../tcp/sequence.ts';
+import { comesBy, isSameWay, type Way } from './way.ts';
 
-export interface SynCandidate {
+export interface SynCandidate extends Way {
   readonly seq: number;
-  /** Where the client is: the only interface that its packets may come from. */
-  readonly inIfindex: number;
-  /** Where the server is. */
-  readonly outIfindex: number;
   /** TCP Fast Open: belongs to the stream only if the SYN/ACK acknowledges it. */
   readonly data: Uint8Array;
 }
@@ -22,8 +20,8 @@ export interface SynAckCandidate {
 
 /** What the client selected. */
 export interface Opened {
-  readonly inIfindex: number;
-  readonly outIfindex: number;
+  /** Of the client's packets: they come by no other one. */
+  readonly way: Way;
   /** Sequence numbers of each stream's first octet. */
   readonly clientFirst: number;
   readonly serverFirst: number;
@@ -36,6 +34,7 @@ export class Opening {
   #synSeq = 0;
   #inIfindex = 0;
   #outIfindex = 0;
+  #inLink = 0;
   #synData = EMPTY;
   #synCount = 0;
   #moreSyns: SynCandidate[] | undefined;
@@ -47,18 +46,18 @@ export class Opening {
   #selected = NOTHING_SELECTED;
 
   /** Of the SYN that was selected; of the first one until then. */
-  get inIfindex(): number {
-    return this.#syn(this.#selectedSyn).inIfindex;
-  }
-
-  /** The same SYN's. */
-  get outIfindex(): number {
-    return this.#syn(this.#selectedSyn).outIfindex;
+  get way(): Way {
+    return this.#syn(this.#selectedSyn);
   }
 
   /** The same SYN's. */
   get synSeq(): number {
     return this.#syn(this.#selectedSyn).seq;
+  }
+
+  /** Whether the packet may be the client's. */
+  comesBy(p: PacketContext): boolean {
+    return comesBy(this.way, p);
   }
 
   get isSelected(): boolean {
@@ -83,7 +82,7 @@ export class Opening {
   /** Whoever sends more than anybody needs displaces the oldest of his own: those of others stay. */
   onSyn(candidate: SynCandidate): void {
     if (this.knowsSyn(candidate.seq)) return;
-    if (this.#synCount === MAX_CANDIDATES) this.#displace(candidate.inIfindex);
+    if (this.#synCount === MAX_CANDIDATES) this.#displace(candidate);
     if (this.#synCount++ > 0) {
       (this.#moreSyns ??= []).push(candidate);
       return;
@@ -93,14 +92,19 @@ export class Opening {
 
   /**
    * False when it acknowledges no SYN that counts. It leaves by `outIfindex`, which leads to the client: where a SYN came
-   * from there, no other one is the client's. Undefined: not known.
+   * from there, no other one is the client's. Undefined: not known. Where several did, from several places on the link,
+   * the one that is answered first: its sender may believe by now that it is connected.
    */
   onSynAck(seq: number, ack: number, outIfindex?: number): boolean {
     if (this.isVoid) return false;
     const which = this.#synFor(ack);
     if (which < 0) return false;
+    const syn = this.#syn(which);
     const isSelected = this.isSelected && which !== this.#selectedSyn;
-    if (isSelected || (this.#syn(which).inIfindex !== outIfindex && this.#hasSynFrom(outIfindex))) return false;
+    if (isSelected || (syn.inIfindex !== outIfindex && this.#hasSynFrom(outIfindex))) return false;
+    const answered = this.#synAckCount === 0 ? -1 : this.#synFor(this.#synAck(0).ack);
+    if (answered >= 0 && this.#syn(answered).inIfindex === syn.inIfindex && !isSameWay(this.#syn(answered), syn))
+      return false;
     for (let i = 0; i < this.#synAckCount; i++) {
       const known = this.#synAck(i);
       if (known.seq === seq && known.ack === ack) return true;
@@ -120,15 +124,18 @@ export class Opening {
     return false;
   }
 
-  /** The client's segment with SEG.SEQ `seq` and SEG.ACK `ack` selects; undefined when it fits no pair. */
-  select(seq: number, ack: number, inIfindex: number | undefined): Opened | undefined {
+  /**
+   * The client's segment with SEG.SEQ `seq` and SEG.ACK `ack` selects; undefined when it fits no pair. It came as `p` did;
+   * undefined: that is not known.
+   */
+  select(seq: number, ack: number, p: PacketContext | undefined): Opened | undefined {
     if (this.isVoid) return undefined;
     for (let i = 0; i < this.#synAckCount; i++) {
       const synAck = this.#synAck(i);
       const which = this.#synFor(synAck.ack);
       if (which < 0) continue;
       const syn = this.#syn(which);
-      if (inIfindex !== undefined && syn.inIfindex !== inIfindex) continue;
+      if (p !== undefined && !comesBy(syn, p)) continue;
       if (seqAdd(synAck.seq, 1) !== ack || (seq !== synAck.ack && seq !== seqAdd(syn.seq, 1))) continue;
       this.#selected = which * MAX_CANDIDATES + i;
       return openedBy(syn, synAck);
@@ -152,13 +159,13 @@ export class Opening {
     return false;
   }
 
-  /** Makes room for one more from there: of the interface that has the most of them, the oldest goes. */
-  #displace(inIfindex: number): void {
-    const from = Array.from({ length: this.#synCount }, (_, i) => this.#syn(i).inIfindex);
-    const share = (ifindex: number): number => [...from, inIfindex].filter((each) => each === ifindex).length;
+  /** Makes room for one more: of those who have the most of them, the oldest goes. */
+  #displace(candidate: SynCandidate): void {
+    const from = Array.from({ length: this.#synCount }, (_, i) => this.#syn(i));
+    const share = (syn: SynCandidate): number => [...from, candidate].filter((each) => isSameWay(each, syn)).length;
     const most = Math.max(...from.map(share));
-    const oldest = from.findIndex((ifindex) => share(ifindex) === most);
-    const [first, ...rest] = from.map((_, i) => this.#syn(i)).filter((_, i) => i !== oldest);
+    const oldest = from.findIndex((syn) => share(syn) === most);
+    const [first, ...rest] = from.filter((_, i) => i !== oldest);
     this.#setFirst(first!);
     this.#moreSyns = rest;
     this.#synCount--;
@@ -175,10 +182,11 @@ export class Opening {
     this.#moreSynAcks = rest;
   }
 
-  #setFirst({ seq, inIfindex, outIfindex, data }: SynCandidate): void {
+  #setFirst({ seq, inIfindex, outIfindex, inLink, data }: SynCandidate): void {
     this.#synSeq = seq | 0;
     this.#inIfindex = inIfindex;
     this.#outIfindex = outIfindex;
+    this.#inLink = inLink;
     this.#synData = data;
   }
 
@@ -188,6 +196,7 @@ export class Opening {
       seq: this.#synSeq >>> 0,
       inIfindex: this.#inIfindex,
       outIfindex: this.#outIfindex,
+      inLink: this.#inLink,
       data: this.#synData,
     };
   }
@@ -207,10 +216,14 @@ export class Opening {
   }
 }
 
+/** Of a capture that begins in the middle. */
+export function openedAt(clientFirst: number, serverFirst: number): Opened {
+  return { way: { inIfindex: 0, outIfindex: 0, inLink: 0 }, clientFirst, serverFirst, earlyOctets: EMPTY };
+}
+
 function openedBy(syn: SynCandidate, synAck: SynAckCandidate): Opened {
   return {
-    inIfindex: syn.inIfindex,
-    outIfindex: syn.outIfindex,
+    way: syn,
     clientFirst: seqAdd(syn.seq, 1),
     serverFirst: seqAdd(synAck.seq, 1),
     earlyOctets: synAck.ack === seqAdd(syn.seq, 1) ? EMPTY : syn.data,

@@ -21,7 +21,7 @@ export class Settled {
     this.mark = mark;
     this.lastSeconds = secondsOf(connection.lastSeen);
     this.#synSeq = connection.opening.synSeq | 0;
-    this.#packed = connection.opening.inIfindex * 4 + (connection.clientForward ? 2 : 0) + (isAccepted ? 1 : 0);
+    this.#packed = connection.opening.way.inIfindex * 4 + (connection.clientForward ? 2 : 0) + (isAccepted ? 1 : 0);
   }
 
   get kind() {
@@ -37,8 +37,9 @@ export class Settled {
     return this.#packed % 4 >= 2;
   }
 
-  get inIfindex(): number {
-    return Math.floor(this.#packed / 4);
+  /** Whether the packet may be the client's. The kernel looks no closer either. */
+  comesBy(p: PacketContext): boolean {
+    return p.inIfindex === Math.floor(this.#packed / 4);
   }
 
   get synSeq(): number {
@@ -48,6 +49,6 @@ export class Settled {
   /** Whether the packet may pass. */
   onPacket(p: PacketContext, fromClient: boolean): boolean {
     this.lastSeconds = secondsOf(p.time);
-    return this.isAccepted && (!fromClient || p.inIfindex === this.inIfindex);
+    return this.isAccepted && (!fromClient || this.comesBy(p));
   }
 }

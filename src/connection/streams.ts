@@ -2,6 +2,7 @@
  * Both streams of an open connection: takes segments into them for the inspection, and tells the judge where they cannot
  * be read in one way only. Answers no packet: who may have one is for others to say.
  */
+import type { PacketContext } from '../packet/context.ts';
 import type { TcpView } from '../packet/tcp.ts';
 import { HalfStream, SEGMENT, type SegmentOutcome, type StreamConsumer } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
@@ -11,6 +12,7 @@ import type { Judge } from '../judge/judge.ts';
 import type { Answers } from './answers.ts';
 import type { Inspection } from './inspection.ts';
 import type { Opened } from './opening.ts';
+import { comesBy, isOneArmed, type Way } from './way.ts';
 
 /** What looks into a connection. */
 export interface Inspected {
@@ -21,9 +23,10 @@ export interface Inspected {
 export class Streams {
   readonly client: HalfStream;
   readonly server: HalfStream;
-  /** The interfaces that lead to the client, and to the server. */
-  readonly inIfindex: number;
-  readonly outIfindex: number;
+  /** Of the client's packets. */
+  readonly way: Way;
+  /** One interface leads to both ends. */
+  isOneArmed: boolean;
   /** Client octets below this offset have been let go to the server without a gap. */
   forwarded = 0;
   /** Server octets below this offset are what the decision rests on. */
@@ -38,8 +41,8 @@ export class Streams {
     this.#answers = answers;
     this.#judge = judge;
     this.#inspection = inspection;
-    this.inIfindex = opened.inIfindex;
-    this.outIfindex = opened.outIfindex;
+    this.way = opened.way;
+    this.isOneArmed = isOneArmed(opened.way);
     this.client = new HalfStream(opened.clientFirst, pool, limits);
     this.server = new HalfStream(opened.serverFirst, pool, limits);
   }
@@ -47,6 +50,16 @@ export class Streams {
   /** Octets of memory that copies use. */
   get bufferedBytes(): number {
     return this.client.bufferedBytes + this.server.bufferedBytes;
+  }
+
+  /** A packet of the server's. True where it is the first to show that one interface leads to both ends. */
+  noteArm(p: PacketContext): boolean {
+    if (this.isOneArmed || p.inIfindex !== this.way.inIfindex) return false;
+    return (this.isOneArmed = true);
+  }
+
+  isFromClient(p: PacketContext): boolean {
+    return comesBy(this.way, p, this.isOneArmed);
   }
 
   /** Octets of the client's that the server took with the SYN. */

@@ -15,6 +15,7 @@ import { QuicConversation } from './quic.ts';
 import { rule, type Ruling } from '../judge/ruling.ts';
 import { applySituation, holdersOf } from '../judge/situation.ts';
 import type { Waiter } from '../connection/waiting.ts';
+import type { Way } from '../connection/way.ts';
 
 export interface FlowIdentity {
   readonly id: number;
@@ -23,7 +24,8 @@ export interface FlowIdentity {
   /** Value of `FlowKey.forward` for datagrams that the client sends. */
   readonly clientForward: boolean;
   readonly subject: FlowSubject;
-  readonly inIfindex: number;
+  /** Of the client's datagrams. */
+  readonly way: Way;
   readonly frame: number;
 }
 
@@ -68,7 +70,7 @@ export class DatagramFlow extends Aged implements Waiter {
 
   onServer(p: PacketContext): DatagramVerdict {
     this.lastSeen = p.time;
-    if (p.outIfindex === this.identity.inIfindex) this.#isAnswered = true;
+    if (p.outIfindex === this.identity.way.inIfindex) this.#isAnswered = true;
     if (this.#beginsDtls(p)) return this.#spokenDtls().onServer(p);
     // Where the client speaks both, it may read the datagram as either.
     const verdict = this.#quic?.onServer(p);

@@ -22,6 +22,7 @@ import type { Surroundings } from '../connection/surroundings.ts';
 import { rule } from '../judge/ruling.ts';
 import { applySituation, holdersOf } from '../judge/situation.ts';
 import { Waiting } from '../connection/waiting.ts';
+import { comesBy, isOneArmed } from '../connection/way.ts';
 
 export class DatagramEngine {
   readonly #options: Surroundings;
@@ -65,7 +66,7 @@ export class DatagramEngine {
     if (flow === undefined) return;
     const fromClient = this.#key.forward === flow.identity.clientForward;
     // Only the way that led to the client so far leads to it: its address anybody can write.
-    if (live && fromClient && p.inIfindex !== flow.identity.inIfindex) {
+    if (live && fromClient && !comesBy(flow.identity.way, p)) {
       return this.#host.refuse('udp.interface', p.packetId);
     }
     this.#flows.delete(flow);
@@ -100,8 +101,8 @@ export class DatagramEngine {
   #find(p: PacketContext): DatagramFlow | undefined {
     const flow = this.#table?.find(this.#key);
     if (flow === undefined || !this.#options.live) return flow;
-    const isStranger =
-      this.#key.forward === flow.identity.clientForward && p.inIfindex !== flow.identity.inIfindex && !flow.isAnswered;
+    const { clientForward, way } = flow.identity;
+    const isStranger = this.#key.forward === clientForward && p.inIfindex !== way.inIfindex && !flow.isAnswered;
     if (!isStranger) return flow;
     this.#forget(flow);
     return undefined;
@@ -150,12 +151,15 @@ export class DatagramEngine {
       key: this.#key.kept,
       clientForward: this.#key.forward === fromClient,
       subject,
-      inIfindex: fromClient ? p.inIfindex : p.outIfindex,
+      way: fromClient
+        ? { inIfindex: p.inIfindex, outIfindex: p.outIfindex, inLink: p.inLink }
+        : { inIfindex: p.outIfindex, outIfindex: p.inIfindex, inLink: 0 },
       frame: p.frame,
     };
     const flow = new DatagramFlow(identity, new DatagramFlowHost(this.#shared, identity), p.time);
     this.#table.set(this.#key, flow);
     this.#flows.add(flow);
+    if (this.#options.live && isOneArmed(identity.way)) this.#host.onOneArmed();
     return flow;
   }
 

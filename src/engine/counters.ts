@@ -13,6 +13,8 @@ export class Counters {
   synOptionsRemoved = 0;
   /** Packets of connections that nobody knows. */
   midstream = 0;
+  /** Flows whose both ends are behind one interface. */
+  oneArmed = 0;
   /** How often each limit was reached. */
   readonly limits: Record<LimitName, number> = zeroLimits();
   /** Packets that no receiver should take, by code. */

@@ -51,7 +51,7 @@ export class Syns {
     }
     if (flow.kind === 'settled' || flow.isOpen) {
       // Only the way that led to the client so far leads to it: its address anybody can write.
-      if (known.inIfindex !== p.inIfindex) return this.#verdicts.refuse('tcp.syn.interface', p.packetId);
+      if (!known.comesBy(p)) return this.#verdicts.refuse('tcp.syn.interface', p.packetId);
       // Resent, or late: it is this connection's own.
       if (isOwn) return this.#accept(p);
       flow.successor ??= factory.halfOpen(p, key);
@@ -81,7 +81,7 @@ export class Syns {
       flows.forget(flow, p.time);
       return this.#onNewSyn(p, key);
     }
-    if (flow.kind !== 'settled' && !isOpen && isToServer && p.inIfindex === flow.opening.outIfindex) {
+    if (flow.kind !== 'settled' && !isOpen && isToServer && p.inIfindex === flow.opening.way.outIfindex) {
       flow.touch(p.time);
       flow.opening.makeVoid();
     }
@@ -154,10 +154,10 @@ export class Syns {
   }
 }
 
-function candidate({ tcp, inIfindex, outIfindex }: PacketContext): SynCandidate {
+function candidate({ tcp, inIfindex, outIfindex, inLink }: PacketContext): SynCandidate {
   // RFC 7413: data of a SYN.
   const data = tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
-  return { seq: tcp.seq, inIfindex, outIfindex, data };
+  return { seq: tcp.seq, inIfindex, outIfindex, inLink, data };
 }
 
 const NOTHING = new Uint8Array(0);

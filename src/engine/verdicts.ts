@@ -85,6 +85,10 @@ export class Verdicts implements Answers {
     this.#held -= count;
   }
 
+  onOneArmed(): void {
+    this.counters.oneArmed++;
+  }
+
   count(limit: LimitName): void {
     this.counters.limits[limit]++;
   }

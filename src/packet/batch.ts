@@ -31,6 +31,9 @@ export const FIELD = {
   originalLength: 12,
   /** Frame number in a capture, from 1; 0 on the live path. */
   frame: 13,
+  /** The sender's address on the link, as Ethernet has it: two octets, and four. 0 where the kernel tells none. */
+  inLinkHigh: 14,
+  inLinkLow: 15,
   ROW: 16,
 } as const;
 

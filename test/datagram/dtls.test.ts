@@ -77,6 +77,20 @@ describe('a pinned name over DTLS', () => {
     expect(wire.connmark).toBe(0);
   });
 
+  it('nor, where one interface leads to both ends, by whoever does from elsewhere on its link', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    const oneArm = { inIfindex: 2, outIfindex: 2 };
+    wire.fromClient(helloOf(HOST), { ...oneArm, inLink: 0xa });
+    // Nor can he begin in the client's place.
+    expect(wire.fromClient(helloOf('www.other.example'), { ...oneArm, inLink: 0xb })).toBe('drop');
+    wire.fromServer(handshake(...flightOf(GENUINE)), { ...oneArm, inLink: 0xb });
+    expect(wire.fromClient(goesOn, { ...oneArm, inLink: 0xb })).toBe('drop');
+    expect(wire.connmark).toBe(0);
+    expect(wire.fromClient(goesOn, { ...oneArm, inLink: 0xa })).toBe('accept');
+    expect(wire.connmark).toBe(ACCEPT);
+    expect(wire.engine.counters.oneArmed).toBe(1);
+  });
+
   it('without the proof is dropped', () => {
     const wire = new DatagramWire({ pinsets: [bank()] }, { proves: () => false });
     wire.fromClient(helloOf(HOST));

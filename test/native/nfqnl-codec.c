@@ -39,12 +39,13 @@ static const uint8_t PACKET[] = {
 	8, 0, 14, 0, 0, 0, 0, 3,
 	/* NFQA_CAP_LEN: 0x00011170 octets before truncation */
 	8, 0, 13, 0, 0, 1, 0x11, 0x70,
-	/* NFQA_HWADDR: of no concern here */
-	16, 0, 9, 0, 0, 6, 0, 0, 1, 2, 3, 4, 5, 6, 0, 0,
+	/* NFQA_HWADDR: 02:1b:2c:3d:4e:5f */
+	16, 0, 9, 0, 0, 6, 0, 0, 0x02, 0x1b, 0x2c, 0x3d, 0x4e, 0x5f, 0, 0,
 	/* NFQA_PAYLOAD: 21 octets */
 	25, 0, 10, 0, 0x45, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 0, 0, 0,
 };
 #define PAYLOAD_AT (sizeof PACKET - 24)
+#define HWADDR_AT (PAYLOAD_AT - 4 - 16)
 
 static struct nfqnl_message decode(const uint8_t *buffer, size_t length)
 {
@@ -63,6 +64,7 @@ static void a_packet_message_becomes_its_fields(void)
 	CHECK(message.packet.hook == 2);
 	CHECK(message.packet.in_ifindex == 5);
 	CHECK(message.packet.out_ifindex == 6);
+	CHECK(memcmp(message.packet.in_link, "\x02\x1b\x2c\x3d\x4e\x5f", 6) == 0);
 	CHECK(message.packet.mark == 0xaabbccdd);
 	CHECK(message.packet.connmark == 0x60000000);
 	CHECK(message.packet.ctid == 0x11223344);
@@ -71,6 +73,20 @@ static void a_packet_message_becomes_its_fields(void)
 	CHECK(message.packet.original_length == 70000);
 	CHECK(message.packet.flags == (NFQNL_FLAG_GSO | NFQNL_FLAG_CSUM_NOT_READY | NFQNL_FLAG_TRUNCATED |
 				       NFQNL_FLAG_HAS_CONNMARK | NFQNL_FLAG_CT_REPLY));
+}
+
+static void a_link_address_that_is_not_ethernets_is_none_or_what_there_is_of_it(void)
+{
+	static const uint8_t lengths[] = { 0, 4, 7, 8, 255 };
+	for (size_t i = 0; i < sizeof lengths; i++) {
+		uint8_t octets[sizeof PACKET];
+		memcpy(octets, PACKET, sizeof octets);
+		octets[HWADDR_AT + 5] = lengths[i];
+		struct nfqnl_message message = decode(octets, sizeof octets);
+		CHECK(message.packet.length == 21);
+		const char *expected = lengths[i] == 4 ? "\x02\x1b\x2c\x3d\0\0" : "\0\0\0\0\0\0";
+		CHECK(memcmp(message.packet.in_link, expected, 6) == 0);
+	}
 }
 
 static void a_connection_without_cta_mark_has_connmark_zero(void)
@@ -291,6 +307,7 @@ static void configuration_messages(void)
 int main(void)
 {
 	a_packet_message_becomes_its_fields();
+	a_link_address_that_is_not_ethernets_is_none_or_what_there_is_of_it();
 	a_connection_without_cta_mark_has_connmark_zero();
 	a_packet_without_nfqa_ct_has_no_connmark();
 	a_message_cut_anywhere_is_malformed_and_not_read_past();

@@ -16,6 +16,8 @@ export type DatagramAnswer = 'accept' | 'drop' | 'held' | 'emptied';
 export interface DatagramFields {
   readonly inIfindex?: number;
   readonly outIfindex?: number;
+  /** Who sends it over the link; 0 unless told. */
+  readonly inLink?: number;
   readonly badChecksum?: boolean;
   readonly clientPort?: number;
   /** Several datagrams that are cut on their way out. */
@@ -115,6 +117,7 @@ export class DatagramWire {
     words[FIELD.connmark] = this.connmark;
     words[FIELD.inIfindex] = fields.inIfindex ?? from.ifindex;
     words[FIELD.outIfindex] = fields.outIfindex ?? to.ifindex;
+    words[FIELD.inLinkLow] = fields.inLink ?? 0;
     words[FIELD.flags] = FLAG.hasConnmark | (fields.isGso ? FLAG.gso : 0);
     words[FIELD.timeSeconds] = Math.floor(this.#steady() / 1e6);
     words[FIELD.timeMicros] = this.#steady() % 1e6;

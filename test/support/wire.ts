@@ -26,6 +26,8 @@ export interface SegmentFields {
   readonly ack?: number;
   readonly flags?: number;
   readonly inIfindex?: number;
+  /** Who sends it over the link; 0 unless told. */
+  readonly inLink?: number;
   readonly gso?: boolean;
   readonly options?: Uint8Array;
   readonly badChecksum?: boolean;
@@ -39,6 +41,8 @@ export interface SegmentFields {
 }
 
 export interface WireOptions extends Partial<EngineOptions> {
+  /** Both ends are behind one interface, and have these addresses on its link. */
+  readonly oneArm?: { readonly client: number; readonly server: number };
   /** The client's initial sequence number. */
   readonly isn?: number;
   /** Which of two copies the client's TCP keeps where they overlap. */
@@ -69,7 +73,7 @@ export class Wire {
   #began = this.now - 1e9;
   #generation = 0;
   readonly #sent = new Map<number, { fromClient: boolean; packet: Uint8Array; lost: boolean }>();
-  readonly #options: Partial<EngineOptions>;
+  readonly #options: WireOptions;
 
   constructor(fields: Partial<Policy> = {}, options: WireOptions = {}) {
     this.atClient = new Receiver(options.prefers);
@@ -191,8 +195,12 @@ export class Wire {
     words[FIELD.packetId] = id;
     words[FIELD.length] = packet.length;
     words[FIELD.connmark] = this.connmark;
-    words[FIELD.inIfindex] = fields.inIfindex ?? (fromClient ? CLIENT : SERVER).ifindex;
-    words[FIELD.outIfindex] = (fromClient ? SERVER : CLIENT).ifindex;
+    const { oneArm } = this.#options;
+    const link = fields.inLink ?? oneArm?.[fromClient ? 'client' : 'server'] ?? 0;
+    words[FIELD.inIfindex] = fields.inIfindex ?? (fromClient || oneArm ? CLIENT : SERVER).ifindex;
+    words[FIELD.outIfindex] = (fromClient && !oneArm ? SERVER : CLIENT).ifindex;
+    words[FIELD.inLinkHigh] = Math.floor(link / 2 ** 32);
+    words[FIELD.inLinkLow] = link;
     words[FIELD.flags] = FLAG.hasConnmark | (fields.gso ? FLAG.gso : 0) | (fields.packetFlags ?? 0);
     words[FIELD.ctid] = fields.ctid ?? 0;
     words[FIELD.timeSeconds] = Math.floor(this.#steady() / 1e6);

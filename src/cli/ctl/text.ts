@@ -74,6 +74,7 @@ function statusText(status: Fields, out: Output): string {
       bypass === null ? 'not known: no rules found' : bypass === true ? 'packets pass' : 'packets are dropped',
     ],
     ['flows', `${show(status['flows'])}, ${show(status['held'])} packets held`],
+    ...oneArmLines(Number(status['one_armed'] ?? 0)),
     ['limits', pairs(status['limits'] as Fields) || 'none was reached'],
     ['probes', status['probes'] === null ? 'none' : probesText(status['probes'] as Fields)],
     [
@@ -91,6 +92,12 @@ function statusText(status: Fields, out: Output): string {
   });
   const head = ['queue', 'flows', 'held', 'waiting', 'packets', 'queue dropped', 'user dropped'];
   return `${text}\n${table(out, head, rows, { 5: lossStyle, 6: lossStyle })}`;
+}
+
+function oneArmLines(count: number): [string, string][] {
+  return count === 0
+    ? []
+    : [['', `${count} so far came and went by one interface: see "What it does not protect against"`]];
 }
 
 function probesText(probes: Fields): string {

@@ -11,9 +11,10 @@ import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration }
 import { FileWatch } from './file-watch.ts';
 import { type LearnControl, Learning } from './learning.ts';
 import { ListAges } from './list-ages.ts';
+import { OneArm } from './one-arm.ts';
 import { RecentVerdicts } from './recent-verdicts.ts';
 import { ControlServer } from './server.ts';
-import { statsOf } from './status.ts';
+import { statsOf, sum } from './status.ts';
 import { TimeOfDay } from './time-of-day.ts';
 
 export interface OperatorOptions {
@@ -43,6 +44,7 @@ export class Operator {
   #stats: NodeJS.Timeout | undefined;
   readonly #ages: ListAges;
   readonly #timeOfDay: TimeOfDay;
+  readonly #oneArm: OneArm;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -69,6 +71,8 @@ export class Operator {
     });
     this.#ages = new ListAges({ configuration: this.#configuration, log, say: options.daemon.say });
     this.#timeOfDay = new TimeOfDay({ log, say: options.daemon.say });
+    const count = (): number => sum(this.daemon.status().queues, 'oneArmed');
+    this.#oneArm = new OneArm({ count, log, say: options.daemon.say });
   }
 
   /** Rejects, with nothing left of it, when a queue cannot be bound or the socket not be made. */
@@ -97,6 +101,7 @@ export class Operator {
     }
     this.#ages.start();
     this.#timeOfDay.start();
+    this.#oneArm.start();
     if (watchesFiles) {
       const paths = () => this.#configuration.paths;
       this.#watch = new FileWatch({ paths, onChange: () => void this.reload('file change') });
@@ -125,6 +130,7 @@ export class Operator {
     clearInterval(this.#stats);
     this.#ages.stop();
     this.#timeOfDay.stop();
+    this.#oneArm.stop();
     this.#watch?.stop();
     await this.#server?.stop();
     await this.daemon.stop();

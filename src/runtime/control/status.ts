@@ -51,6 +51,7 @@ export async function statusOf({ version, configuration, daemon, log }: Overview
     })),
     flows: sum(queues, 'flows'),
     held: sum(queues, 'heldNow'),
+    one_armed: sum(queues, 'oneArmed'),
     limits: limitsHit(...queues.map(({ counts }) => counts)),
     probes,
     log: { written: log.written, dropped: log.dropped, events_dropped: sum(queues, 'eventsDropped') },
@@ -131,7 +132,11 @@ function limitsHit(...all: readonly Pick<QueueCounts, 'limits'>[]): Fields {
   return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
-function sum(queues: readonly { readonly counts: QueueCounts }[], name: Exclude<keyof QueueCounts, 'limits'>): number {
+/** Of one column, over all queues. */
+export function sum(
+  queues: readonly { readonly counts: QueueCounts }[],
+  name: Exclude<keyof QueueCounts, 'limits'>,
+): number {
   return queues.reduce((total, { counts }) => total + counts[name], 0);
 }
 

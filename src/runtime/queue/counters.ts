@@ -17,6 +17,8 @@ export interface QueueCounts {
   rewritten: number;
   synOptionsRemoved: number;
   midstream: number;
+  /** Flows whose both ends are behind one interface. */
+  oneArmed: number;
   refused: number;
   /** Connections in the table. */
   flows: number;
@@ -54,6 +56,7 @@ export class QueueCounters {
     cells[COLUMN.rewritten] = counters.rewritten;
     cells[COLUMN.synOptionsRemoved] = counters.synOptionsRemoved;
     cells[COLUMN.midstream] = counters.midstream;
+    cells[COLUMN.oneArmed] = counters.oneArmed;
     cells[COLUMN.flows] = engine.flows;
     let refused = 0;
     for (const count of counters.refused.values()) refused += count;
@@ -95,6 +98,7 @@ const COLUMNS = [
   'rewritten',
   'synOptionsRemoved',
   'midstream',
+  'oneArmed',
   'refused',
   'flows',
   'queueDropped',
