@@ -19,20 +19,27 @@ import { CanonicalOctets, isGrease, type OwnOctets, RandomOctets } from './greas
 import { canShare, type OwnKeyShare } from './key-share.ts';
 
 /** What is taken from a client's hello; one of these makes any number of probes. */
-export interface Mirror extends HelloParts {
+export interface Mirror extends HelloParts, HelloDigests {}
+
+export interface HelloDigests {
   /** Equal where probes differ in nothing that the client chose. */
   readonly digest: string;
   /** The same but for the order of extensions, which browsers shuffle for each connection, and which GREASE is equal. */
   readonly digestInAnyOrder: string;
 }
 
-interface HelloParts {
+export interface HelloParts {
   readonly hello: ClientHello;
   readonly extensions: Extensions;
   readonly compressionMethods: Uint8Array;
 }
 
 export function mirrorOf(clientHello: Uint8Array): Mirror | Fault {
+  const parts = readHelloParts(clientHello);
+  return isFault(parts) ? parts : { ...parts, ...digestsOf(parts) };
+}
+
+export function readHelloParts(clientHello: Uint8Array): HelloParts | Fault {
   const hello = parseClientHello(clientHello);
   if (isFault(hello)) return hello;
   const reader = new ByteReader(hello.body, 34);
@@ -44,8 +51,11 @@ export function mirrorOf(clientHello: Uint8Array): Mirror | Fault {
   // RFC 8446 §4.2.8: not several for one group; no server answers that, and each would cost a key.
   const groups = sharesOf(extensions.bodies.get(EXTENSION.keyShare) ?? EMPTY).map(({ group }) => group);
   if (new Set(groups).size < groups.length) return malformed('tls.client-hello.key-share', reader.at);
-  const parts = { hello, extensions, compressionMethods };
-  return { ...parts, digest: digestOf(parts, false), digestInAnyOrder: digestOf(parts, true) };
+  return { hello, extensions, compressionMethods };
+}
+
+export function digestsOf(parts: HelloParts): HelloDigests {
+  return { digest: digestOf(parts, false), digestInAnyOrder: digestOf(parts, true) };
 }
 
 /** Groups that the client lists and that a probe cannot do. */
@@ -189,7 +199,7 @@ function digestOf(parts: HelloParts, isInAnyOrder: boolean): string {
   return createHash('sha256').update(hello.body()).digest('base64');
 }
 
-interface Share {
+export interface Share {
   readonly group: number;
   readonly keyExchange: Uint8Array;
 }
@@ -211,7 +221,8 @@ function inOrder(clientKeyShare: Uint8Array, shares: readonly Share[]): Share[] 
   return [...shares].sort((a, b) => rank(a) - rank(b));
 }
 
-function sharesOf(keyShare: Uint8Array): Share[] {
+/** RFC 8446 §4.2.8, as far as they can be read. */
+export function sharesOf(keyShare: Uint8Array): Share[] {
   const list = new ByteReader(keyShare).vector16();
   const shares: Share[] = [];
   while (list.more()) {

@@ -23,7 +23,8 @@ import { ProbeCache, type ProbeFinding, type QuestionKey } from './cache.ts';
 import { clientGroup } from './client-group.ts';
 import { converse, type SocketMark } from './connection.ts';
 import { type HandshakeOutcome, ProbeHandshake } from './handshake.ts';
-import { type Mirror, mirrorOf, unusableGroups } from './mirror.ts';
+import { KnownHellos } from './known-hellos.ts';
+import { type Mirror, unusableGroups } from './mirror.ts';
 import { Places, Tally } from './places.ts';
 import { SingleFlight, type Waiting } from './single-flight.ts';
 import { dialogueOf, type Turn, Upgrade } from './upgrade.ts';
@@ -86,6 +87,7 @@ export class MirrorProber implements Prober {
     failures: { ...NO_FAILURES },
   };
   readonly #options: MirrorProberOptions & ProbeBounds;
+  readonly #hellos = new KnownHellos();
   readonly #cache: ProbeCache;
   readonly #flights = new SingleFlight<ProbeAnswer, Question>();
   readonly #budget: ProbeBudget;
@@ -127,7 +129,7 @@ export class MirrorProber implements Prober {
     };
     if (this.#isClosed) return refuse('stopped');
     if (!this.#settings.allowLocal && isLocal(request.server.address)) return refuse('forbidden', 'local address');
-    const mirror = mirrorOf(request.clientHello);
+    const mirror = this.#hellos.mirrorOf(request.clientHello);
     if (isFault(mirror)) return refuse('unsupported', mirror.code);
     if (turnsOf(request, mirror) === undefined) return refuse('unsupported', request.starttls ?? '');
     const asking = askingOf(request, mirror);

@@ -19,19 +19,25 @@ export function configurations(leaf) {
     'ten-pins': () => document([{ ...bank, pins: [...strangerPins(9), pin] }]),
     'many-pins': () => document([{ ...bank, pins: [...strangerPins(9), pin] }, ...others(9_999)]),
     /** A client that names nobody (openssl s_time): pinned by address. */
-    nginx: (nginxPin) =>
-      document([
-        { name: 'nginx', match: { addresses: ['198.51.100.2'], ports: [447] }, pins: [nginxPin, strangerPin()] },
-      ]),
+    nginx: (pins) =>
+      document(
+        Object.entries({ 1.2: 447, 1.3: 448 }).map(([version, port]) => ({
+          name: `nginx-${port}`,
+          match: { addresses: ['198.51.100.2'], ports: [port] },
+          pins: [pins[version], strangerPin()],
+        })),
+      ),
+    /** The same servers, and somebody else is pinned. */
+    'nginx-unpinned': () => document([{ ...bank, match: { hosts: ['www.other.example'] } }]),
   };
 }
 
 function document(pinsets) {
-  return { version: 1, ports: ['443-447'], pinsets: pinsets.map((pinset) => withPorts(pinset)) };
+  return { version: 1, ports: ['443-448'], pinsets: pinsets.map((pinset) => withPorts(pinset)) };
 }
 
 function withPorts(pinset) {
-  return { ...pinset, match: { ports: ['443-447'], ...pinset.match } };
+  return { ...pinset, match: { ports: ['443-448'], ...pinset.match } };
 }
 
 function others(count) {

@@ -92,11 +92,12 @@ export class Lab {
     }
   }
 
-  /** Real TLS: openssl s_time, some of them at once, each new connection a full handshake of TLS 1.2 with nginx. */
-  async visitNginx({ atOnce, seconds }) {
+  /** Real TLS: openssl s_time, some of them at once, each new connection a full handshake with nginx. */
+  async visitNginx(version, { atOnce, seconds }) {
     await this.#startNginx();
     const before = this.#usage();
-    const server = ['-connect', `${SERVERS[0]}:${NGINX_PORT}`, '-new', '-tls1_2', '-time', Math.ceil(seconds)];
+    const { port, option } = NGINX[version];
+    const server = ['-connect', `${SERVERS[0]}:${port}`, '-new', option, '-time', Math.ceil(seconds)];
     const began = process.hrtime.bigint();
     const texts = await Promise.all(
       Array.from({ length: atOnce }, () => this.#output('client', [this.#plan.tools.openssl, 's_time', ...server])),
@@ -201,8 +202,8 @@ export class Lab {
     }
     const isTwofold = variant === 'twofold';
     const file = this.#path(`${isTwofold ? 'twofold-' : ''}${configuration}.json`);
-    if (configuration === 'nginx') await this.#startNginx();
-    const document = this.#configurations[configuration](this.#nginx?.pin);
+    if (configuration.startsWith('nginx')) await this.#startNginx();
+    const document = this.#configurations[configuration](this.#nginx?.pins);
     writeFileSync(file, JSON.stringify({ ...document, queues: isTwofold ? `${queue}:${queue + 1}` : queue }));
     const rules = await this.#output('gateway', ['node', TLSPIN, 'rules', '-c', file]);
     const process = await this.#start(
@@ -231,13 +232,18 @@ export class Lab {
     if (this.#nginx !== undefined) return;
     const { tools } = this.#plan;
     const at = (name) => this.#path(`nginx/${name}`);
-    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', '/CN=www.nginx.example'];
-    await this.#output('server', [tools.openssl, ...request, '-keyout', at('key'), '-out', at('crt')]);
-    const pins = JSON.parse(await this.#output('server', ['node', TLSPIN, 'pin', at('crt'), '--json']));
+    const request = ['req', '-x509', '-nodes', '-days', '30', '-subj', '/CN=www.nginx.example'];
+    const pins = {};
+    for (const [version, { key }] of Object.entries(NGINX)) {
+      const files = ['-keyout', at(`${version}.key`), '-out', at(`${version}.crt`)];
+      await this.#output('server', [tools.openssl, ...request, ...key, ...files]);
+      const pinset = await this.#output('server', ['node', TLSPIN, 'pin', at(`${version}.crt`), '--json']);
+      pins[version] = JSON.parse(pinset).pins[0];
+    }
     writeFileSync(at('conf'), nginxConfiguration(at));
     await this.#start('server', [tools.nginx, '-c', at('conf'), '-e', at('log')], null);
-    this.#nginx = { pin: pins.pins[0] };
-    await this.#until(() => this.#network.run('server', 'ss', '-ltn').includes(`:${NGINX_PORT}`), 'nginx');
+    this.#nginx = { pins };
+    await this.#until(() => this.#network.run('server', 'ss', '-ltn').includes(`:${NGINX['1.3'].port}`), 'nginx');
   }
 
   #clear() {
@@ -311,8 +317,12 @@ export class Lab {
 /** Several, so that a client does not run out of ports. */
 const SERVERS = ['198.51.100.2', ...Array.from({ length: 7 }, (_, i) => `198.51.100.${10 + i}`)];
 
-export const PORTS = '443-447';
-const NGINX_PORT = 447;
+export const PORTS = '443-448';
+/** What nginx listens with, by the version of TLS. */
+const NGINX = {
+  1.2: { port: 447, option: '-tls1_2', key: ['-newkey', 'rsa:2048'] },
+  1.3: { port: 448, option: '-tls1_3', key: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] },
+};
 const SERVICES = {
   handshake: { port: 443, script: 'whole', varied: false, mode: 'handshake' },
   'new-certificate': { port: 444, script: 'whole', varied: true, mode: 'handshake' },
@@ -365,12 +375,16 @@ http {
   access_log off;
   client_body_temp_path ${at('body')}; proxy_temp_path ${at('proxy')}; fastcgi_temp_path ${at('fastcgi')};
   uwsgi_temp_path ${at('uwsgi')}; scgi_temp_path ${at('scgi')};
-  server {
-    listen ${NGINX_PORT} ssl;
-    ssl_certificate ${at('crt')}; ssl_certificate_key ${at('key')};
-    ssl_protocols TLSv1.2; ssl_session_cache off; ssl_session_tickets off;
+  ssl_session_cache off; ssl_session_tickets off;
+${Object.entries(NGINX)
+  .map(
+    ([version, { port }]) => `  server {
+    listen ${port} ssl; ssl_protocols TLSv${version};
+    ssl_certificate ${at(`${version}.crt`)}; ssl_certificate_key ${at(`${version}.key`)};
     return 204;
-  }
+  }`,
+  )
+  .join('\n')}
 }`;
 }
 
