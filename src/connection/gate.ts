@@ -27,8 +27,8 @@ export class Gate {
   readonly #held: HeldPackets;
   /** Octets below this offset have been let go without a gap. */
   #delivered = 0;
-  /** Whether a record began there, when something followed. */
-  #boundaryAtDelivered = false;
+  /** The last offset that a record was known to begin at when all ahead of it was let go, and something followed. */
+  #boundary = -1;
   /** The first octet that was let go behind the gap that follows those: the client has it, and waits for the gap. */
   #deliveredAhead = Infinity;
   #holdsAhead = false;
@@ -55,7 +55,9 @@ export class Gate {
 
   /** Whether the client would read a record that comes next as a record. */
   get atBoundary(): boolean {
-    return this.#server.next === this.#delivered ? this.#inspection.serverAtBoundary : this.#boundaryAtDelivered;
+    return this.#server.next === this.#delivered
+      ? this.#inspection.serverAtBoundary
+      : this.#boundary === this.#delivered;
   }
 
   /** The client has spoken: from now on, while a denial may come, the server's flight waits as a whole. */
@@ -65,7 +67,7 @@ export class Gate {
 
   /** Ahead of each segment of the server's that is read. */
   beforeRead(): void {
-    if (this.#server.next === this.#delivered) this.#boundaryAtDelivered = this.#inspection.serverAtBoundary;
+    if (this.#server.next === this.#delivered && this.#inspection.serverAtBoundary) this.#boundary = this.#delivered;
   }
 
   /** Answers a segment that was read and brought no ruling, or has it wait. */
@@ -128,7 +130,6 @@ export class Gate {
   #deliverPermitted(p: PacketContext, offset: number): void {
     const { bytes, seq, ack, dataStart } = p.tcp;
     this.#delivered = this.#limit;
-    this.#boundaryAtDelivered = false;
     const payload = bytes.subarray(dataStart, dataStart + this.#delivered - offset);
     const flags = TCP_FLAG.psh | TCP_FLAG.ack;
     const headers = copyHeaders(p.ip, p.tcp);

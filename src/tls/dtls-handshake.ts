@@ -25,6 +25,8 @@ export class DtlsHandshakeReader {
   /** message_seq of the next message to deliver; -1 until the first one tells. */
   #next: number;
   #received = 0;
+  /** Messages that are not delivered yet, in whatever part they are there. */
+  #waiting = 0;
 
   /** Bodies that are delivered are valid only during the call. */
   constructor(options: DtlsHandshakeOptions, consume: MessageConsumer) {
@@ -35,8 +37,7 @@ export class DtlsHandshakeReader {
 
   /** True when nothing waits for what comes before it. */
   get isInOrder(): boolean {
-    for (const seq of this.#messages.keys()) if (seq >= this.#next) return false;
-    return true;
+    return this.#waiting === 0;
   }
 
   /** The fragments of one record. */
@@ -66,6 +67,7 @@ export class DtlsHandshakeReader {
       if (seq < this.#next) return undefined;
       message = new GatheredMessage(type, length);
       this.#messages.set(seq, message);
+      this.#waiting++;
     }
     // Copies of the same count as well: nobody repeats a flight without end.
     this.#received += HEADER_LENGTH + octets.length;
@@ -84,6 +86,7 @@ export class DtlsHandshakeReader {
       const body = message?.whole();
       if (message === undefined || body === undefined) return undefined;
       this.#next++;
+      this.#waiting--;
       const fault = this.#consume(message.type, body);
       if (fault !== undefined) return fault;
     }

@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
 
+import type { ChainFacts } from '../../src/judge/ports.ts';
 import { tcpChecksumFits } from '../../src/packet/checksum.ts';
 import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import { seqAdd } from '../../src/tcp/sequence.ts';
-import { bank, DENY, FORGED, forgedFlight, hasForged, HOST, opened, PENDING } from '../support/flows.ts';
+import { presentCertificate } from '../../src/x509/presented.ts';
+import { certificate, fixturePath } from '../support/certificates.ts';
+import { chainFacts } from '../support/chain-facts.ts';
+import { bank, DENY, FORGED, forgedFlight, genuinePin, hasForged, HOST, opened, PENDING } from '../support/flows.ts';
 import { viewIp, viewTcp } from '../support/ip-bytes.ts';
+import { pin } from '../support/policy.ts';
 import * as tls from '../support/tls-bytes.ts';
 import type { Answer, Wire, WireOptions } from '../support/wire.ts';
 
@@ -12,6 +17,7 @@ const { rst, fin, ack, psh } = TCP_FLAG;
 const ALERT = Buffer.from('1503030002022a', 'hex');
 const ACCESS_DENIED = '15030300020231';
 const hello = tls.clientHello(HOST);
+const issuerPin = pin('spki-sha256', presentCertificate(certificate('inter')).spkiSha256!);
 
 function after(action: 'tls-alert' | 'reset' | 'drop', options: WireOptions = {}): Wire {
   const wire = opened({ pinsets: [bank({ onMismatch: { action, connmark: null } })] }, options);
@@ -79,6 +85,26 @@ describe('tls-alert', () => {
     wire.fromServer(forgedFlight.subarray(100));
     expect(wire.verdicts).toMatchObject([{ action: 'tls-alert' }]);
     expect(wire.atClient.stream.length).toBe(100);
+    expect(wire.atClient.isReset).toBe(true);
+  });
+
+  it('is a reset where what waited went in part, up to the midst of a record', () => {
+    const asked: ((facts: ChainFacts) => void)[] = [];
+    const examiner = { examine: (_: unknown, answer: (facts: ChainFacts) => void) => void asked.push(answer) };
+    const wire = opened({ pinsets: [bank({ pins: [genuinePin, issuerPin] })] }, { examiner });
+    wire.fromClient(hello);
+    const flight = tls.serverFlight(FORGED, fixturePath('inter'));
+    const [first, second] = [flight.subarray(0, 900), flight.subarray(900)];
+    const start = wire.serverSeq;
+    wire.fromServer(first);
+    wire.fromServer(second, { gso: true });
+    expect(wire.held).toBe(2);
+    wire.fromServer(first, { seq: start });
+    expect(wire.atClient.stream.length).toBe(900);
+    asked[0]!(chainFacts());
+    wire.fromServer(second, { seq: start + 900 });
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch' }]);
+    expect(wire.atClient.stream.length).toBe(900);
     expect(wire.atClient.isReset).toBe(true);
   });
 

@@ -145,6 +145,19 @@ describe('a record that a client may leave at its header, to read on in its octe
     expect(wire.fromServer(unified)).toBe('drop');
   });
 
+  it('does not go encrypted either while the client has not gone on: nobody can have agreed on keys', () => {
+    const hidden = hiding(flightOf(FORGED), { epoch: 1 });
+    for (const datagrams of [[Buffer.concat([flightOf(GENUINE), hidden])], [flightOf(GENUINE), hidden]]) {
+      const wire = pinned();
+      const verdicts = datagrams.map((datagram) => wire.fromServer(datagram));
+      expect(verdicts.at(-1)).toBe('drop');
+      expect(wire.fromServer(flightOf(GENUINE))).toBe('accept');
+      expect(wire.fromClient(goesOn)).toBe('accept');
+      expect(wire.fromServer(Buffer.concat([changeCipherSpec, finished]))).toBe('accept');
+      expect(hasForged(wire)).toBe(false);
+    }
+  });
+
   it('does not go where it is longer than was agreed to', () => {
     const extensions = [tls.extension(1, Buffer.of(1))];
     const agreed = dtls.overDatagrams(tls.serverHello({ suite: 0xc02f, extensions }));

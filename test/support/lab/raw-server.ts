@@ -80,6 +80,12 @@ export class RawServer {
     return new RawServer(child);
   }
 
+  /** Whether it runs, and what it complains of. */
+  get state(): string {
+    const { end, errors } = this.#child;
+    return `${end === undefined ? 'runs' : `ended with ${end.code ?? end.signal}`}: ${errors}`;
+  }
+
   /** Everything heard so far is of no interest any more. */
   forget(): void {
     this.#child.forget();
