@@ -11,7 +11,7 @@ import { CONTENT, VERSION } from '../tls/constants.ts';
 import type { ObserverLimits } from '../tls/observed/dialogue.ts';
 import type { Side } from '../tls/observed/listener.ts';
 import { Observer } from '../tls/observer.ts';
-import { beginsSsl2, SSL2 } from '../tls/ssl2.ts';
+import { beginsSsl2, isSsl2Hello, SSL2, SSL2_TELLING } from '../tls/ssl2.ts';
 import type { Judge } from '../judge/judge.ts';
 import { Permission, permittedAt } from './permission.ts';
 
@@ -24,11 +24,15 @@ export interface InspectionOptions {
 export class Inspection {
   readonly #judge: Judge;
   readonly #options: InspectionOptions;
-  #starts = newStarts();
+  #starts: Record<Side, Start>;
   #preamble: PreambleTracker | undefined;
   #upgraded = false;
   #observer: Observer | undefined;
   #opaque = false;
+  /** Not everything was captured. */
+  #isCut = false;
+  /** What came before TLS, where its end was not captured. */
+  #protocol: string | undefined;
   /** Octets of the server's that were read, and those of them that a preamble was. */
   #served = 0;
   #preambled = 0;
@@ -38,6 +42,7 @@ export class Inspection {
   constructor(judge: Judge, options: InspectionOptions) {
     this.#judge = judge;
     this.#options = options;
+    this.#starts = this.#newStarts();
   }
 
   /** True where a client that speaks TLS would read an alert record sent to it now. */
@@ -74,12 +79,39 @@ export class Inspection {
 
   /** For captures: both directions begin anew where a hello stands in a stream that was taken for something else. */
   restart(): void {
-    this.#starts = newStarts();
+    this.#starts = this.#newStarts();
     this.#preamble = undefined;
     this.#observer = undefined;
     this.#upgraded = false;
     this.#opaque = false;
     this.#judge.restart();
+  }
+
+  /** For captures: `octets` of a side's, next in order, were not captured; 0 where what came before was not. */
+  skip(side: Side, octets: number): void {
+    this.#isCut = true;
+    const start = this.#starts[side];
+    // Who answers TLS goes on with TLS, wherever in a record that is.
+    if (start.kind === 'undecided' && side === 'server' && this.begun) start.kind = 'tls';
+    if (start.isTls) this.#observer?.skip(side, octets);
+    else if (start.kind === 'undecided') start.restart();
+    else if (!this.#opaque) this.#passPreamble();
+  }
+
+  /** What was agreed on may have been in what is missing: TLS or a preamble, whatever comes now begins. */
+  #passPreamble(): void {
+    const { protocol, heldClient, heldServer } = this.#preamble!;
+    this.restart();
+    this.#protocol = protocol ?? undefined;
+    this.#feed('client', heldClient, 0, heldClient.length);
+    this.#feed('server', heldServer, 0, heldServer.length);
+  }
+
+  /** For captures: nothing that either side has said so far is TLS, or may still become it. */
+  get isUnread(): boolean {
+    const { client, server } = this.#starts;
+    const isSilent = this.#observer === undefined && this.#preamble === undefined;
+    return (isSilent && !client.isPartial && !server.isPartial) || (this.#opaque && !this.begun);
   }
 
   /** True when this is not TLS. */
@@ -151,7 +183,7 @@ export class Inspection {
   /** Goes on with the dialogue ahead of TLS. */
   #advance(side: Side, bytes: Uint8Array): void {
     if (this.#preamble === undefined) this.#judge.onPreamble(side);
-    this.#preamble ??= new PreambleTracker();
+    this.#preamble ??= new PreambleTracker(undefined, this.#options.clientFirst ? undefined : isWholeSsl2Hello);
     const preamble = this.#preamble;
     if (side === 'server' && this.#preambled === 0) this.#judge.onFirstWord();
     if (side === 'server') this.#preambled += bytes.length;
@@ -191,17 +223,24 @@ export class Inspection {
   }
 
   #observe(side: Side, bytes: Uint8Array, start: number, end: number): void {
-    this.#observer ??= new Observer(this.#judge, this.#options.limits, {
-      isSsl2: this.#starts.client.kind === 'ssl2',
-      clientFirst: this.#options.clientFirst,
-    });
+    this.#observer ??= this.#begin();
     if (side === 'client') this.#observer.feedClient(bytes, start, end);
     else this.#observer.feedServer(bytes, start, end);
   }
-}
 
-function newStarts() {
-  return { client: new Start(SSL2.clientHello), server: new Start(SSL2.serverHello) };
+  #begin(): Observer {
+    const { limits, clientFirst } = this.#options;
+    if (this.#protocol !== undefined) this.#judge.onUpgrade(this.#protocol);
+    const observer = new Observer(this.#judge, limits, { isSsl2: this.#starts.client.kind === 'ssl2', clientFirst });
+    if (this.#isCut) for (const side of SIDES) observer.skip(side, 0);
+    return observer;
+  }
+
+  /** In a capture anything may go by; live, what a lenient server may take for SSLv2 counts as that. */
+  #newStarts(): Record<Side, Start> {
+    const isLenient = this.#options.clientFirst;
+    return { client: new Start(SSL2.clientHello, isLenient), server: new Start(SSL2.serverHello, isLenient) };
+  }
 }
 
 /** The first octets of a direction, gathered until they tell what it speaks. */
@@ -210,9 +249,11 @@ class Start {
   first: Uint8Array = new Uint8Array(0);
   /** Type of an SSLv2 message that this direction may begin with. */
   readonly #ssl2Type: number;
+  readonly #isLenient: boolean;
 
-  constructor(ssl2Type: number) {
+  constructor(ssl2Type: number, isLenient: boolean) {
     this.#ssl2Type = ssl2Type;
+    this.#isLenient = isLenient;
   }
 
   get isTls(): boolean {
@@ -237,20 +278,29 @@ class Start {
     let at = start;
     while (this.kind === 'undecided' && at < end) {
       this.first = Uint8Array.of(...this.first, bytes[at++]!);
-      this.kind = classify(this.first, this.#ssl2Type);
+      this.kind = classify(this.first, this.#ssl2Type, this.#isLenient);
     }
     return at - start;
   }
 }
 
-function classify(first: Uint8Array, ssl2Type: number): Start['kind'] {
+function classify(first: Uint8Array, ssl2Type: number, isLenient: boolean): Start['kind'] {
   const [type, major] = first;
   if (isRecordType(type!)) return major === undefined ? 'undecided' : beginsTls(type!, major) ? 'tls' : 'other';
   if ((type! & 0x80) === 0) return 'other';
   if (first.length < 3) return 'undecided';
   if (first[2] !== ssl2Type) return 'other';
   if (first.length < MOST_THAT_TELL) return 'undecided';
-  return beginsSsl2(first, ssl2Type) ? 'ssl2' : 'other';
+  if (!beginsSsl2(first, ssl2Type)) return 'other';
+  if (isLenient) return 'ssl2';
+  if (first.length < SSL2_TELLING) return 'undecided';
+  return isSsl2Hello(first, 0, ssl2Type) ? 'ssl2' : 'other';
+}
+
+/** Of a capture; see `isSsl2Hello`. */
+function isWholeSsl2Hello(opening: Uint8Array): 'tls' | 'maybe' | 'no' {
+  if (opening.length < SSL2_TELLING) return 'maybe';
+  return isSsl2Hello(opening, 0, SSL2.clientHello) ? 'tls' : 'no';
 }
 
 /** The first octets of a record: its type, and the 3 of every version. */
@@ -262,4 +312,5 @@ function isRecordType(type: number): boolean {
   return type === CONTENT.handshake || type === CONTENT.alert;
 }
 
+const SIDES = ['client', 'server'] as const;
 const MOST_THAT_TELL = 4;

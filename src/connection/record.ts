@@ -38,6 +38,7 @@ export function verdictEvent(
     fault: decided.fault ?? facts.fault,
     starttls: facts.starttls,
     tls: facts.summary(),
+    gaps: [...facts.gaps],
     frame: connection.frame,
   };
 }

@@ -3,7 +3,7 @@
  * be read in one way only. Answers no packet: who may have one is for others to say.
  */
 import type { PacketContext } from '../packet/context.ts';
-import type { TcpView } from '../packet/tcp.ts';
+import { TCP_FLAG, type TcpView } from '../packet/tcp.ts';
 import { HalfStream, SEGMENT, type SegmentOutcome, type StreamConsumer } from '../tcp/half-stream.ts';
 import type { PagePool } from '../tcp/page-pool.ts';
 import { TimestampCheck } from '../tcp/timestamps.ts';
@@ -34,6 +34,8 @@ export class Streams {
   readonly #answers: Answers;
   readonly #judge: Judge;
   readonly #inspection: Inspection;
+  /** For captures: offsets below which the other end has acknowledged everything, captured or not. */
+  readonly #taken: Record<Side, number> = { client: 0, server: 0 };
   readonly #timestamps = new TimestampCheck();
 
   constructor(answers: Answers, pool: PagePool, { judge, inspection }: Inspected, opened: Opened) {
@@ -108,12 +110,16 @@ export class Streams {
   watch(tcp: TcpView, side: Side): boolean {
     const { session } = this.#judge;
     const isRead = this.#inspection.done && !session.isAwaited && !this.#judge.isReading;
-    if (tcp.dataLength === 0 || isRead) return false;
-    const stream = this[side];
-    const feed = side === 'client' ? this.#inspection.feedClient : this.#inspection.feedServer;
+    if (isRead) return false;
+    const [stream, other] = side === 'client' ? [this.client, 'server' as const] : [this.server, 'client' as const];
+    this.#noteTaken(tcp, other);
+    if (tcp.dataLength === 0) return false;
+    this.#passGaps(side, stream.offsetOf(tcp.seq));
+    const feed = this.#feedOf(side);
     if (accept(stream, tcp, feed) === SEGMENT.conflict) {
       this.#judge.settleBy('parseError', 'overlap-conflict', 'tcp.conflict');
     }
+    this.#passGaps(side);
     // In the order of the capture.
     if (session.isServerFinished) session.onDelivered(false);
     // Where only one direction was captured nothing is ever acknowledged.
@@ -127,6 +133,36 @@ export class Streams {
   release(): void {
     this.client.release();
     this.server.release();
+  }
+
+  #noteTaken(tcp: TcpView, side: Side): void {
+    if (!tcp.has(TCP_FLAG.ack) || tcp.has(TCP_FLAG.rst)) return;
+    const offset = this[side].offsetOf(tcp.ack);
+    // Farther ahead than anything is read, a number is somebody's invention.
+    if (offset - this[side].next > this.#answers.limits.bytesPerDirection) return;
+    this.#taken[side] = Math.max(this.#taken[side], offset);
+    this.#passGaps(side);
+  }
+
+  /**
+   * Octets that the other end has acknowledged, and that were not captured, do not come any more where others are there
+   * behind them: reading goes on at `arriving`, or at what is stored.
+   */
+  #passGaps(side: Side, arriving = Infinity): void {
+    const stream = this[side];
+    for (;;) {
+      const end = Math.min(stream.firstStored ?? Infinity, arriving);
+      const lost = end - stream.next;
+      if (lost <= 0 || end > this.#taken[side]) return;
+      this.#judge.onGap(side);
+      this.#inspection.skip(side, lost);
+      stream.skipTo(stream.seqOf(end));
+      stream.resume(this.#feedOf(side));
+    }
+  }
+
+  #feedOf(side: Side): StreamConsumer {
+    return side === 'client' ? this.#inspection.feedClient : this.#inspection.feedServer;
   }
 
   #refuse(): false {

@@ -5,7 +5,7 @@
 import type { Answers } from '../connection/answers.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { HalfOpen } from '../connection/half-open.ts';
-import { startsMidStream } from '../connection/pick-up.ts';
+import { beginsClientHello, startsMidStream } from '../connection/pick-up.ts';
 import type { Settled } from '../connection/settled.ts';
 import type { Surroundings } from '../connection/surroundings.ts';
 import { isUnacceptable } from '../packet/acceptable.ts';
@@ -61,6 +61,8 @@ export class Segments {
     if (flow.kind === 'settled') return this.#onSettledPacket(p, flow, fromClient);
     const connection = flow.kind === 'connection' ? flow : this.#onHalfOpenPacket(p, flow, fromClient);
     if (connection === undefined) return;
+    // Who was called may speak first, and as a client: on FTP's data connections in active mode (RFC 4217 §7).
+    if (!this.#live && !fromClient && connection.inspection.isUnread && beginsClientHello(tcp)) return this.#pickUp(p);
     if (fromClient) connection.onClientPacket(p);
     else connection.onServerPacket(p);
     this.#connections.refresh(connection, p);
@@ -105,6 +107,7 @@ export class Segments {
     const { fromClient } = start;
     const connection = factory.connection(factory.halfOpen(p, this.#key, fromClient), p, fromClient);
     connection.openAt(start.clientFirst, start.serverFirst);
+    connection.inspection.skip('client', 0);
     flows.begin(connection);
     if (fromClient) connection.onClientPacket(p);
     else connection.onServerPacket(p);

@@ -93,6 +93,8 @@ export interface VerdictEvent {
   readonly starttls: string | null;
   /** Null when the flow was never TLS. */
   readonly tls: TlsSummary | null;
+  /** Of a capture: the sides of which octets are missing that the other end has. */
+  readonly gaps?: readonly ('client' | 'server')[];
   /** Frame in which the flow began; 0 on the live path. */
   readonly frame: number;
 }

@@ -2,6 +2,7 @@
 import type { ClientHello } from '../tls/client-hello.ts';
 import { VERSION } from '../tls/constants.ts';
 import { ja4 } from '../tls/ja4.ts';
+import type { Side } from '../tls/observed/listener.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
 import type { Evidence, TlsSummary } from './events.ts';
@@ -12,6 +13,8 @@ export class FlowFacts {
   /** DTLS of the version that OpenSSL spoke before there was a standard. */
   isPrestandard = false;
   sessionResumed = false;
+  /** Sides of which something was not captured. */
+  readonly gaps = new Set<Side>();
   /** The server's ChangeCipherSpec was seen: nothing more will show. */
   serverFinished = false;
   alerted = false;

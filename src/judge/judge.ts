@@ -292,6 +292,12 @@ export class Judge implements HandshakeListener {
     this.#course.withdraw();
   }
 
+  /** For captures: octets of a side's are missing, and reading goes on behind them. */
+  onGap(side: Side): void {
+    this.facts.gaps.add(side);
+    if (side === 'server') this.#course.keylog.onGap();
+  }
+
   /** For captures: what was taken for no TLS at all turns to TLS later on. */
   restart(): void {
     if (this.ruling?.reason === 'not-tls') this.#hearing.reopen();

@@ -55,6 +55,7 @@ function verdictObject(event: VerdictEvent): Fields {
   if (event.others.length > 0) verdict['others'] = event.others;
   if (event.fault !== null) verdict['fault'] = event.fault;
   if (event.starttls !== null) verdict['starttls'] = event.starttls;
+  if (event.gaps !== undefined && event.gaps.length > 0) verdict['gap'] = event.gaps;
   return verdict;
 }
 

@@ -46,9 +46,13 @@ export interface PreambleLimits {
   readonly bytes: number;
 }
 
+/** Whether a stream that begins with these octets, the first of which is 0x80 or more, begins with SSLv2. */
+export type Ssl2Test = (opening: Uint8Array) => 'tls' | 'maybe' | 'no';
+
 export class PreambleTracker {
   readonly #limit: number;
-  #layer = new Layer();
+  readonly #isSsl2: Ssl2Test;
+  #layer: Layer;
   /** Protocols of the tunnels that were entered. */
   readonly #outer: string[] = [];
   /** The client's octets that wait for an answer, or that belong to TLS. */
@@ -61,8 +65,10 @@ export class PreambleTracker {
   /** Decided while the server's octets were looked at, and told with the client's next ones. */
   #foreign = false;
 
-  constructor(limits: PreambleLimits = { bytes: 65_536 }) {
+  constructor(limits: PreambleLimits = { bytes: 65_536 }, isSsl2: Ssl2Test = mayBeSsl2) {
     this.#limit = limits.bytes;
+    this.#isSsl2 = isSsl2;
+    this.#layer = new Layer(isSsl2);
   }
 
   /** Such as `smtp`, or `http-connect+smtp` inside a tunnel; null until the client has made it certain. */
@@ -256,7 +262,7 @@ export class PreambleTracker {
 
   #enter(tunnel: Preamble): void {
     this.#outer.push(tunnel.protocol);
-    this.#layer = new Layer();
+    this.#layer = new Layer(this.#isSsl2);
     if (this.#outer.length > MAX_TUNNELS) this.#foreign = true;
   }
 }
@@ -296,12 +302,18 @@ class Layer {
   /** Octets of the server's that were served. */
   served = 0;
   undecided = true;
+  readonly #isSsl2: Ssl2Test;
+
+  constructor(isSsl2: Ssl2Test) {
+    this.#isSsl2 = isSsl2;
+  }
 
   /** Whether the client opens with TLS. */
   open(bytes: Uint8Array): 'tls' | 'maybe' | 'no' {
     if (!this.undecided) return 'no';
     this.opening = Buffer.concat([this.opening, bytes.subarray(0, HELLO_OCTETS - this.opening.length)]);
-    const answer = beginsHello(this.opening);
+    const [first, second] = this.opening;
+    const answer = first! >= 0x80 ? this.#isSsl2(this.opening) : beginsHello(first!, second);
     this.undecided = answer === 'maybe';
     return answer;
   }
@@ -313,11 +325,15 @@ function endOfBlanks(bytes: Uint8Array): number {
   return end < 0 ? bytes.length : end;
 }
 
-/** A handshake record (RFC 8446 §5.1), or an SSLv2 CLIENT-HELLO (RFC 5246 appendix E.2). */
-function beginsHello(opening: Uint8Array): 'tls' | 'maybe' | 'no' {
-  const [first, second, third, fourth] = opening;
-  if (first === CONTENT_TYPE_HANDSHAKE) return second === undefined ? 'maybe' : second === 3 ? 'tls' : 'no';
-  if (first! < 0x80) return 'no';
+/** A handshake record (RFC 8446 §5.1). */
+function beginsHello(first: number, second: number | undefined): 'tls' | 'maybe' | 'no' {
+  if (first !== CONTENT_TYPE_HANDSHAKE) return 'no';
+  return second === undefined ? 'maybe' : second === 3 ? 'tls' : 'no';
+}
+
+/** What a lenient server may take for an SSLv2 CLIENT-HELLO (RFC 5246 appendix E.2). */
+function mayBeSsl2(opening: Uint8Array): 'tls' | 'maybe' | 'no' {
+  const [, , third, fourth] = opening;
   if (third !== undefined && third !== 1) return 'no';
   return fourth === undefined ? 'maybe' : fourth === 0 || fourth === 3 ? 'tls' : 'no';
 }
@@ -328,7 +344,8 @@ const FOREIGN: Progress = { state: 'foreign' };
 const LIMIT: Progress = { state: 'limit' };
 const CONTENT_TYPE_HANDSHAKE = 0x16;
 const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0d, 0x0a]);
-const HELLO_OCTETS = 4;
+/** As many as any test wants. */
+const HELLO_OCTETS = 13;
 /** Octets of a greeting in binary that may look like text: behind its length there is a zero. */
 const MAX_GREETING_TEXT = 3;
 /** Tunnels within tunnels. */

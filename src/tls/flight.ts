@@ -36,6 +36,10 @@ export class Flight implements RecordConsumer {
   /** A record that brings the change of keys is still in clear, to its end. */
   #isRecordProtected = false;
   #protectedReader: RecordConsumer | undefined;
+  /** Octets were lost: what makes no sense behind them may be the rest of what began in them. */
+  #isCut = false;
+  /** What is left of this record's messages. */
+  #isUnread = false;
 
   constructor(limits: FlightLimits, consumer: FlightConsumer) {
     this.#reader = new RecordReader(this);
@@ -68,6 +72,19 @@ export class Flight implements RecordConsumer {
     this.#reader.feed(bytes, start, end);
   }
 
+  /** Goes on behind octets that were not captured. */
+  skip(octets: number): void {
+    this.#reader.skip(octets);
+  }
+
+  onLost(octets: number): void {
+    this.#isCut = true;
+    this.#alertLevel = -1;
+    this.#isUnread = !this.#handshake.drop(octets);
+    // What is encrypted is opened in its sequence.
+    this.#protectedReader = undefined;
+  }
+
   /** From the next record on, contents are encrypted: nothing here looks at them, but `reader` may. */
   protect(reader?: RecordConsumer): void {
     this.#isProtected = true;
@@ -81,6 +98,7 @@ export class Flight implements RecordConsumer {
 
   onRecordStart(contentType: number, version: number, length: number, at: number): Fault | undefined {
     this.recordVersion = version;
+    this.#isUnread = false;
     this.#isRecordProtected = this.#isProtected;
     if (this.#isProtected) return this.#protectedReader?.onRecordStart(contentType, version, length, at);
     if (++this.#records > this.#maxRecords) return misbehaved(TOO_MANY_RECORDS, at);
@@ -97,7 +115,13 @@ export class Flight implements RecordConsumer {
       return this.#protectedReader?.onPayload(contentType, bytes, start, end, last);
     }
     if (contentType === CONTENT.handshake) {
+      if (this.#isUnread) return undefined;
       const fault = this.#handshake.feed(bytes, start, end);
+      if (fault !== undefined && this.#isCut) {
+        this.#isUnread = true;
+        this.#handshake.drop(Infinity);
+        return undefined;
+      }
       // RFC 8446 §5.1: what changes the keys ends its record.
       const isCut = last && this.#isProtected && this.#handshake.inMessage;
       return fault ?? (isCut ? misbehaved('tls.handshake.order', start) : undefined);

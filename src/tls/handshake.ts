@@ -21,6 +21,8 @@ export class HandshakeReader {
   #length = 0;
   #body: Uint8Array = EMPTY;
   #bodyFilled = 0;
+  /** Octets of a message, part of which was lost, that are still to come. */
+  #dropping = 0;
 
   /** `maxLength`: the limit `handshakeBytes`, in octets of one message. */
   constructor(maxLength: number, consume: MessageConsumer, gate?: MessageGate) {
@@ -39,7 +41,8 @@ export class HandshakeReader {
   }
 
   feed(bytes: Uint8Array, start: number, end: number): Fault | undefined {
-    let at = start;
+    let at = start + Math.min(this.#dropping, end - start);
+    this.#dropping -= at - start;
     while (at < end) {
       if (this.#headerFilled < HEADER_LENGTH) {
         this.#header = ((this.#header << 8) | bytes[at++]!) >>> 0;
@@ -62,6 +65,21 @@ export class HandshakeReader {
     return undefined;
   }
 
+  /** `lost` octets come no more: the message that they are of is dropped. False where nothing tells how it goes on. */
+  drop(lost: number): boolean {
+    const missing = this.inMessage ? this.#length - this.#bodyFilled : this.#dropping;
+    const isKnown = lost <= missing && this.#headerFilled % HEADER_LENGTH === 0;
+    this.#dropping = isKnown ? missing - lost : 0;
+    this.#reset();
+    return isKnown;
+  }
+
+  #reset(): void {
+    this.#headerFilled = 0;
+    this.#bodyFilled = 0;
+    this.#body = EMPTY;
+  }
+
   #complete(bytes: Uint8Array, start: number, end: number): Fault | undefined {
     let body: Uint8Array;
     if (this.#bodyFilled === 0) {
@@ -70,9 +88,7 @@ export class HandshakeReader {
       this.#gather(bytes, start, end);
       body = this.#body.subarray(0, this.#length);
     }
-    this.#headerFilled = 0;
-    this.#bodyFilled = 0;
-    this.#body = EMPTY;
+    this.#reset();
     return this.#consume(this.#type, body);
   }
 

@@ -109,7 +109,19 @@ export class Observer {
     return version >= VERSION.ssl3 && version <= VERSION.tls12 ? version : VERSION.tls12;
   }
 
+  /** `octets` of a side's were not captured. */
+  skip(side: Side, octets: number): void {
+    this.#dialogue.cut[side] = true;
+    const { flight } = side === 'client' ? this.#client : this.#server;
+    if (octets === 0) return;
+    flight.skip(octets);
+    // Records of SSLv2 tell no more where the next one begins.
+    if (this.#ssl2Client !== undefined || this.#ssl2Server !== undefined)
+      this.#reported = { client: true, server: true };
+  }
+
   feedClient(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#reported.client) return;
     let at = start;
     if (this.#ssl2Client !== undefined) {
       at += this.#ssl2Client.feed(bytes, at, end);

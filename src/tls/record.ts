@@ -13,6 +13,11 @@ import { CONTENT, MAX_CIPHERTEXT } from './constants.ts';
 export interface RecordConsumer {
   /** A fault ends the stream. `at` is the offset of the record in the stream. */
   onRecordStart(contentType: number, version: number, length: number, at: number): Fault | undefined;
+  /**
+   * Octets were lost, inside the record that is being read; Infinity where it is not known of how many records. Only of
+   * captures.
+   */
+  onLost?(octets: number): void;
   /** A piece of the payload, valid only during the call; `last` with the piece that ends the record. */
   onPayload(contentType: number, bytes: Uint8Array, start: number, end: number, last: boolean): Fault | undefined;
 }
@@ -26,6 +31,8 @@ export class RecordReader {
   #remaining = 0;
   #inPayload = false;
   #at = 0;
+  /** Octets were lost, and with them where the next record begins. */
+  #isAdrift = false;
   #fault: Fault | undefined;
 
   constructor(consumer: RecordConsumer) {
@@ -49,8 +56,31 @@ export class RecordReader {
   feed(bytes: Uint8Array, start: number, end: number): void {
     let at = start;
     while (at < end && this.#fault === undefined) {
-      at = this.#inPayload ? this.#payload(bytes, at, end) : this.#awaitHeader(bytes, at, end);
+      if (this.#isAdrift) at = this.#find(bytes, at, end);
+      else at = this.#inPayload ? this.#payload(bytes, at, end) : this.#awaitHeader(bytes, at, end);
     }
+  }
+
+  /**
+   * Goes on behind octets that were not captured: where they end inside the record that is being read, its length tells
+   * where the next one begins; else the next one is looked for.
+   */
+  skip(octets: number): void {
+    this.#at += octets;
+    this.#headerFilled = 0;
+    const isInside = this.#inPayload && octets <= this.#remaining;
+    this.#remaining = isInside ? this.#remaining - octets : 0;
+    this.#inPayload = this.#remaining > 0;
+    this.#isAdrift ||= !isInside;
+    this.#consumer.onLost?.(isInside ? octets : Infinity);
+  }
+
+  #find(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    while (at < end && !beginsRecord(bytes, at, end)) at++;
+    this.#isAdrift = at === end;
+    this.#at += at - start;
+    return at;
   }
 
   #awaitHeader(bytes: Uint8Array, at: number, end: number): number {
@@ -97,6 +127,21 @@ export class RecordReader {
     this.#fault = this.#consumer.onPayload(this.#contentType, bytes, at, at + length, !this.#inPayload);
     return at + length;
   }
+}
+
+/** Whether a record may begin there, and behind it another one. */
+function beginsRecord(bytes: Uint8Array, at: number, end: number): boolean {
+  if (at + HEADER_LENGTH > end) return false;
+  const length = (bytes[at + 3]! << 8) | bytes[at + 4]!;
+  const next = at + HEADER_LENGTH + length;
+  const fits = length > 0 && length <= MAX_CIPHERTEXT && (bytes[at] !== CONTENT.changeCipherSpec || length === 1);
+  return (
+    fits && isRecordOf(bytes[at]!, bytes[at + 1]!) && (next + 1 >= end || isRecordOf(bytes[next]!, bytes[next + 1]!))
+  );
+}
+
+function isRecordOf(contentType: number, major: number): boolean {
+  return contentType >= CONTENT.changeCipherSpec && contentType <= CONTENT.applicationData && major === 3;
 }
 
 const HEADER_LENGTH = 5;

@@ -18,6 +18,23 @@ export function beginsSsl2(first: Uint8Array, type: number): boolean {
   );
 }
 
+/**
+ * True when the octets from `at` on, of which `SSL2_TELLING` tell, are a header whose lengths fit each other: where
+ * nothing else says that this is SSLv2, a few octets of many another protocol begin like it.
+ */
+export function isSsl2Hello(bytes: Uint8Array, at: number, type: number): boolean {
+  const u16 = (offset: number): number => (bytes[at + offset]! << 8) | bytes[at + offset + 1]!;
+  const length = u16(0) & 0x7fff;
+  if ((bytes[at]! & 0x80) === 0 || bytes[at + 2] !== type) return false;
+  if (type === SSL2.serverHello) {
+    const isKnown = bytes[at + 3]! <= 1 && bytes[at + 4]! <= 1 && u16(5) === VERSION.ssl2;
+    return isKnown && length === SSL2_TELLING + u16(7) + u16(9) + u16(11) - 2;
+  }
+  const [version, ciphers, sessionId, challenge] = [u16(3), u16(5), u16(7), u16(9)];
+  const isKnown = OF_SSL2.has(version) || (version >= VERSION.ssl3 && version <= VERSION.tls12);
+  return isKnown && ciphers > 0 && ciphers % 3 === 0 && challenge > 0 && length === 9 + ciphers + sessionId + challenge;
+}
+
 /** Gathers one SSLv2 record with a two-octet header, however it is cut; the buffer grows with what arrives. */
 export class Ssl2RecordReader {
   #bytes: number[] = [];
@@ -101,6 +118,12 @@ export function parseSsl2ServerHello(record: Uint8Array): Ssl2ServerHello | Faul
   const fits = type === SSL2.serverHello && version === VERSION.ssl2 && certificateType <= 1 && reader.ok;
   return fits ? { sessionIdHit, certificate } : malformed('tls.ssl2-server-hello.syntax', reader.at);
 }
+
+/** The second is what clients made of it that had the octets' order wrong. */
+const OF_SSL2: ReadonlySet<number> = new Set([VERSION.ssl2, 0x0200]);
+
+/** Octets of either hello's record, from its first, that are of fixed places. */
+export const SSL2_TELLING = 13;
 
 /** Message types. */
 export const SSL2 = { clientHello: 1, serverHello: 4 } as const;

@@ -111,6 +111,11 @@ export class KeylogReading {
     return this.#decryption;
   }
 
+  /** Records of the server's are missing: the others open no more. */
+  onGap(): void {
+    this.#decryption = undefined;
+  }
+
   /** Nothing is waited for any more. */
   close(): void {
     if (this.#context.live && this.#clientRandom !== undefined) this.#context.secrets?.forget(this.#clientRandom);

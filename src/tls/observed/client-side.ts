@@ -20,6 +20,11 @@ export class ClientSide implements FlightConsumer {
     this.flight = new Flight(dialogue.limits, this);
   }
 
+  /** Behind what was not captured anything may seem to be a message. */
+  onMessageHeader(type: number): Fault | undefined {
+    return this.#dialogue.cut.client && !FROM_CLIENT.has(type) ? misbehaved('tls.handshake.order', 0) : undefined;
+  }
+
   onMessage(type: number, body: Uint8Array): Fault | undefined {
     const { listener, limits, clientState, clientFirst } = this.#dialogue;
     listener.onMessage?.('client', type, body.length);
@@ -41,6 +46,7 @@ export class ClientSide implements FlightConsumer {
       if (first.serverName !== hello.serverName) return misbehaved('tls.client-hello.changed-name', 0);
     }
     dialogue.clientHello = hello;
+    dialogue.cut.client = false;
     dialogue.isAskedAgain = false;
     dialogue.clientState = 'awaitClientFlight';
     dialogue.listener.onClientHello(hello, this.flight.recordVersion);
@@ -78,3 +84,11 @@ export class ClientSide implements FlightConsumer {
     listener.onClientFinished?.();
   }
 }
+
+/** What a client sends in clear up to TLS 1.2 (RFC 5246 §7.4). */
+const FROM_CLIENT: ReadonlySet<number> = new Set([
+  HANDSHAKE.clientHello,
+  HANDSHAKE.certificate,
+  HANDSHAKE.certificateVerify,
+  HANDSHAKE.clientKeyExchange,
+]);

@@ -32,6 +32,8 @@ export class Dialogue {
   serverHello: ServerHello | undefined;
   /** A HelloRetryRequest has come, and no second ClientHello. */
   isAskedAgain = false;
+  /** Sides of which octets were not captured: what is missing of theirs was not left out. */
+  readonly cut: Record<Side, boolean> = { client: false, server: false };
   #warnings = 0;
 
   constructor(listener: HandshakeListener, limits: ObserverLimits, clientFirst: boolean) {

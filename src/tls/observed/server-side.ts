@@ -31,7 +31,9 @@ export class ServerSide implements FlightConsumer {
 
   /** A body that is never whole would hide what comes behind it. */
   onMessageHeader(type: number): Fault | undefined {
-    const isExpected = type === HANDSHAKE.helloRequest || EXPECTED[this.#dialogue.serverState].has(type);
+    const { serverState, cut } = this.#dialogue;
+    const expected = cut.server ? ANY_IN_CLEAR : EXPECTED[serverState];
+    const isExpected = type === HANDSHAKE.helloRequest || expected.has(type);
     return isExpected ? undefined : misbehaved('tls.handshake.order', 0);
   }
 
@@ -60,7 +62,11 @@ export class ServerSide implements FlightConsumer {
   }
 
   onChangeCipherSpec(): Fault | undefined {
-    const { clientHello, clientState, clientFirst, serverHello, serverState, listener } = this.#dialogue;
+    const { clientHello, clientState, clientFirst, serverHello, serverState, listener, cut } = this.#dialogue;
+    if (cut.server && (!this.#sawCertificate || serverHello === undefined)) {
+      this.#protect();
+      return undefined;
+    }
     if (serverHello === undefined) {
       if (clientFirst || clientHello !== undefined) return misbehaved('tls.change-cipher-spec.early', 0);
       this.#protect();
@@ -69,7 +75,8 @@ export class ServerSide implements FlightConsumer {
     // Between a HelloRetryRequest and its answer (RFC 8446 appendix D.4).
     if (serverState === 'awaitServerHello') return undefined;
     // Ahead of ServerHelloDone it would hide what is still due (RFC 5246 §7.3).
-    if (serverState === 'awaitServerKeyExchange' || serverState === 'awaitServerHelloDone') {
+    const isEarly = serverState === 'awaitServerKeyExchange' || serverState === 'awaitServerHelloDone';
+    if (isEarly && !cut.server) {
       return misbehaved('tls.change-cipher-spec.early', 0);
     }
     const isClientFirst = clientState === 'protected';
@@ -84,7 +91,11 @@ export class ServerSide implements FlightConsumer {
     return this.#dialogue.onAlert('server', level, description);
   }
 
-  onApplicationData(): Fault {
+  onApplicationData(): Fault | undefined {
+    if (this.#dialogue.cut.server) {
+      this.#protect();
+      return undefined;
+    }
     return misbehaved('tls.application-data.early', 0);
   }
 
@@ -97,7 +108,11 @@ export class ServerSide implements FlightConsumer {
     const dialogue = this.#dialogue;
     // An answer before the question: a client would take it for the answer once it asks.
     if (dialogue.clientHello === undefined && dialogue.clientFirst) return misbehaved('tls.server-hello.early', 0);
-    if (type !== HANDSHAKE.serverHello) return misbehaved('tls.handshake.order', 0);
+    if (type !== HANDSHAKE.serverHello) {
+      if (!dialogue.cut.server) return misbehaved('tls.handshake.order', 0);
+      dialogue.serverState = 'awaitCertificate';
+      return this.#awaitCertificate(type, body);
+    }
     return ifRead(parseServerHello(body), (hello) => this.#onServerHello(hello));
   }
 
@@ -115,6 +130,7 @@ export class ServerSide implements FlightConsumer {
       return misbehaved('tls.server-hello.retried', 0);
     }
     dialogue.serverHello = hello;
+    dialogue.cut.server = false;
     dialogue.isAskedAgain = hello.isHelloRetryRequest && clientFirst;
     this.#keyExchange = keyExchangeOf(hello.cipherSuite);
     listener.onServerHello(hello, this.#keyExchange);
@@ -184,8 +200,11 @@ export class ServerSide implements FlightConsumer {
     if (type !== HANDSHAKE.serverHelloDone) return misbehaved('tls.handshake.order', 0);
     // RFC 5246 §7.4.3: parameters that have to be signed have to be sent; a client stops here.
     const isDue = this.#keyExchange === 'ecdhe' || this.#keyExchange === 'dhe';
-    if (isDue && !this.#sawServerKeyExchange) return misbehaved('tls.server-key-exchange.missing', 0);
+    const { cut } = this.#dialogue;
+    if (isDue && !this.#sawServerKeyExchange && !cut.server) return misbehaved('tls.server-key-exchange.missing', 0);
     this.#dialogue.serverState = 'awaitChangeCipherSpec';
+    const isKnown = this.#sawCertificate && (!isDue || this.#sawServerKeyExchange);
+    if (cut.server && !isKnown) return undefined;
     this.#dialogue.listener.onServerHelloDone(this.#sawCertificate);
     return undefined;
   }
@@ -224,3 +243,4 @@ const EXPECTED: Readonly<Record<ServerState, ReadonlySet<number>>> = {
   awaitChangeCipherSpec: new Set([HANDSHAKE.newSessionTicket]),
   protected: new Set(),
 };
+const ANY_IN_CLEAR: ReadonlySet<number> = new Set(Object.values(EXPECTED).flatMap((types) => [...types]));
