@@ -101,9 +101,9 @@ export class Connection extends TrackedConnection implements Waiter {
     return this.judge.continuation.wasAsked || this.judge.session.isAwaited || (this.#roles?.isDoubtful ?? false);
   }
 
-  /** Octets of memory that copies of this connection's streams use. */
-  get bufferedBytes(): number {
-    return this.#streams?.bufferedBytes ?? 0;
+  /** Octets of memory, as the limit `bufferBytes` counts them. */
+  get memory(): number {
+    return this.#streams?.memory ?? 0;
   }
 
   /** A segment that is not a SYN, from the client. */

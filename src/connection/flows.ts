@@ -55,6 +55,18 @@ export class Flows {
     yield* this.#decided;
   }
 
+  /** By what is to be given up first for want of memory: strangers, then whose client has said who it wants; most first. */
+  byMemory(): Connection[] {
+    const isStranger = (connection: Connection): boolean => !connection.isOpen || !connection.judge.sawClientHello;
+    const all = Array.from(this.connections(), (connection) => ({
+      connection,
+      memory: connection.memory,
+      isStranger: isStranger(connection),
+    }));
+    all.sort((a, b) => Number(b.isStranger) - Number(a.isStranger) || b.memory - a.memory);
+    return all.map(({ connection }) => connection);
+  }
+
   isDecided(connection: Connection): boolean {
     return this.#decided.has(connection);
   }

@@ -99,7 +99,7 @@ function viewOf(connection: Connection, engine: ListedEngine, detailed: boolean)
     mark: MARKS[connection.phase],
     waits: judge.waiting,
     heldPackets: connection.heldCount,
-    bufferedBytes: connection.bufferedBytes,
+    bufferedBytes: connection.memory,
     age: millis(now - begun),
     idle: millis(now - connection.lastSeen),
     seen: detailed ? verdictEvent(connection, ruling, config, marks, clock.wallTime()) : undefined,

@@ -31,6 +31,9 @@ export class Streams {
   forwarded = 0;
   /** Server octets below this offset are what the decision rests on. */
   decisionPoint = Infinity;
+  readonly #pool: PagePool;
+  /** What this costs besides, as long as it is in use. */
+  #base = OPEN_COST;
   readonly #answers: Answers;
   readonly #judge: Judge;
   readonly #inspection: Inspection;
@@ -40,6 +43,8 @@ export class Streams {
 
   constructor(answers: Answers, pool: PagePool, { judge, inspection }: Inspected, opened: Opened) {
     const { limits } = answers;
+    this.#pool = pool;
+    pool.charge(this.#base);
     this.#answers = answers;
     this.#judge = judge;
     this.#inspection = inspection;
@@ -49,9 +54,9 @@ export class Streams {
     this.server = new HalfStream(opened.serverFirst, pool, limits);
   }
 
-  /** Octets of memory that copies use. */
-  get bufferedBytes(): number {
-    return this.client.bufferedBytes + this.server.bufferedBytes;
+  /** Octets of memory that the connection uses, as the pool has them. */
+  get memory(): number {
+    return this.#base + this.client.memory + this.server.memory;
   }
 
   /** A packet of the server's. True where it is the first to show that one interface leads to both ends. */
@@ -133,6 +138,8 @@ export class Streams {
   release(): void {
     this.client.release();
     this.server.release();
+    this.#pool.charge(-this.#base);
+    this.#base = 0;
   }
 
   #noteTaken(tcp: TcpView, side: Side): void {
@@ -176,6 +183,9 @@ export class Streams {
     this.#judge.settleBy('parseError', 'limit', fault);
   }
 }
+
+/** Octets of a connection's judge and readers, as measured. */
+const OPEN_COST = 6 * 1024;
 
 function accept(stream: HalfStream, tcp: TcpView, feed: StreamConsumer): SegmentOutcome {
   return stream.accept(tcp.seq, tcp.bytes, tcp.dataStart, tcp.dataEnd, feed);

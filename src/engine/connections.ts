@@ -102,6 +102,17 @@ export class Connections implements ConnectionHost {
     else if (p.tcp.has(TCP_FLAG.fin)) connection.closedSides++;
     const hasBegun = connection.isOpen && (connection.inspection.begun || connection.phase !== 'inspecting');
     if (hasBegun) this.flows.onBegun(connection, p.time);
+    if (this.live && this.pool.used > this.answers.limits.bufferBytes) this.#relieve(p.time);
+  }
+
+  /** Gives up connections until an eighth of the memory is free, so that it is not to be done again at once. */
+  #relieve(now: number): void {
+    const { bufferBytes } = this.answers.limits;
+    for (const connection of this.flows.byMemory()) {
+      if (this.pool.used <= bufferBytes * 0.875) return;
+      this.answers.count('bufferBytes');
+      this.flows.forget(connection, now);
+    }
   }
 
   inspect(connection: Connection): Inspected {

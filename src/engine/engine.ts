@@ -58,6 +58,11 @@ export class Engine implements PacketSink {
     return this.#connections.flows.count + this.#datagrams.flows;
   }
 
+  /** Octets of memory that open TCP connections use. */
+  get bufferedBytes(): number {
+    return this.#connections.pool.used;
+  }
+
   /** For operators; changes nothing. */
   list(question: FlowQuestion): FlowPage {
     return this.#connections.list(question);

@@ -11,6 +11,12 @@ export const LIMIT_DEFAULTS = {
   handshakeBytes: 256 * 1024,
   /** Octets ahead of the next expected one that are kept. Beyond: that packet is dropped, TCP sends it again. */
   outOfOrderBytes: 64 * 1024,
+  /**
+   * Octets of memory that a queue's open TCP connections use: copies, what is gathered of messages, and what keeps account
+   * of both. Beyond: connections are given up until an eighth is free, first those whose client has not said its hello,
+   * and of each kind the largest; one that goes is denied when it speaks again.
+   */
+  bufferBytes: 256 * 1024 * 1024,
   /** Gaps in one direction at once. Beyond: that packet is dropped, TCP sends it again. */
   holes: 64,
   /** Handshake records before the decision. Beyond: `limit`. */

@@ -39,6 +39,7 @@ export interface HalfStreamLimits {
 export type StreamConsumer = (bytes: Uint8Array, start: number, end: number) => void;
 
 export class HalfStream {
+  readonly #pool: PagePool;
   readonly #pages: Pages;
   readonly #contigs: Contigs;
   readonly #limits: HalfStreamLimits;
@@ -46,11 +47,14 @@ export class HalfStream {
   #origin: number;
   #next = 0;
   #acked = 0;
+  /** Octets that were delivered: whoever took them may gather as many. */
+  #delivered = 0;
   /** Octets from here on are neither kept nor compared. */
   #keepUntil = Infinity;
 
   constructor(firstSeq: number, pool: PagePool, limits: HalfStreamLimits) {
     this.#origin = firstSeq;
+    this.#pool = pool;
     this.#pages = new Pages(pool);
     this.#contigs = new Contigs(limits.holes);
     this.#limits = limits;
@@ -72,6 +76,11 @@ export class HalfStream {
 
   get bufferedBytes(): number {
     return this.#pages.size;
+  }
+
+  /** Octets of memory that it has charged to the pool: its copies, and what its reader may have gathered. */
+  get memory(): number {
+    return this.#pages.cost + this.#delivered;
   }
 
   offsetOf(seq: number): number {
@@ -143,7 +152,9 @@ export class HalfStream {
   /** Hands what lies ready at `next` to `consume`; only a skip leaves anything there. */
   resume(consume: StreamConsumer): void {
     const reached = this.#contigs.take(this.#next);
-    if (reached > this.#next) this.#deliverStored(reached, consume);
+    if (reached === this.#next) return;
+    this.#charge(reached - this.#next);
+    this.#deliverStored(reached, consume);
   }
 
   /** Where the first range beyond the gap begins; undefined when nothing waits. */
@@ -154,6 +165,8 @@ export class HalfStream {
   /** Gives all memory back. The half-stream must not be used afterwards. */
   release(): void {
     this.#pages.releaseAll();
+    this.#pool.charge(-this.#delivered);
+    this.#delivered = 0;
   }
 
   #conflicts(offset: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -174,6 +187,7 @@ export class HalfStream {
     this.#pages.write(this.#next, bytes, start, kept);
     this.#next += end - start;
     const reached = this.#contigs.take(this.#next);
+    this.#charge(reached - this.#next + (end - start));
     consume(bytes, start, end);
     if (reached > this.#next) this.#deliverStored(reached, consume);
   }
@@ -182,5 +196,10 @@ export class HalfStream {
     const from = this.#next;
     this.#next = reached;
     this.#pages.read(from, reached, consume);
+  }
+
+  #charge(octets: number): void {
+    this.#delivered += octets;
+    this.#pool.charge(octets);
   }
 }

@@ -5,16 +5,29 @@
 export class PagePool {
   readonly #free: Uint8Array[] = [];
   readonly #maxFree: number;
+  #used = 0;
 
   constructor(maxFree = 1024) {
     this.#maxFree = maxFree;
   }
 
+  /** Octets of memory in use: pages with what keeps account of them, and what was charged besides. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** So many octets more, or fewer, are in use by somebody who takes no pages for them. */
+  charge(octets: number): void {
+    this.#used += octets;
+  }
+
   take(): Uint8Array {
+    this.#used += PAGE_COST;
     return this.#free.pop() ?? new Uint8Array(PAGE_SIZE);
   }
 
   give(page: Uint8Array): void {
+    this.#used -= PAGE_COST;
     if (this.#free.length < this.#maxFree) this.#free.push(page);
   }
 }
@@ -24,16 +37,19 @@ export class Pages {
   /** Page number of `#pages[0]`. */
   #first = 0;
   #pages: (Uint8Array | undefined)[] = [];
+  #count = 0;
 
   constructor(pool: PagePool) {
     this.#pool = pool;
   }
 
-  /** Octets of memory in use. */
+  /** Octets of memory in use, and with what keeps account of them. */
   get size(): number {
-    let pages = 0;
-    for (const page of this.#pages) if (page !== undefined) pages++;
-    return pages * PAGE_SIZE;
+    return this.#count * PAGE_SIZE;
+  }
+
+  get cost(): number {
+    return this.#count * PAGE_COST;
   }
 
   write(offset: number, bytes: Uint8Array, start: number, end: number): void {
@@ -73,22 +89,37 @@ export class Pages {
     const keepFrom = Math.floor(offset / PAGE_SIZE);
     const count = Math.min(keepFrom - this.#first, this.#pages.length);
     if (count > 0) {
-      for (const page of this.#pages.splice(0, count)) if (page !== undefined) this.#pool.give(page);
+      this.#giveBack(this.#pages.splice(0, count));
     }
     if (keepFrom > this.#first) this.#first = keepFrom;
   }
 
   releaseAll(): void {
     this.#first += this.#pages.length;
-    for (const page of this.#pages) if (page !== undefined) this.#pool.give(page);
+    this.#giveBack(this.#pages);
     this.#pages = [];
+  }
+
+  #giveBack(pages: readonly (Uint8Array | undefined)[]): void {
+    for (const page of pages) {
+      if (page === undefined) continue;
+      this.#count--;
+      this.#pool.give(page);
+    }
   }
 
   #page(number: number): Uint8Array {
     const index = number - this.#first;
     while (this.#pages.length <= index) this.#pages.push(undefined);
-    return (this.#pages[index] ??= this.#pool.take());
+    return (this.#pages[index] ??= this.#take());
+  }
+
+  #take(): Uint8Array {
+    this.#count++;
+    return this.#pool.take();
   }
 }
 
 export const PAGE_SIZE = 2048;
+/** With its objects and the allocator's. */
+export const PAGE_COST = PAGE_SIZE + 432;

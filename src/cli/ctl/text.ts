@@ -73,7 +73,7 @@ function statusText(status: Fields, out: Output): string {
       'no engine',
       bypass === null ? 'not known: no rules found' : bypass === true ? 'packets pass' : 'packets are dropped',
     ],
-    ['flows', `${show(status['flows'])}, ${show(status['held'])} packets held`],
+    ['flows', `${show(status['flows'])}, ${show(status['held'])} packets held, ${kibibytes(status['buffered'])}`],
     ...oneArmLines(Number(status['one_armed'] ?? 0)),
     ['limits', pairs(status['limits'] as Fields) || 'none was reached'],
     ['probes', status['probes'] === null ? 'none' : probesText(status['probes'] as Fields)],
@@ -92,6 +92,10 @@ function statusText(status: Fields, out: Output): string {
   });
   const head = ['queue', 'flows', 'held', 'waiting', 'packets', 'queue dropped', 'user dropped'];
   return `${text}\n${table(out, head, rows, { 5: lossStyle, 6: lossStyle })}`;
+}
+
+function kibibytes(octets: unknown): string {
+  return `${Math.ceil(Number(octets ?? 0) / 1024)} KiB in use`;
 }
 
 function oneArmLines(count: number): [string, string][] {

@@ -22,6 +22,8 @@ export interface QueueCounts {
   refused: number;
   /** Connections in the table. */
   flows: number;
+  /** Octets of memory that open connections use. */
+  bufferedBytes: number;
   /** The kernel's losses and refusals. */
   queueDropped: number;
   userDropped: number;
@@ -45,7 +47,7 @@ export class QueueCounters {
   }
 
   /** After each batch: cheap. */
-  publishEngine(engine: { counters: Counters; heldPackets: number; flows: number }): void {
+  publishEngine(engine: { counters: Counters; heldPackets: number; flows: number; bufferedBytes: number }): void {
     const cells = this.#cells;
     const { counters } = engine;
     cells[COLUMN.received] = counters.received;
@@ -58,6 +60,7 @@ export class QueueCounters {
     cells[COLUMN.midstream] = counters.midstream;
     cells[COLUMN.oneArmed] = counters.oneArmed;
     cells[COLUMN.flows] = engine.flows;
+    cells[COLUMN.bufferedBytes] = engine.bufferedBytes;
     let refused = 0;
     for (const count of counters.refused.values()) refused += count;
     cells[COLUMN.refused] = refused;
@@ -101,6 +104,7 @@ const COLUMNS = [
   'oneArmed',
   'refused',
   'flows',
+  'bufferedBytes',
   'queueDropped',
   'userDropped',
   'enobufs',

@@ -31,7 +31,16 @@ export interface EngineParts {
 /** As much of the engine as is used here. */
 export type DrivenEngine = Pick<
   Engine,
-  'onBatch' | 'tick' | 'changePolicy' | 'finish' | 'list' | 'heldPackets' | 'waits' | 'flows' | 'counters'
+  | 'onBatch'
+  | 'tick'
+  | 'changePolicy'
+  | 'finish'
+  | 'list'
+  | 'heldPackets'
+  | 'waits'
+  | 'flows'
+  | 'bufferedBytes'
+  | 'counters'
 >;
 
 export interface QueueLoopOptions {

@@ -18,7 +18,7 @@ it('what one side publishes the other side reads, through the same memory', () =
   counters.refuse('packet.ip');
   counters.refuse('packet.ip');
   counters.refuse('packet.tcp');
-  writer.publishEngine({ counters, heldPackets: 3, flows: 11 });
+  writer.publishEngine({ counters, heldPackets: 3, flows: 11, bufferedBytes: 4_096 });
   const source = {
     received: 0,
     accepted: 0,
@@ -43,6 +43,7 @@ it('what one side publishes the other side reads, through the same memory', () =
     midstream: 4,
     refused: 3,
     flows: 11,
+    bufferedBytes: 4_096,
     queueDropped: 21,
     userDropped: 22,
     enobufs: 23,

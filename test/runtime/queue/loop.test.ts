@@ -49,6 +49,8 @@ class HoldingEngine implements DrivenEngine {
     this.#parts.prober.probe(PROBE, onAnswer, () => void this.connected++);
   }
 
+  readonly bufferedBytes = 0;
+
   get heldPackets(): number {
     return this.held.length;
   }
