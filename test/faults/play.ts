@@ -56,6 +56,6 @@ function isWell({ genuine, forged, unpinned }: Look): boolean {
 /** Longer than anything is held (`limits.holdTime`). */
 const DURING_MS = 4_000;
 const AFTER_MS = 2_000;
-const SAYING_MS = 700;
+const SAYING_MS = 2_500;
 /** A busy machine is not the engine's fault. */
 const PATIENCE = 4;

@@ -119,7 +119,7 @@ export class Stage {
   /** Until it has ended, by itself or because it was told. */
   async ended(): Promise<void> {
     await this.engine.child
-      .until((child) => child.end !== undefined, 'its end', 15_000)
+      .until((child) => child.end !== undefined, 'its end', 60_000)
       .catch((error: Error) => {
         if (this.engine.child.end === undefined) throw error;
       });
@@ -161,8 +161,9 @@ export class Stage {
     };
   }
 
-  /** Codes of the anomalies that are in its log; of a log that is a file. */
+  /** Codes of the anomalies that are in its log; a FIFO has nothing left to read. */
   get anomalies(): string[] {
+    if (this.engine.log.endsWith('fifo')) return [];
     return [...new Set(this.engine.anomalies.map(({ anomaly }) => anomaly.event))].sort();
   }
 
@@ -182,9 +183,9 @@ export class Stage {
   }
 }
 
-/** Limits of a process of the gateway's, by prlimit(1). */
+/** How many file descriptors a running process may have from now on. */
 export function limitFiles(child: Child, count: number): void {
-  execFileSync('prlimit', ['--pid', `${child.pid!}`, `--nofile=${count}:${count}`]);
+  execFileSync('prlimit', ['--pid', `${child.pid!}`, `--nofile=${count}:`]);
 }
 
 function inWords(outcomes: readonly string[]): string {

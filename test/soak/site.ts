@@ -142,6 +142,15 @@ export class Site {
     this.#count(how === 'SIGTERM' ? 'restarts' : 'kills');
   }
 
+  /** Starts it again after it has ended by itself. */
+  async recover(): Promise<void> {
+    const from = Date.now() - UNNOTICED_MS;
+    this.#configure(JSON.stringify(this.#document));
+    await this.#start();
+    this.gaps.push({ cause: 'by itself', from, until: Date.now() });
+    this.#count(ENDED_BY_ITSELF);
+  }
+
   /** Ends it; the rest of its log. */
   async end(): Promise<string[]> {
     const { child } = this.#engine;
@@ -185,6 +194,12 @@ export class Site {
     this.done.set(what, (this.done.get(what) ?? 0) + 1);
   }
 }
+
+/** Among what was done. */
+export const ENDED_BY_ITSELF = 'ended by itself';
+
+/** So long it may have been gone before anybody looked. */
+const UNNOTICED_MS = 5_000;
 
 const SPOILING = { lost: 10, doubled: 10, late: 20 };
 

@@ -26,6 +26,8 @@ export interface SoakResult {
   readonly memory: { readonly begin: number; readonly end: number };
   /** Packets whose verdicts do not add up, at the end. */
   readonly balance: number;
+  /** What was asked of the engine and not done. */
+  readonly troubles: readonly string[];
   readonly said: string;
 }
 
@@ -78,6 +80,7 @@ class Run {
       longLived: { opened: answers.length, lost: answers.filter(({ outcome }) => outcome !== 'served').length },
       memory,
       balance,
+      troubles: this.#troubles,
       said: site.said,
     };
   }
@@ -117,13 +120,23 @@ class Run {
     while (this.#share < 1) {
       for (const event of events) {
         if (Date.now() < event.due) continue;
-        if (this.#site.hasEnded) throw new Error(`the engine has ended: ${this.#site.said.slice(-2_000)}`);
-        await event.does();
+        await this.#try(event.does);
         event.due = Date.now() + event.every;
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+
+  /** What an operator could not do is told at the end. */
+  async #try(does: () => Promise<void> | void): Promise<void> {
+    try {
+      if (this.#site.hasEnded) await this.#site.recover();
+      await does();
+    } catch (error) {
+      this.#troubles.push((error as Error).message.slice(0, 300));
+    }
+  }
+  readonly #troubles: string[] = [];
 
   async #restart(): Promise<void> {
     if (this.#share < 0.5) await this.#site.restart(this.#restarts++ % 2 === 0 ? 'SIGKILL' : 'SIGTERM');

@@ -3,7 +3,6 @@ import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'n
 
 import { Clock } from '../../support/lab/clock.ts';
 import type { Fault } from '../fault.ts';
-import { pause } from '../fault.ts';
 import type { Stage } from '../stage.ts';
 
 export const OF_THE_CONFIGURATION: readonly Fault[] = [
@@ -12,7 +11,7 @@ export const OF_THE_CONFIGURATION: readonly Fault[] = [
     what: 'the configuration is gone; SIGHUP',
     begin: (stage) => {
       renameSync(stage.engine.config, `${stage.engine.config}.x`);
-      return told(stage, 'SIGHUP');
+      return reloaded(stage);
     },
     end: (stage) => renameSync(`${stage.engine.config}.x`, stage.engine.config),
   },
@@ -23,7 +22,7 @@ export const OF_THE_CONFIGURATION: readonly Fault[] = [
     begin: (stage) => {
       const { config } = stage.engine;
       truncateSync(config, readFileSync(config).length >> 1);
-      return told(stage, 'SIGHUP');
+      return reloaded(stage);
     },
     end: (stage) => stage.configure(),
   },
@@ -32,7 +31,7 @@ export const OF_THE_CONFIGURATION: readonly Fault[] = [
     what: 'the configuration is empty; SIGHUP',
     begin: (stage) => {
       truncateSync(stage.engine.config, 0);
-      return told(stage, 'SIGHUP');
+      return reloaded(stage);
     },
     end: (stage) => stage.configure(),
   },
@@ -61,7 +60,7 @@ export const OF_THE_CONFIGURATION: readonly Fault[] = [
     what: 'a list’s file is gone; SIGHUP',
     begin: (stage) => {
       rmSync(stage.lab.path('0.list'));
-      return told(stage, 'SIGHUP');
+      return reloaded(stage);
     },
     end: (stage) => writeFileSync(stage.lab.path('0.list'), ''),
   },
@@ -90,8 +89,8 @@ function clocked(stage: Stage): { env: NodeJS.ProcessEnv } {
   return { env: clock.env };
 }
 
-/** The signal is sent and answered. */
-async function told(stage: Stage, signal: NodeJS.Signals): Promise<void> {
-  stage.signal(signal);
-  await pause(700);
+/** Told to read everything again, and answered. */
+async function reloaded(stage: Stage): Promise<void> {
+  stage.signal('SIGHUP');
+  await stage.engine.child.says(/reloaded: /, 30_000);
 }

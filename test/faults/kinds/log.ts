@@ -72,7 +72,7 @@ function readerOf(name: string, what: string, way: 'stdout' | 'log', how: 'STOP'
   return {
     name,
     what,
-    config: () => ({ limits: { logBacklog: 4 } }),
+    config: () => ({ limits: { logBacklog: 4 }, log: { certificates: 'full' } }),
     start: (stage): RunOptions => {
       execFileSync('mkfifo', [stage.lab.path('fifo')]);
       read(stage);

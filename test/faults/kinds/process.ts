@@ -59,7 +59,7 @@ export const OF_THE_PROCESS: readonly Fault[] = [
     begin: async (stage) => {
       const args = ['--queue', '7', '--control', stage.lab.path('second'), '--log', stage.lab.path('verdicts.ndjson')];
       const second = stage.startAnother('run', '-c', stage.engine.config, ...args);
-      await second.says(/bound/);
+      await second.says(/bound/, 60_000);
     },
   },
   {

@@ -82,7 +82,7 @@ export class Engine {
     const command = [...under, ...TLSPIN, 'run', '-c', this.#config, '--log', log];
     const child = this.#lab.start(this.#host, command, env === undefined ? {} : { env });
     this.#children.push(child);
-    await child.says(/bound/);
+    await child.says(/bound/, STARTED_MS);
   }
 
   applyRules(...args: string[]): void {
@@ -107,6 +107,11 @@ export class Engine {
   /** What every process of it has said on standard error. */
   get said(): string {
     return this.#children.map(({ errors }) => errors).join('');
+  }
+
+  /** Where its records go. */
+  get log(): string {
+    return this.#log;
   }
 
   /** The file of its configuration. */
@@ -171,3 +176,6 @@ export function connmarks(
     .filter((line) => clientPort === undefined || line.includes(` sport=${clientPort} `))
     .map((line) => Number(/ mark=(\d+)/.exec(line)?.[1] ?? Number.NaN));
 }
+
+/** A busy machine has more to do than to start it. */
+const STARTED_MS = 60_000;
