@@ -351,7 +351,7 @@ describe('running', () => {
     threads[1]!.emit('error', new Error('boom'));
     threads[1]!.emit('exit', 1);
     await expect(running.failure).rejects.toThrow(
-      'the thread of queue 1 died: boom; the kernel drops its packets until tlspin runs again',
+      'the thread of queue 1 died: boom; until tlspin runs again its packets are dropped, or pass where the rules have --queue-bypass',
     );
     await running.stop();
     expect(threads[0]!.received).toContainEqual({ kind: 'stop' });
@@ -375,7 +375,7 @@ describe('a thread that hangs', () => {
       await vi.advanceTimersByTimeAsync(1000);
     }
     expect(String(reason)).toContain(
-      'the thread of queue 1 hangs: it has done nothing for 3 s; the kernel drops its packets',
+      'the thread of queue 1 hangs: it has done nothing for 3 s; until tlspin runs again its packets are dropped',
     );
     threads[1]!.hangs = true;
     await running.stop();

@@ -206,7 +206,7 @@ async function stopQueue(queue: Queue): Promise<void> {
 }
 
 function describeDeath(queueNum: number, why: string): string {
-  return `the thread of queue ${queueNum} ${why}; the kernel drops its packets until tlspin runs again`;
+  return `the thread of queue ${queueNum} ${why}; until tlspin runs again its packets are dropped, or pass where the rules have --queue-bypass`;
 }
 
 const STOP_PATIENCE_MS = 5000;
