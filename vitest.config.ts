@@ -56,6 +56,20 @@ export default defineConfig({
               },
             },
           ]),
+      // Likewise, which floods: npm run bench:load.
+      ...(process.env['LOAD'] === undefined
+        ? []
+        : [
+            {
+              test: {
+                name: 'load',
+                globalSetup: ['test/support/built.ts'],
+                include: ['test/load/**/*.load.ts'],
+                disableConsoleIntercept: true,
+                hookTimeout: 60_000,
+              },
+            },
+          ]),
       // Likewise: npm run adversary.
       ...(process.env['ADVERSARY_SECONDS'] === undefined
         ? []

@@ -16,6 +16,14 @@ export function lineOf(fault: Fault, setting: Setting, { during, established, sa
   return `${beginningOf(fault, setting)} ${fault.what} | ${cells.join(' | ')} | ${fault.within ?? WITHIN} s |`;
 }
 
+/** Whether this is what the page's line says: connections fare so, and at least so much is said. */
+export function agrees(line: string, known: string): boolean {
+  const [cells, knownCells] = [line, known].map((text) => text.split(' | '));
+  const isSame = (at: number): boolean => cells!.at(at) === knownCells!.at(at);
+  const said = knownCells!.at(SAID)!.split('<br>');
+  return FARED.every(isSame) && said.every((sentence) => sentence === '–' || cells!.at(SAID)!.includes(sentence));
+}
+
 /** The line that the page has; undefined where it has none. */
 export function knownLine(fault: Fault, setting: Setting): string | undefined {
   return lines().find((line) => line.startsWith(beginningOf(fault, setting)));
@@ -44,6 +52,10 @@ function lines(): string[] {
     return [];
   }
 }
+
+/** Cells from the end: what is said, and how connections fare. */
+const SAID = -2;
+const FARED = [-6, -5, -4, -3];
 
 const COLUMNS = [
   '| fault | setting | what happens | genuine | forged | unpinned | open before | said | well within |',

@@ -17,4 +17,4 @@ function pattern(line: string, directory: string): string {
 }
 
 /** Of any start, reload and end. */
-const USUAL = [/^queues? .* bound, /, /warning: /, /^\(Use `node/, /^\(node:/, /^reloaded: /];
+const USUAL = [/^queues? .* bound, /, /^\(Use `node/, /^\(node:/, /^reloaded: /];

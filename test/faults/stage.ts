@@ -11,6 +11,7 @@ import type { Request } from '../../src/runtime/control/client.ts';
 import type { Child } from '../../src/runtime/demo/child.ts';
 import { renderRemoval, renderRules } from '../../src/runtime/rules/render.ts';
 import type { Bank } from '../support/lab/bank.ts';
+import { pinset } from '../support/lab/bank.ts';
 import { Engine, TLSPIN } from '../support/lab/engine.ts';
 import type { RunOptions } from '../support/lab/engine.ts';
 import { Lab } from '../support/lab/lab.ts';
@@ -73,7 +74,7 @@ export class Stage {
     lab.write('0.list', '');
     this.#document = {
       version: 1,
-      ...bank.config,
+      pinsets: [pinset({ pins: [bank.pin, BACKUP] })],
       ports: [PORT_RANGE],
       failOpen: setting === 'open',
       control: { socket: lab.path('control') },
@@ -146,19 +147,20 @@ export class Stage {
     }
   }
 
+  /** How a question fares over each connection that is open. */
+  async lookAtEstablished(timeout: number): Promise<string> {
+    const outcomes = await Promise.all(this.#established.map((ask) => ask(timeout)));
+    const words = outcomes.map(({ outcome }) => (outcome === 'served' ? 'go on' : outcome));
+    return [...new Set(words)].sort().join(' or ');
+  }
+
   /** One visitor of each kind and version, and a question over each connection that is open, all at once. */
   async look(timeout: number): Promise<Look> {
     const words = (kind: Kind): Promise<string> =>
       Promise.all(VERSIONS.map((version) => this.#visit({ kind, version, timeout }))).then(inWords);
-    const [established, ...visited] = await Promise.all([
-      Promise.all(this.#established.map((ask) => ask(timeout))).then((all) => all.map(({ outcome }) => outcome)),
-      ...KINDS.map(words),
-    ]);
-    const goesOn = [...new Set(established)].map((outcome) => (outcome === 'served' ? 'go on' : outcome));
-    return {
-      ...(Object.fromEntries(KINDS.map((kind, at) => [kind, visited[at]!])) as Record<Kind, string>),
-      established: goesOn.sort().join(' or '),
-    };
+    const [established, ...visited] = await Promise.all([this.lookAtEstablished(timeout), ...KINDS.map(words)]);
+    const fared = KINDS.map((kind, at) => [kind, visited[at]!] as const);
+    return { ...(Object.fromEntries(fared) as Record<Kind, string>), established };
   }
 
   /** Codes of the anomalies that are in its log; a FIFO has nothing left to read. */
@@ -193,6 +195,8 @@ function inWords(outcomes: readonly string[]): string {
   if (outcomes.every((outcome) => outcome === first)) return first!;
   return outcomes.map((outcome, at) => `${outcome} (${VERSIONS[at]!.replace('TLSv', '')})`).join(', ');
 }
+
+const BACKUP = `sha256//${Buffer.alloc(32, 7).toString('base64')}`;
 
 const PORT_RANGE = `${PORTS.genuine}-${PORTS.unpinned}`;
 

@@ -69,14 +69,14 @@ export const OF_THE_CONFIGURATION: readonly Fault[] = [
     what: 'the time of day is set back by an hour',
     isQuick: true,
     start: clocked,
-    begin: (stage) => clocks.get(stage)!.set(-3_600),
+    begin: (stage) => setClock(stage, -3_600, /time of day was set back/),
     end: (stage) => clocks.get(stage)!.set(0),
   },
   {
     name: 'clock-ahead',
     what: 'the time of day is set ahead by an hour',
     start: clocked,
-    begin: (stage) => clocks.get(stage)!.set(3_600),
+    begin: (stage) => setClock(stage, 3_600, /time of day was set forward/),
     end: (stage) => clocks.get(stage)!.set(0),
   },
 ];
@@ -87,6 +87,11 @@ function clocked(stage: Stage): { env: NodeJS.ProcessEnv } {
   const clock = new Clock(stage.lab);
   clocks.set(stage, clock);
   return { env: clock.env };
+}
+
+async function setClock(stage: Stage, offset: number, said: RegExp): Promise<void> {
+  clocks.get(stage)!.set(offset);
+  await stage.engine.child.says(said, 30_000);
 }
 
 /** Told to read everything again, and answered. */

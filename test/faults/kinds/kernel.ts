@@ -26,10 +26,4 @@ export const OF_THE_KERNEL: readonly Fault[] = [
     isQuick: true,
     begin: (stage) => void stage.lab.shell('gateway', 'conntrack -F 2>/dev/null'),
   },
-  {
-    name: 'conntrack-full',
-    what: 'conntrack has no room for new connections, and has it again',
-    begin: (stage) => void stage.lab.shell('gateway', 'echo 1 > /proc/sys/net/netfilter/nf_conntrack_max'),
-    end: (stage) => void stage.lab.shell('gateway', 'echo 65536 > /proc/sys/net/netfilter/nf_conntrack_max'),
-  },
 ];

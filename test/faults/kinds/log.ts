@@ -86,9 +86,11 @@ function readerOf(name: string, what: string, way: 'stdout' | 'log', how: 'STOP'
       const fill = how === 'STOP' ? 8 : 2;
       for (let times = 0; times < fill; times++) await stage.look(4_000);
     },
-    end: (stage) => {
+    end: async (stage) => {
       if (how === 'STOP') process.kill(readers.get(stage)!.pid!, 'SIGCONT');
       else read(stage);
+      // A FIFO keeps what was written while nobody read it.
+      if (how === 'STOP' || way === 'stdout') await stage.engine.child.says(/is written again/, 30_000);
     },
   };
 }

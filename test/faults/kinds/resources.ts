@@ -8,12 +8,6 @@ import { limitFiles, type Stage } from '../stage.ts';
 
 export const OF_RESOURCES: readonly Fault[] = [
   {
-    name: 'few-descriptors',
-    what: 'no more than 64 file descriptors from the start on',
-    start: () => ({ under: ['prlimit', '--nofile=64:64'] }),
-    begin: () => {},
-  },
-  {
     name: 'no-descriptors',
     what: 'no file descriptor is left, and there are some again',
     begin: (stage) => limitFiles(stage.engine.child, 16),
