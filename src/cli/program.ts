@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   explain: async () => (await import('./explain/explain.ts')).registerExplain,
   pin: async () => (await import('./pin.ts')).registerPin,
   import: async () => (await import('./import.ts')).registerImport,
+  log: async () => (await import('./log.ts')).registerLog,
   ctl: async () => (await import('./ctl/ctl.ts')).registerCtl,
   top: async () => (await import('./top.ts')).registerTop,
   list: async () => (await import('./list.ts')).registerList,

@@ -130,9 +130,10 @@ async function run(file: string, flags: Flags): Promise<void> {
     watchesFiles: flags.watch === true,
     shutdown: (by) => {
       say(`ending, as asked by ${by}`);
-      stop.resolve();
+      stop.resolve(by);
     },
   });
+  let by = '';
   try {
     await operator.start();
     if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) say(UNMARKED);
@@ -141,24 +142,27 @@ async function run(file: string, flags: Flags): Promise<void> {
       operator.reopenLog();
       if (signal === 'SIGHUP') void operator.reload(signal);
     });
-    await Promise.race([stop.asked, operator.daemon.failure]);
+    by = await Promise.race([stop.asked, operator.daemon.failure]);
+  } catch (error) {
+    by = messageOf(error);
+    throw error;
   } finally {
-    await operator.stop();
+    await operator.stop(by);
     await lock?.release();
   }
 }
 
 /** Somebody wants it to end: by a signal, of which a second one ends it at once, or otherwise. */
 class Stop {
-  resolve!: () => void;
-  readonly asked = new Promise<void>((resolve) => (this.resolve = resolve));
+  resolve!: (by: string) => void;
+  readonly asked = new Promise<string>((resolve) => (this.resolve = resolve));
   #signals = 0;
 
   constructor() {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         if (++this.#signals > 1) process.exit(1);
-        this.resolve();
+        this.resolve(signal);
       });
     }
   }

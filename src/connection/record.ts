@@ -35,6 +35,7 @@ export function verdictEvent(
     allowedBy: decided.allowedBy,
     would: decided.would,
     others: decided.others,
+    rules: decided.rules,
     fault: decided.fault ?? facts.fault,
     starttls: facts.starttls,
     tls: facts.summary(),
@@ -76,6 +77,7 @@ const UNDECIDED: Ruling = {
   connmark: null,
   would: null,
   others: [],
+  rules: [],
   fault: null,
   allowedBy: null,
 };

@@ -38,6 +38,7 @@ export function datagramEvent(record: DatagramRecord): VerdictEvent {
     config: record.config,
     would: ruling.would === null ? null : actionOf(ruling.would, kind),
     others: ruling.others.map((other) => ({ ...other, would: actionOf(other.would, kind) })),
+    rules: ruling.rules,
     fault: ruling.fault ?? facts?.fault ?? null,
     starttls: null,
     tls: facts?.summary(kind) ?? null,

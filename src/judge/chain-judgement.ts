@@ -4,7 +4,7 @@
  * whose answer comes from outside. Knows no packets and no handshake.
  */
 import { hasPins } from '../pins/match/learning.ts';
-import { matchDeny, matchPins, matchRule, type PinMatch } from '../pins/match/match.ts';
+import { matchDeny, matchPins, matchRule, type PinMatch, type RuleMatch } from '../pins/match/match.ts';
 import type { CompiledPin, CompiledPinset } from '../pins/policy.ts';
 import type { PinsetSnapshot, Selection } from '../pins/match/snapshot.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
@@ -20,6 +20,8 @@ export class ChainJudgement {
   readonly final: Finding | undefined;
   /** Bits that accepting rules want written. */
   readonly ruleMark: MarkChange | null;
+  /** Those that the chain satisfies, up to the one that ends the matter. */
+  readonly matchedRules: readonly RuleMatch[];
   /** What only a verified path, a name or a date can tell; at most one for each pinset. */
   readonly questions: readonly ExamineRequest[];
   /** Denials that were only to be reported. */
@@ -37,6 +39,7 @@ export class ChainJudgement {
     const rules = denial === undefined ? applyRules(snapshot, selection, chain) : NO_RULE;
     this.final = denial ?? rules.final;
     this.ruleMark = rules.mark;
+    this.matchedRules = rules.matched;
     this.#cases = selection.require.map((pinset) => openCase(pinset, chain, serverName, nowMs));
     this.questions = this.#cases.flatMap((open) => open.question ?? []);
   }
@@ -163,16 +166,19 @@ function whyNot(reason: Reason, facts: ChainFacts | undefined): Reason {
 
 function applyRules(snapshot: PinsetSnapshot, selection: Selection, chain: readonly PresentedCertificate[]) {
   let mark: MarkChange | null = null;
+  const matched: RuleMatch[] = [];
   for (const each of selection.rules) {
-    if (!matchRule(each, chain, snapshot.lists)) continue;
+    const match = matchRule(each, chain, snapshot.lists);
+    if (match === undefined) continue;
+    matched.push(match);
     const { verdict } = each;
     if (verdict.action !== 'accept') {
       const claim: Claim = { pinset: null, mode: 'enforce', reason: 'rule', verdict, matched: null };
-      return { final: Finding.of(claim, null), mark };
+      return { final: Finding.of(claim, null), mark, matched };
     }
     mark = mergeMarks(mark, verdict.connmark);
   }
-  return { final: undefined, mark };
+  return { final: undefined, mark, matched };
 }
 
 /** The later change wins where both name a bit. */
@@ -182,4 +188,4 @@ export function mergeMarks(first: MarkChange | null, second: MarkChange | null):
   return { value, mask: (first.mask | second.mask) >>> 0 };
 }
 
-const NO_RULE = { final: undefined, mark: null };
+const NO_RULE = { final: undefined, mark: null, matched: [] };

@@ -176,6 +176,7 @@ export class Course implements Bench {
   #forget(): void {
     this.possession.forget();
     this.hearing.evidence = 'none';
+    this.hearing.matchedRules = [];
   }
 
   #hiddenCases(by: HiddenBy): HiddenCertificates {
@@ -261,6 +262,7 @@ export class Course implements Bench {
     const { hearing, possession } = this;
     const examination = examined.examination(hearing, this.hellos.name);
     hearing.evidence = examined.evidence;
+    hearing.matchedRules = examination.matchedRules;
     if (examination.final !== undefined) return hearing.rule([examination.final]);
     if (examined.evidence !== 'probed') {
       possession.awaitFor(hearing.selection?.require ?? []);

@@ -2,6 +2,7 @@
  * What the engine says about flows: plain data that survives `postMessage`. The log's own names and formats (EVE) are
  * made of these in report/; nothing here knows JSON.
  */
+import type { RuleMatch } from '../pins/match/match.ts';
 
 /** `reject`: of a datagram, which its sender is told by ICMP. */
 export type Action = 'accept' | 'drop' | 'reset' | 'tls-alert' | 'reject';
@@ -87,6 +88,8 @@ export interface VerdictEvent {
   /** In report-only and learn: what enforce had done. */
   readonly would: Action | null;
   readonly others: readonly PinsetOutcome[];
+  /** Rules that the certificates satisfy, in order: the last one decided where the reason is `rule`. Absent: none. */
+  readonly rules?: readonly RuleMatch[];
   /** Code of the fault behind `parse-error`, `overlap-conflict` and `limit`. */
   readonly fault: string | null;
   /** The upgrade protocol that came before TLS, such as `smtp`. */

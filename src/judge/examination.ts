@@ -38,6 +38,10 @@ export class Examination {
     return this.#cases[0]!.judgement.ruleMark;
   }
 
+  get matchedRules() {
+    return this.#cases[0]!.judgement.matchedRules;
+  }
+
   /** What of the budget for examinations there was not enough of, as a fault. */
   get fault(): string | null {
     const short = this.#cases.flatMap(({ answers }) => answers.map((answer) => answer?.exhausted));

@@ -3,6 +3,7 @@
  * and the ruling, which is made here and made once. Applies situations; when one has arisen is for the states to say.
  */
 import type { Situations } from '../pins/policy.ts';
+import type { RuleMatch } from '../pins/match/match.ts';
 import type { Selection } from '../pins/match/snapshot.ts';
 import { mergeMarks } from './chain-judgement.ts';
 import type { JudgeContext } from './context.ts';
@@ -26,6 +27,8 @@ export class Hearing {
   readonly context: JudgeContext;
   /** Of the chains that are before the judge. */
   evidence: Evidence = 'none';
+  /** The rules that they satisfy. */
+  matchedRules: readonly RuleMatch[] = [];
   readonly #onRuled: () => void;
   #selection: Selection | undefined;
   /** Of the selection. */
@@ -130,7 +133,7 @@ export class Hearing {
   ): void {
     if (this.#ruling !== undefined) return;
     const ruling = rule(withReported(findings, this.#reported), evidence, fault);
-    this.#ruling = { ...ruling, connmark: mergeMarks(mark, ruling.connmark) };
+    this.#ruling = { ...ruling, connmark: mergeMarks(mark, ruling.connmark), rules: this.matchedRules };
     this.#onRuled();
   }
 

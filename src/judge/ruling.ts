@@ -2,6 +2,7 @@
  * What was decided about a flow and why: findings, one a pinset, and the ruling that the worst of them makes. Modes that
  * only report are applied here and nowhere else. Knows no packets.
  */
+import type { RuleMatch } from '../pins/match/match.ts';
 import type { CompiledPinset, CompiledVerdict } from '../pins/policy.ts';
 import type { Action, Evidence, Mode, PinsetOutcome, Reason } from './events.ts';
 import type { MarkChange } from '../packet/source.ts';
@@ -53,6 +54,8 @@ export interface Ruling {
   readonly connmark: MarkChange | null;
   readonly would: Action | null;
   readonly others: readonly PinsetOutcome[];
+  /** Rules that the certificates satisfy, in order; the last one decided where the reason is `rule`. */
+  readonly rules: readonly RuleMatch[];
   readonly fault: string | null;
   /** The setting by which it accepts, where no evidence did. */
   readonly allowedBy: Allowed['setting'] | null;
@@ -76,6 +79,7 @@ export function rule(findings: readonly Finding[], evidence: Evidence, fault: st
     connmark: action === decisive.verdict.action ? decisive.verdict.connmark : null,
     would: enforced ? null : decisive.verdict.action,
     others: findings.filter((finding) => finding !== decisive && finding.pinset !== null).map(outcomeOf),
+    rules: [],
     fault,
     allowedBy: enforced && decisive.grounds instanceof Allowed ? decisive.grounds.setting : null,
   };

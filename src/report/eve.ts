@@ -5,6 +5,7 @@
 import ipaddr from 'ipaddr.js';
 
 import type { AnomalyEvent, Endpoint, LoggedEvent, TlsSummary, VerdictEvent } from '../judge/events.ts';
+import type { RuleMatch } from '../pins/match/match.ts';
 import { cipherSuiteName } from '../tls/cipher-suites.ts';
 import type { CertificateEntries, CertificateEntry } from './certificate-entry.ts';
 
@@ -14,7 +15,10 @@ export interface EveOptions {
   readonly pcapFilename?: string | undefined;
 }
 
-export type EventType = 'verdict' | 'anomaly' | 'stats' | 'config';
+export type EventType = 'verdict' | 'anomaly' | OfNoFlow;
+
+/** Their fields are under a key of that name. */
+export type OfNoFlow = 'start' | 'stop' | 'config' | 'stats';
 
 export type EveRecord = { readonly event_type: EventType } & Fields;
 
@@ -53,10 +57,15 @@ function verdictObject(event: VerdictEvent): Fields {
   if (event.allowedBy !== undefined && event.allowedBy !== null) verdict['allowed_by'] = event.allowedBy;
   if (event.would !== null) verdict['would'] = event.would;
   if (event.others.length > 0) verdict['others'] = event.others;
+  if (event.rules !== undefined && event.rules.length > 0) verdict['rules'] = event.rules.map(ruleObject);
   if (event.fault !== null) verdict['fault'] = event.fault;
   if (event.starttls !== null) verdict['starttls'] = event.starttls;
   if (event.gaps !== undefined && event.gaps.length > 0) verdict['gap'] = event.gaps;
   return verdict;
+}
+
+function ruleObject({ index, list, entry }: RuleMatch): Fields {
+  return { index, ...(list === null ? {} : { list }), ...(entry === null ? {} : { entry }) };
 }
 
 function anomalyRecord(event: AnomalyEvent, options: EveOptions): EveRecord {
@@ -123,8 +132,7 @@ export function tlsVersionName(version: number): string | null {
   return VERSIONS.get(version) ?? hex16(version);
 }
 
-/** A record that is of no flow: `config` and `stats`, under a key of that name. */
-export function recordOf(eventType: 'config' | 'stats', micros: number, fields: Fields, capture?: string): EveRecord {
+export function recordOf(eventType: OfNoFlow, micros: number, fields: Fields, capture?: string): EveRecord {
   const of = capture === undefined ? {} : { pcap_filename: capture };
   return { event_type: eventType, timestamp: timestamp(micros), ...of, [eventType]: fields };
 }

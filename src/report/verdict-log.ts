@@ -58,4 +58,11 @@ export class VerdictLog {
 }
 
 /** pino's levels are numbers in order of weight. */
-const EVENT_LEVELS: Readonly<Record<EventType, number>> = { stats: 10, config: 20, verdict: 30, anomaly: 40 };
+const EVENT_LEVELS: Readonly<Record<EventType, number>> = {
+  stats: 10,
+  start: 15,
+  stop: 16,
+  config: 20,
+  verdict: 30,
+  anomaly: 40,
+};

@@ -50,6 +50,8 @@ export interface DaemonOptions {
   readonly learner?: PolicyLearner | undefined;
   /** Told of each policy that comes into force, with what was learned in it, ahead of its first verdict. */
   readonly onPolicy?: ((policy: Policy) => void) | undefined;
+  /** Told when what was learned has come into force. */
+  readonly onLearned?: ((generation: number) => void) | undefined;
   /** Whether handshake messages are to be told as they go by. */
   readonly watch?: boolean | undefined;
   readonly spawn: SpawnQueueThread;
@@ -217,7 +219,8 @@ export class Daemon {
   async #relearn(): Promise<void> {
     await this.#options.learner!.save();
     this.#isRelearnDue = false;
-    await this.#reload(this.#loaded);
+    const outcome = await this.#reload(this.#loaded);
+    if (outcome.isInForce) this.#options.onLearned?.(outcome.generation);
   }
 
   status(): DaemonStatus {

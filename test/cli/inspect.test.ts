@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 
+import { recordSchema } from '../../src/report/schema.ts';
 import { registerInspect } from '../../src/cli/inspect.ts';
 import { pcap } from '../support/capture-bytes.ts';
 
@@ -58,6 +59,11 @@ describe.each(captures)('%s', (name) => {
     const { records, status } = await run(FLOWS + name);
     expect(records).toEqual(expected(''));
     expect(status).toBe(name === 'cut.pcap' ? 1 : 0);
+  });
+
+  test('has records that are as the schema of the log says', () => {
+    const text = ['', '.pinned'].map((suffix) => readFileSync(`${FLOWS}${name}${suffix}.ndjson`, 'utf8')).join('');
+    for (const record of parse(text)) recordSchema.parse(record);
   });
 
   test('is judged as it was', async () => {

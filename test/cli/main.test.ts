@@ -19,6 +19,7 @@ const COMMANDS = [
   'explain',
   'pin',
   'import',
+  'log',
   'ctl',
   'top',
   'list',

@@ -189,7 +189,10 @@ describe('what is looked at', () => {
     await serve({ identity: bank.forgedChain });
     await serve({ port: 444 });
     expect(await CLIENTS.curl!(requestTo())).toMatchObject({ bytes: 0 });
-    expect((await engine.next(0)).verdict).toMatchObject({ action: 'tls-alert', reason: 'rule' });
+    expect((await engine.next(0)).verdict).toMatchObject({
+      ...{ action: 'tls-alert', reason: 'rule' },
+      rules: [{ index: 0, list: '0', entry: `cert-sha1:${sha1.replaceAll(':', '').toLowerCase()}` }],
+    });
   });
 });
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import { loadPolicy } from '../../src/pins/load.ts';
+import { recordSchema } from '../../src/report/schema.ts';
 import { spkiPin } from '../../src/runtime/demo/certificates.ts';
 import type { Child } from '../../src/runtime/demo/child.ts';
 import { renderRules } from '../../src/runtime/rules/render.ts';
@@ -128,6 +129,24 @@ describe('ending', () => {
     expect(await engine.ended).toEqual({ code: 0, signal: null });
     expect(boundQueues()).toEqual([]);
     expect(verdicts()).toHaveLength(1);
+    expect(records().at(-1)).toMatchObject({ event_type: 'stop', stop: { by: signal, written: 2, dropped: 0 } });
+  });
+
+  it('a log that begins with its start introduces each configuration that decides', async () => {
+    const engine = await run({});
+    rules();
+    await startTlsServer(lab, 'server', { identity: genuine });
+    await request();
+    configure({ pins: [spkiPin(forged.cert)] });
+    process.kill(engine.pid!, 'SIGHUP');
+    await engine.says(/reloaded: configuration/);
+    await request();
+    await engine.stop();
+    const introduced = records().flatMap(({ start, config }) => start?.config ?? config?.config ?? []);
+    expect(introduced).toHaveLength(2);
+    expect(verdicts().map(({ config }) => config)).toEqual(introduced);
+    expect(records().map(({ event_type }) => event_type)).toEqual(['start', 'verdict', 'config', 'verdict', 'stop']);
+    for (const record of records()) recordSchema.parse(record);
   });
 
   it('without an engine nothing passes', async () => {
@@ -185,15 +204,20 @@ async function request(more: { port?: number; timeout?: number } = {}) {
   return outcome!;
 }
 
-interface VerdictRecord {
-  readonly action: string;
-  readonly reason: string;
+interface LogRecord {
+  readonly event_type: string;
+  readonly verdict?: { readonly action: string; readonly reason: string; readonly config: string };
+  readonly start?: { readonly config: string };
+  readonly config?: { readonly config: string };
 }
 
-function verdicts(): VerdictRecord[] {
+function records(): LogRecord[] {
   const lines = readFileSync(lab.path('verdicts.ndjson'), 'utf8').split('\n').filter(Boolean);
-  const records = lines.map((line) => JSON.parse(line) as { event_type?: string; verdict?: VerdictRecord });
-  return records.filter(({ event_type }) => event_type === 'verdict').map(({ verdict }) => verdict!);
+  return lines.map((line) => JSON.parse(line) as LogRecord);
+}
+
+function verdicts() {
+  return records().flatMap(({ verdict }) => verdict ?? []);
 }
 
 function queueLines(): string[] {

@@ -194,7 +194,8 @@ describe('rules', () => {
 
   it('the first that does not accept is final', () => {
     const wire = judged(withRules(listed(false, 'reset'), listed(false, 'drop')), forgedFlight);
-    expect(wire.verdicts).toMatchObject([{ action: 'reset', reason: 'rule' }]);
+    const entry = forgedPin.canonical;
+    expect(wire.verdicts).toMatchObject([{ action: 'reset', reason: 'rule', rules: [{ index: 0, list: '0', entry }] }]);
     expect(judged(withRules(listed(false, 'reset'))).connmark).toBe(ACCEPT);
   });
 
@@ -210,7 +211,7 @@ describe('rules', () => {
       { ...withRules(listed(false, 'accept', mark)), pinsets: [bank()] },
       tls.serverFlight(GENUINE, FORGED),
     );
-    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-match' }]);
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-match', rules: [{ index: 0, list: '0' }] }]);
     expect(wire.connmark).toBe(ACCEPT | 0x12);
     const other = judged({ ...withRules(listed(false, 'accept', mark)), pinsets: [bank()] }, forgedFlight);
     expect(other.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'pin-mismatch' }]);

@@ -63,21 +63,36 @@ export function nextChange(pinset: CompiledPinset, nowMs: number): number {
   return Math.min(ownEnd, pins.nextChange(nowMs), deny.nextChange(nowMs));
 }
 
+/** A rule that a chain satisfies. */
+export interface RuleMatch {
+  /** Its place in the configuration, from 0. */
+  readonly index: number;
+  /** The list that it looks into, and the entry that was found there; null where there is none, or none was to be. */
+  readonly list: string | null;
+  readonly entry: string | null;
+}
+
 /**
- * `fpl`: true if any presented certificate is listed; inverted, unless the leaf is (xt_sslpin 2.0 was satisfied by any
+ * `fpl`: if any presented certificate is listed; inverted, unless the leaf is (xt_sslpin 2.0 was satisfied by any
  * certificate, so that the genuine one appended behind a forged leaf passed). `pubkey`: compares the leaf's key.
  */
 export function matchRule(
-  rule: CompiledRule,
+  { index, test }: CompiledRule,
   chain: readonly PresentedCertificate[],
   lists: ReadonlyMap<string, PinIndex>,
-): boolean {
-  const { test } = rule;
+): RuleMatch | undefined {
   const leaf = chain[0];
-  if (test.kind === 'pubkey') return (leaf !== undefined && leaf.key === test.key) !== test.inverted;
-  const list = lists.get(test.list);
-  const isListed = (certificate: PresentedCertificate) => list?.find(certificate, ANY_TIME, anywhere) !== undefined;
-  return test.inverted ? leaf === undefined || !isListed(leaf) : chain.some(isListed);
+  if (test.kind === 'pubkey') {
+    const isSame = leaf !== undefined && leaf.key === test.key;
+    return isSame === test.inverted ? undefined : { index, list: null, entry: null };
+  }
+  const { list } = test;
+  const entries = lists.get(list);
+  for (const certificate of test.inverted ? chain.slice(0, 1) : chain) {
+    const entry = entries?.find(certificate, ANY_TIME, anywhere);
+    if (entry !== undefined) return test.inverted ? undefined : { index, list, entry: entry.canonical };
+  }
+  return test.inverted ? { index, list, entry: null } : undefined;
 }
 
 /** Builds the indexes of a pinset ahead of its first flow. `tables`: where the entries of lists are that it names. */

@@ -2,6 +2,8 @@
  * Everything that operators reach of a running daemon, put together: the configuration in force and the ways to change
  * it, the log, the decisions of late, the control socket. Signals and flags are the command line's.
  */
+import { hostname } from 'node:os';
+
 import type { Learner } from '../../learn/learner.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 import { Daemon, type DaemonOptions } from '../daemon.ts';
@@ -23,7 +25,7 @@ export interface OperatorOptions {
   readonly loaded: LoadedConfiguration;
   readonly log: EveLog;
   /** What the daemon is made of besides. */
-  readonly daemon: Omit<DaemonOptions, 'policy' | 'log' | 'learner' | 'onPolicy'>;
+  readonly daemon: Omit<DaemonOptions, 'policy' | 'log' | 'learner' | 'onPolicy' | 'onLearned'>;
   /** Undefined where nothing is learned. */
   readonly learner?: Learner | undefined;
   readonly binding: Pick<NativeBinding, 'peerCredentials'>;
@@ -45,6 +47,7 @@ export class Operator {
   readonly #ages: ListAges;
   readonly #timeOfDay: TimeOfDay;
   readonly #oneArm: OneArm;
+  #endedBy = 'a failure to start';
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -55,12 +58,13 @@ export class Operator {
       policy: loaded.policy,
       learner,
       onPolicy: (policy) => this.#verdicts.adopt(policy),
+      onLearned: (generation) => this.#onLearned(generation),
       log: {
         write: (events, queueNum = 0) => {
           this.#verdicts.take(events, queueNum);
           log.write(events);
         },
-        close: () => log.close(),
+        close: () => this.#closeLog(),
       },
     });
     this.#configuration = new LiveConfiguration({
@@ -93,6 +97,7 @@ export class Operator {
       this.#server = new ControlServer({ path, mode: policy.control.mode, answer, binding });
       await this.#server.start();
     }
+    log.record('start', this.#startFields());
     try {
       await this.daemon.start();
     } catch (error) {
@@ -126,7 +131,9 @@ export class Operator {
     }
   }
 
-  async stop(): Promise<void> {
+  /** `by`: who asked, or what failed. */
+  async stop(by: string): Promise<void> {
+    this.#endedBy = by;
     clearInterval(this.#stats);
     this.#ages.stop();
     this.#timeOfDay.stop();
@@ -134,6 +141,24 @@ export class Operator {
     this.#watch?.stop();
     await this.#server?.stop();
     await this.daemon.stop();
+  }
+
+  #startFields() {
+    const { version, file, loaded, daemon } = this.#options;
+    const [first, last] = daemon.queues ?? loaded.policy.queues;
+    return {
+      ...{ version, node: process.version, host: hostname(), pid: process.pid, file, config: this.daemon.policy.hash },
+      queues: Array.from({ length: last - first + 1 }, (_, i) => first + i),
+    };
+  }
+
+  /** The last verdicts are in it by now. */
+  #closeLog(): Promise<void> {
+    const { log } = this.#options;
+    const { written, dropped } = log;
+    const uptime = Math.floor(process.uptime());
+    log.record('stop', { by: this.#endedBy, uptime, config: this.daemon.policy.hash, written, dropped });
+    return log.close();
   }
 
   #learning(): LearnControl | undefined {
@@ -160,6 +185,13 @@ export class Operator {
     });
   }
 
+  /** `learn.promoted` has said what it is. */
+  #onLearned(generation: number): void {
+    const { policy } = this.daemon;
+    const of = { change: 'learn', by: 'learning', file: policy.learn.file, result: 'in-force' };
+    this.#options.log.record('config', { ...of, config: policy.hash, generation });
+  }
+
   #onChange(change: ConfigurationChange): void {
     const { log, file, daemon } = this.#options;
     for (const message of change.messages) daemon.say(message);
@@ -172,18 +204,17 @@ export class Operator {
     }
     const rules = change.difference?.rules ?? [];
     if (rules.length > 0) daemon.say(newRules(rules, file));
-    log.record('config', recordFields(change, file));
+    log.record('config', { ...recordFields(change, file), config: this.daemon.policy.hash });
   }
 }
 
 function recordFields(change: ConfigurationChange, file: string) {
-  const { kind, by, isInForce, policy, generation, error, messages, difference } = change;
+  const { kind, by, isInForce, generation, error, messages, difference } = change;
   return {
     change: kind,
     by,
     file,
     result: isInForce ? 'in-force' : 'refused',
-    config: policy.hash,
     generation,
     ...(error === null ? {} : { error }),
     ...(messages.length === 0 ? {} : { messages: messages.slice(0, MESSAGES) }),

@@ -5,7 +5,7 @@
 import type { FlowEvent } from '../../judge/events.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { CertificateEntries } from '../../report/certificate-entry.ts';
-import { recordOf, toEve } from '../../report/eve.ts';
+import { type OfNoFlow, recordOf, toEve } from '../../report/eve.ts';
 import { type WatchFilter, watchLine } from '../../report/watch.ts';
 import type { LogTrouble } from '../../report/log-output.ts';
 import { VerdictLog } from '../../report/verdict-log.ts';
@@ -58,7 +58,7 @@ export class EveLog implements EventLog {
   }
 
   /** What is of no flow. */
-  record(eventType: 'config' | 'stats', fields: Readonly<Record<string, unknown>>): void {
+  record(eventType: OfNoFlow, fields: Readonly<Record<string, unknown>>): void {
     this.#log.write(recordOf(eventType, Date.now() * 1000, fields));
   }
 

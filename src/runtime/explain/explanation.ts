@@ -14,7 +14,7 @@ import { examineChain } from '../../x509/examine.ts';
 import { type PresentedCertificate, presentCertificate } from '../../x509/presented.ts';
 import { type JudgedCheck, judgedChecks } from './checks.ts';
 import { type ComparedPin, comparePins } from './comparison.ts';
-import { hintFor, meaningOf } from './reasons.ts';
+import { hintFor, meaningOf } from '../../report/reasons.ts';
 import { type Candidate, candidatesOf } from './selection.ts';
 import { type ExplainedSituation, situationOf } from './situation.ts';
 
@@ -202,7 +202,7 @@ function judgedRules(
     const sign = test.inverted ? '!' : '';
     return {
       rule: test.kind === 'fpl' ? `fpl ${sign}${test.list}` : `pubkey ${sign}${test.key}`,
-      matches: chain.length === 0 ? null : matchRule(rule, chain, snapshot.lists),
+      matches: chain.length === 0 ? null : matchRule(rule, chain, snapshot.lists) !== undefined,
       verdict: verdict.action,
     };
   });

@@ -186,7 +186,8 @@ describe('deny pins', () => {
 describe('rules', () => {
   const lists = new Map([['0', new PinIndex([pin('cert-sha1', leaf.sha1, { at: 'any' })])]]);
   const fpl = (inverted: boolean) => rule(0, { kind: 'fpl', list: '0', inverted });
-  const test = (r: CompiledRule, certificates: PresentedCertificate[]) => matchRule(r, certificates, lists);
+  const test = (r: CompiledRule, certificates: PresentedCertificate[]) =>
+    matchRule(r, certificates, lists) !== undefined;
 
   it('fpl "0" is true if any presented certificate is listed', () => {
     expect(test(fpl(false), [leaf, inter])).toBe(true);
@@ -201,9 +202,19 @@ describe('rules', () => {
     expect(test(fpl(true), [])).toBe(true);
   });
 
+  it('name the rule, its list and the entry that was found there', () => {
+    const entry = `cert-sha1:${leaf.sha1}`;
+    expect(matchRule({ ...fpl(false), index: 3 }, [other, leaf], lists)).toEqual({ index: 3, list: '0', entry });
+    expect(matchRule(rule(1, { kind: 'pubkey', key: leaf.key!, inverted: false }), chain, lists)).toEqual({
+      index: 1,
+      list: null,
+      entry: null,
+    });
+  });
+
   it('a list that does not exist holds nothing', () => {
-    expect(matchRule(fpl(false), chain, new Map())).toBe(false);
-    expect(matchRule(fpl(true), chain, new Map())).toBe(true);
+    expect(matchRule(fpl(false), chain, new Map())).toBeUndefined();
+    expect(matchRule(fpl(true), chain, new Map())).toEqual({ index: 0, list: '0', entry: null });
   });
 
   it('pubkey compares the key of the leaf, and `!` inverts', () => {

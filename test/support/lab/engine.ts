@@ -1,6 +1,7 @@
 /** The program as users run it, in a host of the lab: its rules applied, its engine running, its log read. */
 import { readFileSync } from 'node:fs';
 
+import { recordSchema } from '../../../src/report/schema.ts';
 import type { Child } from '../../../src/runtime/demo/child.ts';
 import { ROOT } from '../built.ts';
 import type { Lab } from './lab.ts';
@@ -59,6 +60,8 @@ export class Engine {
   readonly #config: string;
   #log: string;
   readonly #children: Child[] = [];
+  /** Records that are known to be as the schema of the log says. */
+  #checked = 0;
 
   /** Writes its configuration; `start` does the rest too. */
   constructor(lab: Lab, options: EngineOptions) {
@@ -79,6 +82,7 @@ export class Engine {
   /** Starts the process (again). */
   async run({ env, under = [], log = this.#log }: RunOptions = {}): Promise<void> {
     this.#log = log;
+    this.#checked = 0;
     const command = [...under, ...TLSPIN, 'run', '-c', this.#config, '--log', log];
     const child = this.#lab.start(this.#host, command, env === undefined ? {} : { env });
     this.#children.push(child);
@@ -135,7 +139,11 @@ export class Engine {
       return [];
     }
     const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as VerdictRecord | AnomalyRecord);
+    const records = lines
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as VerdictRecord | AnomalyRecord);
+    for (; this.#checked < records.length; this.#checked++) recordSchema.parse(records[this.#checked]);
+    return records;
   }
 
   /** The first `count` verdict records, when there are that many. */

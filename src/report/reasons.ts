@@ -1,5 +1,5 @@
 /** The reasons of verdicts, and the faults behind them, for people: what each means, and what helps. */
-import type { Reason, VerdictEvent } from '../../judge/events.ts';
+import type { Reason, VerdictEvent } from '../judge/events.ts';
 
 /** One sentence, without its full stop. */
 export function meaningOf(reason: Reason): string {
@@ -12,7 +12,7 @@ export function hintFor({ fault }: VerdictEvent): string | null {
   return hint;
 }
 
-const MEANINGS: Readonly<Record<Reason, string>> = {
+export const MEANINGS: Readonly<Record<Reason, string>> = {
   learning: 'the pinset is still learning what the host presents',
   'pin-match': 'the server presented what a pin of the pinset names',
   'backup-pin-match': 'the server presented what a backup pin of the pinset names: the first key is out of use',
