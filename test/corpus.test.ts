@@ -9,6 +9,8 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { expect, test } from 'vitest';
 
+import { recordSchema } from '../src/report/schema.ts';
+
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CORPUS = `${ROOT}../shared/corpus/`;
 const SCORE = `${CORPUS}score.py`;
@@ -106,7 +108,7 @@ function inspect(args: readonly string[]): EveRecord[] {
     encoding: 'utf8',
   });
   const lines = stdout.split('\n').filter((line) => line !== '');
-  return lines.map((line) => JSON.parse(line) as EveRecord);
+  return lines.map((line) => recordSchema.parse(JSON.parse(line)) as EveRecord);
 }
 
 interface Row {

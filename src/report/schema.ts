@@ -72,6 +72,10 @@ const verdict = z.strictObject({
   fault: text(
     'Dotted code of what was wrong with the octets, the limit that was reached, or the probe that failed.',
   ).optional(),
+  gap: z
+    .array(z.enum(['client', 'server']))
+    .optional()
+    .describe('Of a capture: whose octets were not captured, where reading went on behind them.'),
   starttls: text('What was spoken ahead of TLS, such as smtp.').optional(),
 });
 
