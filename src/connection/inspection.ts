@@ -6,6 +6,7 @@
  *             └───anything else────▶ preamble ──agreed──▶ start again, TLS or nothing
  *                                        └────foreign───▶ opaque
  */
+import type { Tunnel } from '../starttls/preamble.ts';
 import { PreambleTracker } from '../starttls/tracker.ts';
 import { CONTENT, VERSION } from '../tls/constants.ts';
 import type { ObserverLimits } from '../tls/observed/dialogue.ts';
@@ -33,6 +34,7 @@ export class Inspection {
   #isCut = false;
   /** What came before TLS, where its end was not captured. */
   #protocol: string | undefined;
+  #tunnels: readonly Tunnel[] = [];
   /** Octets of the server's that were read, and those of them that a preamble was. */
   #served = 0;
   #preambled = 0;
@@ -100,9 +102,10 @@ export class Inspection {
 
   /** What was agreed on may have been in what is missing: TLS or a preamble, whatever comes now begins. */
   #passPreamble(): void {
-    const { protocol, heldClient, heldServer } = this.#preamble!;
+    const { protocol, tunnels, heldClient, heldServer } = this.#preamble!;
     this.restart();
     this.#protocol = protocol ?? undefined;
+    this.#tunnels = tunnels;
     this.#feed('client', heldClient, 0, heldClient.length);
     this.#feed('server', heldServer, 0, heldServer.length);
   }
@@ -200,7 +203,7 @@ export class Inspection {
         this.#upgraded = true;
         this.#starts.client.restart();
         this.#starts.server.restart();
-        this.#judge.onUpgrade(preamble.protocol ?? 'unknown');
+        this.#judge.onUpgrade(preamble.protocol ?? 'unknown', preamble.tunnels);
         this.permission.permit(preamble.served, 'upgrade');
         const { heldClient, heldServer } = preamble;
         this.#feed('client', heldClient, 0, heldClient.length);
@@ -230,7 +233,7 @@ export class Inspection {
 
   #begin(): Observer {
     const { limits, clientFirst } = this.#options;
-    if (this.#protocol !== undefined) this.#judge.onUpgrade(this.#protocol);
+    if (this.#protocol !== undefined) this.#judge.onUpgrade(this.#protocol, this.#tunnels);
     const observer = new Observer(this.#judge, limits, { isSsl2: this.#starts.client.kind === 'ssl2', clientFirst });
     if (this.#isCut) for (const side of SIDES) observer.skip(side, 0);
     return observer;

@@ -41,6 +41,7 @@ export function datagramEvent(record: DatagramRecord): VerdictEvent {
     rules: ruling.rules,
     fault: ruling.fault ?? facts?.fault ?? null,
     starttls: null,
+    fronted: null,
     tls: facts?.summary(kind) ?? null,
     frame: identity.frame,
   };

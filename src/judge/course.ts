@@ -113,13 +113,20 @@ export class Course implements Bench {
     this.#state = new AwaitServerHello(this);
   }
 
+  /** By the names that the client has given, in TLS and to a proxy, under the configuration in force. */
+  select(): void {
+    const { name, fronted } = this.hellos;
+    this.hearing.facts.fronted = fronted;
+    this.hearing.select(name, fronted);
+  }
+
   /** What the hello asks of the configuration, and what its answer will ask for. */
   askHello(): void {
     const { hearing, hellos } = this;
     const hello = hellos.client!;
     if (!hello.isServerNameValid) return hearing.settle('parseError', 'parse-error', 'tls.client-hello.server-name');
-    hearing.select(hellos.name);
-    if (hellos.name === null) hearing.settleNoName();
+    this.select();
+    if (hellos.name === null && hellos.fronted === null) hearing.settleNoName();
     if (hearing.isOfNoPinset) return hearing.settleUnpinned();
     if (hello.offersEch) hearing.settleIfDecided('ech', (situations) => situations.ech, 'ech');
     if (hearing.isRuled) return;
@@ -260,7 +267,7 @@ export class Course implements Bench {
 
   examine(examined: Examined): void {
     const { hearing, possession } = this;
-    const examination = examined.examination(hearing, this.hellos.name);
+    const examination = examined.examination(hearing, this.hellos.name ?? this.hellos.fronted);
     hearing.evidence = examined.evidence;
     hearing.matchedRules = examination.matchedRules;
     if (examination.final !== undefined) return hearing.rule([examination.final]);

@@ -94,6 +94,8 @@ export interface VerdictEvent {
   readonly fault: string | null;
   /** The upgrade protocol that came before TLS, such as `smtp`. */
   readonly starttls: string | null;
+  /** The name that a proxy was asked for, where TLS asks for another or none. */
+  readonly fronted: string | null;
   /** Null when the flow was never TLS. */
   readonly tls: TlsSummary | null;
   /** Of a capture: the sides of which octets are missing that the other end has. */

@@ -9,6 +9,8 @@ import type { Evidence, TlsSummary } from './events.ts';
 
 export class FlowFacts {
   starttls: string | null = null;
+  /** The name that a proxy was asked for, where TLS asks for another or none. */
+  fronted: string | null = null;
   fault: string | null = null;
   /** DTLS of the version that OpenSSL spoke before there was a standard. */
   isPrestandard = false;

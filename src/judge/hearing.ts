@@ -84,11 +84,11 @@ export class Hearing {
     return ruling.action === 'accept' ? ruling : { ...ruling, action: 'drop' };
   }
 
-  /** By the client's name, under the configuration in force. */
-  select(serverName: string | null): void {
+  /** By the name that the client asks for, and another that it asked a proxy for. */
+  select(serverName: string | null, fronted: string | null): void {
     const { snapshot, subject } = this.context;
     this.#holders = undefined;
-    this.#selection = snapshot.select(subject, serverName);
+    this.#selection = snapshot.select(subject, serverName, fronted);
   }
 
   /** Applies a situation that has two outcomes. */

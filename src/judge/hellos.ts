@@ -2,6 +2,7 @@
  * What both sides have said in their hellos, in the order of RFC 8446 §4.1: a ClientHello, maybe a HelloRetryRequest and
  * the second ClientHello that it asked for, and the ServerHello. Keeps them for whoever judges by them; decides nothing.
  */
+import { normalName } from '../pins/match/match-index.ts';
 import { type ClientHello, offersTls13 } from '../tls/client-hello.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import { effectiveName } from '../tls/server-name.ts';
@@ -19,6 +20,7 @@ export class Hellos {
   #secondClient: ClientHello | undefined;
   #server: ServerHello | undefined;
   #isAskedAgain = false;
+  #asked: string | null = null;
 
   /** The client's first one. */
   get client(): ClientHello | undefined {
@@ -38,6 +40,17 @@ export class Hellos {
   /** The name by which pinsets are selected. */
   get name(): string | null {
     return effectiveName(this.#client?.serverName ?? null);
+  }
+
+  /** The name that a proxy was asked for, where that is not the one that is asked for in TLS. */
+  get fronted(): string | null {
+    const asked = this.#asked;
+    return asked === null || (this.name !== null && normalName(this.name) === normalName(asked)) ? null : asked;
+  }
+
+  /** The client has a proxy connect it with that host. */
+  onTunnel(host: string | undefined): void {
+    this.#asked = effectiveName(host ?? null);
   }
 
   get offersTls13(): boolean {

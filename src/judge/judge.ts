@@ -23,9 +23,15 @@ import type { Reason } from './events.ts';
 import type { FlowFacts } from './facts.ts';
 import { Hearing } from './hearing.ts';
 import { limitOf } from './limit-faults.ts';
+import type { ProbeTunnel } from './ports.ts';
 import type { Ruling } from './ruling.ts';
 import type { SessionBinding } from './session-binding.ts';
 import type { SituationKey } from './situation.ts';
+
+/** A proxy on the way, and the host that it was asked for. */
+export interface AskedTunnel extends ProbeTunnel {
+  readonly host: string;
+}
 
 export class Judge implements HandshakeListener {
   readonly #context: JudgeContext;
@@ -35,6 +41,7 @@ export class Judge implements HandshakeListener {
   readonly #openedAt: number;
   /** Microseconds that the client waited for its server's first word ahead of TLS. */
   #patience = 0;
+  #tunnels: readonly ProbeTunnel[] = [];
   #watched: Omit<WatchedMessage, 'sni' | 'leaf'> | undefined;
 
   constructor(context: JudgeContext) {
@@ -180,7 +187,9 @@ export class Judge implements HandshakeListener {
     if (!this.#course.hellos.onClient(hello)) return;
     this.#show();
     const patience = Math.round(this.#patience / 1000);
-    this.#course.question.put({ clientHello: hello.body, recordVersion, starttls: this.facts.starttls, patience });
+    const { starttls } = this.facts;
+    const tunnels = this.#tunnels;
+    this.#course.question.put({ clientHello: hello.body, recordVersion, starttls, tunnels, patience });
     this.#course.askHello();
   }
 
@@ -306,7 +315,7 @@ export class Judge implements HandshakeListener {
   /** The configuration has changed: what was selected by the name is selected again, and judged again by that. */
   reselect(): void {
     if (this.#hearing.isRuled || this.#hearing.selection === undefined) return;
-    this.#hearing.select(this.#course.hellos.name);
+    this.#course.select();
     this.#course.state.reenter();
   }
 
@@ -329,8 +338,10 @@ export class Judge implements HandshakeListener {
   }
 
   /** What the situation `starttls` says of an upgrade that begins. */
-  onUpgrade(protocol: string): void {
+  onUpgrade(protocol: string, tunnels: readonly AskedTunnel[]): void {
     this.facts.starttls = protocol;
+    this.#tunnels = tunnels.map(({ protocol: way, request }) => ({ protocol: way, request }));
+    this.#course.hellos.onTunnel(tunnels.at(-1)?.host);
     this.#hearing.settleIfDecided(
       'starttls',
       (situations) => (situations.starttls === 'inspect' ? 'hold' : situations.starttls),

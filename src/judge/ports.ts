@@ -34,8 +34,15 @@ export interface ProbeRequest {
   readonly recordVersion: number;
   /** The protocol that came before TLS, as the preamble names it. */
   readonly starttls: string | null;
+  /** Proxies on the way, from the outside in, and what was asked of each; null where only its client can ask. */
+  readonly tunnels: readonly ProbeTunnel[];
   /** Milliseconds that the client waited for the server's first word: whoever asks in its place may have to as well. */
   readonly patience: number;
+}
+
+export interface ProbeTunnel {
+  readonly protocol: 'http-connect' | 'socks4' | 'socks5';
+  readonly request: Uint8Array | null;
 }
 
 /** What the server shows to that question. */

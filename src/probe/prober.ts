@@ -314,8 +314,9 @@ export class MirrorProber implements Prober {
 }
 
 /** What comes ahead of TLS; undefined where a probe cannot say it. */
-function turnsOf({ starttls, server }: ProbeRequest, { hello }: Mirror): readonly Turn[] | undefined {
-  return starttls === null ? [] : dialogueOf(starttls, { serverName: hello.serverName, port: server.port });
+function turnsOf({ starttls, server, tunnels }: ProbeRequest, { hello }: Mirror): readonly Turn[] | undefined {
+  if (starttls === null) return [];
+  return dialogueOf(starttls, { serverName: hello.serverName, port: server.port, tunnels });
 }
 
 /** A client's request, and what it is counted and remembered as. */
@@ -332,7 +333,8 @@ interface Asking {
 
 function askingOf(request: ProbeRequest, mirror: Mirror): Asking {
   const destination = `${addressText(request.server.address)}:${request.server.port}`;
-  const said = `${destination} ${request.starttls ?? ''} ${request.recordVersion}`;
+  const tunnels = request.tunnels.map((tunnel) => Buffer.from(tunnel.request ?? []).toString('hex')).join(' ');
+  const said = `${destination} ${request.starttls ?? ''} ${tunnels} ${request.recordVersion}`;
   const key = { exact: `exactly ${said} ${mirror.digest}`, certificate: `${said} ${mirror.digestInAnyOrder}` };
   const group = clientGroup(request.client.address);
   return { request, mirror, destination, group, key, flight: key.certificate };

@@ -1,7 +1,9 @@
 /**
  * What a probe says ahead of TLS where its client did so too: the shortest dialogue that leads to TLS, protocol by
- * protocol, in words of its own. Tunnels are not entered: what a client says to a proxy is between the two.
+ * protocol, in words of its own. A proxy is asked for what its client asked it for, where that did not have to say who
+ * it is.
  */
+import type { ProbeTunnel } from '../judge/ports.ts';
 import type { Conversation } from './connection.ts';
 
 /** One turn: what is said, and, unless TLS may follow at once, what is then heard. */
@@ -21,11 +23,33 @@ export interface UpgradeContext {
   /** The name that the client asks for in TLS. */
   readonly serverName: string | null;
   readonly port: number;
+  readonly tunnels: readonly ProbeTunnel[];
 }
 
-/** Undefined for a protocol, or a stack of them, that no probe speaks. */
+/** Undefined for a protocol, or a stack of them, that no probe speaks. `protocol`: tunnels ahead of it, each with a `+`. */
 export function dialogueOf(protocol: string, context: UpgradeContext): readonly Turn[] | undefined {
-  return DIALOGUES.get(protocol)?.(context);
+  const { tunnels } = context;
+  const [inner, ...more] = protocol.split('+').slice(tunnels.length);
+  const ways = tunnels.map(wayThrough);
+  ways.push(inner === undefined ? [] : DIALOGUES.get(inner)?.(context));
+  return more.length > 0 || ways.includes(undefined) ? undefined : ways.flatMap((turns) => turns!);
+}
+
+function wayThrough({ protocol, request }: ProbeTunnel): readonly Turn[] | undefined {
+  if (request === null) return undefined;
+  switch (protocol) {
+    case 'http-connect':
+      return [{ say: request, hear: { endOfPart: endOfHeader, judge: judgeStatus } }];
+    case 'socks4':
+      return [{ say: request, hear: message(endOf(8), (heard) => heard[1] === 0x5a) }];
+    case 'socks5':
+      return [
+        { say: Buffer.from('050100', 'hex'), hear: message(endOf(2), (heard) => heard[0] === 5 && heard[1] === 0) },
+        { say: request, hear: message(endOfSocksReply, (heard) => heard[0] === 5 && heard[1] === 0) },
+      ];
+    default:
+      return protocol satisfies never;
+  }
 }
 
 export interface UpgradeRefused {
@@ -152,6 +176,29 @@ function berElement(bytes: Buffer, at: number): { tag: number; content: number; 
   if (lengthOctets > 2 || content > bytes.length) return undefined;
   const length = lengthOctets === 0 ? first : bytes.readUIntBE(at + 2, lengthOctets);
   return content + length > bytes.length ? undefined : { tag: bytes[at]!, content, end: content + length };
+}
+
+/** RFC 9110 §9.3.6: 2xx opens the tunnel; an interim answer announces another one. */
+function judgeStatus(header: Buffer): ReturnType<Hearing['judge']> {
+  return judgeText(header.toString('latin1', 0, 16), /^HTTP\/1\.[01] 2/, /^(?!HTTP\/1\.[01] 1)/);
+}
+
+function endOfHeader(heard: Buffer, from: number): number {
+  const start = Math.max(0, from - 2);
+  const [withCr, withoutCr] = [heard.indexOf('\n\r\n', start), heard.indexOf('\n\n', start)];
+  if (withoutCr >= 0 && (withCr < 0 || withoutCr < withCr)) return withoutCr + 2;
+  return withCr < 0 ? 0 : withCr + 3;
+}
+
+function endOf(octets: number): Hearing['endOfPart'] {
+  return (heard) => (heard.length < octets ? 0 : octets);
+}
+
+/** RFC 1928 §6. */
+function endOfSocksReply(heard: Buffer): number {
+  if (heard.length < 5) return 0;
+  const end = heard[3] === 1 ? 10 : heard[3] === 4 ? 22 : heard[3] === 3 ? 7 + heard[4]! : 5;
+  return heard.length < end ? 0 : end;
 }
 
 /** Its length in three octets, little endian, and its number. */

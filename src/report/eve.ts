@@ -61,6 +61,7 @@ function verdictObject(event: VerdictEvent): Fields {
   if (event.fault !== null) verdict['fault'] = event.fault;
   if (event.starttls !== null) verdict['starttls'] = event.starttls;
   if (event.gaps !== undefined && event.gaps.length > 0) verdict['gap'] = event.gaps;
+  if (event.fronted !== null) verdict['fronted'] = event.fronted;
   return verdict;
 }
 

@@ -1,12 +1,13 @@
 /** HTTP CONNECT through a proxy (RFC 9110 §9.3.6): a 2xx answer opens a tunnel, any other leaves the connection HTTP. */
 import { LIMIT, MORE, agreed, asked, foreign, more, refused } from './preamble.ts';
-import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
+import type { ClientStep, Preamble, ServerStep, Tunnel } from './preamble.ts';
 
 export class HttpConnectPreamble implements Preamble {
   readonly protocol = 'http-connect';
   readonly tunnel = true;
   readonly text = true;
   heard = false;
+  target: Tunnel | undefined;
   readonly #request = new HeaderBuffer();
   readonly #response = new HeaderBuffer();
   /** Octets of a refusal's body that are still to come. */
@@ -20,8 +21,10 @@ export class HttpConnectPreamble implements Preamble {
     if (!request.startsWith(METHOD) && !METHOD.startsWith(request)) return foreign(start);
     if (this.#request.overlong) return LIMIT;
     if (end < 0) return MORE;
-    if (!/^CONNECT [^ \r\n]+ HTTP\/1\.[01]\r?\n/.test(request)) return foreign(start);
+    const authority = /^CONNECT ([^ \r\n]+) HTTP\/1\.[01]\r?\n/.exec(request)?.[1];
+    if (authority === undefined) return foreign(start);
     this.heard = true;
+    this.target = targetOf(authority, /^(proxy-)?authorization\s*:/im.test(request));
     this.#request.clear();
     // What a response without a stated length left behind is no part of the next one.
     if (this.#body === 0) this.#response.clear();
@@ -56,6 +59,13 @@ export class HttpConnectPreamble implements Preamble {
     }
     return more(bytes.length);
   }
+}
+
+function targetOf(authority: string, isAuthenticated: boolean): Tunnel {
+  const host = authority.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
+  const request = `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`;
+  const isPlain = !isAuthenticated && /^[\w.:[\]-]{1,300}$/.test(authority);
+  return { protocol: 'http-connect', host, request: isPlain ? Buffer.from(request, 'latin1') : null };
 }
 
 /** Gathers one header section, up to its empty line, across chunks. */

@@ -10,6 +10,8 @@ export interface Preamble {
   readonly protocol: string;
   /** The server's agreement opens a tunnel in which anything may follow, not only TLS. */
   readonly tunnel: boolean;
+  /** Of a tunnel that was asked for. */
+  readonly target?: Tunnel | undefined;
   /** The client has said a whole message of this protocol. */
   readonly heard: boolean;
   /** Servers of this protocol say nothing but text before TLS. */
@@ -23,6 +25,15 @@ export interface Preamble {
    * say nothing but text, only text comes here.
    */
   server(bytes: Uint8Array): ServerStep;
+}
+
+/** What a client asks a proxy for. */
+export interface Tunnel {
+  readonly protocol: 'http-connect' | 'socks4' | 'socks5';
+  /** As it was written: a name, or an address. */
+  readonly host: string;
+  /** The same request in words that do not say who asks; null where the proxy was to be told that. */
+  readonly request: Uint8Array | null;
 }
 
 export type ClientStep =

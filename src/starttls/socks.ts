@@ -7,9 +7,10 @@
  *      01 length user length password                          → 01 status
  *      05 01 00 type address port 2                            → 05 reply 00 type address port 2
  */
+import { copyOf } from '../bytes/copy.ts';
 import { FrameBuffer } from './frames.ts';
 import { LIMIT, MORE, agreed, ahead, asked, foreign, more, refused } from './preamble.ts';
-import type { ClientStep, Preamble, ServerStep } from './preamble.ts';
+import type { ClientStep, Preamble, ServerStep, Tunnel } from './preamble.ts';
 
 export class SocksPreamble implements Preamble {
   readonly protocol = 'socks';
@@ -22,6 +23,17 @@ export class SocksPreamble implements Preamble {
   #version = 0;
   /** Messages of the client's that have no answer yet. */
   #due = 0;
+  #request: Uint8Array | undefined;
+  /** The proxy wanted to know who asks. */
+  #isAuthenticated = false;
+
+  get target(): Tunnel | undefined {
+    const request = this.#request;
+    if (request === undefined) return undefined;
+    const isAnonymous = this.#version === 4 ? request[8] === 0 : !this.#isAuthenticated;
+    const protocol = this.#version === 4 ? 'socks4' : 'socks5';
+    return { protocol, host: hostOf(request), request: isAnonymous ? request : null };
+  }
 
   client(bytes: Uint8Array, at: number): ClientStep {
     const frames = this.#client;
@@ -34,9 +46,9 @@ export class SocksPreamble implements Preamble {
       if (this.#clientAwaits === 'greeting') {
         this.#version = first!;
         this.#clientAwaits = 'request';
-        if (first === 4) return asked(end);
+        if (first === 4) return this.#ask(end);
       } else if (first === 5) {
-        return asked(end);
+        return this.#ask(end);
       }
       start = end;
     }
@@ -56,6 +68,7 @@ export class SocksPreamble implements Preamble {
       switch (this.#serverAwaits) {
         case 'method':
           this.#serverAwaits = second === METHOD_PASSWORD ? 'authentication' : 'reply';
+          this.#isAuthenticated = second !== METHOD_NONE;
           break;
         case 'authentication':
           this.#serverAwaits = 'reply';
@@ -68,6 +81,11 @@ export class SocksPreamble implements Preamble {
       at = end;
     }
     return at < bytes.length ? ahead(at) : more(at);
+  }
+
+  #ask(end: number): ClientStep {
+    this.#request = copyOf(this.#client.frame);
+    return asked(end);
   }
 
   #clientLength(head: Uint8Array): number {
@@ -115,9 +133,21 @@ function addressedLength(type: number, first: number | undefined): number {
   return first === undefined ? 0 : 7 + first;
 }
 
+/** Of a whole request. */
+function hostOf(request: Uint8Array): string {
+  const text = Buffer.from(request).toString('latin1');
+  if (request[0] === 4) {
+    const [, name = ''] = text.slice(8).split('\0');
+    return name === '' ? request.subarray(4, 8).join('.') : name;
+  }
+  if (request[3] === ADDRESS.name) return text.slice(5, 5 + request[4]!);
+  return request[3] === ADDRESS.ipv4 ? request.subarray(4, 8).join('.') : '';
+}
+
 const COMMAND_CONNECT = 1;
 const GRANTED = 0x5a;
 const SUCCEEDED = 0x00;
+const METHOD_NONE = 0x00;
 const METHOD_PASSWORD = 0x02;
 const ADDRESS = { ipv4: 1, name: 3, ipv6: 4 } as const;
 const MAX_SOCKS4 = 1024;

@@ -26,7 +26,7 @@ import { greetingLength, MysqlPreamble } from './mysql.ts';
 import { NntpPreamble } from './nntp.ts';
 import { Pop3Preamble } from './pop3.ts';
 import { PostgresPreamble } from './postgres.ts';
-import { more, type Preamble, type ServerStep } from './preamble.ts';
+import { more, type Preamble, type ServerStep, type Tunnel } from './preamble.ts';
 import { RdpPreamble } from './rdp.ts';
 import { SievePreamble } from './sieve.ts';
 import { SmtpPreamble } from './smtp.ts';
@@ -55,6 +55,7 @@ export class PreambleTracker {
   #layer: Layer;
   /** Protocols of the tunnels that were entered. */
   readonly #outer: string[] = [];
+  readonly #tunnels: Tunnel[] = [];
   /** The client's octets that wait for an answer, or that belong to TLS. */
   readonly #client = new GrowingBuffer();
   /** The server's octets that were served while nothing was known of the client: they may be TLS, or parts of frames. */
@@ -76,6 +77,12 @@ export class PreambleTracker {
     const inner = this.#layer.recognised;
     const names = inner === undefined ? this.#outer : [...this.#outer, inner.protocol];
     return names.length === 0 ? null : names.join('+');
+  }
+
+  /** What proxies were asked for, from the outside in. Of one whose answer was not understood nobody else asks the same. */
+  get tunnels(): readonly Tunnel[] {
+    const asked = this.#layer.recognised?.target;
+    return asked === undefined ? this.#tunnels : [...this.#tunnels, { ...asked, request: null }];
   }
 
   get heldClient(): Uint8Array {
@@ -262,6 +269,7 @@ export class PreambleTracker {
 
   #enter(tunnel: Preamble): void {
     this.#outer.push(tunnel.protocol);
+    if (tunnel.target !== undefined) this.#tunnels.push(tunnel.target);
     this.#layer = new Layer(this.#isSsl2);
     if (this.#outer.length > MAX_TUNNELS) this.#foreign = true;
   }

@@ -89,6 +89,7 @@ function probe(
     clientHello,
     recordVersion: 0x0301,
     starttls: null,
+    tunnels: [],
     patience: 0,
   };
   return new Promise((resolve) => prober.probe(request, resolve));
@@ -356,6 +357,7 @@ it('many clients that ask the same are one connection', async () => {
           clientHello: hello,
           recordVersion: 0x0301,
           starttls: null,
+          tunnels: [],
           patience: 0,
         },
         resolve,

@@ -50,6 +50,7 @@ interface Ask {
   readonly starttls?: string;
   readonly recordVersion?: number;
   readonly patience?: number;
+  readonly tunnels?: ProbeRequest['tunnels'];
   /** Types of empty ones, ahead of the others. */
   readonly extensions?: readonly number[];
 }
@@ -62,6 +63,7 @@ function requestOf({
   starttls,
   recordVersion = 0x0301,
   patience = 0,
+  tunnels = [],
   extensions = [0x1234, 0x2345],
 }: Ask): ProbeRequest {
   return {
@@ -75,6 +77,7 @@ function requestOf({
     recordVersion,
     starttls: starttls ?? null,
     patience,
+    tunnels,
   };
 }
 
@@ -145,6 +148,10 @@ describe('what a server shows', () => {
     ['address', { server: [192, 0, 2, 2] }],
     ['port', { port: 8443 }],
     ['protocol ahead of TLS', { starttls: 'smtp' }],
+    [
+      'host asked of a proxy',
+      { starttls: 'http-connect', tunnels: [{ protocol: 'http-connect', request: Buffer.from('CONNECT x:1') }] },
+    ],
   ])('is asked again for another %s', (_, other) => {
     const prober = newProber();
     ask(prober);

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 
+import type { ProbeTunnel } from '../../src/judge/ports.ts';
 import type { Conversation } from '../../src/probe/connection.ts';
 import { dialogueOf, Upgrade } from '../../src/probe/upgrade.ts';
 import { PreambleTracker } from '../../src/starttls/tracker.ts';
@@ -66,7 +67,7 @@ const REFUSE: [string, string, (string | Buffer)[]][] = [
 /** What the probe says to each turn of the server's, from its first words on. */
 function play(protocol: string, turns: readonly (string | Buffer)[], cut = Infinity) {
   const inner = new Listener();
-  const upgrade = new Upgrade(dialogueOf(protocol, { serverName: NAME, port: 1 })!, inner);
+  const upgrade = new Upgrade(dialogueOf(protocol, { serverName: NAME, port: 1, tunnels: [] })!, inner);
   const said = [upgrade.start()];
   for (const turn of turns.map(bytesOf)) {
     const answers: Uint8Array[] = [];
@@ -117,12 +118,77 @@ it.each(REFUSE)('%s: a server %s is refused', (protocol, _, turns) => {
 });
 
 it.each(['http-connect', 'socks', 'http-connect+smtp', 'unknown'])('%s is not spoken', (protocol) => {
-  expect(dialogueOf(protocol, { serverName: NAME, port: 443 })).toBeUndefined();
+  expect(dialogueOf(protocol, { serverName: NAME, port: 443, tunnels: [] })).toBeUndefined();
+});
+
+describe('through a proxy', () => {
+  const socks5 = Buffer.from('0501000301780050', 'hex');
+  const TUNNELS: [string, ProbeTunnel, (string | Buffer)[], (string | Buffer)[]][] = [
+    [
+      'http-connect',
+      { protocol: 'http-connect', request: Buffer.from('CONNECT x:80 HTTP/1.1\r\n\r\n') },
+      ['HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\nX: y\r\n\r\n'],
+      ['HTTP/1.1 407 No\r\n\r\n'],
+    ],
+    [
+      'socks',
+      { protocol: 'socks5', request: socks5 },
+      [Buffer.from('0500', 'hex'), Buffer.from('050000030161', 'hex'), Buffer.from('0050', 'hex')],
+      [Buffer.from('0502', 'hex')],
+    ],
+    [
+      'socks',
+      { protocol: 'socks4', request: Buffer.from('040100500000000100780000', 'hex') },
+      [Buffer.from('005a000000000000', 'hex')],
+      [Buffer.from('005b000000000000', 'hex')],
+    ],
+  ];
+  const talk = (
+    protocol: string,
+    tunnels: readonly ProbeTunnel[],
+    turns: readonly (string | Buffer)[],
+    cut: number,
+  ) => {
+    const inner = new Listener();
+    const upgrade = new Upgrade(dialogueOf(protocol, { serverName: NAME, port: 1, tunnels })!, inner);
+    const said = [upgrade.start()];
+    for (const turn of turns.map(bytesOf)) {
+      for (let at = 0; at < turn.length; at += cut) said.push(upgrade.feed(turn.subarray(at, at + cut)));
+    }
+    return { said: Buffer.concat(said), upgrade };
+  };
+
+  it.each(TUNNELS)('%s: what the client asked for is asked for, then TLS', (protocol, tunnel, agree) => {
+    for (const cut of [1, 2, 3, 1000]) {
+      const { said } = talk(protocol, [tunnel], agree, cut);
+      expect(said.includes(Buffer.from(tunnel.request!))).toBe(true);
+      expect(said.subarray(-HELLO.length)).toEqual(HELLO);
+    }
+  });
+
+  it.each(TUNNELS)('%s: and what comes ahead of TLS there', (protocol, tunnel, agree) => {
+    const { said } = talk(`${protocol}+smtp`, [tunnel], [...agree, ...AGREE['smtp']!], 1000);
+    expect(said.toString('latin1')).toContain('EHLO localhost\r\nSTARTTLS\r\n');
+    expect(said.subarray(-HELLO.length)).toEqual(HELLO);
+  });
+
+  it.each(TUNNELS)('%s: that refuses nobody speaks TLS', (protocol, tunnel, _, refuse) => {
+    for (const cut of [1, 1000]) {
+      const { said, upgrade } = talk(protocol, [tunnel], refuse, cut);
+      expect(upgrade.outcome).toMatchObject({ kind: 'failed', reason: 'protocol' });
+      expect(said.includes(HELLO)).toBe(false);
+    }
+  });
+
+  it('to which the client said who it is nobody else says so', () => {
+    const tunnels: ProbeTunnel[] = [{ protocol: 'http-connect', request: null }];
+    expect(dialogueOf('http-connect', { serverName: NAME, port: 1, tunnels })).toBeUndefined();
+  });
 });
 
 it('xmpp needs a name, and one that means nothing in XML', () => {
-  expect(dialogueOf('xmpp', { serverName: null, port: 5222 })).toBeUndefined();
-  expect(dialogueOf('xmpp', { serverName: "x' y='", port: 5222 })).toBeUndefined();
+  expect(dialogueOf('xmpp', { serverName: null, port: 5222, tunnels: [] })).toBeUndefined();
+  expect(dialogueOf('xmpp', { serverName: "x' y='", port: 5222, tunnels: [] })).toBeUndefined();
 });
 
 /** What goes on for ever without being an answer, and looks most like one. */
@@ -139,7 +205,7 @@ ENDLESS.push(['smtp', '220'], ['smtp', '220-\n'], ['imap', '* O'], ['irc', ':x 6
 
 it.each(ENDLESS)('%s: of an answer without end (%j) no octet is read twice', (protocol, text) => {
   const inner = new Listener();
-  const upgrade = new Upgrade(dialogueOf(protocol, { serverName: NAME, port: 1 })!, inner);
+  const upgrade = new Upgrade(dialogueOf(protocol, { serverName: NAME, port: 1, tunnels: [] })!, inner);
   upgrade.start();
   if (protocol === 'xmpp') upgrade.feed(Buffer.from('</stream:features>'));
   const octets = Buffer.from(text.repeat(5_000 / text.length), 'latin1');

@@ -79,6 +79,7 @@ const EVENT: VerdictEvent = {
   others: [],
   fault: null,
   starttls: null,
+  fronted: null,
   tls: TLS,
   frame: 0,
 };

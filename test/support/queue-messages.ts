@@ -23,6 +23,7 @@ export const PROBE: ProbeRequest = {
   clientHello: new Uint8Array(50),
   recordVersion: 0x0301,
   starttls: null,
+  tunnels: [],
   patience: 0,
 };
 export const ANSWER: ProbeAnswer = { kind: 'failed', reason: 'unreachable', detail: 'ECONNREFUSED', fromCache: false };

@@ -23,6 +23,7 @@ export function verdictEvent(more: Partial<VerdictEvent> = {}): VerdictEvent {
     others: [],
     fault: null,
     starttls: null,
+    fronted: null,
     tls: tlsSummary(),
     frame: 0,
     ...more,

@@ -31,6 +31,7 @@ function showVerdict({ flow, verdict }: Explanation, { flow: name, isDecided, no
     flow.sni === null ? 'no server name' : printable(flow.sni),
     flow.version ?? 'no TLS version yet',
     ...(flow.starttls === null ? [] : [`after ${flow.starttls}`]),
+    ...(flow.fronted === null ? [] : [`which was asked for ${printable(flow.fronted)}`]),
     ...(flow.session_resumed ? ['session resumed'] : []),
   ];
   out.line(`${out.paint('bold', name)}: ${flow.client} to ${flow.server}, ${facts.join(', ')}`);

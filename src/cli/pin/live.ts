@@ -77,7 +77,7 @@ function ask(target: Target, address: Uint8Array, serverName: string | null, ver
 
 function turnsOf({ starttls, host, port }: Target, serverName: string | null) {
   if (starttls === null) return [];
-  const turns = dialogueOf(starttls, { serverName: serverName ?? nameOf(host), port });
+  const turns = dialogueOf(starttls, { serverName: serverName ?? nameOf(host), port, tunnels: [] });
   if (turns === undefined) throw new Error(`${starttls} needs the name of the server: give it with --sni`);
   return turns;
 }

@@ -16,7 +16,7 @@ import { asksAhead, isProbed } from '../probe.ts';
 export type { Endpoint, FlowSubject } from './match-index.ts';
 
 export interface Selection {
-  /** The address pinset, then the host pinset, or the fallback alone: all must pass. None to two. */
+  /** The address pinset, then the host pinset, or the fallback alone; then the same of another name: all must pass. */
   readonly require: readonly CompiledPinset[];
   /** Deny lists that fit, in the order of the file. The required ones' own deny pins are not among them. */
   readonly deny: readonly CompiledPinset[];
@@ -84,8 +84,16 @@ export class PinsetSnapshot {
     return this.#indexes.nameless.whateverName(subject);
   }
 
-  /** `serverName` is the effective name, null when the client gave none. */
-  select(subject: FlowSubject, serverName: string | null): Selection {
+  /**
+   * `serverName` is the effective name, null when the client gave none; `fronted` another one that the client gave
+   * elsewhere: what either selects holds.
+   */
+  select(subject: FlowSubject, serverName: string | null, fronted: string | null = null): Selection {
+    const selection = this.#select(subject, serverName);
+    return fronted === null ? selection : union(selection, this.#select(subject, fronted));
+  }
+
+  #select(subject: FlowSubject, serverName: string | null): Selection {
     const name = serverName === null ? null : normalName(serverName);
     return {
       require: this.#require(subject, name).map((pinset) => asLearned(pinset, subject.server, name)),
@@ -103,6 +111,16 @@ export class PinsetSnapshot {
     const fallback = requiring.anywhere(subject);
     return fallback === undefined ? [] : [fallback];
   }
+}
+
+function union(a: Selection, b: Selection): Selection {
+  const others = <T extends { readonly index: number }>(known: readonly T[], more: readonly T[]) =>
+    more.filter(({ index }) => !known.some((each) => each.index === index));
+  return {
+    require: [...a.require, ...others(a.require, b.require)],
+    deny: [...a.deny, ...others(a.deny, b.deny)].sort((x, y) => x.index - y.index),
+    rules: [...a.rules, ...others(a.rules, b.rules)].sort((x, y) => x.index - y.index),
+  };
 }
 
 interface Indexes {

@@ -41,6 +41,8 @@ export interface ExplainedFlow {
   readonly sni: string | null;
   readonly version: string | null;
   readonly starttls: string | null;
+  /** The name that a proxy was asked for, where TLS asks for another or none. */
+  readonly fronted: string | null;
   readonly session_resumed: boolean;
 }
 
@@ -109,9 +111,9 @@ export function explain(event: VerdictEvent, policy: Policy, extent: Extent = EV
   const snapshot = snapshotOf(policy);
   const subject: FlowSubject = { server: event.server, client: event.client };
   const name = effectiveName(event.tls?.sni ?? null);
-  const selection = snapshot.select(subject, name);
+  const selection = snapshot.select(subject, name, event.fronted);
   const chain = (event.tls?.certificates ?? []).map(presentCertificate);
-  const candidates = candidatesOf(policy.pinsets, selection, subject, name);
+  const candidates = candidatesOf(policy.pinsets, selection, subject, [name, event.fronted]);
   const shown = first(candidates, extent.pinsets, ({ chosen_as: chosenAs }) => chosenAs !== null);
   const rules = judgedRules(selection, snapshot, chain);
   return {
@@ -127,13 +129,14 @@ export function explain(event: VerdictEvent, policy: Policy, extent: Extent = EV
   };
 }
 
-function explainedFlow({ client, server, tls, starttls }: VerdictEvent): ExplainedFlow {
+function explainedFlow({ client, server, tls, starttls, fronted }: VerdictEvent): ExplainedFlow {
   return {
     client: endpointText(client),
     server: endpointText(server),
     sni: tls?.sni ?? null,
     version: tls === null ? null : tlsVersionName(tls.version),
     starttls,
+    fronted,
     session_resumed: tls?.sessionResumed ?? false,
   };
 }

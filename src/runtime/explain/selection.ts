@@ -16,15 +16,21 @@ export interface Candidate {
   readonly why: string;
 }
 
-/** `name`: the effective one; null where the client gave none. */
+/** `names`: the effective one, null where the client gave none, and the one that a proxy was asked for, if that is another. */
 export function candidatesOf(
   pinsets: readonly CompiledPinset[],
   selection: Selection,
   subject: FlowSubject,
-  name: string | null,
+  names: readonly [string | null, string | null],
 ): Candidate[] {
-  const normal = name === null ? null : normalName(name);
-  return pinsets.map((pinset) => candidateOf(pinset, selection, subject, normal));
+  const [name, fronted] = names.map((each) => (each === null ? null : normalName(each))) as [
+    string | null,
+    string | null,
+  ];
+  return pinsets.map((pinset) => {
+    const isOfFronted = fronted !== null && misfitOf(pinset.match, subject, name) !== undefined;
+    return candidateOf(pinset, selection, subject, isOfFronted ? fronted : name);
+  });
 }
 
 function candidateOf(

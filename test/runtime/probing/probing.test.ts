@@ -12,6 +12,7 @@ const REQUEST: ProbeRequest = {
   clientHello: clientHelloMessage({ name: 'www.bank.example', supportedVersions: [0x0304] }).subarray(4),
   recordVersion: 0x0301,
   starttls: null,
+  tunnels: [],
   patience: 0,
 };
 
