@@ -45,9 +45,12 @@ export function verdictEvent(
   };
 }
 
-/** A connection that was open before the engine was, or that it has forgotten: both ends are told that it is gone. */
-export function strangerEvent(subject: FlowSubject, config: string, time: number): VerdictEvent {
-  return bareEvent(subject, { ...UNDECIDED, action: 'reset', reason: 'midstream' }, config, time);
+/**
+ * Packets of connections that were open before the engine was, or that it has forgotten: both ends are told that theirs is
+ * gone. `subject` is one of them, where there are several.
+ */
+export function strangerEvent(subject: FlowSubject, config: string, time: number, packets: number): VerdictEvent {
+  return { ...bareEvent(subject, { ...UNDECIDED, action: 'reset', reason: 'midstream' }, config, time), packets };
 }
 
 /** A ruling about a connection of which nothing was read. */

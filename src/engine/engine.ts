@@ -76,6 +76,7 @@ export class Engine implements PacketSink {
   /** Does what is due. Microseconds until it wants to be called again; Infinity when nothing waits. */
   tick(): number {
     const now = this.#options.clock.now();
+    this.#segments.tick(now);
     const next = Math.min(this.#connections.tick(now), this.#datagrams.tick(now));
     this.#options.verdicts.flush();
     return next;
@@ -95,6 +96,7 @@ export class Engine implements PacketSink {
   finish(): void {
     this.#connections.flows.forgetAll(this.#options.clock.now());
     this.#datagrams.finish();
+    this.#segments.finish();
     this.#options.verdicts.flush();
   }
 

@@ -68,6 +68,16 @@ export class Segments {
     this.#connections.refresh(connection, p);
   }
 
+  /** Does what is due. */
+  tick(now: number): void {
+    this.#strangers.tick(now);
+  }
+
+  /** Tells what was only counted so far. */
+  finish(): void {
+    this.#strangers.finish();
+  }
+
   /** The connection that it begins, or undefined when the packet is answered and there is nothing to begin yet. */
   #onHalfOpenPacket(p: PacketContext, flow: HalfOpen, fromClient: boolean): Connection | undefined {
     const { factory } = this.#connections;

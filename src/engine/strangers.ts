@@ -7,25 +7,38 @@
  *   A <------------------------------- RST -- B   of whom has no such connection (RFC 9293 §3.10.7.1): A has closed
  */
 import { type ConnectionFactory, subjectOf } from '../connection/factory.ts';
-import { strangerEvent } from '../connection/record.ts';
 import type { Surroundings } from '../connection/surroundings.ts';
 import type { PacketContext } from '../packet/context.ts';
 import { copyHeaders, rewriteSegment } from '../packet/rewrite.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
+import { StrangerRecords } from './stranger-records.ts';
 import type { Verdicts } from './verdicts.ts';
 
 export class Strangers {
-  readonly #surroundings: Pick<Surroundings, 'events' | 'clock'>;
   readonly #verdicts: Verdicts;
   readonly #factory: ConnectionFactory;
-  readonly #reported = new Set<number>();
+  readonly #records: StrangerRecords;
   /** By flow and direction: SEG.SEQ of what became a reset last. */
   readonly #resets = new Map<number, number>();
 
-  constructor(surroundings: Pick<Surroundings, 'events' | 'clock'>, verdicts: Verdicts, factory: ConnectionFactory) {
-    this.#surroundings = surroundings;
+  constructor(
+    { events, clock }: Pick<Surroundings, 'events' | 'clock'>,
+    verdicts: Verdicts,
+    factory: ConnectionFactory,
+  ) {
     this.#verdicts = verdicts;
     this.#factory = factory;
+    this.#records = new StrangerRecords({ events, clock, config: () => verdicts.snapshot.policy.hash });
+  }
+
+  /** Tells what was counted once its period is over. */
+  tick(now: number): void {
+    this.#records.tick(now);
+  }
+
+  /** Tells it now. */
+  finish(): void {
+    this.#records.flush();
   }
 
   /** `flow` tells the packet's connection from most others. */
@@ -37,7 +50,7 @@ export class Strangers {
     if (state === 'none' && !this.#denies(p)) return this.#verdicts.accept(p.packetId, marks.accept(null));
     if (isMereAcknowledgment(p)) return this.#verdicts.accept(p.packetId);
     this.#verdicts.counters.midstream++;
-    this.#report(p, flow);
+    this.#records.add(subjectOf(p, !this.#verdicts.snapshot.isServerPort(p.tcp.srcPort)), flow);
     this.#tell(p, flow * 2 + (p.tcp.srcPort < p.tcp.dstPort ? 1 : 0));
   }
 
@@ -50,17 +63,6 @@ export class Strangers {
     });
   }
 
-  /** Once for each connection, which may send a lot until both ends have given up. */
-  #report(p: PacketContext, flow: number): void {
-    if (this.#reported.has(flow)) return;
-    if (this.#reported.size >= MAX_REPORTED) this.#reported.clear();
-    this.#reported.add(flow);
-    const { snapshot } = this.#verdicts;
-    const { events, clock } = this.#surroundings;
-    const subject = subjectOf(p, !snapshot.isServerPort(p.tcp.srcPort));
-    events.emit(strangerEvent(subject, snapshot.policy.hash, clock.wallTime()));
-  }
-
   /** Whoever is sent this; once that end has closed, it tells the other one. */
   #tell(p: PacketContext, way: number): void {
     const { tcp } = p;
@@ -69,7 +71,7 @@ export class Strangers {
     const isRepeated = this.#resets.get(way) === tcp.seq;
     if (isRepeated) this.#resets.delete(way);
     else {
-      if (this.#resets.size >= MAX_REPORTED) this.#resets.clear();
+      if (this.#resets.size >= MAX_RESETS) this.#resets.clear();
       this.#resets.set(way, tcp.seq);
     }
     const flags = isRepeated ? TCP_FLAG.ack : TCP_FLAG.rst | TCP_FLAG.ack;
@@ -84,4 +86,4 @@ function isMereAcknowledgment({ tcp }: PacketContext): boolean {
 }
 
 const NOTHING = new Uint8Array(0);
-const MAX_REPORTED = 4096;
+const MAX_RESETS = 4096;

@@ -79,6 +79,8 @@ export interface VerdictEvent {
   /** The canonical spelling of the pin that decided. */
   readonly matched: string | null;
   readonly connmark: { readonly value: number; readonly mask: number } | null;
+  /** Of `midstream`: how many packets this tells of, which may be of several connections. */
+  readonly packets?: number;
   /** How long the flow's packets waited, in microseconds. */
   readonly heldMicros: number;
   /** Hash of the configuration that decided. */

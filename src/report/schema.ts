@@ -51,6 +51,9 @@ const verdict = z.strictObject({
   connmark: textOrNull('`value/mask` of what was written to the connection’s mark.'),
   held_us: count('For how long packets of the flow waited, in microseconds.'),
   config,
+  packets: count(
+    'Of `midstream`: how many packets the record tells of. Past the first few of ten seconds they are rolled up, by server; client and flow are then those of one of them.',
+  ).optional(),
   allowed_by: text('The setting that accepts, where no evidence does.').optional(),
   would: choice(ACTIONS, 'In report-only and learn: what enforce had done.').optional(),
   others: z

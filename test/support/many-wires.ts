@@ -13,6 +13,8 @@ export interface Place {
   readonly at?: number;
   /** Octets of the other side's that it acknowledges; without it none. */
   readonly acknowledges?: number;
+  /** Which of many servers; without it the one. */
+  readonly to?: number;
 }
 
 export class ManyWires {
@@ -92,7 +94,8 @@ export class ManyWires {
     const seq = FIRST + at;
     const ack = (flags & TCP_FLAG.ack) === 0 ? 0 : FIRST + (place.acknowledges ?? 0);
     const [srcPort, dstPort] = fromClient ? [ManyWires.portOf(client), 443] : [443, ManyWires.portOf(client)];
-    const ends = { source: '10.1.2.3', destination: '198.51.100.7' };
+    const server = place.to === undefined ? '198.51.100.7' : `203.0.${place.to >> 8}.${place.to & 0xff}`;
+    const ends = { source: '10.1.2.3', destination: server };
     const way = fromClient ? ends : { source: ends.destination, destination: ends.source };
     this.#client = client;
     this.#packet = ipv4(tcpSegment({ srcPort, dstPort, seq, ack, flags, data }), way);
