@@ -3,6 +3,7 @@
  * signatures; what is signed is for the caller to put together.
  */
 import { delegatedKeyOf } from './delegated-credential.ts';
+import { isMlDsa, verifyMlDsa } from './ml-dsa.ts';
 import { keyFor, signatureSchemeOf, verifySignature } from './signature-scheme.ts';
 import { spkiOf } from './spki.ts';
 
@@ -40,6 +41,7 @@ export interface SignedTranscript {
 
 /** Never throws. */
 export function verifyCertificateVerify({ spki, scheme, signed, signature }: SignedTranscript): boolean {
+  if (isMlDsa(scheme)) return verifyMlDsa(scheme, spki, signed, signature);
   const curve = SCHEMES_OF_TLS_1_3.get(scheme);
   const known = signatureSchemeOf(scheme);
   const key = keyFor(spki);
