@@ -6,13 +6,14 @@ import { Duplex } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 
 import { HOST } from '../support/flows.ts';
+import type { Dialogue } from './forger/dialogues.ts';
 
 export interface ClientScript {
   readonly version: 'TLSv1.2' | 'TLSv1.3' | 'any';
   readonly session: Buffer | undefined;
   readonly sni: boolean;
-  /** Lines that are said, each once the server's reply to the one before is there. */
-  readonly dialogue: readonly string[];
+  /** What comes ahead of TLS: each word is said once the server's to the one before is there. */
+  readonly dialogue: Dialogue | undefined;
   readonly ciphers: string | undefined;
 }
 
@@ -58,7 +59,8 @@ export class Client {
 
   /** The connection is open. */
   open(): void {
-    if (this.#script.dialogue.length === 0) this.#begin();
+    if (this.#script.dialogue === undefined) this.#begin();
+    else this.#converse(this.#script.dialogue);
   }
 
   take(): Buffer {
@@ -68,7 +70,7 @@ export class Client {
   hear(octets: Buffer): void {
     if (this.#wire !== undefined) return this.#give(octets);
     this.#clear = Buffer.concat([this.#clear, octets]);
-    this.#converse();
+    this.#converse(this.#script.dialogue!);
   }
 
   /** The connection ended, or was reset. */
@@ -82,17 +84,26 @@ export class Client {
     this.#wire?.destroy();
   }
 
-  /** One line at a time, as a client that reads no further than it must. */
-  #converse(): void {
-    const { dialogue } = this.#script;
-    for (let end = this.#clear.indexOf('\n'); end >= 0 && this.#wire === undefined; end = this.#clear.indexOf('\n')) {
-      const line = this.#clear.subarray(0, end).toString('latin1');
-      this.#clear = this.#clear.subarray(end + 1);
-      if (/^\d{3}-/.test(line)) continue;
-      if (this.#said === dialogue.length) this.#begin();
-      else this.#spoken.push(Buffer.from(dialogue[this.#said++]!, 'latin1'));
+  /** One answer at a time, as a client that reads no further than it must. */
+  #converse(dialogue: Dialogue): void {
+    const { says } = dialogue;
+    for (let end = this.#answerEnd(dialogue); end >= 0 && this.#wire === undefined; end = this.#answerEnd(dialogue)) {
+      this.#clear = this.#clear.subarray(end);
+      if (this.#said === says.length) this.#begin();
+      else this.#spoken.push(Buffer.from(says[this.#said++]!, 'latin1'));
     }
     if (this.#wire !== undefined && this.#clear.length > 0) this.#give(this.#clear);
+  }
+
+  /** Where the answer ends that is awaited; -1 while it is not whole. */
+  #answerEnd({ hears, isByLine }: Dialogue): number {
+    const clear = this.#clear;
+    const { length } = hears[this.#said]!;
+    if (!isByLine) return clear.length < length ? -1 : length;
+    for (let at = 0, end = clear.indexOf('\n'); end >= 0; at = end + 1, end = clear.indexOf('\n', at)) {
+      if (!/^\d{3}-/.test(clear.subarray(at, end).toString('latin1'))) return end + 1;
+    }
+    return -1;
   }
 
   #give(octets: Buffer): void {

@@ -7,7 +7,8 @@ import type { Situations } from '../../src/pins/policy.ts';
 import type { Edit } from './editor.ts';
 import type { Insertion, Nonce, Random } from './forger/tls12.ts';
 import type { Hand13Script } from './forger/tls13.ts';
-import type { Manner, Protocol } from './forger/preamble.ts';
+import type { Protocol } from './forger/dialogues.ts';
+import type { Manner } from './forger/preamble.ts';
 import type { KeyKind, Whose } from './identities.ts';
 
 export interface Program {

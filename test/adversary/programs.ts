@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 
 import type { Edit } from './editor.ts';
+import { PROTOCOLS } from './forger/dialogues.ts';
 import { JUNK_NAMES } from './editor.ts';
 import type { ClientMove, Encounter, Happening, Opening, PathMove, Program, ServerMove, Setting } from './moves.ts';
 
@@ -198,7 +199,7 @@ const hostile: fc.Arbitrary<Encounter> = fc.record({
     {
       weight: 1,
       arbitrary: fc.record({
-        protocol: fc.constantFrom('smtp', 'imap', 'pop3', 'ftp' as const),
+        protocol: fc.constantFrom(...PROTOCOLS),
         manner: fc.constantFrom('honest', 'ahead', 'answers' as const),
       }),
     },
@@ -338,7 +339,7 @@ function genuine({ tls13 }: Setting): fc.Arbitrary<Encounter> {
       {
         weight: 1,
         arbitrary: fc.record({
-          protocol: fc.constantFrom('smtp', 'imap', 'pop3', 'ftp' as const),
+          protocol: fc.constantFrom(...PROTOCOLS),
           manner: fc.constant('honest' as const),
         }),
       },

@@ -11,7 +11,8 @@ import type { Policy } from '../../src/pins/policy.ts';
 import { seqAdd } from '../../src/tcp/sequence.ts';
 import { type Believed, Client, SECRET } from './client.ts';
 import type { Editor } from './editor.ts';
-import { DIALOGUES, PreambleSpeaker } from './forger/preamble.ts';
+import { DIALOGUES } from './forger/dialogues.ts';
+import { PreambleSpeaker } from './forger/preamble.ts';
 import type { Speaker } from './forger/speaker.ts';
 import { factsOf, Gateway } from './gateway.ts';
 import { identities, isGenuine } from './identities.ts';
@@ -149,7 +150,7 @@ class Meeting {
         version: client.version,
         session: client.offers === 'own' ? scene.own : former?.ofClient,
         sni: client.sni,
-        dialogue: preamble === null ? [] : DIALOGUES[preamble.protocol].says,
+        dialogue: preamble === null ? undefined : DIALOGUES[preamble.protocol],
         ciphers: client.suites === 'rsa' ? 'AES128-GCM-SHA256:ECDHE+AESGCM' : undefined,
       },
       active,

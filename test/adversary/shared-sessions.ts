@@ -76,4 +76,9 @@ async function converse(script: ClientScript, server: Speaker): Promise<Client> 
   return client;
 }
 
-const SCRIPT: Omit<ClientScript, 'version'> = { session: undefined, sni: true, dialogue: [], ciphers: undefined };
+const SCRIPT: Omit<ClientScript, 'version'> = {
+  session: undefined,
+  sni: true,
+  dialogue: undefined,
+  ciphers: undefined,
+};
