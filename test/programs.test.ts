@@ -7,14 +7,14 @@ import { describe, expect, it } from 'vitest';
 import { PROGRAMS as DEMO } from '../src/cli/demo.ts';
 import { ROOT } from './support/built.ts';
 import { leftOut } from './support/left-out.ts';
-import { BASE, PEERS } from './support/programs.ts';
+import { BASE, PEERS, VIRTUAL } from './support/programs.ts';
 
 const TEST = join(ROOT, 'test');
 
 describe('the README', () => {
-  const [first, second] = [...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/^sudo apt install (.+)$/gm)].map(
-    ([, packages]) => packages!.split(' ').sort(),
-  );
+  const [first, second, third] = [
+    ...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/^sudo apt install (.+)$/gm),
+  ].map(([, packages]) => packages!.split(' ').sort());
 
   it('names in its first line what both commands take for granted', () => {
     expect(first).toEqual([...new Set(Object.values(BASE))].sort());
@@ -22,6 +22,10 @@ describe('the README', () => {
 
   it('names in its second line what tests can do without', () => {
     expect(second).toEqual([...new Set(Object.values(PEERS).map(({ debian }) => debian))].sort());
+  });
+
+  it('names in its third line what boots another kernel', () => {
+    expect(third).toEqual([...new Set(Object.values(VIRTUAL))].sort());
   });
 
   it('asks for whatever the demonstration does, besides what every Debian has', () => {

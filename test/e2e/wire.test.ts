@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { CONNMARK_DEFAULTS as MARK } from '../../src/pins/compile/connmark.ts';
 import { NAME, pinset } from '../support/lab/bank.ts';
 import { bank, forged, genuine, wire } from '../support/lab/bank-wire.ts';
-import { TcpClient } from '../support/lab/peers.ts';
+import { peer, TcpClient } from '../support/lab/peers.ts';
 import type { TcpOutcome } from '../support/lab/peers.ts';
 import type { RawServerOptions } from '../support/lab/raw-server.ts';
 import { pause, SETTLED, Wire } from '../support/lab/wire.ts';
@@ -189,9 +189,7 @@ describe('the end of a connection', () => {
     withOwn(async (own) => {
       const other = own.lab.start('gateway', [
         'python3',
-        '-u',
-        '-c',
-        MARKED_COPIES,
+        peer('marked-copies.py'),
         `${MARK.accept}`,
         `${MARK.accept | MARK.told}`,
       ]);
@@ -315,20 +313,3 @@ describe('slow and small', () => {
     return withOwn(experiment, {}, { pinsets: [pinset({ pins: [bank.pin], mode: 'report-only' })] });
   });
 });
-
-/** As programs do that read queues of their own: copies of the client's first data, by a raw socket, with their marks. */
-const MARKED_COPIES = `
-import socket, sys
-seen = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
-print('ready')
-while True:
-    packet = seen.recv(65536)
-    if packet[0] >> 4 != 4 or packet[9] != 6: continue
-    tcp = packet[(packet[0] & 15) * 4:]
-    if int.from_bytes(tcp[2:4], 'big') == 443 and len(tcp) > (tcp[12] >> 4) * 4: break
-for mark in sys.argv[1:]:
-    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK if hasattr(socket, 'SO_MARK') else 36, int(mark))
-    raw.sendto(packet, (socket.inet_ntoa(packet[16:20]), 0))
-print('sent')
-`;

@@ -43,6 +43,13 @@ export const PEERS = {
   man: { debian: 'man-db', tests: ['cli/shells.test.ts'] },
 } as const satisfies Readonly<Record<string, { debian: string; tests: readonly string[] }>>;
 
+/** The README's third line: what boots another kernel. */
+export const VIRTUAL: Readonly<Record<string, string>> = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  busybox: 'busybox-static',
+  cpio: 'cpio',
+};
+
 export type Peer = keyof typeof PEERS;
 
 /**

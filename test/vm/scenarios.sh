@@ -1,0 +1,128 @@
+# Bash, for the virtual machine: what is tried there, each line of `@check` one expectation. The lab is lab.sh.
+
+apply_rules() {
+  case $1 in
+    nft) on gateway nft -f /job/rules.nft ;;
+    *)
+      use_iptables "$1"
+      on gateway 'PATH=/tmp/bin:$PATH sh -eu /job/rules.sh'
+      ;;
+  esac
+}
+
+remove_rules() {
+  case $1 in
+    nft) on gateway nft -f /job/remove.nft ;;
+    *) on gateway 'PATH=/tmp/bin:$PATH sh -eu /job/remove.sh' ;;
+  esac
+  on gateway 'conntrack -F' 2>/dev/null
+}
+
+iptables_of_gateway() {
+  on gateway "PATH=/tmp/bin:\$PATH iptables $*"
+}
+
+genuine_and_forged() {
+  visit 198.51.100.2 --tls-max 1.2
+  check 'TLS 1.2, the genuine server' 'bbbbb accept pin-match' "$PAGE $MARK $REASON"
+  visit 203.0.113.2 --tls-max 1.2
+  check 'TLS 1.2, a forged one' 'none pin-mismatch' "$PAGE $REASON"
+  visit '[2001:db8:2::2]' --tlsv1.3
+  check 'TLS 1.3 over IPv6, the genuine server' 'bbbbb accept probe-match' "$PAGE $MARK $REASON"
+  visit '[2001:db8:3::2]' --tlsv1.3
+  check 'TLS 1.3 over IPv6, a forged one' 'none probe-mismatch' "$PAGE $REASON"
+}
+
+# A client that says nothing yet.
+connected() {
+  CLIENT_PORT=$((CLIENT_PORT + 1))
+  ip netns exec client timeout 60 python3 /job/abrupt-client.py "$CLIENT_PORT" silent >/tmp/silent &
+  until_says /tmp/silent connected
+  check 'the mark of a connection that has only begun' pending "$(mark_of "$CLIENT_PORT")"
+  kill $!
+}
+
+translated() {
+  iptables_of_gateway '-t nat -A PREROUTING -d 198.18.0.99 -p tcp --dport 443 -j DNAT --to-destination 198.51.100.2'
+  iptables_of_gateway '-t nat -A POSTROUTING -p tcp --dport 443 -j MASQUERADE'
+  visit 198.18.0.99 --tls-max 1.2
+  check 'DNAT and SNAT, the genuine server' 'bbbbb accept pin-match' "$PAGE $MARK $REASON"
+  iptables_of_gateway '-t nat -R PREROUTING 1 -d 198.18.0.99 -p tcp --dport 443 -j DNAT --to-destination 203.0.113.2'
+  visit 198.18.0.99 --tls-max 1.2
+  check 'DNAT and SNAT, a forged one' 'none pin-mismatch' "$PAGE $REASON"
+  iptables_of_gateway '-t nat -F'
+}
+
+# A client leaves without a word that the gateway would see, and comes again from the same port: somebody else answers.
+used_again() {
+  on client 'nft -f /job/no-end.nft'
+  CLIENT_PORT=$((CLIENT_PORT + 1))
+  check "$1: the genuine server" bbbbb "$(ip netns exec client python3 /job/abrupt-client.py "$CLIENT_PORT")"
+  ip -n gateway route add 198.51.100.2/32 via 203.0.113.2
+  check "$1: a forged one, by the same addresses and ports" none \
+    "$(ip netns exec client timeout 60 python3 /job/abrupt-client.py "$CLIENT_PORT")"
+  ip -n gateway route del 198.51.100.2/32 via 203.0.113.2
+  on client 'nft delete table inet no_end'
+}
+
+others_marks() {
+  ip netns exec gateway timeout 120 python3 "$PROJECT/test/support/peers/marked-copies.py" \
+    "$((ACCEPT))" "$((ACCEPT | TOLD))" >/tmp/copies &
+  until_says /tmp/copies ready
+  visit 203.0.113.2 --tls-max 1.2
+  until_says /tmp/copies sent
+  check 'a raw socket that sends copies with the accept mark, a forged server' none "$PAGE"
+
+  used_again 'nobody else marks'
+  iptables_of_gateway '-t mangle -I POSTROUTING -j CONNMARK --restore-mark'
+  used_again 'whole marks are restored behind the queue'
+  iptables_of_gateway '-t mangle -I PREROUTING -j CONNMARK --restore-mark'
+  iptables_of_gateway '-t mangle -R POSTROUTING 1 -j CONNMARK --save-mark'
+  used_again 'whole marks are restored ahead of it and saved behind it'
+  iptables_of_gateway '-t mangle -D PREROUTING 1'
+  iptables_of_gateway '-t mangle -D POSTROUTING 1'
+}
+
+offloaded() {
+  scenario 'flow offload'
+  on gateway 'nft -f /job/offload.nft'
+  start_engine tlspin
+  wait "$ENGINE"
+  check 'the engine’s exit status' 1 $?
+  check 'what it says' 'flow offload is configured (flowtable fast in nft table inet fast_path)' \
+    "$(grep -o 'flow offload is configured ([^)]*)' /tmp/engine)"
+  engine_started offload
+  apply_rules nft
+  genuine_and_forged
+  stop_engine
+}
+
+# with_engine CONFIGURATION ROUTE FORMAT…: everything under each format of the rules.
+with_engine() {
+  engine_started "$1"
+  local route=$2 format
+  shift 2
+  for format; do
+    scenario "route $route, $format"
+    check 'what the engine found' "connmark route: $route" "$(grep -o 'connmark route: [a-z-]*' /tmp/engine)"
+    apply_rules "$format"
+    genuine_and_forged
+    connected
+    if [ "$format" = iptables-legacy ]; then
+      translated
+      others_marks
+    fi
+    remove_rules "$format"
+  done
+  stop_engine
+}
+
+make_lab
+if [ "$EXTENT" = short ]; then
+  with_engine tlspin verdict nft iptables-nft
+else
+  with_engine tlspin verdict nft iptables-nft iptables-legacy
+  with_engine packet-mark packet-mark nft iptables-legacy
+  offloaded
+fi
+echo '@end'
