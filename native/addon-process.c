@@ -5,6 +5,9 @@
  *   hasCapability(number)       boolean
  *   notify(path, message)       0 or an errno
  *   peerCredentials(fd)         { pid, uid, gid }
+ *   connectUnix(path)           a descriptor, to be closed by whoever asked
+ *   sendDescriptors(fd, octets, descriptors)   how many octets were taken; or a negated errno
+ *   receiveDescriptors(fd, into)               { octets, descriptors }; octets: how many, 0 at the end, or a negated errno
  *   confine(user, capability)   user: a string, or undefined to stay; see confine.h
  *
  * What is not said to answer with an errno throws an Error with `errno` and `operation`.
@@ -100,6 +103,72 @@ static napi_value peer_credentials(napi_env env, napi_callback_info info)
 	return result;
 }
 
+static napi_value connect_unix(napi_env env, napi_callback_info info)
+{
+	size_t count = 1, length;
+	napi_value argument, result;
+	char path[256];
+	napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+	if (count < 1 || napi_get_value_string_utf8(env, argument, path, sizeof path, &length) != napi_ok) {
+		napi_throw_type_error(env, NULL, "connectUnix(path)");
+		return NULL;
+	}
+	int fd = process_connect(path);
+	if (fd < 0)
+		return throw_errno(env, "connect", -fd);
+	napi_create_int32(env, fd, &result);
+	return result;
+}
+
+static napi_value send_descriptors(napi_env env, napi_callback_info info)
+{
+	size_t count = 3, length;
+	uint32_t held = 0;
+	int32_t fd = -1, descriptors[PROCESS_DESCRIPTORS];
+	void *octets;
+	napi_value arguments[3], element, result;
+	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+	if (count < 3 || napi_get_value_int32(env, arguments[0], &fd) != napi_ok ||
+	    napi_get_buffer_info(env, arguments[1], &octets, &length) != napi_ok || length == 0 ||
+	    napi_get_array_length(env, arguments[2], &held) != napi_ok || held > PROCESS_DESCRIPTORS) {
+		napi_throw_type_error(env, NULL, "sendDescriptors(fd, octets, descriptors)");
+		return NULL;
+	}
+	for (uint32_t i = 0; i < held; i++) {
+		descriptors[i] = -1;
+		if (napi_get_element(env, arguments[2], i, &element) == napi_ok)
+			napi_get_value_int32(env, element, &descriptors[i]);
+	}
+	napi_create_int64(env, process_send(fd, octets, length, descriptors, held), &result);
+	return result;
+}
+
+static napi_value receive_descriptors(napi_env env, napi_callback_info info)
+{
+	size_t count = 2, room, held = 0;
+	int32_t fd = -1;
+	int descriptors[PROCESS_DESCRIPTORS];
+	void *octets;
+	napi_value arguments[2], result, list, value;
+	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+	if (count < 2 || napi_get_value_int32(env, arguments[0], &fd) != napi_ok ||
+	    napi_get_buffer_info(env, arguments[1], &octets, &room) != napi_ok || room == 0) {
+		napi_throw_type_error(env, NULL, "receiveDescriptors(fd, into)");
+		return NULL;
+	}
+	long got = process_receive(fd, octets, room, descriptors, &held);
+	napi_create_object(env, &result);
+	napi_create_array_with_length(env, held, &list);
+	for (size_t i = 0; i < held; i++) {
+		napi_create_int32(env, descriptors[i], &value);
+		napi_set_element(env, list, (uint32_t)i, value);
+	}
+	napi_create_int64(env, got, &value);
+	napi_set_named_property(env, result, "octets", value);
+	napi_set_named_property(env, result, "descriptors", list);
+	return result;
+}
+
 static napi_value confine_process(napi_env env, napi_callback_info info)
 {
 	size_t count = 2, length;
@@ -127,6 +196,9 @@ napi_value define_process(napi_env env, napi_value exports)
 		{ "hasCapability", NULL, has_capability, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "notify", NULL, notify, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "peerCredentials", NULL, peer_credentials, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "connectUnix", NULL, connect_unix, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "sendDescriptors", NULL, send_descriptors, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "receiveDescriptors", NULL, receive_descriptors, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "confine", NULL, confine_process, NULL, NULL, NULL, napi_enumerable, NULL },
 	};
 	return napi_define_properties(env, exports, sizeof surface / sizeof *surface, surface) == napi_ok ? exports :

@@ -8,6 +8,8 @@
  *   queue.send(count)           sends the first rows of `verdicts`; how many the kernel took
  *   queue.sendErrno()           why the last send took fewer; 0 when it took all
  *   queue.counters()            { received, enobufs, verdictErrors, malformed }
+ *   queue.pause()               reads no more; the descriptor, which stays open here
+ *   queue.resume()              reads on
  *   queue.close()
  *   SLOT                        octets of slab a message needs
  *   INTERFACE                   a number that grows with this surface: INTERFACE of src/source/binding.ts
@@ -40,7 +42,7 @@ struct instance {
 	bool open;
 };
 
-#define INTERFACE 2u
+#define INTERFACE 3u
 
 /* ---- arguments ---- */
 
@@ -55,6 +57,14 @@ static uint32_t named_uint32(napi_env env, napi_value object, const char *name)
 {
 	uint32_t value = 0;
 	napi_get_value_uint32(env, named(env, object, name), &value);
+	return value;
+}
+
+/* -1 where there is none. */
+static int named_descriptor(napi_env env, napi_value object, const char *name)
+{
+	int32_t value = -1;
+	napi_get_value_int32(env, named(env, object, name), &value);
 	return value;
 }
 
@@ -200,6 +210,7 @@ static napi_value queue_constructor(napi_env env, napi_callback_info info)
 		.fail_open = named_bool(env, options, "failOpen"),
 		.gso = named_bool(env, options, "gso"),
 		.conntrack = named_bool(env, options, "conntrack"),
+		.handed = named_descriptor(env, options, "handed"),
 		.slab = named_array(env, options, "slab", napi_uint8_array, &slab_length),
 		.rows = named_array(env, options, "rows", napi_uint32_array, &row_words),
 	};
@@ -282,6 +293,27 @@ static napi_value queue_counters(napi_env env, napi_callback_info info)
 	return result;
 }
 
+static napi_value queue_pause(napi_env env, napi_callback_info info)
+{
+	size_t count = 0;
+	napi_value descriptor;
+	struct instance *instance = this_instance(env, info, &count, NULL);
+	if (instance == NULL)
+		return NULL;
+	nfqueue_pause(&instance->queue);
+	napi_create_int32(env, instance->queue.fd, &descriptor);
+	return descriptor;
+}
+
+static napi_value queue_resume(napi_env env, napi_callback_info info)
+{
+	size_t count = 0;
+	struct instance *instance = this_instance(env, info, &count, NULL);
+	if (instance != NULL)
+		nfqueue_resume(&instance->queue);
+	return NULL;
+}
+
 static napi_value queue_close(napi_env env, napi_callback_info info)
 {
 	size_t count = 0;
@@ -299,6 +331,8 @@ NAPI_MODULE_INIT()
 		{ "send", NULL, queue_send, NULL, NULL, NULL, napi_default_method, NULL },
 		{ "sendErrno", NULL, queue_send_errno, NULL, NULL, NULL, napi_default_method, NULL },
 		{ "counters", NULL, queue_counters, NULL, NULL, NULL, napi_default_method, NULL },
+		{ "pause", NULL, queue_pause, NULL, NULL, NULL, napi_default_method, NULL },
+		{ "resume", NULL, queue_resume, NULL, NULL, NULL, napi_default_method, NULL },
 		{ "close", NULL, queue_close, NULL, NULL, NULL, napi_default_method, NULL },
 	};
 	napi_value queue;

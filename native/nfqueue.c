@@ -162,11 +162,14 @@ static int open_socket(struct nfqueue *queue, const char **operation)
 	int one = 1;
 
 	*operation = "open";
-	queue->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
-	if (queue->fd < 0)
-		return errno;
-	if (bind(queue->fd, (struct sockaddr *)&address, sizeof address) < 0)
-		return errno;
+	queue->fd = queue->options.handed;
+	if (queue->fd < 0) {
+		queue->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+		if (queue->fd < 0)
+			return errno;
+		if (bind(queue->fd, (struct sockaddr *)&address, sizeof address) < 0)
+			return errno;
+	}
 
 	/* Answers then name the failure without sending the whole request back. */
 	setsockopt(queue->fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
@@ -184,7 +187,10 @@ int nfqueue_open(struct nfqueue *queue, uv_loop_t *loop, const struct nfqueue_op
 	int error = allocate(queue) ? 0 : ENOMEM;
 	if (error == 0)
 		error = open_socket(queue, operation);
-	if (error == 0)
+	/* What was handed over may have packets in it already, and answers would be looked for behind them. */
+	if (error == 0 && options->handed >= 0)
+		queue->conntrack = options->conntrack;
+	else if (error == 0)
 		error = configure(queue, operation);
 	if (error == 0) {
 		*operation = "poll";
@@ -366,6 +372,20 @@ uint32_t nfqueue_send(struct nfqueue *queue, const uint32_t *rows, uint32_t coun
 		}
 	}
 	return taken;
+}
+
+/* ---- handing over ---- */
+
+void nfqueue_pause(struct nfqueue *queue)
+{
+	if (queue->fd >= 0)
+		uv_poll_stop(&queue->poll);
+}
+
+void nfqueue_resume(struct nfqueue *queue)
+{
+	if (queue->fd >= 0)
+		uv_poll_start(&queue->poll, UV_READABLE, on_readable);
 }
 
 /* ---- closing ---- */

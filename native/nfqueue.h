@@ -54,6 +54,7 @@ struct nfqueue_options {
 	bool fail_open;
 	bool gso; /* packets that segmentation offload merged come whole */
 	bool conntrack; /* ask for NFQA_CT; whether it is granted is in nfqueue.conntrack */
+	int handed; /* -1, or the socket of another process, bound and configured, `conntrack` being what it was granted */
 	uint8_t *slab; /* slots * NFQUEUE_SLOT octets */
 	uint32_t *rows; /* slots * ROW_WORDS words */
 	uint32_t slots;
@@ -100,7 +101,11 @@ int nfqueue_open(struct nfqueue *queue, uv_loop_t *loop, const struct nfqueue_op
 uint32_t nfqueue_send(struct nfqueue *queue, const uint32_t *rows, uint32_t count, const uint8_t *payload,
 		      size_t payload_length, int *error);
 
-/* Unbinds at once (the kernel drops what is queued); on_closed follows from the loop. */
+/* Reads no more; what comes waits in the socket. Reads on. */
+void nfqueue_pause(struct nfqueue *queue);
+void nfqueue_resume(struct nfqueue *queue);
+
+/* Unbinds at once, unless another process has the socket too (the kernel drops what is queued); on_closed follows from the loop. */
 void nfqueue_close(struct nfqueue *queue);
 
 #endif

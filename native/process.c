@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stddef.h>
 #include <string.h>
@@ -59,4 +60,74 @@ int process_notify(const char *path, const char *message, size_t length)
 	int error = sent < 0 ? errno : 0;
 	close(fd);
 	return error;
+}
+
+int process_connect(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct timeval patience = { .tv_sec = 2 };
+	if (strlen(path) >= sizeof address.sun_path)
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+union control {
+	struct cmsghdr header;
+	char octets[CMSG_SPACE(PROCESS_DESCRIPTORS * sizeof(int))];
+};
+
+long process_send(int fd, const void *octets, size_t length, const int *descriptors, size_t count)
+{
+	union control control;
+	struct iovec vector = { .iov_base = (void *)octets, .iov_len = length };
+	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+	if (count > PROCESS_DESCRIPTORS)
+		return -E2BIG;
+	if (count > 0) {
+		memset(&control, 0, sizeof control);
+		message.msg_control = control.octets;
+		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
+	}
+	ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sent < 0 ? -errno : sent;
+}
+
+long process_receive(int fd, void *octets, size_t room, int *descriptors, size_t *count)
+{
+	union control control;
+	struct iovec vector = { .iov_base = octets, .iov_len = room };
+	struct msghdr message = {
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+		.msg_control = control.octets,
+		.msg_controllen = sizeof control,
+	};
+	*count = 0;
+	ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (got < 0)
+		return -errno;
+	for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t held = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(descriptors + *count, CMSG_DATA(header), held * sizeof(int));
+		*count += held;
+	}
+	return got;
 }

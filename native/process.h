@@ -23,4 +23,19 @@ int process_peer_credentials(int fd, struct process_peer *peer);
 /* One datagram to the service manager (sd_notify(3)); `path` is $NOTIFY_SOCKET, '@' for the abstract namespace. 0 or an errno. */
 int process_notify(const char *path, const char *message, size_t length);
 
+/*
+ * A unix stream on which descriptors travel beside the octets (SCM_RIGHTS). Nothing here waits, but connecting for room
+ * among those who wait, for two seconds at the most.
+ */
+enum { PROCESS_DESCRIPTORS = 128 };
+
+/* The descriptor, or a negated errno. */
+int process_connect(const char *path);
+
+/* How many octets were taken, the descriptors with the first of them; or a negated errno. */
+long process_send(int fd, const void *octets, size_t length, const int *descriptors, size_t count);
+
+/* How many octets came, 0 at the end; or a negated errno. Descriptors are closed on exec, and whose they are now closes them. */
+long process_receive(int fd, void *octets, size_t room, int *descriptors, size_t *count);
+
 #endif

@@ -10,6 +10,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { printableLines } from '../bytes/invisible.ts';
 import { Learner } from '../learn/learner.ts';
 import { formatMessage } from '../pins/document/message.ts';
+import type { Policy } from '../pins/policy.ts';
 import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
 import { readConfiguration } from '../runtime/control/configuration.ts';
 import { Operator } from '../runtime/control/operator.ts';
@@ -20,8 +21,9 @@ import { canProbe, mirrorProbers } from '../runtime/probing/probing.ts';
 import { giveUpPrivileges, unreadable } from '../runtime/privileges.ts';
 import { spawnQueueThread } from '../runtime/queue/thread.ts';
 import { ServiceManager } from '../runtime/service-manager.ts';
-import { StateLock } from '../runtime/state-lock.ts';
-import { CAP_NET_ADMIN, loadBinding } from '../source/binding.ts';
+import { FileLock } from '../runtime/state-lock.ts';
+import { Predecessor } from '../runtime/takeover/predecessor.ts';
+import { CAP_NET_ADMIN, loadBinding, type NativeBinding } from '../source/binding.ts';
 import { neededConfig } from './configuration.ts';
 import { answerSignals, closeDebugger } from './early-signals.ts';
 import { addExamples } from './help.ts';
@@ -33,6 +35,7 @@ interface Flags {
   readonly log: string;
   readonly control?: string;
   readonly user?: string;
+  readonly takeover?: true;
   readonly watch?: true;
   readonly debug?: WatchFilter;
 }
@@ -47,6 +50,7 @@ export function registerRun(program: Command): void {
     .option('--log <file>', 'where verdict records go: a file, or - for standard output', '-')
     .option('--control <socket>', 'the control socket, instead of the one of the configuration')
     .option('--user <name>', 'whom to become, once started as root, instead of the one of the configuration')
+    .option('--takeover', 'take the place of the tlspin that runs at the control socket, if one does')
     .option('--watch', 'read the configuration again when one of its files changes')
     .option(
       '--debug <filter>',
@@ -67,6 +71,10 @@ export function registerRun(program: Command): void {
     {
       command: "tlspin run -c /etc/tlspin.json --debug '*.bank.example'",
       does: 'each handshake message of a bank’s flows',
+    },
+    {
+      command: 'tlspin run -c /etc/tlspin.json --log /var/log/tlspin.json --takeover',
+      does: 'the same engine anew, without a hole',
     },
   );
 }
@@ -93,7 +101,7 @@ function parseDebug(text: string): WatchFilter {
 
 async function run(file: string, flags: Flags): Promise<void> {
   if (closeDebugger()) throw new Error(DEBUGGED);
-  const loaded = readConfiguration(file);
+  let loaded = readConfiguration(file);
   for (const message of 'errors' in loaded ? loaded.errors : loaded.warnings) say(formatMessage(message));
   if ('errors' in loaded) throw new Error(`${file} is no valid configuration: not started`);
   const { policy } = loaded;
@@ -105,11 +113,18 @@ async function run(file: string, flags: Flags): Promise<void> {
   giveUpPrivileges(binding, user);
   for (const path of unreadable([...loaded.contents.keys()]))
     say(`${path}: ${user} cannot read it, so a reload will fail`);
+  const predecessor = flags.takeover === true ? await findPredecessor(flags, policy, binding) : undefined;
+  const added = new Map(predecessor?.added);
+  if (added.size > 0) {
+    const again = readConfiguration(file, undefined, added);
+    if (!('errors' in again)) loaded = again;
+  }
   const log = new EveLog({ destination: flags.log, policy, say, watch: flags.debug });
   const stop = new Stop();
-  // What is read of it is nobody else's to write from then on.
-  const lock = policy.learn.file === null ? undefined : await StateLock.take(policy.learn.file);
-  const learner = lock === undefined ? undefined : new Learner({ policy: policy.learn, say });
+  const stateLock = new FileLock(policy.learn.file);
+  // What is read of it is nobody else's to write from then on; of one that is to give place still, read again later.
+  if (predecessor === undefined) await stateLock.take();
+  const learner = policy.learn.file === null ? undefined : new Learner({ policy: policy.learn, say });
   const operator = new Operator({
     version: packageVersion(),
     file,
@@ -126,6 +141,8 @@ async function run(file: string, flags: Flags): Promise<void> {
     },
     learner,
     binding,
+    stateLock,
+    added,
     socket: flags.control,
     watchesFiles: flags.watch === true,
     shutdown: (by) => {
@@ -135,7 +152,8 @@ async function run(file: string, flags: Flags): Promise<void> {
   });
   let by = '';
   try {
-    await operator.start();
+    if (predecessor === undefined) await operator.start();
+    else await operator.takeOver(predecessor);
     if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) say(UNMARKED);
     closeDebugger();
     answerSignals((signal) => {
@@ -148,8 +166,16 @@ async function run(file: string, flags: Flags): Promise<void> {
     throw error;
   } finally {
     await operator.stop(by);
-    await lock?.release();
+    // Where it has not given place, it goes on, now that nothing of this process reads any more.
+    predecessor?.close();
+    await stateLock.release();
   }
+}
+
+async function findPredecessor(flags: Flags, policy: Policy, binding: NativeBinding): Promise<Predecessor | undefined> {
+  const path = flags.control ?? policy.control.socket;
+  if (path === null) throw new Error('--takeover needs a control socket, of the configuration or by --control');
+  return Predecessor.find(path, binding);
 }
 
 /** Somebody wants it to end: by a signal, of which a second one ends it at once, or otherwise. */

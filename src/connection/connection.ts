@@ -22,7 +22,6 @@ import type { HalfOpen } from './half-open.ts';
 import { openedAt, type Opened } from './opening.ts';
 import type { PacketContext } from '../packet/context.ts';
 import { beginsClientHello } from './pick-up.ts';
-import type { MarkChange } from '../packet/source.ts';
 import { ReadingOn } from './reading-on.ts';
 import type { Roles } from './roles.ts';
 import { type Inspected, Streams } from './streams.ts';
@@ -45,7 +44,7 @@ export interface ConnectionHost {
   /** The ruling is there. Called once. */
   onDecided(connection: Connection): void;
   /** The mark is written, or is with the next packet: the kernel sees to the rest. Called once, after `onDecided`. */
-  onSettled(connection: Connection, isAccepted: boolean, mark: MarkChange): void;
+  onSettled(connection: Connection, isAccepted: boolean): void;
 }
 
 export class Connection extends TrackedConnection implements Waiter {
@@ -192,6 +191,12 @@ export class Connection extends TrackedConnection implements Waiter {
     this.#applyRuling(now);
   }
 
+  /** The client has acknowledged all that an accepting decision rests on: what else was awaited of it is let go. */
+  settleIfCovered(): void {
+    if (this.phase !== 'accepting' || this.#streams === undefined || this.#roles?.isDoubtful) return;
+    if (this.#streams.server.acked >= this.#streams.decisionPoint) this.#settle('accepted');
+  }
+
   /** Answers everything that waits, and forgets the streams. What is settled later has no connection any more. */
   abandon(now: number): void {
     this.#isAbandoned = true;
@@ -267,9 +272,8 @@ export class Connection extends TrackedConnection implements Waiter {
 
   /** The accept mark goes with a packet of the client's that acknowledges everything that the decision rests on. */
   #acceptFromClient(p: PacketContext): void {
-    const { tcp } = p;
     const { server, decisionPoint } = this.#streams!;
-    const covers = tcp.has(TCP_FLAG.ack) && server.offsetOf(tcp.ack) >= decisionPoint;
+    const covers = p.tcp.has(TCP_FLAG.ack) && server.offsetOf(p.tcp.ack) >= decisionPoint;
     const { session, continuation } = this.judge;
     const isAwaited = session.isAwaited || continuation.isAwaited || (this.#roles?.isDoubtful ?? false);
     const isSettled = this.phase === 'accepting' && covers && !isAwaited;
@@ -378,13 +382,10 @@ export class Connection extends TrackedConnection implements Waiter {
     this.phase = phase;
     this.#streams?.release();
     this.#denying = undefined;
-    const connmark = this.judge.ruling?.connmark ?? null;
-    const { marks } = this.#answers;
-    const isAccepted = phase === 'accepted';
-    this.#host.onSettled(this, isAccepted, isAccepted ? marks.accept(connmark) : marks.deny(connmark));
+    this.#host.onSettled(this, phase === 'accepted');
   }
 
-  #denyMark(): MarkChange {
+  #denyMark() {
     return this.#answers.marks.deny(this.judge.ruling?.connmark ?? null);
   }
 

@@ -23,7 +23,7 @@ import type { ChainExaminer, ProofVerifier, Prober } from '../judge/ports.ts';
 import { asksFirst } from '../judge/awaited/hello.ts';
 import { SecretBoard } from '../judge/secret-board.ts';
 import { ServerHabits } from '../judge/server-habits.ts';
-import { SessionMemory } from '../judge/sessions.ts';
+import { type KeptSession, SessionMemory } from '../judge/sessions.ts';
 
 export interface FactoryParts {
   readonly options: Surroundings;
@@ -80,6 +80,14 @@ export class ConnectionFactory {
   /** The judge of a flow that no connection will be made of: nobody tells it anything later. */
   judge(subject: FlowSubject): Judge {
     return new Judge(new FlowContext(this.#shared, subject, undefined));
+  }
+
+  keepSessions(now: number): KeptSession[] {
+    return this.#shared.sessions.keep(now);
+  }
+
+  restoreSessions(kept: readonly KeptSession[], now: number): void {
+    this.#shared.sessions.restore(kept, now);
   }
 
   /** Sessions stand for pinsets of one configuration. */

@@ -8,7 +8,7 @@ import { FlowTable } from '../tcp/flow-table.ts';
 import { AgeList } from './age-list.ts';
 import type { Connection } from './connection.ts';
 import { type HalfOpen, secondsOf } from './half-open.ts';
-import type { Settled } from './settled.ts';
+import { type KeptSettled, Settled } from './settled.ts';
 
 /** HalfOpen ──first octet, or anything but an ACK──▶ Connection ──mark written──▶ Settled */
 export type Flow = HalfOpen | Connection | Settled;
@@ -125,6 +125,28 @@ export class Flows {
     this.#inspecting.delete(flow);
     const wasDecided = this.#decided.delete(flow);
     this.#options.onForgotten(flow, wasDecided, now);
+  }
+
+  /** Flows that are more than their SYN was, and not settled. */
+  get unsettled(): number {
+    return this.#opening.size + this.#inspecting.size + this.#decided.size;
+  }
+
+  /** Every flow that is settled. */
+  keep(now: number): KeptSettled[] {
+    const kept: KeptSettled[] = [];
+    for (const [key, flow] of this.#table.entries()) if (flow.kind === 'settled') kept.push(flow.kept(key, now));
+    return kept;
+  }
+
+  /** As many as there is room for. */
+  restore(kept: readonly KeptSettled[], now: number): void {
+    for (const each of kept) {
+      const key = this.#key.restore(each.key);
+      if (this.#table.full || this.#table.find(key) !== undefined) continue;
+      this.#table.set(key, Settled.restore(each, now));
+      this.#settled++;
+    }
   }
 
   /** A flow that is not settled goes as if by itself. */

@@ -7,6 +7,17 @@ import type { MarkChange } from '../packet/source.ts';
 import type { Connection } from './connection.ts';
 import { type HalfOpen, secondsOf } from './half-open.ts';
 
+/** One as another process may know it. */
+export interface KeptSettled {
+  /** FlowKey.kept. */
+  readonly key: string;
+  readonly synSeq: number;
+  readonly packed: number;
+  readonly mark: MarkChange;
+  /** Seconds since a packet of it last came. */
+  readonly idle: number;
+}
+
 /** There may be as many as the table holds, so it has few fields, and only such as are small integers. */
 export class Settled {
   readonly mark: MarkChange;
@@ -17,11 +28,26 @@ export class Settled {
   /** The interface of its SYN, and two bits. */
   readonly #packed: number;
 
-  constructor(connection: Connection, isAccepted: boolean, mark: MarkChange) {
+  static of(connection: Connection, isAccepted: boolean, mark: MarkChange): Settled {
+    const { opening, clientForward, lastSeen } = connection;
+    const packed = opening.way.inIfindex * 4 + (clientForward ? 2 : 0) + (isAccepted ? 1 : 0);
+    return new Settled(opening.synSeq, packed, mark, secondsOf(lastSeen));
+  }
+
+  static restore({ synSeq, packed, mark, idle }: KeptSettled, now: number): Settled {
+    return new Settled(synSeq, packed, mark, secondsOf(now) - idle);
+  }
+
+  private constructor(synSeq: number, packed: number, mark: MarkChange, lastSeconds: number) {
     this.mark = mark;
-    this.lastSeconds = secondsOf(connection.lastSeen);
-    this.#synSeq = connection.opening.synSeq | 0;
-    this.#packed = connection.opening.way.inIfindex * 4 + (connection.clientForward ? 2 : 0) + (isAccepted ? 1 : 0);
+    this.lastSeconds = lastSeconds;
+    this.#synSeq = synSeq | 0;
+    this.#packed = packed;
+  }
+
+  kept(key: string, now: number): KeptSettled {
+    const { synSeq, mark, lastSeconds } = this;
+    return { key, synSeq, packed: this.#packed, mark, idle: secondsOf(now) - lastSeconds };
   }
 
   get kind() {

@@ -11,10 +11,10 @@ import { listFlows, type FlowPage, type FlowQuestion } from '../connection/listi
 import { bareEvent, verdictEvent } from '../connection/record.ts';
 import type { Inspected } from '../connection/streams.ts';
 import { Roles } from '../connection/roles.ts';
-import { Settled } from '../connection/settled.ts';
+import { type KeptSettled, Settled } from '../connection/settled.ts';
 import type { Surroundings } from '../connection/surroundings.ts';
 import { Waiting } from '../connection/waiting.ts';
-import type { Clock, MarkChange } from '../packet/source.ts';
+import type { Clock } from '../packet/source.ts';
 import type { PacketContext } from '../packet/context.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowSubject } from '../pins/match/snapshot.ts';
@@ -145,8 +145,17 @@ export class Connections implements ConnectionHost {
     this.#report(connection, this.#options.clock.wallTime());
   }
 
-  onSettled(connection: Connection, isAccepted: boolean, mark: MarkChange): void {
-    this.flows.onSettled(connection, new Settled(connection, isAccepted, mark));
+  onSettled(connection: Connection, isAccepted: boolean): void {
+    const { marks } = this.answers;
+    const connmark = connection.judge.ruling?.connmark ?? null;
+    const mark = isAccepted ? marks.accept(connmark) : marks.deny(connmark);
+    this.flows.onSettled(connection, Settled.of(connection, isAccepted, mark));
+  }
+
+  /** What another process is to know of these connections, so that who was accepted or denied stays so. */
+  keep(now: number): KeptSettled[] {
+    for (const connection of [...this.flows.connections()]) connection.settleIfCovered();
+    return this.flows.keep(now);
   }
 
   /** By what the flow is with the roles that both ends have. */

@@ -5,7 +5,9 @@
 import { randomBytes } from 'node:crypto';
 import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
 import { FlowNumbers } from '../connection/flow-numbers.ts';
+import type { KeptSettled } from '../connection/settled.ts';
 import { DatagramEngine } from '../datagram/flows.ts';
+import type { KeptSession } from '../judge/sessions.ts';
 import type { PacketBatch } from '../packet/batch.ts';
 import { PacketContext } from '../packet/context.ts';
 import { IP } from '../packet/ip.ts';
@@ -20,6 +22,14 @@ import { Counters } from './counters.ts';
 import type { EngineOptions } from './options.ts';
 import { Segments } from './segments.ts';
 import { Verdicts } from './verdicts.ts';
+
+/** What an engine remembers beyond the connections that are under way; plain data. */
+export interface EngineMemory {
+  /** Hash of the configuration that it was remembered under. */
+  readonly config: string;
+  readonly settled: readonly KeptSettled[];
+  readonly sessions: readonly KeptSession[];
+}
 
 export class Engine implements PacketSink {
   readonly counters = new Counters();
@@ -90,6 +100,31 @@ export class Engine implements PacketSink {
   /** The same, told as what differs. */
   changePolicy(change: PolicyChange): void {
     this.#adopt(this.#verdicts.snapshot.changed(change));
+  }
+
+  /** Whether SYNs of new connections are dropped, so that those that there are can come to their end. */
+  set holdsNew(holds: boolean) {
+    this.#segments.holdsNew = holds;
+  }
+
+  /** Connections that are still to be decided or marked. */
+  get unsettled(): number {
+    return this.#connections.flows.unsettled;
+  }
+
+  /** What another process's engine is to know. */
+  keep(): EngineMemory {
+    const now = this.#options.clock.now();
+    const { hash } = this.#verdicts.snapshot.policy;
+    const settled = this.#connections.keep(now);
+    return { config: hash, settled, sessions: this.#connections.factory.keepSessions(now) };
+  }
+
+  /** Sessions stand for pinsets of one configuration. */
+  restore({ config, settled, sessions }: EngineMemory): void {
+    const now = this.#options.clock.now();
+    this.#connections.flows.restore(settled, now);
+    if (config === this.#verdicts.snapshot.policy.hash) this.#connections.factory.restoreSessions(sessions, now);
   }
 
   /** Answers every held packet and reports every connection that is still open. */

@@ -43,6 +43,10 @@ export class Segments {
     this.#strangers = new Strangers(options, verdicts, connections.factory);
   }
 
+  set holdsNew(holds: boolean) {
+    this.#syns.holdsNew = holds;
+  }
+
   onPacket(p: PacketContext): void {
     const { ip, tcp } = p;
     const key = this.#key;

@@ -20,6 +20,8 @@ import type { Verdicts } from './verdicts.ts';
 export class Syns {
   readonly #verdicts: Verdicts;
   readonly #connections: Connections;
+  /** Nobody begins anything now: a client repeats its SYN after a second (RFC 6298). */
+  holdsNew = false;
 
   constructor(verdicts: Verdicts, connections: Connections) {
     this.#verdicts = verdicts;
@@ -91,6 +93,7 @@ export class Syns {
   #onNewSyn(p: PacketContext, key: FlowKey): void {
     const { flows, factory, live } = this.#connections;
     const { marks } = this.#verdicts;
+    if (this.holdsNew) return this.#verdicts.drop(p.packetId);
     if (live && this.#crossesForgotten(p)) return this.#verdicts.refuse('tcp.simultaneous-open', p.packetId);
     if (!this.#connections.makeRoom(p.time)) return this.#overload(p);
     const flow = factory.halfOpen(p, key);

@@ -16,6 +16,11 @@ class BoundSession {
     this.#expiry = expiry;
   }
 
+  kept(key: string, now: number): KeptSession {
+    const { until, dateMs } = this.#expiry;
+    return { key, pinsets: this.#pinsets, left: until - now, dateMs: Number.isFinite(dateMs) ? dateMs : null };
+  }
+
   isOver({ now, dateMs }: SessionTime): boolean {
     return this.#expiry.until < now || this.#expiry.dateMs <= dateMs;
   }
@@ -36,6 +41,15 @@ export interface SessionTime {
 export interface SessionExpiry {
   readonly until: number;
   readonly dateMs: number;
+}
+
+/** One as another process may know it: `left` microseconds are left of it. */
+export interface KeptSession {
+  readonly key: string;
+  readonly pinsets: readonly string[];
+  readonly left: number;
+  /** Null: no date ends it. */
+  readonly dateMs: number | null;
 }
 
 export class SessionMemory {
@@ -73,6 +87,17 @@ export class SessionMemory {
     if (session.isOver(time)) return undefined;
     this.#sessions.set(key, session);
     return session.isOf(pinsets) ? session : undefined;
+  }
+
+  /** The least recently used first. `now` in microseconds. */
+  keep(now: number): KeptSession[] {
+    return [...this.#sessions].map(([key, session]) => session.kept(key, now));
+  }
+
+  restore(kept: readonly KeptSession[], now: number): void {
+    for (const { key, pinsets, left, dateMs } of kept.slice(-this.#capacity)) {
+      this.#sessions.set(key, new BoundSession(pinsets, { until: now + left, dateMs: dateMs ?? Infinity }));
+    }
   }
 
   clear(): void {

@@ -31,7 +31,7 @@ export interface Lesson {
 }
 
 export class Learner {
-  readonly #book: LearnBook;
+  #book: LearnBook;
   readonly #file: StateFile;
   readonly #path: string;
   readonly #say: (line: string) => void;
@@ -60,6 +60,12 @@ export class Learner {
     this.#say = say;
     this.#roots = roots;
     this.#now = now;
+  }
+
+  /** Another process wrote the file until now. The policy has to be refined anew. */
+  reread(): void {
+    this.#book = new LearnBook(readState(this.#path), this.#book.limits);
+    this.#latest.clear();
   }
 
   get limits(): BookLimits {

@@ -35,6 +35,12 @@ export interface Known {
   readonly confirmations: number;
 }
 
+/** As another process may know it. */
+export interface KeptAnswers {
+  readonly shown: readonly (readonly [string, readonly Shown[]])[];
+  readonly failed: readonly (readonly [string, Failed])[];
+}
+
 export class ProbeCache {
   readonly #shown: LRUCache<string, readonly Shown[]>;
   readonly #failed: LRUCache<string, Failed>;
@@ -59,6 +65,29 @@ export class ProbeCache {
     const failed = this.#failed.get(exact);
     if (failed === undefined || failed.atMs <= nowMs - negativeTtl) return undefined;
     return { answer: { ...failed.finding, fromCache: true }, isStale: false, confirmations: 0 };
+  }
+
+  /** All of it, with ages for times; the one that was not asked longest first. */
+  keep(nowMs: number): KeptAnswers {
+    const aged = <T extends { readonly atMs: number }>(each: T): T => ({ ...each, atMs: nowMs - each.atMs });
+    const shown = this.#shown
+      .dump()
+      .map(
+        ([key, { value }]) =>
+          [key, value.map((each) => ({ ...aged(each), confirmedMs: nowMs - each.confirmedMs }))] as const,
+      );
+    return { shown, failed: this.#failed.dump().map(([key, { value }]) => [key, aged(value)] as const) };
+  }
+
+  restore({ shown, failed }: KeptAnswers, nowMs: number): void {
+    const dated = <T extends { readonly atMs: number }>(each: T): T => ({ ...each, atMs: nowMs - each.atMs });
+    for (const [key, all] of shown) {
+      this.#shown.set(
+        key,
+        all.map((each) => ({ ...dated(each), confirmedMs: nowMs - each.confirmedMs })),
+      );
+    }
+    for (const [key, each] of failed) this.#failed.set(key, dated(each));
   }
 
   /** True when it shows another chain than what is still remembered. */

@@ -19,7 +19,7 @@ import type { ProbePolicy } from '../pins/policy.ts';
 import type { ObserverLimits } from '../tls/observed/dialogue.ts';
 import { addressText, isLocal } from './address.ts';
 import { type Charge, ProbeBudget } from './budget.ts';
-import { ProbeCache, type ProbeFinding, type QuestionKey } from './cache.ts';
+import { type KeptAnswers, ProbeCache, type ProbeFinding, type QuestionKey } from './cache.ts';
 import { clientGroup } from './client-group.ts';
 import { converse, type SocketMark } from './connection.ts';
 import { type HandshakeOutcome, ProbeHandshake } from './handshake.ts';
@@ -152,6 +152,14 @@ export class MirrorProber implements Prober {
       done(answer);
     };
     this.#join({ ...asking, deadline: this.#deadlineOf(request) }, { done: answered, connected });
+  }
+
+  keep(): KeptAnswers {
+    return this.#cache.keep(this.#now());
+  }
+
+  restore(kept: KeptAnswers): void {
+    this.#cache.restore(kept, this.#now());
   }
 
   /** Ends what is under way; every question is answered. */

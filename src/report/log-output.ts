@@ -87,6 +87,12 @@ export class LogOutput {
     this.#next();
   }
 
+  /** Resolves when nothing waits, or nothing more of it goes out. */
+  drain(): Promise<void> {
+    this.#next();
+    return this.#idle(CLOSING_PATIENCE_MS);
+  }
+
   /** Writes what waits, for as long as something of it goes out, and closes. */
   async close(): Promise<void> {
     let before: number;

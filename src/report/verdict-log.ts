@@ -51,6 +51,11 @@ export class VerdictLog {
     this.#output.reopen();
   }
 
+  /** Resolves when nothing waits, or nothing more of it goes out. */
+  drain(): Promise<void> {
+    return this.#output.drain();
+  }
+
   /** Writes what waits, and closes. */
   close(): Promise<void> {
     return this.#output.close();

@@ -15,9 +15,10 @@ import { type PackedPolicy, packPolicy } from '../pins/match/pack.ts';
 import type { KeylogPolicy, Policy } from '../pins/policy.ts';
 import { Examiner, type ExaminerThread } from './examining/examiner.ts';
 import { KeyLogIntake } from './key-log-intake.ts';
+import type { KeptAnswers } from '../probe/cache.ts';
 import type { ProbeCounts } from '../probe/prober.ts';
 import { type CreateProber, Probing } from './probing/probing.ts';
-import { Queues, type QueueStatus } from './queue/queues.ts';
+import { Queues, type QueueStatus, type ReleasedQueue } from './queue/queues.ts';
 import { ThreadWatch } from './queue/thread-watch.ts';
 import type { SpawnQueueThread } from './queue/thread.ts';
 import { refusalOf } from './restart.ts';
@@ -35,6 +36,8 @@ export interface PolicyLearner {
   observe(events: readonly FlowEvent[]): { readonly anomalies: readonly AnomalyEvent[]; readonly hasChanged: boolean };
   /** Resolves when what was learned is safe. */
   save(): Promise<void>;
+  /** Another process wrote it until now. The policy is to be refined anew. */
+  reread(): void;
   /** Has never seen some hosts; rejects with a sentence, nothing changed. The policy is to be refined anew. */
   forget(request: ForgetRequest): Promise<readonly ForgottenHost[]>;
 }
@@ -66,6 +69,12 @@ export type ReloadOutcome =
   /** Nothing has changed. */
   | { readonly isInForce: false; readonly reason: string };
 
+/** What another process needs to go on. */
+export interface Released {
+  readonly queues: ReadonlyMap<number, ReleasedQueue>;
+  readonly probes: KeptAnswers | null;
+}
+
 export interface DaemonStatus {
   readonly config: string;
   readonly generation: number;
@@ -88,6 +97,8 @@ export class Daemon {
   /** One after the other: opening a key log takes a while. */
   #reloading: Promise<unknown> = Promise.resolve();
   #isRelearnDue = false;
+  /** Another process has, or is to have, what only one may have. */
+  #isReleased = false;
   readonly #watch: ThreadWatch;
   #stopping: Promise<void> | undefined;
   #fail!: (error: Error) => void;
@@ -131,13 +142,59 @@ export class Daemon {
     return this.#policy;
   }
 
+  /** First and last queue number. */
+  get queues(): readonly [number, number] {
+    return this.#options.queues ?? this.#policy.queues;
+  }
+
   /** Resolves when every queue is bound and the key log open; rejects, with nothing left of it, when one cannot be. */
   async start(): Promise<void> {
-    const [first, last] = this.#options.queues ?? this.#policy.queues;
+    await this.#orNothing([this.#keylog.start(), this.#startThreads(false)]);
+    this.#begun();
+  }
+
+  /** Resolves when everything is there but the queues, which another process has still; rejects as `start` does. */
+  async prepare(): Promise<void> {
+    await this.#orNothing([this.#startThreads(true)]);
+  }
+
+  /** Goes on with what another process had; rejects as `start` does. Comes behind `prepare`. */
+  async begin({ queues, probes }: Released): Promise<void> {
+    // What it has learned since this one has read it.
+    const { learner } = this.#options;
+    learner?.reread();
+    if (learner !== undefined) await this.#putIntoForce(learner.refine(this.#loaded));
+    this.#probing.restore(probes);
+    await this.#orNothing([this.#keylog.start(), this.#queues.begin(queues)]);
+    this.#begun();
+  }
+
+  /** Lets go of everything that another process is to have; rejects where that cannot be. `resume` goes on. */
+  async release(): Promise<Released> {
+    await this.#reloading;
+    this.#isReleased = true;
+    const queues = await this.#queues.release();
+    await this.#options.learner?.save();
+    await this.#keylog.stop();
+    return { queues, probes: this.#probing.keep() };
+  }
+
+  async resume(): Promise<void> {
+    this.#isReleased = false;
+    this.#queues.resume();
+    this.#keylog = this.#intake(this.#loaded.keylog);
+    await this.#keylog.start();
+  }
+
+  async #startThreads(isHanded: boolean): Promise<void> {
+    const [first, last] = this.queues;
     const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
     const { packed, change } = packPolicy(this.#policy);
     this.#packed = packed;
-    const parts = [this.#keylog.start(), this.#queues.start(numbers, change)];
+    await this.#queues.start(numbers, change, isHanded);
+  }
+
+  async #orNothing(parts: readonly Promise<void>[]): Promise<void> {
     try {
       await Promise.all(parts);
     } catch (error) {
@@ -145,6 +202,10 @@ export class Daemon {
       await this.stop();
       throw error;
     }
+  }
+
+  #begun(): void {
+    const [first, last] = this.queues;
     const routes = this.#queues.routes.join(', ');
     const queues = first === last ? `queue ${first}` : `queues ${first} to ${last}`;
     this.#options.say(`${queues} bound, connmark route: ${routes}, configuration ${this.#policy.hash}`);
@@ -161,15 +222,13 @@ export class Daemon {
 
   async #reload(loaded: Policy): Promise<ReloadOutcome> {
     if (this.#stopping !== undefined) return { isInForce: false, reason: 'tlspin is ending' };
+    if (this.#isReleased) return { isInForce: false, reason: 'another tlspin is taking over' };
     const reason = refusalOf(this.#policy, loaded) ?? (await this.#reopenKeyLog(loaded.keylog));
     if (reason !== undefined) return { isInForce: false, reason };
     this.#options.manager.reloading();
     this.#loaded = loaded;
     const policy = this.#options.learner?.refine(loaded) ?? loaded;
-    this.#policy = policy;
-    this.#options.onPolicy?.(policy);
-    this.#probing.adopt(policy);
-    const silent = await this.#spread(policy);
+    const silent = await this.#putIntoForce(policy);
     this.#options.say(`reloaded: configuration ${policy.hash}`);
     if (silent.length > 0) this.#options.say(`queues that have not acknowledged it yet: ${silent.join(', ')}`);
     this.#ready();
@@ -193,7 +252,10 @@ export class Daemon {
   }
 
   /** The queues that have not acknowledged it in time. */
-  #spread(policy: Policy): Promise<number[]> {
+  #putIntoForce(policy: Policy): Promise<number[]> {
+    this.#policy = policy;
+    this.#options.onPolicy?.(policy);
+    this.#probing.adopt(policy);
     const { packed, change } = packPolicy(policy, this.#packed);
     this.#packed = packed;
     return this.#queues.adopt(change, ++this.#generation);

@@ -40,6 +40,27 @@ export class StateLock {
   }
 }
 
+/** The lock of a file, there or not, to be taken and let go of any number of times; of no file, nothing. */
+export class FileLock {
+  readonly #file: string | null;
+  #lock: StateLock | undefined;
+
+  constructor(file: string | null) {
+    this.#file = file;
+  }
+
+  /** Rejects as StateLock.take does. */
+  async take(): Promise<void> {
+    if (this.#file !== null) this.#lock ??= await StateLock.take(this.#file);
+  }
+
+  async release(): Promise<void> {
+    const lock = this.#lock;
+    this.#lock = undefined;
+    await lock?.release();
+  }
+}
+
 function openFolder(file: string): number {
   const folder = dirname(file);
   try {

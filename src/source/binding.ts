@@ -16,6 +16,8 @@ export interface NativeQueueOptions {
   readonly gso: boolean;
   /** Ask for NFQA_CT. */
   readonly conntrack: boolean;
+  /** A socket that another process has bound and configured; `conntrack` is then what it was granted. -1: none. */
+  readonly handed: number;
   /** `SLOT` octets a message. Must never be detached while the queue is open. */
   readonly slab: Buffer;
   /** `FIELD.ROW` words a message. */
@@ -38,7 +40,11 @@ export interface NativeQueue {
   /** Why the last `send` took fewer than it was given; 0 when it took all. */
   sendErrno(): number;
   counters(): { received: number; enobufs: number; verdictErrors: number; malformed: number };
-  /** Unbinds at once; the kernel drops what is queued. */
+  /** Reads no more, and what comes waits in the socket; its descriptor, which stays the queue's. */
+  pause(): number;
+  /** Reads on. */
+  resume(): void;
+  /** Unbinds at once, unless another process has the socket too; the kernel drops what is queued. */
   close(): void;
 }
 
@@ -55,6 +61,12 @@ export interface NativeBinding {
   notify(path: string, message: string): number;
   /** Who connected to a unix socket (SO_PEERCRED). Throws an Error with `errno` and `operation`. */
   peerCredentials(fd: number): PeerCredentials;
+  /** A unix stream's descriptor, which the caller closes. Throws an Error with `errno` and `operation`. */
+  connectUnix(path: string): number;
+  /** How many octets were taken, at least one, and the descriptors with them; or a negated errno. */
+  sendDescriptors(fd: number, octets: Buffer, descriptors: readonly number[]): number;
+  /** `octets`: how many there are in `into` now, 0 at the end, or a negated errno. The descriptors are the caller's. */
+  receiveDescriptors(fd: number, into: Buffer): { readonly octets: number; readonly descriptors: readonly number[] };
   /**
    * Gives up, in every thread and for good, all capabilities but one, and becomes a user, by name or number, where one is
    * named. No core dumps. Throws an Error with `errno` and `operation`, after which the process must not go on.
@@ -86,7 +98,7 @@ export const VERDICT = {
 export const SET = { mark: 0x1, connmark: 0x2, payload: 0x4 } as const;
 
 /** Grows with the addon's surface, there and here. */
-const INTERFACE = 2;
+const INTERFACE = 3;
 
 /** linux/capability.h */
 export const CAP_NET_ADMIN = 12;

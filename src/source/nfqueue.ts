@@ -38,6 +38,13 @@ export interface NfqueueOptions {
   readonly now?: () => number;
 }
 
+/** A queue that another process has bound and configured. */
+export interface HandedQueue {
+  readonly descriptor: number;
+  /** What was granted. */
+  readonly conntrack: boolean;
+}
+
 export class NfqueueSource implements PacketSource {
   readonly #options: Required<NfqueueOptions>;
   readonly #binding: NativeBinding;
@@ -82,9 +89,10 @@ export class NfqueueSource implements PacketSource {
     return this.#route;
   }
 
-  async start(sink: PacketSink): Promise<void> {
+  /** `handed`: its options have to be those that this source has. */
+  async start(sink: PacketSink, handed?: HandedQueue): Promise<void> {
     this.#sink = sink;
-    this.#queue = this.#open(sink);
+    this.#queue = this.#open(sink, handed);
     this.#route = this.#queue.conntrack ? 'verdict' : 'packet-mark';
     this.#port = readQueueHolder(this.#options.queueNum);
     this.#checkReceiveBuffer(sink, this.#queue.receiveBuffer);
@@ -95,6 +103,16 @@ export class NfqueueSource implements PacketSource {
         cure: 'this kernel has no NETFILTER_NETLINK_GLUE_CT: set connmark.route to "auto" or "packet-mark"',
       });
     }
+  }
+
+  /** Reads no more: what comes waits, for `resume`, or for whoever is given the descriptor. */
+  pause(): HandedQueue {
+    this.flush();
+    return { descriptor: this.#queue!.pause(), conntrack: this.#queue!.conntrack };
+  }
+
+  resume(): void {
+    this.#queue!.resume();
   }
 
   async stop(): Promise<void> {
@@ -158,7 +176,7 @@ export class NfqueueSource implements PacketSource {
     };
   }
 
-  #open(sink: PacketSink): NativeQueue {
+  #open(sink: PacketSink, handed: HandedQueue | undefined): NativeQueue {
     const { queueNum, maxLength, receiveBuffer, failOpen, gso, route } = this.#options;
     try {
       return new this.#binding.Queue({
@@ -167,7 +185,8 @@ export class NfqueueSource implements PacketSource {
         receiveBuffer,
         failOpen,
         gso,
-        conntrack: route !== 'packet-mark',
+        conntrack: handed?.conntrack ?? route !== 'packet-mark',
+        handed: handed?.descriptor ?? -1,
         slab: this.#batch.slab,
         rows: this.#batch.words,
         verdicts: this.#verdicts,

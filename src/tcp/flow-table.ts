@@ -71,6 +71,17 @@ export class FlowTable<T> {
     }
   }
 
+  /** Every flow with its key, as FlowKey.kept has it; the table is not to be changed meanwhile. */
+  *entries(): Iterable<readonly [string, T]> {
+    const octets = Buffer.from(this.#keys.buffer);
+    for (let entry = 1; entry <= this.#taken; entry++) {
+      const value = this.#values[entry];
+      const at = entry * KEY_WORDS * Uint32Array.BYTES_PER_ELEMENT;
+      const end = at + KEY_WORDS * Uint32Array.BYTES_PER_ELEMENT;
+      if (value !== undefined) yield [octets.toString('latin1', at, end), value];
+    }
+  }
+
   #take(): number {
     this.#count++;
     const entry = this.#free;

@@ -178,6 +178,7 @@ describe('learning', () => {
           hasChanged: ++promoted < 3,
         }),
         save: async () => void steps.push(`saved ${running.policy.hash}`),
+        reread: () => {},
         forget: () => Promise.reject(new Error('nothing')),
       },
     );
@@ -216,6 +217,7 @@ describe('forgetting', () => {
       refine: (loaded) => ({ ...loaded, hash }),
       observe: () => ({ anomalies: [], hasChanged: false }),
       save: () => Promise.resolve(),
+      reread: () => {},
       forget: (request) => {
         hash = 'sha256:02';
         return forget(request);

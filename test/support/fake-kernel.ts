@@ -49,6 +49,8 @@ export class FakeKernel implements NativeBinding {
       send = (count: number) => kernel.#send(count);
       sendErrno = () => kernel.#errno;
       counters = () => ({ received: 0, enobufs: 0, verdictErrors: 0, malformed: 0 });
+      pause = () => 3;
+      resume = () => {};
       close = () => void (kernel.open = false);
     };
   }
@@ -70,6 +72,18 @@ export class FakeKernel implements NativeBinding {
   }
 
   confine(): void {}
+
+  connectUnix(): number {
+    return -1;
+  }
+
+  sendDescriptors(): number {
+    return 0;
+  }
+
+  receiveDescriptors() {
+    return { octets: 0, descriptors: [] };
+  }
 
   /** One batch; columns that are not given are 0. */
   deliver(...packets: Partial<Record<keyof typeof FIELD, number>>[]): void {

@@ -6,7 +6,7 @@ import { NF_ACCEPT, FIELD, FLAG, type PacketBatch } from '../../src/packet/batch
 import { writeIpv4Checksum, writeTcpChecksum } from '../../src/packet/checksum.ts';
 import { IpView } from '../../src/packet/ip.ts';
 import { TCP_FLAG, TcpView } from '../../src/packet/tcp.ts';
-import { Engine } from '../../src/engine/engine.ts';
+import { Engine, type EngineMemory } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import type { FlowEvent, VerdictEvent } from '../../src/judge/events.ts';
 import type { VerdictOptions } from '../../src/packet/source.ts';
@@ -89,6 +89,14 @@ export class Wire {
       if (answer.verdict === 'held') this.answers.set(id, { ...answer, verdict: 'drop' });
     }
     this.engine = this.#newEngine(policy(fields));
+  }
+
+  /** Another engine takes over: what this one remembers goes along, as text. */
+  takeOver(fields: Partial<Policy>): void {
+    const memory = JSON.parse(JSON.stringify(this.engine.keep())) as EngineMemory;
+    this.engine.finish();
+    this.engine = this.#newEngine(policy(fields));
+    this.engine.restore(memory);
   }
 
   /** Another configuration, with the engine running. */

@@ -107,3 +107,14 @@ it('agrees with a map through any insertions, replacements and deletions of coll
     }),
   );
 });
+
+it('shows every flow with its key, and none that is gone', () => {
+  const table = new FlowTable<string>(4);
+  const keys = [1, 2, 3].map((id) => new FlowKey(7).restore(String.fromCharCode(id).repeat(KEY_WORDS * 4)));
+  for (const [i, each] of keys.entries()) table.set(each, `flow ${i}`);
+  table.delete(keys[1]!);
+  expect([...table.entries()]).toEqual([
+    [keys[0]!.kept, 'flow 0'],
+    [keys[2]!.kept, 'flow 2'],
+  ]);
+});

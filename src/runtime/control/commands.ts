@@ -10,12 +10,14 @@ import { flowsAnswer, verdictsAnswer } from './flows.ts';
 import type { LearnControl } from './learning.ts';
 import { isStale } from './list-ages.ts';
 import { RequestReader } from './requests.ts';
-import type { Answer, AnswerRequest } from './server.ts';
+import type { Answer, AnswerRequest, HandedOn } from './server.ts';
 import { type Overview, statsOf, statusOf } from './status.ts';
 
 export interface CommandHost extends Overview {
   /** Undefined where nothing is learned. */
   readonly learning: LearnControl | undefined;
+  /** Gives place to another tlspin. */
+  readonly successor: { answer(request: RequestReader, peer: PeerCredentials, by: string): Answer | HandedOn };
   /** Ends the daemon as SIGTERM does; returns at once. */
   shutdown(by: string): void;
 }
@@ -24,8 +26,9 @@ type Fields = Readonly<Record<string, unknown>>;
 type Command = (host: CommandHost, request: RequestReader, by: string) => Fields | Promise<Fields>;
 
 export function answerCommands(host: CommandHost): AnswerRequest {
-  return async (request, peer): Promise<Answer> => {
+  return async (request, peer): Promise<Answer | HandedOn> => {
     const { command } = request;
+    if (command === 'takeover') return host.successor.answer(new RequestReader(request), peer, describePeer(peer));
     const answer = typeof command === 'string' ? COMMANDS.get(command) : undefined;
     if (answer === undefined) return { ok: false, error: unknownCommand(command) };
     // Nothing that could not be asked for is an error of ours: it is answered like what was.

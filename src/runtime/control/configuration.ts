@@ -28,6 +28,8 @@ export interface LoadedConfiguration {
 export interface ConfigurationOptions {
   readonly file: string;
   readonly loaded: LoadedConfiguration;
+  /** What is in it of lists without a file, beyond what it says. */
+  readonly added?: AddedEntries | undefined;
   /** Daemon.reload. */
   readonly apply: (policy: Policy) => Promise<ReloadOutcome>;
   /** Told of every change, and of every one that was refused. */
@@ -68,12 +70,17 @@ export class LiveConfiguration {
   /** The same, on a clock that nobody sets. */
   #began = performance.now();
   /** Of lists without a file: canonical spellings that were added at run time. */
-  #added: AddedEntries = new Map();
+  #added: AddedEntries;
   #changing: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConfigurationOptions) {
     this.#options = options;
     this.#loaded = options.loaded;
+    this.#added = options.added ?? new Map();
+  }
+
+  get added(): AddedEntries {
+    return this.#added;
   }
 
   get file(): string {
@@ -101,6 +108,11 @@ export class LiveConfiguration {
   /** When the file was last written whose content is in force, in milliseconds since the epoch. */
   modifiedAt(path: string): number | undefined {
     return this.#loaded.contents.get(path)?.modifiedMs;
+  }
+
+  /** Whether any of its files was written since. */
+  isBehind(): boolean {
+    return this.paths.some((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs !== this.modifiedAt(path));
   }
 
   /** Reads everything anew. A configuration that cannot be had changes nothing. */

@@ -3,8 +3,10 @@
  * it, the log, the decisions of late, the control socket. Signals and flags are the command line's.
  */
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Learner } from '../../learn/learner.ts';
+import type { AddedEntries } from '../../pins/load.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 import { Daemon, type DaemonOptions } from '../daemon.ts';
 import type { EveLog } from '../events/log.ts';
@@ -16,7 +18,10 @@ import { ListAges } from './list-ages.ts';
 import { OneArm } from './one-arm.ts';
 import { RecentVerdicts } from './recent-verdicts.ts';
 import { ControlServer } from './server.ts';
-import { statsOf, sum } from './status.ts';
+import { termsOf, type Remembered } from '../takeover/handed.ts';
+import type { Predecessor } from '../takeover/predecessor.ts';
+import { Successor } from '../takeover/successor.ts';
+import { type Overview, statsOf, sum } from './status.ts';
 import { TimeOfDay } from './time-of-day.ts';
 
 export interface OperatorOptions {
@@ -28,12 +33,16 @@ export interface OperatorOptions {
   readonly daemon: Omit<DaemonOptions, 'policy' | 'log' | 'learner' | 'onPolicy' | 'onLearned'>;
   /** Undefined where nothing is learned. */
   readonly learner?: Learner | undefined;
-  readonly binding: Pick<NativeBinding, 'peerCredentials'>;
+  readonly binding: Pick<NativeBinding, 'peerCredentials' | 'sendDescriptors'>;
   /** Instead of the configuration's. */
   readonly socket: string | undefined;
   /** Whether the files of the configuration are read again when they change. */
   readonly watchesFiles: boolean;
   readonly shutdown: (by: string) => void;
+  /** The one file that only one process may write. */
+  readonly stateLock: { take(): Promise<void>; release(): Promise<void> };
+  /** Of lists without a file, what was added to them in the process whose place this one takes. */
+  readonly added?: AddedEntries | undefined;
 }
 
 export class Operator {
@@ -48,6 +57,7 @@ export class Operator {
   readonly #timeOfDay: TimeOfDay;
   readonly #oneArm: OneArm;
   #endedBy = 'a failure to start';
+  readonly #successor: Successor;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -70,6 +80,7 @@ export class Operator {
     this.#configuration = new LiveConfiguration({
       file,
       loaded,
+      added: options.added,
       apply: (policy) => this.daemon.reload(policy),
       onChange: (change) => this.#onChange(change),
     });
@@ -77,33 +88,74 @@ export class Operator {
     this.#timeOfDay = new TimeOfDay({ log, say: options.daemon.say });
     const count = (): number => sum(this.daemon.status().queues, 'oneArmed');
     this.#oneArm = new OneArm({ count, log, say: options.daemon.say });
+    this.#successor = new Successor({
+      binding: options.binding,
+      terms: () => termsOf(this.daemon.policy, this.daemon.queues),
+      added: () => [...this.#configuration.added],
+      release: () => this.#release(),
+      resume: () => this.#resume(),
+      onTaken: options.shutdown,
+      say: options.daemon.say,
+    });
   }
 
   /** Rejects, with nothing left of it, when a queue cannot be bound or the socket not be made. */
   async start(): Promise<void> {
-    const { version, log, loaded, socket, binding, shutdown, watchesFiles } = this.#options;
-    const { policy } = loaded;
-    const path = socket ?? policy.control.socket;
-    const host = {
-      version,
-      configuration: this.#configuration,
-      daemon: this.daemon,
-      log,
-      verdicts: this.#verdicts,
-      learning: this.#learning(),
-    };
-    if (path !== null) {
-      const answer = answerCommands({ ...host, shutdown });
-      this.#server = new ControlServer({ path, mode: policy.control.mode, answer, binding });
-      await this.#server.start();
-    }
+    const { log } = this.#options;
+    await this.#options.stateLock.take();
+    await this.#listen();
     log.record('start', this.#startFields());
+    await this.#orNothing(() => this.daemon.start());
+    this.#begun();
+  }
+
+  /** In the place of one that runs; rejects as `start` does, and that one goes on. */
+  async takeOver(predecessor: Predecessor): Promise<void> {
+    predecessor.agree(termsOf(this.daemon.policy, this.daemon.queues));
+    await this.#orNothing(async () => {
+      await this.daemon.prepare();
+      const handed = await predecessor.release();
+      await this.#options.stateLock.take();
+      await this.#listen();
+      this.#options.log.record('start', this.#startFields());
+      await this.daemon.begin(handed);
+      predecessor.running();
+    });
+    this.#begun();
+    // What was changed since it was read here, the other one has answered for.
+    if (this.#configuration.isBehind()) await this.reload('takeover');
+  }
+
+  async #orNothing(work: () => Promise<void>): Promise<void> {
     try {
-      await this.daemon.start();
+      await work();
     } catch (error) {
       await this.#server?.stop();
+      await this.daemon.stop();
       throw error;
     }
+  }
+
+  async #listen(): Promise<void> {
+    const { loaded, socket, binding, shutdown } = this.#options;
+    const { policy } = loaded;
+    const path = socket ?? policy.control.socket;
+    if (path === null) return;
+    const host = { ...this.#overview, learning: this.#learning(), successor: this.#successor };
+    const answer = answerCommands({ ...host, shutdown });
+    const server = new ControlServer({ path, mode: policy.control.mode, answer, binding });
+    await server.start();
+    this.#server = server;
+  }
+
+  get #overview(): Overview {
+    const { version, log } = this.#options;
+    return { version, configuration: this.#configuration, daemon: this.daemon, log, verdicts: this.#verdicts };
+  }
+
+  #begun(): void {
+    const { log, loaded, watchesFiles } = this.#options;
+    const { policy } = loaded;
     this.#ages.start();
     this.#timeOfDay.start();
     this.#oneArm.start();
@@ -112,7 +164,7 @@ export class Operator {
       this.#watch = new FileWatch({ paths, onChange: () => void this.reload('file change') });
     }
     if (policy.log.stats > 0) {
-      this.#stats = setInterval(() => log.record('stats', statsOf(host)), policy.log.stats * 1000);
+      this.#stats = setInterval(() => log.record('stats', statsOf(this.#overview)), policy.log.stats * 1000);
       this.#stats.unref();
     }
   }
@@ -159,6 +211,25 @@ export class Operator {
     const uptime = Math.floor(process.uptime());
     log.record('stop', { by: this.#endedBy, uptime, config: this.daemon.policy.hash, written, dropped });
     return log.close();
+  }
+
+  /** Lets go of everything that only one process may have, with all records written. */
+  async #release(): Promise<Remembered> {
+    const { queues, probes } = await this.daemon.release();
+    this.#server?.leave();
+    this.#server = undefined;
+    await this.#options.stateLock.release();
+    await this.#options.log.drain();
+    return { queues: [...queues], probes, added: [...this.#configuration.added] };
+  }
+
+  async #resume(): Promise<void> {
+    const { say } = this.#options.daemon;
+    await this.daemon.resume().catch((error: unknown) => say((error as Error).message));
+    // What the other one has made goes with it, a moment later.
+    for (const take of [() => this.#options.stateLock.take(), () => this.#listen()]) {
+      await again(take).catch((error: unknown) => say((error as Error).message));
+    }
   }
 
   #learning(): LearnControl | undefined {
@@ -208,6 +279,17 @@ export class Operator {
   }
 }
 
+async function again(work: () => Promise<void>): Promise<void> {
+  for (let left = ATTEMPTS; ; left--) {
+    try {
+      return await work();
+    } catch (error) {
+      if (left === 0) throw error;
+      await sleep(ATTEMPT_MS);
+    }
+  }
+}
+
 function recordFields(change: ConfigurationChange, file: string) {
   const { kind, by, isInForce, generation, error, messages, difference } = change;
   return {
@@ -226,6 +308,8 @@ function newRules(causes: readonly string[], file: string): string {
   return `the netfilter rules are others now (${causes.join(', ')}): tlspin rules -c ${file} | sudo sh`;
 }
 
+const ATTEMPTS = 50;
+const ATTEMPT_MS = 100;
 const MESSAGES = 100;
 /** A record names as many. */
 const HOSTS = 1_000;

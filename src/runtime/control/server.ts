@@ -18,8 +18,16 @@ import { clearSocketPath } from './socket-path.ts';
 export type Answer =
   ({ readonly ok: true } & Readonly<Record<string, unknown>>) | { readonly ok: false; readonly error: string };
 
+/** The connection becomes somebody else's, who answers and ends it; the blank that it is under way was sent. */
+export interface HandedOn {
+  readonly handOn: (socket: Socket) => void;
+}
+
 /** Never throws what is no Error; whatever it throws becomes the error of an answer. */
-export type AnswerRequest = (request: Readonly<Record<string, unknown>>, peer: PeerCredentials) => Promise<Answer>;
+export type AnswerRequest = (
+  request: Readonly<Record<string, unknown>>,
+  peer: PeerCredentials,
+) => Promise<Answer | HandedOn>;
 
 export interface ControlServerOptions {
   readonly path: string;
@@ -80,12 +88,17 @@ export class ControlServer {
     await closed;
   }
 
+  /** Somebody else may listen there now. Who is connected is sent away; a connection that was handed on stays. */
+  leave(): void {
+    void this.stop();
+  }
+
   #onSocket(socket: Socket): void {
     socket.on('error', () => {}); // 'close' follows
     const refusal = this.#clients.size >= this.#bounds.clients ? 'too many clients: try again later' : undefined;
     const peer = refusal === undefined ? this.#peerOf(socket) : undefined;
     if (peer === undefined) return dismiss(socket, refusal ?? 'not allowed: this socket is for root and its owner');
-    const client = new Client(socket, peer, this.#options.answer, this.#bounds);
+    const client = new Client(socket, peer, this.#options.answer, this.#bounds, () => this.#clients.delete(client));
     this.#clients.add(client);
     socket.once('close', () => this.#clients.delete(client));
   }
@@ -107,6 +120,7 @@ class Client {
   readonly #socket: Socket;
   readonly #peer: PeerCredentials;
   readonly #answer: AnswerRequest;
+  readonly #onHandedOn: () => void;
   readonly #bounds: ControlBounds;
   readonly #reader: LineReader;
   readonly #lines: string[] = [];
@@ -114,7 +128,14 @@ class Client {
   #isBusy = false;
   #isEnding = false;
 
-  constructor(socket: Socket, peer: PeerCredentials, answer: AnswerRequest, bounds: ControlBounds) {
+  constructor(
+    socket: Socket,
+    peer: PeerCredentials,
+    answer: AnswerRequest,
+    bounds: ControlBounds,
+    onHandedOn: () => void,
+  ) {
+    this.#onHandedOn = onHandedOn;
     this.#socket = socket;
     this.#peer = peer;
     this.#answer = answer;
@@ -181,6 +202,7 @@ class Client {
     if (!(await this.#isThere())) return;
     const answer = await this.#answerOf(line);
     if (this.#socket.destroyed) return;
+    if (isHandedOn(answer)) return this.#handOn(answer);
     // Whoever does not take it is not waited for.
     this.#limit(this.#isEnding ? FAREWELL_MS : this.#bounds.patience);
     this.#socket.write(`${jsonText(answer)}\n`, () => {
@@ -203,7 +225,14 @@ class Client {
     });
   }
 
-  async #answerOf(line: string): Promise<Answer> {
+  #handOn({ handOn }: HandedOn): void {
+    clearTimeout(this.#timer);
+    this.#socket.removeAllListeners('data').removeAllListeners('end');
+    this.#onHandedOn();
+    handOn(this.#socket);
+  }
+
+  async #answerOf(line: string): Promise<Answer | HandedOn> {
     try {
       const request = parseJson(line);
       if (typeof request !== 'object' || request === null || Array.isArray(request)) {
@@ -227,6 +256,10 @@ class Client {
     clearTimeout(this.#timer);
     dismiss(this.#socket, error);
   }
+}
+
+function isHandedOn(answer: Answer | HandedOn): answer is HandedOn {
+  return typeof (answer as Partial<HandedOn>).handOn === 'function';
 }
 
 function dismiss(socket: Socket, error: string): void {

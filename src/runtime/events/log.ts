@@ -71,6 +71,11 @@ export class EveLog implements EventLog {
     this.#log.reopen();
   }
 
+  /** Resolves when nothing waits, or nothing more of it goes out. */
+  drain(): Promise<void> {
+    return this.#log.drain();
+  }
+
   close(): Promise<void> {
     return this.#log.close();
   }

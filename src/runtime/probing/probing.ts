@@ -4,6 +4,7 @@
  */
 import type { ProbeAnswer, Prober, ProbeRequest } from '../../judge/ports.ts';
 import type { Policy, Situations } from '../../pins/policy.ts';
+import type { KeptAnswers } from '../../probe/cache.ts';
 import { MirrorProber, type ProbeCounts } from '../../probe/prober.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 
@@ -11,6 +12,9 @@ import type { NativeBinding } from '../../source/binding.ts';
 export interface ClosableProber extends Prober {
   readonly counts?: ProbeCounts;
   configure(policy: Policy['probe'], limits: Policy['limits']): void;
+  /** What servers showed lately, for another process. */
+  keep?(): KeptAnswers;
+  restore?(kept: KeptAnswers): void;
   close(): void;
 }
 
@@ -41,6 +45,15 @@ export class Probing implements Prober {
 
   adopt({ probe, limits }: Policy): void {
     this.#prober.configure(probe, limits);
+  }
+
+  /** Null where nothing is remembered. */
+  keep(): KeptAnswers | null {
+    return this.#prober.keep?.() ?? null;
+  }
+
+  restore(kept: KeptAnswers | null): void {
+    if (kept !== null) this.#prober.restore?.(kept);
   }
 
   /** Every question is answered now. */

@@ -6,11 +6,14 @@
  *   pulse, each second: what times out, the kernel's counters, a heartbeat
  *   while packets are held: the engine is asked every few milliseconds what is due
  */
-import type { Engine } from '../../engine/engine.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Engine, EngineMemory } from '../../engine/engine.ts';
 import type { EventSink } from '../../judge/events.ts';
 import type { ChainExaminer, KeylogSource, Prober } from '../../judge/ports.ts';
 import type { PacketSink, PacketSource, VerdictSink } from '../../packet/source.ts';
 import type { PacketBatch } from '../../packet/batch.ts';
+import type { HandedQueue } from '../../source/nfqueue.ts';
 import { KeyLogStore } from '../../source/key-log-store.ts';
 import type { QueueCounters } from './counters.ts';
 import { EventOutbox } from '../events/outbox.ts';
@@ -34,6 +37,10 @@ export type DrivenEngine = Pick<
   | 'onBatch'
   | 'tick'
   | 'changePolicy'
+  | 'holdsNew'
+  | 'unsettled'
+  | 'keep'
+  | 'restore'
   | 'finish'
   | 'list'
   | 'heldPackets'
@@ -43,8 +50,15 @@ export type DrivenEngine = Pick<
   | 'counters'
 >;
 
+/** One whose queue can go from process to process. */
+export interface QueueSource extends PacketSource {
+  start(sink: PacketSink, handed?: HandedQueue): Promise<void>;
+  pause(): HandedQueue;
+  resume(): void;
+}
+
 export interface QueueLoopOptions {
-  readonly source: PacketSource;
+  readonly source: QueueSource;
   /** The policy's limit of that name. */
   readonly logBacklog: number;
   readonly port: Port<FromQueue>;
@@ -53,7 +67,7 @@ export interface QueueLoopOptions {
 }
 
 export class QueueLoop implements PacketSink {
-  readonly #source: PacketSource;
+  readonly #source: QueueSource;
   readonly #port: Port<FromQueue>;
   readonly #counters: QueueCounters;
   readonly #outbox: EventOutbox;
@@ -65,6 +79,8 @@ export class QueueLoop implements PacketSink {
   #pulse: NodeJS.Timeout | undefined;
   #due: NodeJS.Timeout | undefined;
   #stopped = false;
+  /** The queue is to be another process's. */
+  #isReleasing = false;
 
   constructor({ source, logBacklog, port, counters, createEngine }: QueueLoopOptions) {
     this.#source = source;
@@ -83,9 +99,10 @@ export class QueueLoop implements PacketSink {
     });
   }
 
-  /** Binds the queue. Throws what the source throws. */
-  async start(): Promise<void> {
-    await this.#source.start(this);
+  /** Binds the queue, or takes what was handed over. Throws what the source throws. */
+  async start(handed?: HandedQueue, memory?: EngineMemory): Promise<void> {
+    if (memory !== undefined) this.#engine.restore(memory);
+    await this.#source.start(this, handed);
     this.#pulse = setInterval(() => this.#onPulse(), PULSE_MS);
   }
 
@@ -126,11 +143,37 @@ export class QueueLoop implements PacketSink {
         return this.#settle();
       case 'taken':
         return this.#outbox.taken(message.count);
+      case 'begin':
+        return this.start(message.handed, message.memory);
+      case 'release':
+        return this.#release();
+      case 'resume':
+        this.#engine.holdsNew = false;
+        this.#isReleasing = false;
+        return this.#source.resume();
       case 'stop':
         return this.#stop();
       default:
         message satisfies never;
     }
+  }
+
+  /**
+   * What is under way may come to its end, and nothing new begins, for less than the second after which clients repeat
+   * their SYNs. What is left is forgotten: its mark says that it is undecided.
+   */
+  async #release(): Promise<void> {
+    this.#engine.holdsNew = true;
+    this.#isReleasing = true;
+    const deadline = performance.now() + DRAIN_MS;
+    while (this.#engine.unsettled > 0 && performance.now() < deadline) await sleep(HELD_TICK_MS);
+    if (this.#stopped || !this.#isReleasing) return;
+    const handed = this.#source.pause();
+    const memory = this.#engine.keep();
+    this.#engine.finish();
+    this.#settle();
+    this.#outbox.flush();
+    this.#port.postMessage({ kind: 'released', handed, memory });
   }
 
   async #stop(): Promise<void> {
@@ -167,6 +210,7 @@ export class QueueLoop implements PacketSink {
   }
 }
 
+const DRAIN_MS = 300;
 const PULSE_MS = 1000;
 /** How late a held packet's deadline may be noticed; the shortest deadline is the limit `heldAheadTime`, 30 ms. */
 const HELD_TICK_MS = 5;

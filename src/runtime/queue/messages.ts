@@ -1,11 +1,12 @@
 /** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
 import type { FlowNumbering } from '../../connection/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../../connection/listing.ts';
+import type { EngineMemory } from '../../engine/engine.ts';
 import type { Endpoint } from '../../judge/events.ts';
 import type { ExamineRequest, ProbeAnswer, ProbeRequest } from '../../judge/ports.ts';
 import type { PolicyChange } from '../../pins/match/pack.ts';
 import type { HandshakeSecret } from '../../source/key-log.ts';
-import type { ConnmarkRoute } from '../../source/nfqueue.ts';
+import type { ConnmarkRoute, HandedQueue } from '../../source/nfqueue.ts';
 import type { DatedFacts } from '../../x509/examine.ts';
 import type { WireEvent } from '../events/wire.ts';
 
@@ -17,6 +18,8 @@ export interface QueueSetup {
   readonly numbering: FlowNumbering;
   /** Whether handshake messages are to be told as they go by. */
   readonly watch: boolean;
+  /** The queue is another process's until it is handed over: waits for `begin`. */
+  readonly isHanded: boolean;
   /** Of QueueCounters. */
   readonly counters: SharedArrayBuffer;
 }
@@ -36,10 +39,20 @@ export type ToQueue =
   | { readonly kind: 'secrets'; readonly secrets: readonly HandshakeSecret[] }
   /** So many events were handed to the log. */
   | { readonly kind: 'taken'; readonly count: number }
+  /** The queue that was awaited, and what was remembered with it. Answered by `started`. */
+  | { readonly kind: 'begin'; readonly handed: HandedQueue; readonly memory: EngineMemory }
+  /** Another process is to have the queue. Answered by `released`. */
+  | { readonly kind: 'release' }
+  /** It has not taken it. */
+  | { readonly kind: 'resume' }
   | { readonly kind: 'stop' };
 
 export type FromQueue =
+  /** All is there but the queue. */
+  | { readonly kind: 'prepared' }
   | { readonly kind: 'started'; readonly route: ConnmarkRoute }
+  /** Nothing is read any more, and everything held was answered. */
+  | { readonly kind: 'released'; readonly handed: HandedQueue; readonly memory: EngineMemory }
   /** An operator's error: the queue could not be bound. */
   | { readonly kind: 'failed'; readonly message: string }
   /** The policy of that generation decides from now on. */

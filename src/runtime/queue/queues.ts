@@ -2,15 +2,16 @@
  * The packet threads as one set: starts one a queue, passes on what they say and ask, tells all of them what they are to
  * know, and ends them. A thread that ends unasked is told of; what follows from that is for others to say.
  */
-import type { FlowNumbering } from '../../connection/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../../connection/listing.ts';
+import type { EngineMemory } from '../../engine/engine.ts';
 import type { FlowEvent } from '../../judge/events.ts';
 import type { Prober } from '../../judge/ports.ts';
 import type { PolicyChange } from '../../pins/match/pack.ts';
 import type { HandshakeSecret } from '../../source/key-log.ts';
+import type { HandedQueue } from '../../source/nfqueue.ts';
 import type { Examiner } from '../examining/examiner.ts';
 import type { QueueCounts } from './counters.ts';
-import type { FromQueue, ToQueue } from './messages.ts';
+import type { FromQueue, QueueSetup, ToQueue } from './messages.ts';
 import { Roundup } from './roundup.ts';
 import type { WatchedThread } from './thread-watch.ts';
 import { Queue, type SpawnQueueThread } from './thread.ts';
@@ -28,6 +29,12 @@ export interface QueuesOptions {
   readonly say: (line: string) => void;
 }
 
+/** What another process needs to go on with a queue. */
+export interface ReleasedQueue {
+  readonly handed: HandedQueue;
+  readonly memory: EngineMemory;
+}
+
 export interface QueueStatus {
   readonly queue: number;
   readonly route: string;
@@ -39,6 +46,8 @@ export class Queues {
   readonly #queues: Queue[] = [];
   readonly #adoptions = new Roundup<true>(ADOPTION_PATIENCE_MS);
   readonly #listings = new Roundup<FlowPage>(LISTING_PATIENCE_MS);
+  readonly #beginnings = new Roundup<true>(HANDING_PATIENCE_MS);
+  readonly #releases = new Roundup<ReleasedQueue>(HANDING_PATIENCE_MS);
   #nextListing = 1;
 
   constructor(options: QueuesOptions) {
@@ -54,17 +63,43 @@ export class Queues {
     return [...new Set(this.#queues.map(({ route }) => route))];
   }
 
-  /** Resolves when each is bound; rejects when one cannot be, once it is known of all. */
-  async start(numbers: readonly number[], policy: PolicyChange): Promise<void> {
-    const starts = numbers.map((queueNum, i) =>
-      this.#startQueue(queueNum, policy, { first: i + 1, step: numbers.length }),
-    );
+  /** Resolves when each is bound, or, where it is another process's still, prepared; rejects when one cannot be, once it is known of all. */
+  async start(numbers: readonly number[], policy: PolicyChange, isHanded = false): Promise<void> {
+    const starts = numbers.map((queueNum, i) => {
+      const numbering = { first: i + 1, step: numbers.length };
+      return this.#startQueue(queueNum, { policy, numbering, isHanded });
+    });
     try {
       await Promise.all(starts);
     } catch (error) {
       await Promise.allSettled(starts);
       throw error;
     }
+  }
+
+  /** Has the threads that are prepared begin; resolves when all have, and `onDeath` tells where one cannot. */
+  async begin(handed: ReadonlyMap<number, ReleasedQueue>): Promise<void> {
+    const begun = this.#beginnings.ask(0, [...handed.keys()]);
+    for (const { queueNum, thread } of this.#queues) {
+      const queue = handed.get(queueNum);
+      if (queue !== undefined) thread.postMessage({ kind: 'begin', ...queue });
+    }
+    const missing = handed.size - (await begun).size;
+    if (missing > 0) throw new Error(`${missing} of the queues that were handed over cannot be read`);
+  }
+
+  /** Has them read no more; resolves with what another process needs to go on, by queue. */
+  async release(): Promise<ReadonlyMap<number, ReleasedQueue>> {
+    const running = this.#running();
+    const asked = this.#releases.ask(0, running);
+    this.#broadcast({ kind: 'release' });
+    const released = await asked;
+    if (released.size < running.length) throw new Error('not every queue could be let go of in time');
+    return released;
+  }
+
+  resume(): void {
+    this.#broadcast({ kind: 'resume' });
   }
 
   /** Puts a policy into force; resolves with the queues that have not acknowledged it in time. */
@@ -113,14 +148,14 @@ export class Queues {
     return this.#queues.filter(({ state }) => state === 'running').map(({ queueNum }) => queueNum);
   }
 
-  #startQueue(queueNum: number, policy: PolicyChange, numbering: FlowNumbering): Promise<void> {
+  #startQueue(queueNum: number, setup: Pick<QueueSetup, 'policy' | 'numbering' | 'isHanded'>): Promise<void> {
     const { spawn, watch, onDeath } = this.#options;
-    const queue = new Queue(spawn, { queueNum, policy, numbering, watch });
+    const queue = new Queue(spawn, { ...setup, queueNum, watch });
     this.#queues.push(queue);
     return new Promise((resolve, reject) => {
       let reason: Error | undefined;
       queue.thread.on('message', (message) => {
-        if (message.kind === 'started') resolve();
+        if (message.kind === 'started' || message.kind === 'prepared') resolve();
         if (message.kind === 'failed') reason = new Error(message.message);
         this.#onMessage(queue, message);
       });
@@ -132,6 +167,8 @@ export class Queues {
         queue.state = 'gone';
         this.#adoptions.gone(queueNum);
         this.#listings.gone(queueNum);
+        this.#beginnings.gone(queueNum);
+        this.#releases.gone(queueNum);
         if (wasExpected) return;
         const error = reason ?? new Error(describeDeath(queueNum, 'ended unasked'));
         reject(error);
@@ -147,7 +184,12 @@ export class Queues {
       case 'started':
         queue.route = message.route;
         queue.state = 'running';
+        return this.#beginnings.answer(0, queueNum, true);
+      case 'prepared':
+        queue.state = 'prepared';
         return;
+      case 'released':
+        return this.#releases.answer(0, queueNum, { handed: message.handed, memory: message.memory });
       case 'events':
         onEvents(
           message.events.map((event) => queue.events.unpack(event)),
@@ -212,4 +254,5 @@ function describeDeath(queueNum: number, why: string): string {
 const STOP_PATIENCE_MS = 5000;
 /** A thread takes a policy between two batches; it builds indexes of whatever lists there are. */
 const ADOPTION_PATIENCE_MS = 10_000;
+const HANDING_PATIENCE_MS = 5000;
 const LISTING_PATIENCE_MS = 2000;

@@ -26,7 +26,7 @@ export function spawnQueueThread(setup: QueueSetup): QueueThread {
   });
 }
 
-export type QueueState = 'starting' | 'running' | 'stopping' | 'gone';
+export type QueueState = 'starting' | 'prepared' | 'running' | 'stopping' | 'gone';
 
 /** One queue of the daemon: its thread and what is known about it. */
 export class Queue {

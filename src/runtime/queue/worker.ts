@@ -16,7 +16,7 @@ import { LiveClock } from '../live-clock.ts';
 
 const port = parentPort!;
 const out: Port<FromQueue> = port;
-const { queueNum, policy: whole, numbering, counters, watch } = workerData as QueueSetup;
+const { queueNum, policy: whole, numbering, counters, watch, isHanded } = workerData as QueueSetup;
 const snapshot = PinsetSnapshot.of(whole);
 const { policy } = snapshot;
 
@@ -50,15 +50,21 @@ const loop = new QueueLoop({
 });
 
 port.on('message', (message: ToQueue) => {
+  if (message.kind === 'begin') return void start(() => loop.onMessage(message));
   void loop.onMessage(message).then(() => {
     if (message.kind === 'stop') port.close();
   });
 });
 
-try {
-  await loop.start();
-  out.postMessage({ kind: 'started', route: source.route });
-} catch (error) {
-  out.postMessage({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
-  port.close();
+if (isHanded) out.postMessage({ kind: 'prepared' });
+else await start(() => loop.start());
+
+async function start(begin: () => Promise<void>): Promise<void> {
+  try {
+    await begin();
+    out.postMessage({ kind: 'started', route: source.route });
+  } catch (error) {
+    out.postMessage({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+    port.close();
+  }
 }

@@ -2,15 +2,17 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { Counters } from '../../../src/engine/counters.ts';
 import type { FlowPage, FlowQuestion } from '../../../src/connection/listing.ts';
+import type { EngineMemory } from '../../../src/engine/engine.ts';
 import type { ChainFacts, ProbeAnswer } from '../../../src/judge/ports.ts';
-import type { PacketSink, PacketSource } from '../../../src/packet/source.ts';
+import type { PacketSink } from '../../../src/packet/source.ts';
 import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../../src/packet/batch.ts';
 import type { PolicyChange } from '../../../src/pins/match/pack.ts';
 import { QueueCounters } from '../../../src/runtime/queue/counters.ts';
 import type { FromQueue } from '../../../src/runtime/queue/messages.ts';
-import { type DrivenEngine, type EngineParts, QueueLoop } from '../../../src/runtime/queue/loop.ts';
+import { type DrivenEngine, type EngineParts, QueueLoop, type QueueSource } from '../../../src/runtime/queue/loop.ts';
 import { ANSWER, BY, DATED, EVENT, FACTS, PROBE, REQUEST } from '../../support/queue-messages.ts';
 
+const MEMORY: EngineMemory = { config: 'sha256:00', settled: [], sessions: [] };
 const secret = (octet: number) => ({
   clientRandom: new Uint8Array(32).fill(octet),
   secret: new Uint8Array(32).fill(1),
@@ -27,6 +29,9 @@ class HoldingEngine implements DrivenEngine {
   connected = 0;
   readonly secrets: (number | undefined)[] = [];
   ticks = 0;
+  holdsNew = false;
+  unsettled = 0;
+  restored: EngineMemory | undefined;
   readonly #parts: EngineParts;
 
   constructor(parts: EngineParts) {
@@ -50,6 +55,14 @@ class HoldingEngine implements DrivenEngine {
   }
 
   readonly bufferedBytes = 0;
+
+  keep(): EngineMemory {
+    return MEMORY;
+  }
+
+  restore(memory: EngineMemory): void {
+    this.restored = memory;
+  }
 
   get heldPackets(): number {
     return this.held.length;
@@ -95,7 +108,7 @@ class HoldingEngine implements DrivenEngine {
   }
 }
 
-class RecordingSource implements PacketSource {
+class RecordingSource implements QueueSource {
   sink: PacketSink | undefined;
   readonly log: string[] = [];
   async start(sink: PacketSink): Promise<void> {
@@ -109,6 +122,13 @@ class RecordingSource implements PacketSource {
   }
   flush(): void {
     this.log.push('flush');
+  }
+  pause() {
+    this.log.push('pause');
+    return { descriptor: 7, conntrack: true };
+  }
+  resume(): void {
+    this.log.push('resume');
   }
   stats() {
     return { received: 0, accepted: 0, dropped: 0, queueDropped: 3, userDropped: 0, enobufs: 0, verdictErrors: 0 };
@@ -249,4 +269,42 @@ it('stop answers what is held, then unbinds, then says so; no timer is left', as
   expect(source.log).toEqual(['1 drop', '3 drop', 'flush', 'stop']);
   expect(posted).toEqual([{ kind: 'events', events: [EVENT] }, { kind: 'stopped' }]);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it('lets go of its queue once what is under way is settled: nothing new begins, nothing is read, nothing is left held', async () => {
+  source.deliver(3);
+  engine.unsettled = 1;
+  const released = loop.onMessage({ kind: 'release' });
+  await vi.advanceTimersByTimeAsync(20);
+  expect(engine.holdsNew).toBe(true);
+  expect(source.log).not.toContain('pause');
+  engine.unsettled = 0;
+  await vi.advanceTimersByTimeAsync(20);
+  await released;
+  expect(source.log.slice(source.log.indexOf('pause'))).toEqual(['pause', '3 drop', 'flush']);
+  const handed = { descriptor: 7, conntrack: true };
+  expect(posted.at(-1)).toEqual({ kind: 'released', handed, memory: MEMORY });
+});
+
+it('lets go of it though something stays under way', async () => {
+  engine.unsettled = 1;
+  const released = loop.onMessage({ kind: 'release' });
+  await vi.advanceTimersByTimeAsync(1000);
+  await released;
+  expect(posted.at(-1)).toMatchObject({ kind: 'released' });
+});
+
+it('goes on where nobody has taken it, however far it was', async () => {
+  engine.unsettled = 1;
+  const released = loop.onMessage({ kind: 'release' });
+  await loop.onMessage({ kind: 'resume' });
+  await vi.advanceTimersByTimeAsync(1000);
+  await released;
+  expect(engine.holdsNew).toBe(false);
+  expect(source.log).toEqual(['resume']);
+});
+
+it('remembers what was handed over with the queue, ahead of its first packet', async () => {
+  await loop.onMessage({ kind: 'begin', handed: { descriptor: 9, conntrack: false }, memory: MEMORY });
+  expect(engine.restored).toBe(MEMORY);
 });

@@ -50,6 +50,8 @@ export interface RunOptions {
   readonly under?: readonly string[];
   /** Where records go instead. */
   readonly log?: string;
+  /** Further arguments. */
+  readonly more?: readonly string[];
 }
 
 export const TLSPIN = [process.execPath, `${ROOT}dist/cli/main.js`];
@@ -80,13 +82,20 @@ export class Engine {
   }
 
   /** Starts the process (again). */
-  async run({ env, under = [], log = this.#log }: RunOptions = {}): Promise<void> {
+  async run({ env, under = [], log = this.#log, more = [] }: RunOptions = {}): Promise<void> {
     this.#log = log;
     this.#checked = 0;
-    const command = [...under, ...TLSPIN, 'run', '-c', this.#config, '--log', log];
+    const command = [...under, ...TLSPIN, 'run', '-c', this.#config, '--log', log, ...more];
     const child = this.#lab.start(this.#host, command, env === undefined ? {} : { env });
     this.#children.push(child);
     await child.says(/bound/, STARTED_MS);
+  }
+
+  /** Another process takes the place of the one that runs, which is returned. */
+  async takeOver(): Promise<Child> {
+    const before = this.child;
+    await this.run({ more: ['--takeover'] });
+    return before;
   }
 
   applyRules(...args: string[]): void {
