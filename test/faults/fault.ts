@@ -1,4 +1,5 @@
 /** What a fault is: how it comes and how it goes. Knows no particular one. */
+import type { Bank } from '../support/lab/bank.ts';
 import type { RunOptions } from '../support/lab/engine.ts';
 import type { Stage } from './stage.ts';
 
@@ -10,7 +11,7 @@ export interface Fault {
   /** CI plays it too. */
   readonly isQuick?: true;
   /** Of the configuration, besides. */
-  readonly config?: (setup: Stage['setting']) => object;
+  readonly config?: (bank: Bank) => object;
   /** How the engine is started ahead of it; null: it is not. */
   readonly start?: ((stage: Stage) => RunOptions | Promise<RunOptions>) | null;
   /** It comes. Until it goes, connections are looked at. */

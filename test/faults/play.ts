@@ -14,7 +14,7 @@ export interface Played {
 }
 
 export async function play(fault: Fault, setting: Setting, place: Place): Promise<Played> {
-  const stage = new Stage(place, setting, fault.config?.(setting));
+  const stage = new Stage(place, setting, fault.config?.(place.bank));
   try {
     stage.applyRules();
     if (fault.start !== null) {

@@ -196,9 +196,12 @@ function inWords(outcomes: readonly string[]): string {
   return outcomes.map((outcome, at) => `${outcome} (${VERSIONS[at]!.replace('TLSv', '')})`).join(', ');
 }
 
-const BACKUP = `sha256//${Buffer.alloc(32, 7).toString('base64')}`;
+/** Of a key that is kept elsewhere. */
+export const BACKUP = `sha256//${Buffer.alloc(32, 7).toString('base64')}`;
 
-const PORT_RANGE = `${PORTS.genuine}-${PORTS.unpinned}`;
+/** In the rules, and nobody serves it. */
+export const SPARE_PORT = PORTS.unpinned + 1;
+const PORT_RANGE = `${PORTS.genuine}-${SPARE_PORT}`;
 
 /** No rule, no mark, no disk of a fault's. */
 const TIDY = `

@@ -1,12 +1,11 @@
 /** What is poured over the engine, one kind after the other. Each knows how it is made, and nothing of what comes of it. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
-import { fileURLToPath } from 'node:url';
 
 import { NAME } from '../support/lab/bank.ts';
 import { peer } from '../support/lab/peers.ts';
+import { floodWithSegments } from '../support/lab/segment-flood.ts';
 import { KINDS, VERSIONS } from '../support/lab/visitors.ts';
 import { clientHello } from '../support/tls-bytes.ts';
 import { FLOOD_PORTS, type Field } from './field.ts';
@@ -66,16 +65,8 @@ export const FLOODS: readonly Flood[] = [
   },
 ];
 
-/** In the name of hosts that the client's own network has not. */
-async function segments(field: Field, kind: 'syn' | 'ahead', count: number): Promise<string> {
-  const { lab } = field;
-  const program = lab.path('segment-flood');
-  execFileSync('cc', ['-O2', '-Wall', '-o', program, SEGMENTS]);
-  const [port] = FLOOD_PORTS;
-  const command = [program, kind, '203.0.113.0', lab.address('server'), port, Math.ceil(count), 15_000];
-  const child = lab.start('client', command.map(String));
-  await child.ended;
-  return child.output.trim();
+function segments({ lab }: Field, kind: 'syn' | 'ahead', count: number): Promise<string> {
+  return floodWithSegments(lab, { kind, port: FLOOD_PORTS[0], count: Math.ceil(count), rate: 15_000 });
 }
 
 /** Half of them at each of two servers: nobody has that many descriptors. */
@@ -100,4 +91,3 @@ function nonsense(path: string, at: number) {
 }
 
 const AT_ONCE = 20;
-const SEGMENTS = fileURLToPath(new URL('../support/peers/segment-flood.c', import.meta.url));

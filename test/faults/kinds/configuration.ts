@@ -1,9 +1,10 @@
 /** Of the configuration, the lists, and the time of day that both are judged by. */
 import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 
+import { pinset } from '../../support/lab/bank.ts';
 import { Clock } from '../../support/lab/clock.ts';
 import type { Fault } from '../fault.ts';
-import type { Stage } from '../stage.ts';
+import { BACKUP, type Stage } from '../stage.ts';
 
 export const OF_THE_CONFIGURATION: readonly Fault[] = [
   {
@@ -79,7 +80,20 @@ export const OF_THE_CONFIGURATION: readonly Fault[] = [
     begin: (stage) => setClock(stage, 3_600, /time of day was set forward/),
     end: (stage) => clocks.get(stage)!.set(0),
   },
+  {
+    name: 'pinset-expires',
+    what: 'a pinset gets past its own date (`expires`; `afterExpiry` is `report-only`)',
+    config: ({ pin }) => ({
+      pinsets: [pinset({ pins: [pin, BACKUP], expires: new Date(Date.now() + 2 * DAY_MS).toISOString().slice(0, 10) })],
+    }),
+    start: clocked,
+    begin: (stage) => setClock(stage, 3 * DAY_S, /time of day was set forward/),
+    end: (stage) => clocks.get(stage)!.set(0),
+  },
 ];
+
+const DAY_S = 86_400;
+const DAY_MS = 1_000 * DAY_S;
 
 const clocks = new WeakMap<Stage, Clock>();
 

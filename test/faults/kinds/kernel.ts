@@ -1,6 +1,8 @@
 /** Of what the kernel does for the engine: rules, queue, conntrack. */
+import { floodWithSegments } from '../../support/lab/segment-flood.ts';
 import type { Fault } from '../fault.ts';
 import { pause } from '../fault.ts';
+import { SPARE_PORT } from '../stage.ts';
 
 export const OF_THE_KERNEL: readonly Fault[] = [
   {
@@ -25,5 +27,15 @@ export const OF_THE_KERNEL: readonly Fault[] = [
     what: 'conntrack forgets all connections',
     isQuick: true,
     begin: (stage) => void stage.lab.shell('gateway', 'conntrack -F 2>/dev/null'),
+  },
+  {
+    name: 'queue-overrun',
+    what: 'the engine is frozen, and the queue full',
+    begin: async (stage) => {
+      stage.signal('SIGSTOP');
+      await floodWithSegments(stage.lab, { kind: 'syn', port: SPARE_PORT, count: 10_000, rate: 20_000 });
+    },
+    end: (stage) => stage.signal('SIGCONT'),
+    within: 10,
   },
 ];
