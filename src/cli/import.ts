@@ -2,7 +2,8 @@
  * `tlspin import`: other programs' pins as a configuration on standard output. Reads files and checks what it has made
  * before it prints it; what each kind of file means is for import/.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 import { type Command, Option } from 'commander';
 
@@ -17,6 +18,7 @@ import { addExamples } from './help.ts';
 interface Flags {
   readonly from?: Kind;
   readonly host: readonly string[];
+  readonly lists?: string;
 }
 
 export function registerImport(program: Command): void {
@@ -28,9 +30,10 @@ export function registerImport(program: Command): void {
         'network security configurations, Chromium static pins (both files together), OkHttp and curl, TLSA records, and the ' +
         'SSL blacklist of abuse.ch. What cannot be taken over is a comment in it. - is standard input.',
     )
-    .argument('<file...>', 'what to import')
+    .argument('<file...>', 'what to import; of a folder, such as a copy of /sys/kernel/xt_sslpin, all files in it')
     .addOption(new Option('--from <kind>', 'what the files are, where that does not show').choices(KINDS))
     .option('--host <name>', 'the host of pins that name none; can be given again', collect, [])
+    .option('--lists <folder>', 'write lists into files there, which are then changed for good at run time')
     .action((names: string[], flags: Flags, self: Command) => {
       try {
         process.exitCode = importAll(names, flags);
@@ -47,13 +50,20 @@ export function registerImport(program: Command): void {
 }
 
 function importAll(names: readonly string[], flags: Flags): 0 | 1 {
-  const files = names.map(readFile);
+  const files = names.flatMap(filesOf).map(readFile);
   const found = new Findings();
   for (const [kind, ofKind] of byKind(files, flags.from)) found.add(readKind(kind, ofKind));
-  const made = configurationOf(found, { hosts: flags.host, sources: names, nowMs: Date.now() });
+  const made = configurationOf(found, {
+    hosts: flags.host,
+    sources: names,
+    nowMs: Date.now(),
+    listFolder: flags.lists,
+  });
   if (made.pinsets + made.lists + made.rules === 0) {
     throw new Error(['there is nothing to import', ...made.notes.map(noteText)].join('\n  '));
   }
+  // What is there may be somebody's, and newer.
+  for (const { path, text } of made.files) writeFileSync(path, text, { flag: 'wx' });
   const own = { bytes: Buffer.from(made.text), modifiedMs: Date.now() };
   const loaded = loadPolicy(OUTPUT, (path) => (path === OUTPUT ? own : readFromDisk(path)));
   const errors = 'errors' in loaded ? loaded.errors : [];
@@ -69,11 +79,25 @@ function importAll(names: readonly string[], flags: Flags): 0 | 1 {
 function byKind(files: readonly ImportFile[], from: Kind | undefined): Map<Kind, ImportFile[]> {
   const kinds = new Map<Kind, ImportFile[]>();
   for (const file of files) {
-    const kind = from ?? kindOf(file);
+    const kind = from ?? kindOf(file) ?? (isEmptyList(file) ? 'xt-sslpin' : undefined);
     if (kind === undefined) throw new Error(`${file.name}: what this is does not show: say --from ${KINDS.join('|')}`);
     kinds.set(kind, [...(kinds.get(kind) ?? []), file]);
   }
   return kinds;
+}
+
+/** A list that nothing is on: its name is a number. */
+function isEmptyList({ name, text }: ImportFile): boolean {
+  return text.trim() === '' && /^\d+$/.test(basename(name));
+}
+
+/** Those that only take commands hold nothing. */
+function filesOf(name: string): string[] {
+  if (name === '-' || statSync(name, { throwIfNoEntry: false })?.isDirectory() !== true) return [name];
+  const within = readdirSync(name)
+    .filter((file) => !/^\.|_(add|rm)$/.test(file))
+    .sort();
+  return within.map((file) => join(name, file)).filter((path) => statSync(path).isFile());
 }
 
 function readFile(name: string): ImportFile {

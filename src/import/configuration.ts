@@ -2,14 +2,18 @@
  * What was imported as one configuration file that `tlspin check` accepts: names made distinct, a host in one pinset
  * alone, hosts and pins that cannot be meant taken out and noted, and every note a comment.
  */
+import { join, resolve } from 'node:path';
+
 import { parseHostPattern } from '../pins/compile/match.ts';
 import { Commented, commentedJson } from './commented-json.ts';
-import type { Findings, ImportedPin, ImportedPinset, ImportNote } from './found.ts';
+import type { Findings, ImportedList, ImportedPin, ImportedPinset, ImportNote } from './found.ts';
 import { missingLists, unusedLists } from './xt-sslpin.ts';
 
 export interface ImportOptions {
   /** For pinsets whose source names no host. */
   readonly hosts: readonly string[];
+  /** Folder of the files that lists become, whose entries can then be changed for good at run time. */
+  readonly listFolder?: string | undefined;
   /** What was imported, for the heading. */
   readonly sources: readonly string[];
   readonly nowMs: number;
@@ -21,6 +25,8 @@ export interface ImportedConfiguration {
   readonly lists: number;
   readonly rules: number;
   readonly notes: readonly ImportNote[];
+  /** To be written: what the configuration refers to. */
+  readonly files: readonly { readonly path: string; readonly text: string }[];
 }
 
 export function configurationOf(found: Findings, options: ImportOptions): ImportedConfiguration {
@@ -30,16 +36,27 @@ export function configurationOf(found: Findings, options: ImportOptions): Import
   const places = [...new Set(notes.map(({ file }) => file))];
   notes.sort((a, b) => places.indexOf(a.file) - places.indexOf(b.file) || a.line - b.line);
   const unused = new Set(unusedLists(found));
-  const missing = missingLists(found).map((id) => [
-    id,
-    new Commented({ writable: true }, [`list ${id} is in none of the files: import /sys/kernel/xt_sslpin/${id} too`]),
-  ]);
+  const missing = () =>
+    missingLists(found).map((id) => [
+      id,
+      new Commented(inFile(id, { writable: true }), [
+        `list ${id} is in none of the files: import /sys/kernel/xt_sslpin/${id} too`,
+      ]),
+    ]);
+  const files: { path: string; text: string }[] = [];
+  const inFile = (id: string, source: ImportedList['source']): ImportedList['source'] => {
+    if (options.listFolder === undefined || source.writable !== true || !/^[\w-]+$/.test(id)) return source;
+    const { entries = [], ...rest } = source;
+    const path = join(resolve(options.listFolder), `${id}.txt`);
+    files.push({ path, text: entries.map((entry) => `${entry}\n`).join('') });
+    return { ...rest, file: path };
+  };
   const lists = Object.fromEntries([
     ...found.lists.map(({ id, source, comments }) => [
       id,
-      new Commented(source, unused.has(id) ? [...comments, adviceOn(id)] : comments),
+      new Commented(inFile(id, source), unused.has(id) ? [...comments, adviceOn(id)] : comments),
     ]),
-    ...missing,
+    ...missing(),
   ]);
   const rules = found.rules.map(({ source, comments }) => new Commented(source, comments));
   const heading = [
@@ -48,6 +65,7 @@ export function configurationOf(found: Findings, options: ImportOptions): Import
   ];
   const document = {
     version: 1,
+    unpinned: found.rules.length > 0 || pinsets.some(({ pins }) => pins.length === 0) ? PROBING : undefined,
     lists: Object.keys(lists).length === 0 ? undefined : lists,
     pinsets: pinsets.length === 0 && rules.length + Object.keys(lists).length > 0 ? undefined : pinsets.map(pinsetOf),
     rules: rules.length === 0 ? undefined : rules,
@@ -58,6 +76,7 @@ export function configurationOf(found: Findings, options: ImportOptions): Import
     lists: Object.keys(lists).length,
     rules: rules.length,
     notes,
+    files,
   };
 }
 
@@ -196,5 +215,9 @@ function whereOf({ comments: [place = ''] }: ImportedPinset): { file: string; li
   return { file, line: Number(line ?? 0) };
 }
 
+/** Rules and lists of what is denied look at flows that no pinset is for. */
+const PROBING = new Commented({ tls13: 'probe' }, [
+  'TLS 1.3 hides certificates: without this, rules and lists see nothing of it; each server is asked once for all',
+]);
 const PLACEHOLDER = 'host.example';
 const MAX_NAME = 64;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -28,13 +28,32 @@ it('prints what check accepts, and counts what it could not take over', async ()
   const { status, out, err } = await run(names);
   expect([status, err]).toEqual([
     0,
-    'tlspin import: 3 pinsets, 2 lists, 1 rule; 1 thing not taken over as it was: see the comments\n',
+    'tlspin import: 3 pinsets, 2 lists, 1 rule; 2 things not taken over as it was: see the comments\n',
   ]);
   file('tlspin.json', out);
   const checked = await tlspin(['check', 'tlspin.json'], { cwd: folder });
   expect(checked).toMatchObject({
     status: 0,
     out: expect.stringMatching(/: valid: 3 pinsets, 3 pins, 2 lists, 1 rule, /),
+  });
+});
+
+it('reads all of a folder, such as a copy of the lists of xt_sslpin, and makes files of lists that stay editable', async () => {
+  mkdirSync(join(folder, 'lists'));
+  mkdirSync(join(folder, 'copy'));
+  file('copy/0', `${'AB'.repeat(20)}\n`);
+  file('copy/1', '');
+  file('copy/0_add', '');
+  file('copy/rules', '-A FORWARD -m sslpin --fpl 0 -j DROP\n-A FORWARD -m sslpin ! --fpl 2 -j DROP\n');
+  const { status, out, err } = await run(['copy', '--lists', 'lists']);
+  expect([status, err]).toEqual([0, 'tlspin import: 0 pinsets, 2 lists, 2 rules\n']);
+  expect(readFileSync(join(folder, 'lists', '0.txt'), 'utf8')).toBe(`${'ab'.repeat(20)}\n`);
+  expect(readFileSync(join(folder, 'lists', '2.txt'), 'utf8')).toBe('');
+  expect(out).toContain(`{ "writable": true, "file": "${join(folder, 'lists', '0.txt')}" }`);
+  expect(await run(['copy', '--lists', 'lists'])).toMatchObject({
+    status: 1,
+    out: '',
+    err: expect.stringMatching(/EEXIST/),
   });
 });
 
