@@ -14,8 +14,9 @@ mount -t tmpfs none /written
 mkdir /written/files /written/work
 mount -t overlay -o lowerdir=/host,upperdir=/written/files,workdir=/written/work none /new
 cd /new
-mkdir -p job
+mkdir -p job lib/modules
 share job rw,cache=none job
+mount --bind /lib/modules lib/modules
 mount -t proc none proc
 mount -t sysfs none sys
 mount -t devtmpfs none dev
@@ -24,7 +25,7 @@ mount -t devpts none dev/pts
 mount -t tmpfs none run
 mount -t tmpfs none tmp
 ip link set lo up
-[ -e sbin/modprobe ] || cp /bin/busybox sbin/modprobe # iptables asks by itself
+[ -e sbin/modprobe ] || cp /bin/busybox sbin/modprobe # iptables asks for modules by itself
 
 chroot . /bin/bash /job/run
 echo $? >job/status
