@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import { seqAdd } from '../../src/tcp/sequence.ts';
 import { bank, forgedFlight, genuineFlight, hasForged, HOST, opened } from '../support/flows.ts';
+import { viewTcp } from '../support/ip-bytes.ts';
 import * as tls from '../support/tls-bytes.ts';
 import type { Wire } from '../support/wire.ts';
 import { bytes, hex, UPGRADES, type Upgrade } from '../starttls/upgrades.ts';
@@ -93,4 +94,16 @@ it('a greeting that no protocol here has goes while it is text', () => {
     expect(wire.fromServer(text).verdict).toBe('accept');
   }
   expect(wire.fromServer('\x00\x00\x03').verdict).toBe('drop');
+});
+
+it('what goes of a packet that is cut has its options: a client that negotiated timestamps would drop it without', () => {
+  const wire = opened();
+  wire.fromServer('220 mail\r\n');
+  wire.fromClient('EHLO me\r\n');
+  const options = Uint8Array.of(1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 1);
+  const answers = Buffer.from('250-mail\r\n250 STARTTLS\r\n');
+  const { payload } = wire.fromServer(Buffer.concat([answers, forgedFlight]), { options });
+  const { hasTimestamps, tsVal, dataStart } = viewTcp(Buffer.from(payload!));
+  expect({ hasTimestamps, tsVal }).toEqual({ hasTimestamps: true, tsVal: 9 });
+  expect(Buffer.from(payload!.subarray(dataStart)).equals(answers)).toBe(true);
 });

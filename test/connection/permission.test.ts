@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { PERMITTED, type PermittedName } from '../../src/connection/permission.ts';
+import { Permission, PERMITTED, type PermittedName } from '../../src/connection/permission.ts';
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import { KeyLogStore } from '../../src/source/key-log-store.ts';
 import { parseKeyLog } from '../../src/source/key-log.ts';
@@ -144,4 +144,11 @@ describe.each(Object.entries(cases))('%s', (_, { begin, octets, permitted, atOnc
     expect(letGo(wire, octets(), Infinity)).toBe(atOnce(octets()));
     expect(wire.verdicts).toEqual([]);
   });
+});
+
+it('what was permitted once may be with the client already: it is never taken back', () => {
+  const permission = new Permission();
+  permission.permit(100, 'server-hello');
+  permission.permit(60, 'certificate');
+  expect({ offset: permission.offset, name: permission.name }).toEqual({ offset: 100, name: 'server-hello' });
 });
