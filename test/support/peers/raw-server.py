@@ -111,7 +111,7 @@ class Connection:
 
     def send_fragments(self, segment, source, target, ttl, size, backwards):
         """RFC 791 section 3.2, RFC 8200 section 4.5; `size` is a multiple of eight."""
-        ident = next(identifications)
+        ident = next(identifications) & 0xFFFF
         starts = list(range(0, len(segment), size))
         for start in starts[::-1] if backwards else starts:
             piece, more = segment[start:start + size], start + size < len(segment)
