@@ -1,10 +1,22 @@
-/** What the engine has said while a fault was played: lines of standard error as patterns, and the log's anomalies by code. */
+/** What the engine has said while a fault was played: conditions and anomalies by their codes, other lines as patterns. */
 import type { Stage } from './stage.ts';
 
 export function saidInShort(stage: Stage): string[] {
   const lines = stage.said.split('\n').filter((line) => line !== '' && !USUAL.some((usual) => usual.test(line)));
-  const sentences = [...new Set(lines.map((line) => pattern(line, stage.lab.directory)))];
-  return [...sentences.map((text) => `“${text}”`), ...stage.anomalies.map((code) => `\`${code}\``)];
+  const sentences = lines
+    .filter((line) => codeOf(line) === undefined)
+    .map((line) => pattern(line, stage.lab.directory));
+  const codes = [...lines.map(codeOf).filter((code) => code !== undefined), ...stage.anomalies];
+  return [
+    ...[...new Set(sentences)].map((text) => `“${text}”`),
+    ...[...new Set(codes)].sort().map((code) => `\`${code}\``),
+  ];
+}
+
+/** Of a line that says that a condition has begun, or is over. */
+function codeOf(line: string): string | undefined {
+  const [, code] = /^(?:degraded|NOT PROTECTED|over after \d+ s) \(([\w.-]+)\): /.exec(line) ?? [];
+  return code ?? SENTENCES.find(([sentence]) => sentence.test(line))?.[1];
 }
 
 /** Without what differs from one run to the next. */
@@ -15,6 +27,12 @@ function pattern(line: string, directory: string): string {
     .replace(/\d+(\.\d+)?/g, 'N')
     .replaceAll('|', '\\|');
 }
+
+/** Those that say no code, and what is recorded of the same. */
+const SENTENCES: readonly (readonly [RegExp, string])[] = [
+  [/^log \S+: (cannot be written|its reader is too slow|is written again)/, 'log.lost'],
+  [/^the time of day was set/, 'clock.jump'],
+];
 
 /** Of any start, reload and end. */
 const USUAL = [/^queues? .* bound, /, /^\(Use `node/, /^\(node:/, /^reloaded: /];

@@ -16,7 +16,7 @@ import { Lab } from '../support/lab/lab.ts';
 import { spoil } from '../support/lab/spoiling-wire.ts';
 import { PORTS, startHosts, Visitors } from '../support/lab/visitors.ts';
 
-/** While an engine was not there: what began or lasted in it may fail, and be recorded nowhere. */
+/** While an engine was not there, or gave place: what began or lasted in it may fail, and be recorded nowhere. */
 export interface Gap {
   readonly cause: string;
   readonly from: number;
@@ -140,6 +140,16 @@ export class Site {
     await this.#start();
     this.gaps.push({ cause: how, from, until: Date.now() });
     this.#count(how === 'SIGTERM' ? 'restarts' : 'kills');
+  }
+
+  /** Another process takes its place: handshakes that are under way may be reset. */
+  async takeOver(): Promise<void> {
+    const from = Date.now();
+    this.#configure(JSON.stringify(this.#document));
+    const before = await this.#engine.takeOver({ env: this.#clock.env });
+    await before.ended;
+    this.gaps.push({ cause: 'takeover', from, until: Date.now() });
+    this.#count('takeovers');
   }
 
   /** Starts it again after it has ended by itself. */

@@ -113,7 +113,7 @@ class Run {
       { every: 4_000, due: 0, does: () => this.#site.reload() },
       { every: 15_000, due: 0, does: async () => this.#reckoning.logged(await this.#site.rotate()) },
       { every: 20_000, due: 0, does: () => this.#site.setClock([3_600, -3_600, 0][this.#jumps++ % 3]!) },
-      { every: Math.min(60_000, this.#length / 5), due: 0, does: () => this.#restart() },
+      { every: Math.min(60_000, this.#length / 6), due: 0, does: () => this.#restart() },
       { every: 20_000, due: 0, does: () => this.#look() },
     ];
     for (const event of events) event.due = this.#began + event.every;
@@ -139,7 +139,9 @@ class Run {
   readonly #troubles: string[] = [];
 
   async #restart(): Promise<void> {
-    if (this.#share < 0.5) await this.#site.restart(this.#restarts++ % 2 === 0 ? 'SIGKILL' : 'SIGTERM');
+    if (this.#share > 0.5) return;
+    const way = WAYS[this.#restarts++ % WAYS.length]!;
+    await (way === 'takeover' ? this.#site.takeOver() : this.#site.restart(way));
   }
 
   async #look(): Promise<void> {
@@ -172,5 +174,7 @@ const COMBINATIONS: readonly Combination[] = KINDS.flatMap((kind) =>
   ),
 );
 
+/** In which an engine comes to its end, and another to its place. */
+const WAYS = ['SIGKILL', 'takeover', 'SIGTERM', 'takeover'] as const;
 const VISIT_MS = 90;
 const VISIT_TIMEOUT_MS = 12_000;

@@ -32,6 +32,11 @@ export const OF_THE_PROCESS: readonly Fault[] = [
     },
   },
   {
+    name: 'taken-over',
+    what: 'another takes its place (`run --takeover`)',
+    begin: async (stage) => void (await (await stage.engine.takeOver()).ended),
+  },
+  {
     name: 'frozen',
     what: 'SIGSTOP for four seconds',
     isQuick: true,

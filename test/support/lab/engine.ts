@@ -92,9 +92,9 @@ export class Engine {
   }
 
   /** Another process takes the place of the one that runs, which is returned. */
-  async takeOver(): Promise<Child> {
+  async takeOver(options: RunOptions = {}): Promise<Child> {
     const before = this.child;
-    await this.run({ more: ['--takeover'] });
+    await this.run({ ...options, more: ['--takeover'] });
     return before;
   }
 
