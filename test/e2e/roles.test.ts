@@ -73,6 +73,7 @@ describe.each([
     { version: 4, hook: 'forward' },
     { version: 6, hook: 'forward' },
     { version: 4, hook: 'local' },
+    { version: 6, hook: 'local' },
   ] as const)('a client whose SYN is lost says nothing to it: IPv$version, $hook', async (how) => {
     const { heard, verdicts } = await cross({ ...how, ports, ownSyn: 'is lost' });
     expect(heard.length).toBe(0);
@@ -83,7 +84,67 @@ describe.each([
     { version: 4, hook: 'forward' },
     { version: 6, hook: 'forward' },
     { version: 4, hook: 'local' },
+    { version: 6, hook: 'local' },
   ] as const)('nor one whose SYN comes by: IPv$version, $hook', async (how) => {
     expect((await cross({ ...how, ports, ownSyn: 'comes by' })).heard.length).toBe(0);
+  });
+});
+
+interface NatExperiment {
+  readonly version: 4 | 6;
+  readonly ports: readonly (number | string)[] | null;
+  /** The engine is another one by the time that the server opens: what is left of the client's SYN is conntrack's. */
+  readonly isForgotten?: boolean;
+}
+
+/** The same through a gateway that hides its clients behind its own address, and lets in only what they began. */
+async function crossNat({ version, ports, isForgotten = false }: NatExperiment) {
+  const lab = new Lab();
+  try {
+    lab.withoutOffload('client', 'server');
+    const iptables = version === 4 ? 'iptables' : 'ip6tables';
+    lab.shell(
+      'gateway',
+      `${iptables} -t nat -A POSTROUTING -o right0 -p tcp -j MASQUERADE
+      ${iptables} -A FORWARD -p tcp -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+      ${iptables} -A FORWARD -p tcp ! -i left0 -j DROP`,
+    );
+    const engine = ports === null ? null : await Engine.start(lab, { config: { ...bank.config, ports } });
+    const server = await RawServer.start(lab, 'server', { handshake: false });
+    const from = lab.address('server', version);
+    const client = new TcpClient(lab, 'client', { host: from, localPort: LOCAL_PORT, send: hello, timeout: 6_000 });
+    await server.until((heard) => heard.some(({ flags }) => flags === 'S'), 'a SYN');
+    const { client: hidden } = server.heard[0]!;
+    // None is repeated: what was forgotten stays so.
+    lab.shell('client', `${iptables} -t raw -A OUTPUT -p tcp --dport 443 --tcp-flags SYN,ACK SYN -j DROP`);
+    if (isForgotten) {
+      await engine!.kill();
+      await engine!.run();
+    }
+    for (let times = 0; times < 20; times++) {
+      server.call(hidden, from);
+      await pause(150);
+    }
+    await client.outcome();
+    return { hidden: hidden[0], heard: server.stream };
+  } finally {
+    await lab.close();
+  }
+}
+
+describe.each([4, 6] as const)('behind MASQUERADE and a stateful filter, over IPv%d', (version) => {
+  it('the client takes it, where no engine is in the way', async () => {
+    const { hidden, heard } = await crossNat({ version, ports: null });
+    expect(hidden).toMatch(version === 4 ? /^198\.51\.100\.1$/ : /^2001:db8:2::1$/);
+    expect(heard).toEqual(hello);
+  });
+
+  it.each([
+    { ports: [443], isForgotten: false },
+    { ports: [443], isForgotten: true },
+    { ports: ['1-65535'], isForgotten: false },
+    { ports: ['1-65535'], isForgotten: true },
+  ])('a client says nothing to it: $ports are looked at, its SYN forgotten: $isForgotten', async (how) => {
+    expect((await crossNat({ version, ...how })).heard.length).toBe(0);
   });
 });
