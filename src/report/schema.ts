@@ -80,6 +80,7 @@ const verdict = z.strictObject({
     .optional()
     .describe('Of a capture: whose octets were not captured, where reading went on behind them.'),
   starttls: text('What was spoken ahead of TLS, such as smtp.').optional(),
+  fronted: text('The name that a proxy was asked for, where TLS asks for another or none.').optional(),
 });
 
 const name = (description: string) => textOrNull(`${description} Null where it cannot be read.`);
