@@ -2,7 +2,7 @@
  * `tlspin import`: other programs' pins as a configuration on standard output. Reads files and checks what it has made
  * before it prints it; what each kind of file means is for import/.
  */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 import { type Command, Option } from 'commander';
@@ -11,6 +11,8 @@ import { configurationOf, noteText } from '../import/configuration.ts';
 import { Findings, type ImportFile } from '../import/found.ts';
 import { type Kind, kindOf, KINDS, readKind } from '../import/kind.ts';
 import { readFromDisk } from '../pins/document/files.ts';
+import { SYSTEM_STORES } from '../pins/document/system-store.ts';
+import { readCertificates } from '../x509/pem.ts';
 import { loadPolicy } from '../pins/load.ts';
 import { formatMessage } from '../pins/document/message.ts';
 import { addExamples } from './help.ts';
@@ -58,6 +60,7 @@ function importAll(names: readonly string[], flags: Flags): 0 | 1 {
     sources: names,
     nowMs: Date.now(),
     listFolder: flags.lists,
+    roots: systemRoots(),
   });
   if (made.pinsets + made.lists + made.rules === 0) {
     throw new Error(['there is nothing to import', ...made.notes.map(noteText)].join('\n  '));
@@ -84,6 +87,12 @@ function byKind(files: readonly ImportFile[], from: Kind | undefined): Map<Kind,
     kinds.set(kind, [...(kinds.get(kind) ?? []), file]);
   }
   return kinds;
+}
+
+/** None where the system has no bundle. */
+function systemRoots(): readonly Uint8Array[] {
+  const store = SYSTEM_STORES.find((path) => existsSync(path));
+  return store === undefined ? [] : readCertificates(readFileSync(store));
 }
 
 /** A list that nothing is on: its name is a number. */

@@ -2,9 +2,13 @@
  * What was imported as one configuration file that `tlspin check` accepts: names made distinct, a host in one pinset
  * alone, hosts and pins that cannot be meant taken out and noted, and every note a comment.
  */
+import { X509Certificate } from 'node:crypto';
 import { join, resolve } from 'node:path';
 
 import { parseHostPattern } from '../pins/compile/match.ts';
+import { parsePin, spkiCanonical } from '../pins/document/pin-string.ts';
+import { SYSTEM } from '../pins/document/system-store.ts';
+import { presentCertificate } from '../x509/presented.ts';
 import { Commented, commentedJson } from './commented-json.ts';
 import type { Findings, ImportedList, ImportedPin, ImportedPinset, ImportNote } from './found.ts';
 import { missingLists, unusedLists } from './xt-sslpin.ts';
@@ -14,6 +18,8 @@ export interface ImportOptions {
   readonly hosts: readonly string[];
   /** Folder of the files that lists become, whose entries can then be changed for good at run time. */
   readonly listFolder?: string | undefined;
+  /** DER of the roots that the system trusts: servers do not send them. */
+  readonly roots?: readonly Uint8Array[] | undefined;
   /** What was imported, for the heading. */
   readonly sources: readonly string[];
   readonly nowMs: number;
@@ -43,6 +49,7 @@ export function configurationOf(found: Findings, options: ImportOptions): Import
         `list ${id} is in none of the files: import /sys/kernel/xt_sslpin/${id} too`,
       ]),
     ]);
+  const roots = new Map((options.roots ?? []).flatMap(namesOfRoot));
   const files: { path: string; text: string }[] = [];
   const inFile = (id: string, source: ImportedList['source']): ImportedList['source'] => {
     if (options.listFolder === undefined || source.writable !== true || !/^[\w-]+$/.test(id)) return source;
@@ -67,7 +74,10 @@ export function configurationOf(found: Findings, options: ImportOptions): Import
     version: 1,
     unpinned: found.rules.length > 0 || pinsets.some(({ pins }) => pins.length === 0) ? PROBING : undefined,
     lists: Object.keys(lists).length === 0 ? undefined : lists,
-    pinsets: pinsets.length === 0 && rules.length + Object.keys(lists).length > 0 ? undefined : pinsets.map(pinsetOf),
+    pinsets:
+      pinsets.length === 0 && rules.length + Object.keys(lists).length > 0
+        ? undefined
+        : pinsets.map((pinset) => pinsetOf(pinset, roots)),
     rules: rules.length === 0 ? undefined : rules,
   };
   return {
@@ -89,7 +99,27 @@ export function noteText({ file, line, text }: ImportNote): string {
   return line === 0 ? `${file}: ${text}` : `${file}:${line}: ${text}`;
 }
 
-function pinsetOf({ name, hosts, ports, pins, deny, mode, expires, comments }: ImportedPinset): Commented {
+/** Canonical pins of a root, and its subject. */
+function namesOfRoot(der: Uint8Array): [string, string][] {
+  const { spkiSha256, sha256 } = presentCertificate(der);
+  const subject = new X509Certificate(der).subject.replaceAll('\n', ', ');
+  return [
+    ...(spkiSha256 === null ? [] : [[spkiCanonical(spkiSha256), subject] as [string, string]]),
+    [`cert-sha256:${sha256}`, subject],
+  ];
+}
+
+function rootOf({ pin }: ImportedPin, roots: ReadonlyMap<string, string>): string[] {
+  const parsed = parsePin(pin);
+  const subject = 'pin' in parsed ? roots.get(parsed.pin.canonical) : undefined;
+  return subject === undefined ? [] : [`${pin} is of a root, which servers do not send: ${subject}`];
+}
+
+function pinsetOf(
+  { name, hosts, ports, pins, deny, mode, expires, comments }: ImportedPinset,
+  roots: ReadonlyMap<string, string>,
+): Commented {
+  const ofRoots = pins.flatMap((pin) => rootOf(pin, roots));
   const match = {
     ...(hosts.length === 0 ? {} : { hosts }),
     ...(ports === undefined || ports.length === 0 ? {} : { ports }),
@@ -102,8 +132,9 @@ function pinsetOf({ name, hosts, ports, pins, deny, mode, expires, comments }: I
       deny: deny === undefined || deny.length === 0 ? undefined : deny.map(pinOf),
       mode,
       expires,
+      checks: ofRoots.length === 0 ? undefined : { trust: SYSTEM },
     },
-    comments,
+    [...comments, ...ofRoots],
   );
 }
 

@@ -274,6 +274,23 @@ describe('a rule of xt_sslpin', () => {
   });
 });
 
+it('a pin of a root that the system trusts needs its bundle, and says whose it is; others do not', () => {
+  const { spkiSha256 } = presentCertificate(certificate('root'));
+  const root = Buffer.from(spkiSha256!, 'hex').toString('base64');
+  const text = `.add("a.example", "sha256/${root}", "sha256/${A}")\n.add("b.example", "sha256/${A}", "sha256/${B}")\n`;
+  const found = readKind('okhttp', [{ name: 'pins.kt', text }]);
+  const made = configurationOf(found, { hosts: [], sources: ['pins.kt'], nowMs: NOW, roots: [certificate('root')] });
+  const { policy, errors } = load(made.text, { 'ca-certificates.crt': readFileSync(fixturePath('root')) });
+  expect(errors).toEqual([]);
+  expect(policy!.pinsets.map(({ name, situations }) => [name, situations.checks.trust.length])).toEqual([
+    ['a.example', 1],
+    ['b.example', 0],
+  ]);
+  expect(made.text).toContain(
+    `// sha256/${root} is of a root, which servers do not send: C=XX, O=Test Trust, CN=Test Root`,
+  );
+});
+
 it('rules and lists look into TLS 1.3 as well: flows of no pinset are probed', () => {
   for (const result of [imported({ 'rules.sh': RULES }), imported({ 'list.csv': SSLBL })]) {
     expect(result.policy.unpinned.tls13).toBe('probe');

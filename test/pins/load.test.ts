@@ -16,6 +16,28 @@ const one = (pinset: object, rest: object = {}) => ({
 const pem = (name: string) => readFileSync(fixturePath(name), 'latin1');
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
+describe('"trust": "system"', () => {
+  const documentOf = (checks: object) => one({ match: { hosts: ['bank.example'] }, checks });
+  const root = readFileSync(fixturePath('root'));
+
+  it('is the bundle that the system has, wherever that is, read once for all', () => {
+    for (const bundle of ['ca-certificates.crt', 'ca-bundle.crt', 'ca-bundle.pem', 'cert.pem']) {
+      const policy = policyOf(
+        { ...documentOf({ trust: 'system' }), pinned: { checks: { trust: 'system' } } },
+        { [bundle]: root },
+      );
+      expect(policy.pinsets[0]!.situations.checks.trust).toEqual([certificate('root')]);
+      expect(policy.pinsets[0]!.situations.checks.trust).toBe(policy.pinned.checks.trust);
+    }
+  });
+
+  it('is an error where there is none', () => {
+    expect(load(documentOf({ trust: 'system' })).errors).toEqual([
+      expect.stringContaining('/etc/ssl/certs/ca-certificates.crt'),
+    ]);
+  });
+});
+
 describe('the smallest useful file', () => {
   const text = `{ "version": 1, "pinsets": [ { "name": "github", "match": { "hosts": ["GitHub.com.", "*.github.com"] }, "pins": ["${PIN_A}", "${PIN_B}"] } ] }`;
   const policy = policyOf(text);

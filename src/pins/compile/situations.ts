@@ -1,7 +1,8 @@
 /** What is done where no certificate can decide: defaults, those of the file, those of a pinset, in this order. */
 import { readCertificates } from '../../x509/pem.ts';
-import type { ReferredFiles } from '../document/files.ts';
+import type { FileContent, ReferredFiles } from '../document/files.ts';
 import type { Path, Reporter } from '../document/message.ts';
+import { SYSTEM, SYSTEM_STORES } from '../document/system-store.ts';
 import type { Checks, Situations } from '../policy.ts';
 import { CHECK_DEFAULTS, SITUATION_NAMES, situationDefault } from '../document/schema/situations.ts';
 import type { ChecksSource, SituationsSource } from '../document/schema/situations.ts';
@@ -44,12 +45,29 @@ function compileChecks(
   };
 }
 
-function loadTrust(name: string, path: Path, files: ReferredFiles, report: Reporter): readonly Uint8Array[] {
+function loadTrust(given: string, path: Path, files: ReferredFiles, report: Reporter): readonly Uint8Array[] {
+  const name = given === SYSTEM ? SYSTEM_STORES.find((store) => 'bytes' in files.load(store)) : given;
+  if (name === undefined) {
+    report.error(
+      path,
+      `this system has no bundle of trusted certificates: there is none of ${SYSTEM_STORES.join(', ')}`,
+    );
+    return [];
+  }
   const content = files.load(name);
-  const certificates = 'error' in content ? [] : readCertificates(content.bytes);
+  const certificates = 'error' in content ? [] : certificatesOf(content);
   if ('error' in content) report.error(path, content.error);
   // An empty list would mean that nothing is checked.
   else if (certificates.length === 0) report.error(path, `${name} holds no certificate`);
+  return certificates;
+}
+
+/** Many pinsets may name one bundle, and it is large. */
+const bundles = new WeakMap<FileContent, readonly Uint8Array[]>();
+
+function certificatesOf(content: FileContent): readonly Uint8Array[] {
+  const certificates = bundles.get(content) ?? readCertificates(content.bytes);
+  bundles.set(content, certificates);
   return certificates;
 }
 

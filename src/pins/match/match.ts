@@ -119,6 +119,21 @@ interface PinsetIndex {
 const indexes = new WeakMap<CompiledPinset, PinsetIndex>();
 const homes = new WeakMap<CompiledPinset, PinTables>();
 
+/** By the bundle, which may be large, and many pinsets' own. */
+const trusted = new WeakMap<readonly Uint8Array[], PinsetIndex['trustBySubject']>();
+
+function bySubject(trust: readonly Uint8Array[]): PinsetIndex['trustBySubject'] {
+  const known = trusted.get(trust);
+  if (known !== undefined) return known;
+  const found = new Map<string, PresentedCertificate[]>();
+  for (const der of trust) {
+    const subject = nameOf(der, 'subject');
+    if (subject !== undefined) found.set(subject, [...(found.get(subject) ?? []), presentCertificate(der)]);
+  }
+  trusted.set(trust, found);
+  return found;
+}
+
 function indexOf(pinset: CompiledPinset): PinsetIndex {
   let index = indexes.get(pinset);
   if (index === undefined) {
@@ -130,14 +145,8 @@ function indexOf(pinset: CompiledPinset): PinsetIndex {
       const subject = nameOf(anchor.der!, 'subject');
       if (subject !== undefined) anchorsBySubject.set(subject, [...(anchorsBySubject.get(subject) ?? []), anchor]);
     }
-    const trustBySubject = new Map<string, PresentedCertificate[]>();
-    for (const der of pinset.situations.checks.trust) {
-      const subject = nameOf(der, 'subject');
-      if (subject === undefined) continue;
-      trustBySubject.set(subject, [...(trustBySubject.get(subject) ?? []), presentCertificate(der)]);
-    }
     const deny = new PinIndex(pinset.deny, tablesOf(ofDeny, tables));
-    index = { pins, deny, anchorsBySubject, trustBySubject };
+    index = { pins, deny, anchorsBySubject, trustBySubject: bySubject(pinset.situations.checks.trust) };
     indexes.set(pinset, index);
   }
   return index;

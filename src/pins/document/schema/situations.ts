@@ -117,7 +117,9 @@ const checks = (defaults: { name: string; validity: string; proofOfPossession: s
       minVersion: choice(['1.0', '1.1', '1.2', '1.3']).optional().describe('The least TLS version. Default: any.'),
       trust: text()
         .optional()
-        .describe('PEM bundle of trusted certificates, one of which the path must end at. Default: none.'),
+        .describe(
+          'PEM bundle of trusted certificates, one of which the path must end at, or "system": the bundle that programs of this system trust. Pins of a root that servers do not send need it. Default: none.',
+        ),
     })
     .describe('What is checked besides the pins.');
 
