@@ -4,7 +4,7 @@
  */
 import type { Argument, Command, Option } from 'commander';
 
-import { type Example, examplesOf } from './help.ts';
+import { type Example, examplesOf, exitStatusesOf } from './help.ts';
 
 export interface CommandNode {
   /** From the program's name on. */
@@ -16,6 +16,7 @@ export interface CommandNode {
   readonly arguments: readonly ArgumentNode[];
   readonly commands: readonly CommandNode[];
   readonly examples: readonly Example[];
+  readonly exitStatuses: readonly (readonly [number, string])[];
 }
 
 export interface OptionNode {
@@ -54,6 +55,7 @@ export function commandTree(command: Command, above: readonly string[] = []): Co
     arguments: command.registeredArguments.map(argumentNode),
     commands: help.visibleCommands(command).map((one) => commandTree(one, path)),
     examples: examplesOf(command),
+    exitStatuses: exitStatusesOf(command),
   };
 }
 

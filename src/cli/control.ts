@@ -19,18 +19,26 @@ export function withControlFlags(command: Command): Command {
     .option('--json', 'print the answer as it is');
 }
 
+export interface Asking {
+  /** Where the answer is an error, or none comes. */
+  readonly exitCode?: number;
+  /** Milliseconds until an answer has to begin. */
+  readonly patienceMs?: number;
+}
+
 /** Asks, and ends with exit status 1 and the sentence where the answer is an error. */
 export async function withControl(
   flags: ControlFlags,
   command: Command,
   use: (client: ControlClient) => Promise<void>,
+  { exitCode = 1, patienceMs }: Asking = {},
 ): Promise<void> {
   let client: ControlClient | undefined;
   try {
-    client = await ControlClient.connect(socketOf(flags));
+    client = await ControlClient.connect(socketOf(flags), patienceMs);
     await use(client);
   } catch (error) {
-    command.error(`error: ${(error as Error).message}`, { exitCode: 1 });
+    command.error(`error: ${(error as Error).message}`, { exitCode });
   } finally {
     client?.close();
   }

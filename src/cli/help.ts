@@ -26,11 +26,23 @@ export function asSentence(phrase: string): string {
   return `${phrase.charAt(0).toUpperCase()}${phrase.slice(1)}`.replace(/\.?$/, '.');
 }
 
-/** What every command ends with. */
-export const EXIT_STATUSES: readonly (readonly [number, string])[] = [
+type ExitStatuses = readonly (readonly [number, string])[];
+
+/** For a command that ends with others than all do. */
+export function setExitStatuses(command: Command, statuses: ExitStatuses): void {
+  OWN_STATUSES.set(command, statuses);
+}
+
+export function exitStatusesOf(command: Command): ExitStatuses {
+  return OWN_STATUSES.get(command) ?? EXIT_STATUSES;
+}
+
+/** What the commands end with. */
+const EXIT_STATUSES: ExitStatuses = [
   [0, 'Done.'],
   [1, 'What was asked about is wrong or could not be had.'],
   [2, 'The command line was not understood.'],
 ];
 
+const OWN_STATUSES = new WeakMap<Command, ExitStatuses>();
 const EXAMPLES = new WeakMap<Command, readonly Example[]>();

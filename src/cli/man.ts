@@ -9,7 +9,7 @@ import type { Command } from 'commander';
 
 import { nearest } from '../pins/document/message.ts';
 import { commandTree, type CommandNode, findNode, oneLine, type OptionNode } from './command-tree.ts';
-import { addExamples, asSentence, EXIT_STATUSES } from './help.ts';
+import { addExamples, asSentence } from './help.ts';
 
 export function registerMan(program: Command): void {
   const man = program
@@ -46,7 +46,7 @@ export function manualPage(node: CommandNode, root: CommandNode, version: string
     ['COMMANDS', node.commands.flatMap((one) => tagged(bold(one.path.slice(1).join(' ')), one.summary))],
     ['ARGUMENTS', node.arguments.flatMap((one) => tagged(italic(one.name), withChoices(one.description, one.choices)))],
     ['OPTIONS', node.options.flatMap((option) => tagged(flagsOf(option), aboutOption(option)))],
-    ['EXIT STATUS', EXIT_STATUSES.flatMap(([status, meaning]) => tagged(bold(`${status}`), meaning))],
+    ['EXIT STATUS', node.exitStatuses.flatMap(([status, meaning]) => tagged(bold(`${status}`), meaning))],
     ['EXAMPLES', node.examples.flatMap(({ command, does }) => tagged(bold(command), `${does}.`))],
     ['SEE ALSO', [seeAlso(node, root)]],
   ];

@@ -19,6 +19,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   import: async () => (await import('./import.ts')).registerImport,
   log: async () => (await import('./log.ts')).registerLog,
   ctl: async () => (await import('./ctl/ctl.ts')).registerCtl,
+  doctor: async () => (await import('./doctor.ts')).registerDoctor,
+  health: async () => (await import('./health.ts')).registerHealth,
   top: async () => (await import('./top.ts')).registerTop,
   list: async () => (await import('./list.ts')).registerList,
   learn: async () => (await import('./learn/learn.ts')).registerLearn,

@@ -105,7 +105,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   for (const message of 'errors' in loaded ? loaded.errors : loaded.warnings) say(formatMessage(message));
   if ('errors' in loaded) throw new Error(`${file} is no valid configuration: not started`);
   const { policy } = loaded;
-  const offload = policy.allowOffload ? [] : findFlowOffload();
+  const offload = policy.allowOffload ? [] : await findFlowOffload();
   if (offload.length > 0) throw new Error(describeFlowOffload(offload));
 
   const binding = loadBinding();
@@ -154,7 +154,9 @@ async function run(file: string, flags: Flags): Promise<void> {
   try {
     if (predecessor === undefined) await operator.start();
     else await operator.takeOver(predecessor);
-    if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) say(UNMARKED);
+    if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) {
+      operator.protection.begin('probe.unmarked', '', 'CAP_NET_ADMIN is missing');
+    }
     closeDebugger();
     answerSignals((signal) => {
       operator.reopenLog();
@@ -205,5 +207,3 @@ function say(line: string): void {
 
 const DEBUGGED =
   "Node's debugger is asked for (--inspect), and whoever reaches it can make tlspin do anything: not started";
-const UNMARKED =
-  'probes cannot be marked (this needs CAP_NET_ADMIN), so none is sent: where a server would be asked, the question fails';

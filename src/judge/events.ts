@@ -133,6 +133,15 @@ export interface AnomalyEvent {
   /** Stable dotted code. */
   readonly code: string;
   readonly detail: string;
+  /** Of what begins and ends. */
+  readonly condition?: ConditionState | undefined;
+}
+
+export interface ConditionState {
+  readonly severity: 'degraded' | 'unprotected';
+  readonly state: 'begin' | 'end';
+  /** The pinset, list or queue; empty where there is but one. */
+  readonly subject: string;
 }
 
 /** A handshake message as it goes by, for whoever watches flows being decided. */

@@ -188,6 +188,15 @@ export interface LearnPolicy {
   readonly keys: number;
 }
 
+/** What `tlspin rules` would be told. */
+export interface KeptRules {
+  readonly hooks: readonly ('forward' | 'local')[];
+  readonly format: 'iptables' | 'nft';
+  readonly quic: boolean;
+  readonly queueUdp: boolean;
+  readonly queueBypass: boolean;
+}
+
 export interface Policy {
   /** `sha256:<hex>` of the document as read. */
   readonly hash: string;
@@ -215,6 +224,8 @@ export interface Policy {
   readonly control: { readonly socket: string | null; readonly mode: number };
   /** Whom to become; null: to stay. */
   readonly user: string | null;
+  /** How netfilter's rules are put in place again; absent: they are not. */
+  readonly keptRules?: KeptRules | undefined;
   readonly queues: readonly [number, number];
   readonly failOpen: boolean;
   readonly allowOffload: boolean;

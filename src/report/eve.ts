@@ -73,7 +73,7 @@ function ruleObject({ index, list, entry }: RuleMatch): Fields {
 function anomalyRecord(event: AnomalyEvent, options: EveOptions): EveRecord {
   const record = newRecord('anomaly', event, options);
   if (event.client !== null && event.server !== null) putEndpoints(record, event.client, event.server);
-  record['anomaly'] = { event: event.code, detail: event.detail };
+  record['anomaly'] = { event: event.code, ...event.condition, detail: event.detail };
   return record;
 }
 

@@ -142,6 +142,12 @@ const anomalyRecord = z
     dest_port: endpoints.dest_port.optional(),
     anomaly: z.strictObject({
       event: text('Dotted code, which does not change.'),
+      severity: z
+        .enum(['degraded', 'unprotected'])
+        .optional()
+        .describe('Of a condition of protection, which begins and ends: how bad it is.'),
+      state: z.enum(['begin', 'end']).optional().describe('Whether it begins or ends.'),
+      subject: text('The pinset, list or queue; empty where there is but one.').optional(),
       detail: text('The same for people, with names and numbers.'),
     }),
   })

@@ -131,9 +131,12 @@ export class Daemon {
     });
     this.#keylog = this.#intake(options.policy.keylog);
     this.#watch = new ThreadWatch({
-      threads: () => this.#queues.threads,
+      threads: () => [...this.#queues.threads, this.#examiner],
       manager: options.manager,
-      onHung: (queueNum, seconds) => this.#queues.giveUp(queueNum, `hangs: it has done nothing for ${seconds} s`),
+      onHung: (name, seconds) => {
+        const why = `hangs: it has done nothing for ${seconds} s`;
+        if (!this.#queues.giveUp(name, why)) this.#fail(new Error(`the ${name}'s thread ${why}`));
+      },
     });
     this.failure.catch(() => {}); // whoever wants to know asks
   }

@@ -345,11 +345,14 @@ export class NfqueueSource implements PacketSource {
   }
 }
 
+/** Packets that may wait for their verdict. */
+export const QUEUE_LENGTH = 8192;
+
 const DEFAULTS = {
   route: 'auto',
   failOpen: false,
   gso: true,
-  maxLength: 8192,
+  maxLength: QUEUE_LENGTH,
   receiveBuffer: 16 * 1024 * 1024,
   slots: 64,
   now: () => performance.now() * 1000,

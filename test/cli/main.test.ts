@@ -21,6 +21,8 @@ const COMMANDS = [
   'import',
   'log',
   'ctl',
+  'doctor',
+  'health',
   'top',
   'list',
   'learn',

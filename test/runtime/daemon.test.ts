@@ -384,6 +384,28 @@ describe('a thread that hangs', () => {
     expect(threads.map(({ terminated }) => terminated)).toEqual([false, true]);
   });
 
+  it('may be the examiner, once it has a question', async () => {
+    const running = await started();
+    let reason: unknown;
+    running.failure.catch((error: unknown) => (reason = error));
+    const pass = async (seconds: number) => {
+      for (let second = 0; second < seconds; second++) {
+        for (const { counters } of threads) counters.beat();
+        await vi.advanceTimersByTimeAsync(1000);
+      }
+    };
+    const ask = (id: number) => threads[0]!.say({ kind: 'examine', id, request: REQUEST, ...BY });
+    ask(1);
+    // Ahead of the first it loads its libraries.
+    await pass(10);
+    examiner.answer(DATED);
+    await pass(10);
+    expect(reason).toBeUndefined();
+    ask(2);
+    await pass(5);
+    expect(String(reason)).toContain("the examiner's thread hangs: it has done nothing for 3 s");
+  });
+
   it('may be one that takes a policy, which has its time', async () => {
     const running = await started();
     let hasFailed = false;

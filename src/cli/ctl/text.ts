@@ -56,6 +56,7 @@ function statusText(status: Fields, out: Output): string {
   const lists = configuration['lists'] as Fields[];
   const lines: [string, string][] = [
     ['tlspin', `${show(status['version'])}, process ${show(status['pid'])}, up ${duration(Number(status['uptime']))}`],
+    ['protection', protectionText(status['health'] as Fields, out)],
     ['configuration', `${show(configuration['file'])}, ${show(configuration['hash'])}`],
     ['', `generation ${show(configuration['generation'])}, in force for ${duration(Number(configuration['age']))}`],
     [
@@ -102,6 +103,12 @@ function oneArmLines(count: number): [string, string][] {
   return count === 0
     ? []
     : [['', `${count} so far came and went by one interface: see "What it does not protect against"`]];
+}
+
+function protectionText({ state, conditions }: Fields, out: Output): string {
+  const codes = [...new Set((conditions as Fields[]).map(({ code }) => show(code)))];
+  if (codes.length === 0) return out.paint('good', show(state));
+  return `${out.paint(state === 'unprotected' ? 'bad' : 'warn', show(state))}: ${codes.join(', ')} (see tlspin health)`;
 }
 
 function probesText(probes: Fields): string {

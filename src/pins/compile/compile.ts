@@ -18,7 +18,7 @@ import { compileList } from '../lists/lists.ts';
 import type { Path, Reporter } from '../document/message.ts';
 import type { CompiledPinset, CompiledRule, CompiledVerdict, Policy, Situations } from '../policy.ts';
 import type { Configuration } from '../document/schema.ts';
-import type { RuleSource } from '../document/schema/lists.ts';
+import type { RuleSource, RulesSource } from '../document/schema/lists.ts';
 import type { PinsetSource } from '../document/schema/pinset.ts';
 import { elements } from '../document/schema-issues.ts';
 import { ambiguities } from './specificity.ts';
@@ -49,7 +49,8 @@ export function compile(
   const defaults: Defaults = { lists, files, report, taken, pinned, onMismatch };
 
   const pinsets = [...elements(source.pinsets)].map(([index, pinset]) => compilePinset(pinset, index, defaults));
-  const rules = [...elements(source.rules)].flatMap(([index, rule]) => compileRule(rule, index, defaults));
+  const sslpin = sslpinRules(source.rules);
+  const rules = [...elements(sslpin.list)].flatMap(([index, rule]) => compileRule(rule, index, sslpin.path, defaults));
   reportRepeatedNames(source.pinsets, report);
   reportAmbiguities(pinsets, report);
 
@@ -75,6 +76,7 @@ export function compile(
       socket: source.control?.socket === undefined ? null : files.path(source.control.socket),
       mode: fileMode(source, report),
     },
+    ...keptRules(source.rules),
     queues: queueRange(source, report),
     failOpen: source.failOpen ?? false,
     allowOffload: source.allowOffload ?? false,
@@ -126,9 +128,23 @@ function reportUnaskable(source: PinsetSource, path: Path, report: Reporter): vo
   }
 }
 
-function compileRule(source: RuleSource, index: number, defaults: Defaults): CompiledRule[] {
+function sslpinRules(source: RulesSource | undefined): {
+  readonly list: RuleSource[] | undefined;
+  readonly path: Path;
+} {
+  if (source === undefined || Array.isArray(source)) return { list: source, path: ['rules'] };
+  return { list: source.list, path: ['rules', 'list'] };
+}
+
+function keptRules(source: RulesSource | undefined): Pick<Policy, 'keptRules'> {
+  if (source === undefined || Array.isArray(source) || source.keep !== true) return {};
+  const { hook = 'forward', format = 'iptables', quic = true, queueUdp = false, queueBypass = false } = source;
+  return { keptRules: { hooks: hook === 'both' ? ['forward', 'local'] : [hook], format, quic, queueUdp, queueBypass } };
+}
+
+function compileRule(source: RuleSource, index: number, of: Path, defaults: Defaults): CompiledRule[] {
   const { report, taken } = defaults;
-  const path: Path = ['rules', index];
+  const path: Path = [...of, index];
   const match = compileMatch(source.match, [...path, 'match'], report);
   const verdict = compileVerdict(source.verdict, TLS_ALERT, [...path, 'verdict'], taken, report);
   const test = compileTest(source, path, defaults);

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { keylog, learn, probe } from './schema/evidence.ts';
-import { list, rule } from './schema/lists.ts';
+import { list, rules } from './schema/lists.ts';
 import { connmark, limits } from './schema/packets.ts';
 import { pinset } from './schema/pinset.ts';
 import { situations } from './schema/situations.ts';
@@ -18,7 +18,7 @@ export const configurationSchema = z
     strict: z.boolean().optional().describe('Warnings are errors.').meta({ default: false }),
     pinsets: z.array(pinset).optional(),
     lists: z.record(text(), list).optional().describe('Lists by name or number.'),
-    rules: z.array(rule).optional().describe('From top to bottom; the first whose verdict is not accept is final.'),
+    rules: rules.optional(),
     pinned: z
       .strictObject(situations('pinned'))
       .optional()

@@ -13,12 +13,13 @@ export class ControlClient {
   readonly #path: string;
   #text = '';
   #waiting: ((line: string | undefined) => void) | undefined;
+  readonly #beginMs: number;
   #patience: NodeJS.Timeout | undefined;
   /** Why the connection was given up; undefined where the other end has. */
   #reason: string | undefined;
 
-  /** Rejects with a sentence that names the path and what may be done. */
-  static async connect(path: string): Promise<ControlClient> {
+  /** Rejects with a sentence that names the path and what may be done. `beginMs`: until an answer has to begin. */
+  static async connect(path: string, beginMs = BEGIN_MS): Promise<ControlClient> {
     const socket = connect(path);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
@@ -27,12 +28,13 @@ export class ControlClient {
         reject(new Error(`control socket ${path}: ${cure}`, { cause }));
       });
     });
-    return new ControlClient(socket, path);
+    return new ControlClient(socket, path, beginMs);
   }
 
-  private constructor(socket: Socket, path: string) {
+  private constructor(socket: Socket, path: string, beginMs: number) {
     this.#socket = socket;
     this.#path = path;
+    this.#beginMs = beginMs;
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => this.#onText(text));
     socket.on('error', () => {}); // 'close' follows
@@ -44,7 +46,8 @@ export class ControlClient {
     const line = await new Promise<string | undefined>((resolve) => {
       if (this.#socket.destroyed) return resolve(undefined);
       this.#waiting = resolve;
-      this.#wait(BEGIN_MS, `does not answer within ${BEGIN_MS / 1000} s: what was asked for is not done`);
+      const seconds = this.#beginMs / 1000;
+      this.#wait(this.#beginMs, `does not answer within ${seconds} s: what was asked for is not done`);
       this.#socket.write(`${JSON.stringify(request)}\n`);
     });
     if (line === undefined) {

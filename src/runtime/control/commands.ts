@@ -7,6 +7,7 @@ import type { PeerCredentials } from '../../source/binding.ts';
 import type { ConfigurationChange } from './configuration.ts';
 import { explainAnswer } from './explain-answer.ts';
 import { flowsAnswer, verdictsAnswer } from './flows.ts';
+import { healthOf } from './health.ts';
 import type { LearnControl } from './learning.ts';
 import { isStale } from './list-ages.ts';
 import { RequestReader } from './requests.ts';
@@ -20,6 +21,8 @@ export interface CommandHost extends Overview {
   readonly successor: { answer(request: RequestReader, peer: PeerCredentials, by: string): Answer | HandedOn };
   /** Ends the daemon as SIGTERM does; returns at once. */
   shutdown(by: string): void;
+  /** Resolves once it is known how the rules are. */
+  readonly rules: { readonly looked: Promise<void> };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -53,6 +56,12 @@ const status: Command = async (host, request) => {
   const isBrief = request.flag('brief');
   request.end();
   return { status: await statusOf(host, isBrief) };
+};
+
+const health: Command = async ({ protection, rules }, request) => {
+  request.end();
+  await rules.looked;
+  return { health: healthOf(protection) };
 };
 
 const stats: Command = (host, request) => {
@@ -163,6 +172,7 @@ const shutdown: Command = (host, request, by) => {
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['status', status],
+  ['health', health],
   ['stats', stats],
   ['flows', flows],
   ['verdicts', verdicts],

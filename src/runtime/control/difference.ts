@@ -160,6 +160,7 @@ const SECTIONS = [
   'user',
   'queues',
   'failOpen',
+  'keptRules',
   'allowOffload',
 ] as const satisfies readonly (keyof Policy)[];
 

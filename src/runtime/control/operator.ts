@@ -10,6 +10,12 @@ import type { AddedEntries } from '../../pins/load.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 import { Daemon, type DaemonOptions } from '../daemon.ts';
 import type { EveLog } from '../events/log.ts';
+import { EachSecond } from '../protection/each-second.ts';
+import { Losses } from '../protection/losses.ts';
+import { Rules } from '../protection/rules.ts';
+import { Pinsets } from '../protection/pinsets.ts';
+import { Protection } from '../protection/protection.ts';
+import { RulesKeeper } from '../rules/keeper.ts';
 import { answerCommands } from './commands.ts';
 import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
 import { FileWatch } from './file-watch.ts';
@@ -53,16 +59,22 @@ export class Operator {
   #server: ControlServer | undefined;
   #watch: FileWatch | undefined;
   #stats: NodeJS.Timeout | undefined;
+  readonly protection: Protection;
   readonly #ages: ListAges;
-  readonly #timeOfDay: TimeOfDay;
-  readonly #oneArm: OneArm;
   #endedBy = 'a failure to start';
   readonly #successor: Successor;
+  readonly #pinsets: Pinsets;
+  readonly #eachSecond: EachSecond;
+  readonly #rules: Rules;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
     const { loaded, log, file, learner } = options;
     this.#verdicts = new RecentVerdicts(loaded.policy);
+    const protection = new Protection({ log, say: options.daemon.say });
+    this.protection = protection;
+    this.#pinsets = new Pinsets({ protection, policy: () => this.#configuration.policy });
+    log.onTrouble = ({ isOver, detail }) => protection[isOver ? 'end' : 'begin']('log.lost', '', detail);
     this.daemon = new Daemon({
       ...options.daemon,
       policy: loaded.policy,
@@ -72,6 +84,7 @@ export class Operator {
       log: {
         write: (events, queueNum = 0) => {
           this.#verdicts.take(events, queueNum);
+          this.#pinsets.observe(events);
           log.write(events);
         },
         close: () => this.#closeLog(),
@@ -84,10 +97,6 @@ export class Operator {
       apply: (policy) => this.daemon.reload(policy),
       onChange: (change) => this.#onChange(change),
     });
-    this.#ages = new ListAges({ configuration: this.#configuration, log, say: options.daemon.say });
-    this.#timeOfDay = new TimeOfDay({ log, say: options.daemon.say });
-    const count = (): number => sum(this.daemon.status().queues, 'oneArmed');
-    this.#oneArm = new OneArm({ count, log, say: options.daemon.say });
     this.#successor = new Successor({
       binding: options.binding,
       terms: () => termsOf(this.daemon.policy, this.daemon.queues),
@@ -97,6 +106,17 @@ export class Operator {
       onTaken: options.shutdown,
       say: options.daemon.say,
     });
+    this.#ages = new ListAges({ configuration: this.#configuration, protection });
+    this.#rules = new Rules({
+      protection,
+      policy: () => this.#configuration.policy,
+      queues: () => options.daemon.queues ?? loaded.policy.queues,
+      keeper: new RulesKeeper(),
+    });
+    const losses = new Losses({ protection, daemon: this.daemon });
+    const oneArm = new OneArm({ count: () => sum(this.daemon.status().queues, 'oneArmed'), protection });
+    const lookers = [new TimeOfDay(protection), this.#ages, this.#pinsets, losses, oneArm, protection];
+    this.#eachSecond = new EachSecond(...lookers);
   }
 
   /** Rejects, with nothing left of it, when a queue cannot be bound or the socket not be made. */
@@ -141,7 +161,7 @@ export class Operator {
     const { policy } = loaded;
     const path = socket ?? policy.control.socket;
     if (path === null) return;
-    const host = { ...this.#overview, learning: this.#learning(), successor: this.#successor };
+    const host = { ...this.#overview, learning: this.#learning(), successor: this.#successor, rules: this.#rules };
     const answer = answerCommands({ ...host, shutdown });
     const server = new ControlServer({ path, mode: policy.control.mode, answer, binding });
     await server.start();
@@ -150,15 +170,22 @@ export class Operator {
 
   get #overview(): Overview {
     const { version, log } = this.#options;
-    return { version, configuration: this.#configuration, daemon: this.daemon, log, verdicts: this.#verdicts };
+    const { protection } = this;
+    return {
+      version,
+      configuration: this.#configuration,
+      daemon: this.daemon,
+      log,
+      verdicts: this.#verdicts,
+      protection,
+    };
   }
 
   #begun(): void {
     const { log, loaded, watchesFiles } = this.#options;
     const { policy } = loaded;
-    this.#ages.start();
-    this.#timeOfDay.start();
-    this.#oneArm.start();
+    this.#eachSecond.start();
+    this.#rules.start();
     if (watchesFiles) {
       const paths = () => this.#configuration.paths;
       this.#watch = new FileWatch({ paths, onChange: () => void this.reload('file change') });
@@ -187,9 +214,8 @@ export class Operator {
   async stop(by: string): Promise<void> {
     this.#endedBy = by;
     clearInterval(this.#stats);
-    this.#ages.stop();
-    this.#timeOfDay.stop();
-    this.#oneArm.stop();
+    this.#eachSecond.stop();
+    this.#rules.stop();
     this.#watch?.stop();
     await this.#server?.stop();
     await this.daemon.stop();
@@ -270,8 +296,12 @@ export class Operator {
       log.adopt(change.policy);
       this.#watch?.settle();
       this.#ages.look();
+      this.#pinsets.look();
+      if (change.kind === 'reload') this.#rules.forget();
+      if (change.kind === 'reload') this.protection.end('reload.refused', '', 'the configuration is loaded');
     } else {
       daemon.say(`not ${change.kind === 'reload' ? 'reloaded' : 'changed'}: ${change.error}; the one in force stays`);
+      if (change.kind === 'reload') this.protection.begin('reload.refused', '', change.error!);
     }
     const rules = change.difference?.rules ?? [];
     if (rules.length > 0) daemon.say(newRules(rules, file));

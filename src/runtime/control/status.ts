@@ -5,8 +5,10 @@ import { readKernelQueue } from '../../source/kernel-queue.ts';
 import type { QueueCounts } from '../queue/counters.ts';
 import type { Daemon } from '../daemon.ts';
 import type { EveLog } from '../events/log.ts';
+import type { Protection } from '../protection/protection.ts';
 import { findQueueBypass } from '../rules/queue-bypass.ts';
 import type { LiveConfiguration } from './configuration.ts';
+import { healthOf } from './health.ts';
 import { isStale } from './list-ages.ts';
 import type { RecentVerdicts } from './recent-verdicts.ts';
 
@@ -16,12 +18,16 @@ export interface Overview {
   readonly daemon: Daemon;
   readonly log: EveLog;
   readonly verdicts: RecentVerdicts;
+  readonly protection: Protection;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** `isBrief`: the rules are not asked, which takes as long as other programs take to print them. */
-export async function statusOf({ version, configuration, daemon, log }: Overview, isBrief = false): Promise<Fields> {
+export async function statusOf(
+  { version, configuration, daemon, log, protection }: Overview,
+  isBrief = false,
+): Promise<Fields> {
   const { queues, probes } = daemon.status();
   const { policy } = configuration;
   return {
@@ -29,6 +35,7 @@ export async function statusOf({ version, configuration, daemon, log }: Overview
     pid: process.pid,
     node: process.version,
     uptime: Math.floor(process.uptime()),
+    health: healthOf(protection),
     configuration: describeConfiguration(configuration),
     connmark: {
       route: [...new Set(queues.map(({ route }) => route))].join(', '),

@@ -32,7 +32,7 @@ export class EveLog implements EventLog {
   /** Throws a sentence that names the destination. */
   constructor({ destination, policy, say, watch }: EveLogOptions) {
     const { logBacklog: backlog } = policy.limits;
-    this.#log = new VerdictLog({ destination, backlog, onTrouble: (trouble) => this.#onTrouble(trouble) });
+    this.#log = new VerdictLog({ destination, backlog, onTrouble: (trouble) => this.onTrouble(trouble) });
     this.#say = say;
     this.#watch = watch;
     this.#certificates = certificatesFor(policy);
@@ -80,13 +80,8 @@ export class EveLog implements EventLog {
     return this.#log.close();
   }
 
-  #onTrouble({ isOver, detail }: LogTrouble): void {
-    this.#say(detail);
-    // At first there is no room for a record of it.
-    if (!isOver) return;
-    const time = Date.now() * 1000;
-    this.write([{ kind: 'anomaly', time, flowId: 0, client: null, server: null, code: 'log.lost', detail }]);
-  }
+  /** Tells of records that are lost or cannot be written, and when that is over. Until somebody listens it is said. */
+  onTrouble: (trouble: LogTrouble) => void = ({ detail }) => this.#say(detail);
 }
 
 function certificatesFor(policy: Policy): CertificateEntries {

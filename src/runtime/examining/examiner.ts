@@ -10,6 +10,7 @@ import type { ExamineRequest } from '../../judge/ports.ts';
 import { clientGroup } from '../../probe/client-group.ts';
 import { type DatedFacts, NOTHING_FOUND } from '../../x509/examine.ts';
 import type { Port } from '../queue/messages.ts';
+import type { WatchedThread } from '../queue/thread-watch.ts';
 import { Line } from './line.ts';
 
 export interface ExaminerQuestion {
@@ -33,13 +34,15 @@ export interface Examined {
   readonly cost: number;
 }
 
-export class Examiner {
+export class Examiner implements WatchedThread {
+  readonly name = 'examiner';
   readonly #thread: ExaminerThread;
   readonly #now: () => number;
   readonly #line = new Line<Waiting>(ROOM);
   readonly #asked = new Map<string, Waiting>();
   /** Before the thread. */
   #current: Waiting | undefined;
+  #examined = 0;
   #isClosed = false;
 
   /** `now`: milliseconds on a clock that nobody sets. `onEnd`: the thread has ended, and nobody told it to. */
@@ -53,6 +56,16 @@ export class Examiner {
       const why = reason === undefined ? 'ended unasked' : `died: ${reason.message}`;
       if (!this.#isClosed) onEnd(new Error(`the examiner's thread ${why}`));
     });
+  }
+
+  /** Examinations, while there is one that is not done. */
+  get heartbeats(): number | undefined {
+    return this.#current === undefined ? undefined : this.#examined;
+  }
+
+  /** Ahead of the first it loads what it needs for all. */
+  get isAdopting(): boolean {
+    return this.#examined === 0;
   }
 
   /** `key`: by which it may be withdrawn. `done` is called once, unless it is withdrawn or this is closed. */
@@ -87,6 +100,7 @@ export class Examiner {
   #onExamined({ dated, cost }: Examined): void {
     const examined = this.#current!;
     this.#current = undefined;
+    this.#examined++;
     this.#line.charge(examined, cost, this.#now());
     this.#answer(examined, dated);
     this.#advance();

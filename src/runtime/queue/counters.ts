@@ -29,6 +29,8 @@ export interface QueueCounts {
   userDropped: number;
   enobufs: number;
   verdictErrors: number;
+  /** Packets that came out of the kernel, as of the last time that it was asked. */
+  arrived: number;
   /** Log records that the main thread was too slow for. */
   eventsDropped: number;
   /** Grows while the thread's loop turns. */
@@ -68,8 +70,9 @@ export class QueueCounters {
   }
 
   /** Now and then: the source asks the kernel. */
-  publishSource({ queueDropped, userDropped, enobufs, verdictErrors }: SourceStats): void {
+  publishSource({ received, queueDropped, userDropped, enobufs, verdictErrors }: SourceStats): void {
     const cells = this.#cells;
+    cells[COLUMN.arrived] = received;
     cells[COLUMN.queueDropped] = queueDropped;
     cells[COLUMN.userDropped] = userDropped;
     cells[COLUMN.enobufs] = enobufs;
@@ -109,6 +112,7 @@ const COLUMNS = [
   'userDropped',
   'enobufs',
   'verdictErrors',
+  'arrived',
   'eventsDropped',
   'heartbeats',
 ] as const satisfies readonly (keyof QueueCounts)[];

@@ -133,10 +133,13 @@ export class Queues {
     return this.#queues;
   }
 
-  /** The thread will hear nothing any more. */
-  giveUp(queueNum: number, why: string): void {
-    this.#queues.find((queue) => queue.queueNum === queueNum)!.isHung = true;
-    this.#options.onDeath(new Error(describeDeath(queueNum, why)));
+  /** The thread of that name will hear nothing any more. False where it is none of these. */
+  giveUp(name: string, why: string): boolean {
+    const queue = this.#queues.find((each) => each.name === name);
+    if (queue === undefined) return false;
+    queue.isHung = true;
+    this.#options.onDeath(new Error(describeDeath(queue.queueNum, why)));
+    return true;
   }
 
   /** Resolves when every held packet is answered and every queue unbound. */

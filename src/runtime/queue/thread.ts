@@ -47,6 +47,10 @@ export class Queue {
     this.thread = spawn({ ...setup, counters: this.counters.shared });
   }
 
+  get name(): string {
+    return `queue ${this.queueNum}`;
+  }
+
   get isAdopting(): boolean {
     return this.adopting > 0;
   }

@@ -3,14 +3,31 @@
  * so that the engine would not see the handshake's rest. Reads what `nft` and `iptables-save` print; where a program
  * is missing, so is what it would configure.
  */
-import { execFileSync } from 'node:child_process';
+import { type RunProgram, runProgram } from './program.ts';
 
-/** Standard output of a program; undefined when it is missing or fails. */
-export type RunProgram = (program: string, args: readonly string[]) => string | undefined;
+/** What programs print; empty where one is missing. */
+export interface OffloadTexts {
+  readonly flowtables: string;
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
 
 /** Where offload is configured, one phrase each; empty: nowhere. */
-export function findFlowOffload(run: RunProgram = runProgram): string[] {
-  return [...nftFlowtables(run), ...iptablesOffload('iptables-save', run), ...iptablesOffload('ip6tables-save', run)];
+export async function findFlowOffload(run: RunProgram = runProgram): Promise<string[]> {
+  const [flowtables = '', ipv4 = '', ipv6 = ''] = await Promise.all([
+    readFlowtables(run),
+    run('iptables-save', []),
+    run('ip6tables-save', []),
+  ]);
+  return flowOffloadIn({ flowtables, ipv4, ipv6 });
+}
+
+export function readFlowtables(run: RunProgram): Promise<string | undefined> {
+  return run('nft', ['list', 'flowtables']);
+}
+
+export function flowOffloadIn({ flowtables, ipv4, ipv6 }: OffloadTexts): string[] {
+  return [...nftFlowtables(flowtables), ...iptablesOffload('iptables', ipv4), ...iptablesOffload('ip6tables', ipv6)];
 }
 
 export function describeFlowOffload(found: readonly string[]): string {
@@ -20,11 +37,11 @@ export function describeFlowOffload(found: readonly string[]): string {
   );
 }
 
-/** `table inet x { flowtable f { … } }`, as `nft list flowtables` prints them. */
-function nftFlowtables(run: RunProgram): string[] {
+/** `table inet x { flowtable f { … } }`. */
+function nftFlowtables(text: string): string[] {
   const found: string[] = [];
   let table = '';
-  for (const line of (run('nft', ['list', 'flowtables']) ?? '').split('\n')) {
+  for (const line of text.split('\n')) {
     table = /^table (\S+ \S+) \{/.exec(line)?.[1] ?? table;
     const flowtable = /^\s+flowtable (\S+) \{/.exec(line)?.[1];
     if (flowtable !== undefined) found.push(`flowtable ${flowtable} in nft table ${table}`);
@@ -32,20 +49,6 @@ function nftFlowtables(run: RunProgram): string[] {
   return found;
 }
 
-function iptablesOffload(program: string, run: RunProgram): string[] {
-  const rules = run(program, []) ?? '';
-  return /-j FLOWOFFLOAD\b/.test(rules) ? [`FLOWOFFLOAD rules in ${program.replace('-save', '')}`] : [];
-}
-
-function runProgram(program: string, args: readonly string[]): string | undefined {
-  try {
-    return execFileSync(program, args, {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: 10_000,
-      maxBuffer: 1 << 28,
-    });
-  } catch {
-    return undefined;
-  }
+function iptablesOffload(program: string, rules: string): string[] {
+  return /-j FLOWOFFLOAD\b/.test(rules) ? [`FLOWOFFLOAD rules in ${program}`] : [];
 }

@@ -2,10 +2,7 @@
  * Whether the rules let packets pass while nobody listens on a queue (`--queue-bypass`): the user's choice, which only
  * the rules know. Reads what `iptables-save` and `nft` print; where neither tells, it is not known.
  */
-import { execFile } from 'node:child_process';
-
-/** Standard output of a program; undefined when it is missing or fails. */
-export type RunProgram = (program: string, args: readonly string[]) => Promise<string | undefined>;
+import { type RunProgram, runProgram } from './program.ts';
 
 /** Null: no rule that sends packets to these queues was found. */
 export async function findQueueBypass(
@@ -25,14 +22,6 @@ export async function findQueueBypass(
       return from !== undefined && Number(from) <= last && first <= Number(to);
     });
   return rules.length === 0 ? null : rules.some((line) => /--queue-bypass\b|\bqueue\b.*\bbypass\b/.test(line));
-}
-
-function runProgram(program: string, args: readonly string[]): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    execFile(program, args, { encoding: 'utf8', timeout: 5_000, maxBuffer: 1 << 26 }, (error, stdout) =>
-      resolve(error === null ? stdout : undefined),
-    );
-  });
 }
 
 /** Comments are anybody's words. */

@@ -7,6 +7,8 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { AnomalyEvent, FlowEvent } from '../../../src/judge/events.ts';
 import { LiveConfiguration, readConfiguration } from '../../../src/runtime/control/configuration.ts';
 import { isStale, ListAges } from '../../../src/runtime/control/list-ages.ts';
+import { EachSecond } from '../../../src/runtime/protection/each-second.ts';
+import { Protection } from '../../../src/runtime/protection/protection.ts';
 
 const MIDNIGHT = Date.UTC(2026, 10, 22);
 const HOUR = 3_600_000;
@@ -16,7 +18,8 @@ let directory: string;
 let file: string;
 let said: string[];
 let logged: FlowEvent[];
-let ages: ListAges | undefined;
+let ages: ListAges;
+let eachSecond: EachSecond | undefined;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: MIDNIGHT });
@@ -26,7 +29,7 @@ beforeEach(() => {
   logged = [];
 });
 afterEach(() => {
-  ages?.stop();
+  eachSecond?.stop();
   vi.useRealTimers();
   rmSync(directory, { recursive: true });
 });
@@ -49,15 +52,18 @@ function started(list: object = { file: '0.list', maxAge: '36h' }): LiveConfigur
     file,
     loaded,
     apply: async () => ({ isInForce: true, generation: 2, silent: [] }),
-    onChange: (change) => change.isInForce && ages!.look(),
+    onChange: (change) => change.isInForce && ages.look(),
   });
   const say = (line: string) => void said.push(line);
-  ages = new ListAges({ configuration, log: { write: (events) => void logged.push(...events) }, say });
-  ages.start();
+  const protection = new Protection({ log: { write: (events) => void logged.push(...events) }, say });
+  ages = new ListAges({ configuration, protection });
+  eachSecond = new EachSecond(ages);
+  eachSecond.start();
   return configuration;
 }
 
-const codes = () => logged.map((event) => (event as AnomalyEvent).code);
+const codes = () =>
+  logged.map((event) => [(event as AnomalyEvent).code, (event as AnomalyEvent).condition?.state].join(' '));
 const staleNow = (configuration: LiveConfiguration) =>
   configuration.policy.lists.map((list) => isStale(list, configuration));
 
@@ -68,8 +74,8 @@ it('a list that becomes stale while tlspin runs is told of then, once, and stays
   expect([said, staleNow(configuration)]).toEqual([[], [false]]);
   vi.advanceTimersByTime(31_000);
   const path = join(directory, '0.list');
-  const detail = `the list "0" is stale: ${path} is of 2026-11-20T15:00:00.000Z, older than its maxAge of 36h: fetch it anew, and reload; what is in force stays`;
-  expect(said).toEqual([detail]);
+  const detail = `the list "0" is stale: ${path} is of 2026-11-20T15:00:00.000Z, older than its maxAge of 36h`;
+  expect(said).toEqual([`degraded (list.stale): ${detail}: fetch it anew, and reload`]);
   expect(logged).toEqual([
     {
       kind: 'anomaly',
@@ -79,10 +85,11 @@ it('a list that becomes stale while tlspin runs is told of then, once, and stays
       server: null,
       code: 'list.stale',
       detail,
+      condition: { severity: 'degraded', state: 'begin', subject: '0' },
     },
   ]);
   expect((logged[0] as AnomalyEvent).time).toBeLessThanOrEqual((MIDNIGHT + 3 * HOUR + 31_000) * 1000);
-  vi.advanceTimersByTime(24 * HOUR);
+  vi.advanceTimersByTime(HOUR);
   expect([said.length, staleNow(configuration)]).toEqual([1, [true]]);
   expect(configuration.policy.lists[0]!.entries).toHaveLength(1);
 });
@@ -90,7 +97,7 @@ it('a list that becomes stale while tlspin runs is told of then, once, and stays
 it('it is told of at the start where it is stale already', () => {
   fetchList(37);
   started();
-  expect(codes()).toEqual(['list.stale']);
+  expect(codes()).toEqual(['list.stale begin']);
 });
 
 it('a newer file ends it when it is in force, and not before', async () => {
@@ -98,13 +105,13 @@ it('a newer file ends it when it is in force, and not before', async () => {
   const configuration = started();
   fetchList(0);
   vi.advanceTimersByTime(HOUR);
-  expect([codes(), staleNow(configuration)]).toEqual([['list.stale'], [true]]);
+  expect([codes(), staleNow(configuration)]).toEqual([['list.stale begin'], [true]]);
   await configuration.reload('SIGHUP');
-  expect([codes(), staleNow(configuration)]).toEqual([['list.stale', 'list.fresh'], [false]]);
-  expect(said.at(-1)).toBe('the list "0" is not stale any more');
+  expect([codes(), staleNow(configuration)]).toEqual([['list.stale begin', 'list.stale end'], [false]]);
+  expect(said.at(-1)).toMatch(/^over after \d+ s \(list.stale\): the list "0" is not stale any more$/);
   // And so again.
   vi.advanceTimersByTime(37 * HOUR);
-  expect(codes()).toEqual(['list.stale', 'list.fresh', 'list.stale']);
+  expect(codes()).toEqual(['list.stale begin', 'list.stale end', 'list.stale begin']);
 });
 
 it('where the newer file only waits to be read, the cure is to read it', () => {
@@ -119,7 +126,7 @@ it('a file that is as old after a reload does not end it', async () => {
   fetchList(37);
   const configuration = started();
   await configuration.reload('SIGHUP');
-  expect(codes()).toEqual(['list.stale']);
+  expect(codes()).toEqual(['list.stale begin']);
 });
 
 it.each([
@@ -130,7 +137,10 @@ it.each([
   const configuration = started();
   writeFileSync(file, JSON.stringify({ version: 1, lists }));
   await configuration.reload('SIGHUP');
-  expect([codes(), said.at(-1)]).toEqual([['list.stale', 'list.fresh'], line]);
+  expect([codes(), said.at(-1)]).toEqual([
+    ['list.stale begin', 'list.stale end'],
+    `over after 0 s (list.stale): ${line}`,
+  ]);
 });
 
 it('entries that are written into the document have no age', () => {

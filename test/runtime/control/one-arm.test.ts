@@ -2,26 +2,28 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import type { FlowEvent } from '../../../src/judge/events.ts';
 import { OneArm } from '../../../src/runtime/control/one-arm.ts';
+import { EachSecond } from '../../../src/runtime/protection/each-second.ts';
+import { Protection } from '../../../src/runtime/protection/protection.ts';
 
 let count: number;
 let said: string[];
 let logged: FlowEvent[];
-let watch: OneArm;
+let eachSecond: EachSecond;
 
 beforeEach(() => {
   vi.useFakeTimers();
   count = 0;
   said = [];
   logged = [];
-  watch = new OneArm({
-    count: () => count,
+  const protection = new Protection({
     log: { write: (events) => void logged.push(...events) },
     say: (line) => void said.push(line),
   });
-  watch.start();
+  eachSecond = new EachSecond(new OneArm({ count: () => count, protection }), protection);
+  eachSecond.start();
 });
 afterEach(() => {
-  watch.stop();
+  eachSecond.stop();
   vi.useRealTimers();
 });
 
@@ -34,6 +36,6 @@ it('says once, and records, that one did not', () => {
   vi.advanceTimersByTime(5_000);
   count = 3;
   vi.advanceTimersByTime(60_000);
-  expect(said).toEqual([expect.stringContaining('behind one interface')]);
-  expect(logged).toMatchObject([{ kind: 'anomaly', code: 'gateway.one-armed', detail: said[0] }]);
+  expect(said).toEqual([expect.stringMatching(/^degraded \(gateway.one-armed\): /)]);
+  expect(logged).toMatchObject([{ kind: 'anomaly', code: 'gateway.one-armed', condition: { state: 'begin' } }]);
 });

@@ -2,24 +2,27 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import type { FlowEvent } from '../../../src/judge/events.ts';
 import { TimeOfDay } from '../../../src/runtime/control/time-of-day.ts';
+import { EachSecond } from '../../../src/runtime/protection/each-second.ts';
+import { Protection } from '../../../src/runtime/protection/protection.ts';
 
 const NOON = Date.UTC(2026, 10, 22, 12);
 let said: string[];
 let logged: FlowEvent[];
-let watch: TimeOfDay;
+let eachSecond: EachSecond;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: NOON, toFake: ['Date', 'performance', 'setInterval', 'clearInterval'] });
   said = [];
   logged = [];
-  watch = new TimeOfDay({
+  const protection = new Protection({
     log: { write: (events) => void logged.push(...events) },
     say: (line) => void said.push(line),
   });
-  watch.start();
+  eachSecond = new EachSecond(new TimeOfDay(protection), protection);
+  eachSecond.start();
 });
 afterEach(() => {
-  watch.stop();
+  eachSecond.stop();
   vi.useRealTimers();
 });
 
@@ -37,6 +40,8 @@ it.each([
   vi.advanceTimersByTime(10_000);
   expect(said).toEqual([expect.stringContaining(text)]);
   expect(logged).toMatchObject([{ kind: 'anomaly', code: 'clock.jump', time: (NOON + 11_000 + jump) * 1000 }]);
+  vi.advanceTimersByTime(60_000);
+  expect(said.slice(1)).toEqual([expect.stringMatching(/^over after 60 s \(clock.jump\): /)]);
 });
 
 it('takes no notice of steps that keep a clock right', () => {

@@ -2,20 +2,20 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { ThreadWatch, type WatchedThread } from '../../../src/runtime/queue/thread-watch.ts';
 
-let threads: { queueNum: number; heartbeats: number | undefined; isAdopting: boolean }[];
-let hung: number[];
+let threads: { name: string; heartbeats: number | undefined; isAdopting: boolean }[];
+let hung: string[];
 let alive: number;
 let watch: ThreadWatch;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  threads = [0, 1].map((queueNum) => ({ queueNum, heartbeats: 0, isAdopting: false }));
+  threads = ['a', 'b'].map((name) => ({ name, heartbeats: 0, isAdopting: false }));
   hung = [];
   alive = 0;
   watch = new ThreadWatch({
     threads: () => threads as readonly WatchedThread[],
     manager: { watchdogMs: 3000, alive: () => void alive++ },
-    onHung: (queueNum) => void hung.push(queueNum),
+    onHung: (name) => void hung.push(name),
   });
   watch.start();
 });
@@ -50,7 +50,7 @@ describe('a thread', () => {
     pass(2, [threads[0]!]);
     expect(hung).toEqual([]);
     pass(5, [threads[0]!]);
-    expect(hung).toEqual([1]);
+    expect(hung).toEqual(['b']);
   });
 
   it('that is not running is not waited for', () => {

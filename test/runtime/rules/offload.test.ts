@@ -19,26 +19,26 @@ table ip other {
 
 const programs =
   (outputs: Record<string, string>) =>
-  (program: string): string | undefined =>
+  async (program: string): Promise<string | undefined> =>
     outputs[program];
 
-it('nothing is found where nothing is configured, and where the programs are missing', () => {
-  expect(findFlowOffload(programs({}))).toEqual([]);
-  expect(findFlowOffload(programs({ nft: '', 'iptables-save': '*filter\n-A FORWARD -j ACCEPT\nCOMMIT\n' }))).toEqual(
-    [],
-  );
+it('nothing is found where nothing is configured, and where the programs are missing', async () => {
+  expect(await findFlowOffload(programs({}))).toEqual([]);
+  expect(
+    await findFlowOffload(programs({ nft: '', 'iptables-save': '*filter\n-A FORWARD -j ACCEPT\nCOMMIT\n' })),
+  ).toEqual([]);
 });
 
-it('every flowtable is named with its table', () => {
-  expect(findFlowOffload(programs({ nft: FLOWTABLES }))).toEqual([
+it('every flowtable is named with its table', async () => {
+  expect(await findFlowOffload(programs({ nft: FLOWTABLES }))).toEqual([
     'flowtable fast in nft table inet filter',
     'flowtable f2 in nft table ip other',
   ]);
 });
 
-it('the FLOWOFFLOAD target is found in both families', () => {
+it('the FLOWOFFLOAD target is found in both families', async () => {
   const rules = '*filter\n-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j FLOWOFFLOAD --hw\nCOMMIT\n';
-  expect(findFlowOffload(programs({ 'iptables-save': rules, 'ip6tables-save': rules }))).toEqual([
+  expect(await findFlowOffload(programs({ 'iptables-save': rules, 'ip6tables-save': rules }))).toEqual([
     'FLOWOFFLOAD rules in iptables',
     'FLOWOFFLOAD rules in ip6tables',
   ]);

@@ -31,7 +31,13 @@ export interface VerdictRecord {
 
 export interface AnomalyRecord {
   readonly event_type: 'anomaly';
-  readonly anomaly: { readonly event: string; readonly detail: string };
+  readonly anomaly: {
+    readonly event: string;
+    readonly detail: string;
+    /** Of what begins and ends. */
+    readonly state?: 'begin' | 'end';
+    readonly subject?: string;
+  };
 }
 
 export interface EngineOptions {
@@ -136,7 +142,19 @@ export class Engine {
     return this.#records.filter((record): record is VerdictRecord => record.event_type === 'verdict');
   }
 
+  /** Without conditions of protection. */
   get anomalies(): AnomalyRecord[] {
+    return this.#anomalies.filter(({ anomaly: { state } }) => state === undefined);
+  }
+
+  /** `rules.none begin`: what was told of conditions of protection. */
+  get conditions(): string[] {
+    return this.#anomalies.flatMap(({ anomaly: { event, state } }) =>
+      state === undefined ? [] : [`${event} ${state}`],
+    );
+  }
+
+  get #anomalies(): AnomalyRecord[] {
     return this.#records.filter((record): record is AnomalyRecord => record.event_type === 'anomaly');
   }
 

@@ -45,5 +45,34 @@ export const rule = z
   })
   .describe("One of xt_sslpin's rules: fpl or pubkey.");
 
+/** Netfilter's rules have the name too: those that lead packets here may be kept in place. */
+export const rules = z
+  .union([
+    z.array(rule),
+    z.strictObject({
+      keep: z
+        .boolean()
+        .optional()
+        .describe(
+          "Put netfilter's rules in place whenever they are not, and say so. The other keys are as `tlspin rules` has them.",
+        )
+        .meta({ default: false }),
+      hook: choice(['forward', 'local', 'both']).optional().meta({ default: 'forward' }),
+      format: choice(['iptables', 'nft']).optional().meta({ default: 'iptables' }),
+      quic: z
+        .boolean()
+        .optional()
+        .describe('Whether QUIC is refused where it would lead past the engine.')
+        .meta({ default: true }),
+      queueUdp: z.boolean().optional().meta({ default: false }),
+      queueBypass: z.boolean().optional().meta({ default: false }),
+      list: z.array(rule).optional().describe("xt_sslpin's rules."),
+    }),
+  ])
+  .describe(
+    "xt_sslpin's rules, from top to bottom (the first whose verdict is not accept is final); or how netfilter's are kept, with those in `list`.",
+  );
+
+export type RulesSource = z.infer<typeof rules>;
 export type ListSource = z.infer<typeof list>;
 export type RuleSource = z.infer<typeof rule>;

@@ -1,0 +1,25 @@
+/** What a look around finds, and what it looks with. */
+import type { RunProgram } from '../rules/program.ts';
+
+/** As bad as a condition of protection may be; `note`: to be known, no more. */
+export type Gravity = 'fine' | 'note' | 'degraded' | 'unprotected';
+
+export interface Finding {
+  /** Stable dotted code; where it is a condition of protection, that one's. */
+  readonly code: string;
+  readonly gravity: Gravity;
+  /** What there is. */
+  readonly detail: string;
+  /** Absent where nothing is wrong. */
+  readonly mend?: string | undefined;
+}
+
+/** The machine around tlspin; replaced in tests. */
+export interface Surroundings {
+  readonly run: RunProgram;
+  /** A file's text without blanks around it; undefined where there is none. */
+  readonly read: (path: string) => string | undefined;
+  /** Names in a directory; empty where there is none. */
+  readonly list: (path: string) => readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}

@@ -1,0 +1,114 @@
+/** Rules as they are in the kernel, held against the configuration: what the engine itself looks for, and what may become a fault. */
+import type { Policy } from '../../pins/policy.ts';
+import { CONDITIONS, type ConditionCode } from '../protection/conditions.ts';
+import { ownedConnmarkBits } from '../rules/connmark-mask.ts';
+import { type Feed, feedsOf, isOwn, missingFeeds } from '../rules/feeds.ts';
+import { foreignMarks } from '../rules/foreign-marks.ts';
+import { flowOffloadIn } from '../rules/offload.ts';
+import { hex } from '../rules/plan.ts';
+import { readRuleset, type Ruleset } from '../rules/ruleset.ts';
+import type { Finding, Surroundings } from './finding.ts';
+
+export interface NetfilterFindings {
+  readonly findings: readonly Finding[];
+  readonly feeds: readonly Feed[];
+}
+
+export async function lookAtNetfilter({ run }: Surroundings, policy: Policy): Promise<NetfilterFindings> {
+  const ruleset = await readRuleset(run);
+  if (!ruleset.isKnown) {
+    return { feeds: [], findings: [condition('rules.unreadable', 'neither iptables-save nor nft tells')] };
+  }
+  const { feeds, own } = feedsOf(ruleset, policy.queues);
+  return {
+    feeds,
+    findings: [
+      ...feeding({ feeds, own }, policy),
+      ...[...foreignMarks(ruleset, policy)].map(([code, detail]) => condition(code, detail)),
+      ...restoredMarks(ruleset, policy),
+      ...lookedAtRules(await run('ip', ['rule', 'show']), policy),
+      ...offload(ruleset, policy),
+    ],
+  };
+}
+
+export function condition(code: ConditionCode, detail: string): Finding {
+  const { severity, mend } = CONDITIONS[code];
+  return { code, gravity: severity, detail, mend };
+}
+
+function feeding({ feeds, own }: ReturnType<typeof feedsOf>, policy: Policy): Finding[] {
+  const [first, last] = policy.queues;
+  const queues = first === last ? `queue ${first}` : `queues ${first} to ${last}`;
+  if (feeds.length === 0) return [condition('rules.none', `no rule sends packets to ${queues}`)];
+  const missing = missingFeeds({ feeds, own }, policy, new Set());
+  if (missing.length > 0)
+    return [condition('rules.partial', `the rules that feed ${queues} leave out ${missing.join('; ')}`)];
+  const hooks = [...new Set(feeds.map(({ hook }) => hook))].join(', ');
+  const bypass = feeds.some((feed) => feed.bypass);
+  return [
+    { code: 'rules', gravity: 'fine', detail: `${queues}: fed (${hooks}) with all that the configuration asks for` },
+    ...(bypass
+      ? [
+          note(
+            'rules.bypass',
+            'packets pass unseen while no engine listens (--queue-bypass)',
+            'print the rules without it',
+          ),
+        ]
+      : []),
+  ];
+}
+
+function note(code: string, detail: string, mend: string): Finding {
+  return { code, gravity: 'note', detail, mend };
+}
+
+/** A whole mark that goes into packets, and back from them behind a decision, would undo it. */
+function restoredMarks({ chains }: Ruleset, policy: Policy): Finding[] {
+  const owned = ownedConnmarkBits(policy);
+  const found = chains
+    .filter((chain) => !isOwn(chain))
+    .flatMap(({ table, name, rules }) =>
+      rules.flatMap(({ text }) => {
+        const [, options] = /-j CONNMARK (.*--restore-mark.*)$/.exec(text) ?? [];
+        const [, mask = '0xffffffff'] = /--ctmask (0x[0-9a-f]+)/.exec(options ?? '') ?? [];
+        return options === undefined || (Number(mask) & owned) === 0 ? [] : [`${table} ${name} (${text})`];
+      }),
+    );
+  if (found.length === 0) return [];
+  return [
+    {
+      code: 'marks.restored',
+      gravity: 'degraded',
+      detail: `a rule puts the engine's bits of connection marks into packets, from where they may come back: ${found[0]}`,
+      mend: `give it a mask without ${hex(owned)}: --restore-mark --nfmask … --ctmask …`,
+    },
+  ];
+}
+
+/** Routing that goes by bits that the engine sets would lead its probes, or its packets, elsewhere. */
+function lookedAtRules(text: string | undefined, policy: Policy): Finding[] {
+  const bits = (ownedConnmarkBits(policy) | policy.connmark.told | policy.probe.mark) >>> 0;
+  const found = (text ?? '').split('\n').find((line) => {
+    const [, mark, mask = '0xffffffff'] = /\bfwmark (0x[0-9a-f]+)(?:\/(0x[0-9a-f]+))?/.exec(line) ?? [];
+    return mark !== undefined && (Number(mask) & bits) !== 0;
+  });
+  if (found === undefined) return [];
+  const detail = `an ip rule looks at bits of packet marks that are the engine's: ${found.trim().replace(/\s+/g, ' ')}`;
+  return [{ code: 'marks.routed', gravity: 'degraded', detail, mend: 'give it a mask without them: fwmark 0x1/0xff' }];
+}
+
+function offload({ texts }: Ruleset, { allowOffload }: Policy): Finding[] {
+  const found = flowOffloadIn(texts);
+  if (found.length === 0) return [];
+  const detail = found.join(', ');
+  if (!allowOffload) return [condition('offload.found', detail)];
+  return [
+    note(
+      'offload.allowed',
+      `${detail}; "allowOffload" is set`,
+      'see that only what carries the accept mark is offloaded',
+    ),
+  ];
+}

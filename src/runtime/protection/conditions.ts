@@ -1,0 +1,142 @@
+/**
+ * The ways in which protection is lost or less than it was configured to be, each under a stable code: how bad it is, what
+ * it means, and how to mend it. docs/protection.md has the same table for people. Knows nobody who finds one.
+ */
+
+/** `degraded`: what is pinned is still held to its pins, or its operator chose otherwise; `unprotected`: it may not be. */
+export type Severity = 'degraded' | 'unprotected';
+
+export interface ConditionKind {
+  readonly severity: Severity;
+  /** A sentence. */
+  readonly meaning: string;
+  /** What to do about it. */
+  readonly mend: string;
+}
+
+export const CONDITIONS = {
+  'rules.none': {
+    severity: 'unprotected',
+    meaning: 'No rule of netfilter sends packets to the queue: connections pass unseen.',
+    mend: 'apply the rules (tlspin rules -c FILE | sudo sh), or set "rules": { "keep": true }',
+  },
+  'rules.partial': {
+    severity: 'unprotected',
+    meaning: 'The rules leave out what the pins are for (a family, ports, a direction), or what they had before.',
+    mend: 'apply the rules again (tlspin rules -c FILE | sudo sh), or reload where it is meant so',
+  },
+  'rules.unreadable': {
+    severity: 'degraded',
+    meaning: 'The rules of netfilter cannot be read, so nobody knows whether they feed the queue.',
+    mend: 'install iptables or nftables, and give tlspin CAP_NET_ADMIN (and CAP_NET_RAW for legacy iptables)',
+  },
+  'rules.restored': {
+    severity: 'degraded',
+    meaning: 'Rules were gone, and tlspin has put them in place again; what began meanwhile went by unseen.',
+    mend: 'find out who takes them away',
+  },
+  'rules.given-up': {
+    severity: 'unprotected',
+    meaning: 'Rules are gone and could not be put in place again, or were taken away again too often.',
+    mend: 'find out who takes them away, and apply them (tlspin rules -c FILE | sudo sh)',
+  },
+  'offload.found': {
+    severity: 'unprotected',
+    meaning: 'Flow offload is configured: packets of offloaded connections pass the engine by unseen.',
+    mend: 'remove it, or offload only what carries the accept mark and set "allowOffload": true',
+  },
+  'marks.accepting': {
+    severity: 'unprotected',
+    meaning: "Another program's rule gives connections the mark by which they count as accepted.",
+    mend: 'take the rule away, or choose other bits ("connmark")',
+  },
+  'marks.overwritten': {
+    severity: 'degraded',
+    meaning:
+      "Another program's rule writes the engine's bits of connection marks: decisions are forgotten, or old ones come back.",
+    mend: 'give the rule a mask without those bits, or choose others ("connmark")',
+  },
+  'queue.full': {
+    severity: 'degraded',
+    meaning: 'The kernel drops packets because the queue is full: connections are slow, or fail.',
+    mend: 'use more queues ("queues": "0:3"), or find out who floods',
+  },
+  'queue.buffer': {
+    severity: 'degraded',
+    meaning: "The kernel drops packets because the queue's receive buffer is full: connections are slow, or fail.",
+    mend: 'raise net.core.rmem_max, or use more queues',
+  },
+  'queue.fail-open': {
+    severity: 'unprotected',
+    meaning: 'The queue is overrun and `failOpen` is set: packets pass unseen.',
+    mend: 'use more queues, or set "failOpen": false',
+  },
+  'queue.deaf': {
+    severity: 'unprotected',
+    meaning: 'The kernel puts packets into the queue and none arrives: nothing is decided.',
+    mend: 'restart tlspin',
+  },
+  'log.lost': {
+    severity: 'degraded',
+    meaning: 'Records of the log are lost or cannot be written; decisions are made as before.',
+    mend: "see to the log's disk or reader, or raise limits.logBacklog",
+  },
+  'pinset.expired': {
+    severity: 'unprotected',
+    meaning: 'A pinset is past its own date, and its `afterExpiry` lets everything pass.',
+    mend: 'give it pins and a date that hold, and reload',
+  },
+  'pinset.expired-denies': {
+    severity: 'degraded',
+    meaning: 'A pinset is past its own date, and its `afterExpiry` denies everything.',
+    mend: 'give it pins and a date that hold, and reload',
+  },
+  'pinset.no-pins': {
+    severity: 'degraded',
+    meaning: 'No pin of a pinset is within its dates: everything that it is for is denied.',
+    mend: 'give it pins that hold, and reload',
+  },
+  'pinset.report-only': {
+    severity: 'degraded',
+    meaning: 'Pinsets report or learn only, as configured: what they are for passes, whatever it shows.',
+    mend: 'set "mode": "enforce" once the log shows that nothing genuine would be denied',
+  },
+  'pin.backup': {
+    severity: 'degraded',
+    meaning: 'A server was accepted by a backup pin: its key has changed, and there is none in reserve.',
+    mend: 'make that pin the primary one, add a new backup, and reload',
+  },
+  'list.stale': {
+    severity: 'degraded',
+    meaning: "A list's file is older than its `maxAge`; what is in force stays.",
+    mend: 'fetch it anew, and reload',
+  },
+  'probe.exhausted': {
+    severity: 'degraded',
+    meaning: 'More servers were to be asked than the limits of probes allow: connections are denied for it.',
+    mend: 'raise the limits of "probe", or find out who asks for so much',
+  },
+  'probe.unmarked': {
+    severity: 'degraded',
+    meaning: 'Probes cannot be marked, so none is sent: where a server would be asked, the connection is denied.',
+    mend: 'give tlspin CAP_NET_ADMIN',
+  },
+  'reload.refused': {
+    severity: 'degraded',
+    meaning: 'The configuration could not be loaded again: the one before stays in force.',
+    mend: 'see tlspin check FILE, and reload',
+  },
+  'gateway.one-armed': {
+    severity: 'degraded',
+    meaning:
+      'Clients and servers are behind one interface: who sends with an address on the link can speak in its name.',
+    mend: 'give the gateway an interface for each side, or see that addresses on the link are held to their ports',
+  },
+  'clock.jump': {
+    severity: 'degraded',
+    meaning: 'The time of day was set: dates of pins and of records go by it.',
+    mend: 'see that the clock is right, and kept so (NTP)',
+  },
+} as const satisfies Readonly<Record<string, ConditionKind>>;
+
+export type ConditionCode = keyof typeof CONDITIONS;

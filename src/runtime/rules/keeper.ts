@@ -1,0 +1,42 @@
+/**
+ * Puts netfilter's rules in place again, as the configuration says how. What was open meanwhile went by unseen, so none of it
+ * counts as accepted. Whoever takes them away again and again is not fought: after a few times it is given up for a while.
+ */
+import type { KeptRules, Policy } from '../../pins/policy.ts';
+import { feedProgram } from './program.ts';
+import { renderRules } from './render.ts';
+
+/** `failed`: with what the program has said. */
+export type Restoration = 'restored' | 'given up' | { readonly failed: string };
+
+/** Has a program run with that as its standard input; what it says where it fails. */
+export type FeedProgram = (program: string, args: readonly string[], input: string) => Promise<string | undefined>;
+
+export class RulesKeeper {
+  readonly #feed: FeedProgram;
+  /** When it was tried of late; milliseconds on a clock that nobody sets. */
+  #tries: number[] = [];
+
+  constructor(feed: FeedProgram = feedProgram) {
+    this.#feed = feed;
+  }
+
+  async restore(policy: Policy, kept: KeptRules): Promise<Restoration> {
+    const now = performance.now();
+    this.#tries = this.#tries.filter((at) => now - at < PERIOD_MS);
+    if (this.#tries.length >= TRIES) return 'given up';
+    this.#tries.push(now);
+    const { hooks, format, quic, queueUdp, queueBypass } = kept;
+    for (const hook of hooks) {
+      const options = { hook, format, quic, queueUdp, queueBypass, established: 'midstream' } as const;
+      const [program, ...args] = PROGRAMS[format];
+      const failed = await this.#feed(program, args, renderRules(policy, options));
+      if (failed !== undefined) return { failed };
+    }
+    return 'restored';
+  }
+}
+
+const PROGRAMS = { iptables: ['sh'], nft: ['nft', '-f', '-'] } as const;
+const TRIES = 3;
+export const PERIOD_MS = 600_000;

@@ -1,0 +1,27 @@
+/** Other programs, asked without anybody waiting for them. Knows none of them. */
+import { execFile } from 'node:child_process';
+
+/** Standard output of a program; undefined when it is missing or fails. */
+export type RunProgram = (program: string, args: readonly string[]) => Promise<string | undefined>;
+
+export function runProgram(program: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(program, args, { encoding: 'utf8', timeout: PATIENCE_MS, maxBuffer: MOST_OCTETS }, (error, stdout) =>
+      resolve(error === null ? stdout : undefined),
+    );
+  });
+}
+
+/** Resolves with what it has said of its failure; undefined where it has done what it was to do. */
+export function feedProgram(program: string, args: readonly string[], input: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = execFile(program, args, { encoding: 'utf8', timeout: PATIENCE_MS }, (error, _, stderr) =>
+      resolve(error === null ? undefined : stderr.trim() || error.message),
+    );
+    child.stdin?.on('error', () => {}); // its end tells
+    child.stdin?.end(input);
+  });
+}
+
+const PATIENCE_MS = 10_000;
+const MOST_OCTETS = 1 << 28;

@@ -1,0 +1,66 @@
+import { expect, it } from 'vitest';
+
+import type { Surroundings } from '../../../src/runtime/doctor/finding.ts';
+import { lookAtHost } from '../../../src/runtime/doctor/host.ts';
+import type { Feed } from '../../../src/runtime/rules/feeds.ts';
+import { pinset, PINNED, policy } from '../../support/policy.ts';
+
+const FORWARD = [{ hook: 'forward' } as Feed];
+const WELL: Readonly<Record<string, string>> = {
+  '/proc/sys/net/netfilter/nf_conntrack_count': '5',
+  '/proc/sys/net/netfilter/nf_conntrack_max': '1000',
+  '/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal': '0',
+  '/proc/sys/net/ipv4/ip_forward': '1',
+  '/proc/sys/net/ipv4/conf/all/rp_filter': '2',
+  '/run/systemd/timesync/synchronized': '',
+};
+
+async function found(files: Readonly<Record<string, string>>, programs: Readonly<Record<string, string>> = {}) {
+  const all = { ...WELL, ...files };
+  const around: Surroundings = {
+    run: async (program) => programs[program],
+    read: (path) => (all[path] === 'gone' ? undefined : all[path]),
+    list: (path) => [
+      ...new Set(Object.keys(all).flatMap((name) => (name.startsWith(`${path}/`) ? [name.slice(path.length + 1).split('/')[0]!] : []))),
+    ],
+    environment: {},
+  };
+  const asking = policy({ pinsets: [pinset(0, { situations: { ...PINNED, tls13: 'probe' } })] });
+  const findings = await lookAtHost(around, asking, FORWARD);
+  return findings.filter(({ gravity }) => gravity !== 'fine').map(({ code, gravity }) => `${code} ${gravity}`);
+} // prettier-ignore
+
+const ROUTE = { ip: 'default via 192.0.2.1 dev eth0' };
+
+it('nothing is wrong where all is well', async () => {
+  expect(await found({}, ROUTE)).toEqual([]);
+});
+
+it.each([
+  ['conntrack is nearly full', { '/proc/sys/net/netfilter/nf_conntrack_count': '900' }, 'conntrack.full degraded'],
+  ['conntrack is not there', { '/proc/sys/net/netfilter/nf_conntrack_max': 'gone' }, 'conntrack.missing note'],
+  ['a bridge carries frames by', { '/sys/class/net/br0/bridge/bridge_id': '1' }, 'host.bridge note'],
+  ['addresses may come from anywhere', { '/proc/sys/net/ipv4/conf/all/rp_filter': '0', '/proc/sys/net/ipv4/conf/eth0/rp_filter': '0' }, 'host.reverse-path note'],
+  ['nobody says whether the clock is right', { '/run/systemd/timesync/synchronized': 'gone' }, 'clock.unsynchronised note'],
+])('%s', async (_, files, finding) => {
+  expect(await found(files, ROUTE)).toEqual([finding]);
+}); // prettier-ignore
+
+it('a bridge whose frames the rules see is fine', async () => {
+  const calls = (name: string) => `/proc/sys/net/bridge/bridge-nf-call-${name}`;
+  const files = { '/sys/class/net/br0/bridge/bridge_id': '1', [calls('iptables')]: '1', [calls('ip6tables')]: '1' };
+  expect(await found(files, ROUTE)).toEqual([]);
+});
+
+it('probes want a route', async () => {
+  expect(await found({}, { ip: '' })).toEqual(['probe.route degraded']);
+});
+
+it.each([
+  [{ timedatectl: 'no\n' }, ['clock.unsynchronised degraded']],
+  [{ timedatectl: 'yes\n' }, []],
+  [{ timedatectl: 'no\n', chronyc: 'C0A80001,192.168.0.1,3,Normal' }, []],
+  [{ chronyc: '7F7F0101,,0,Not synchronised' }, ['clock.unsynchronised degraded']],
+])('the clock, by %j', async (programs, findings) => {
+  expect(await found({ '/run/systemd/timesync/synchronized': 'gone' }, { ...ROUTE, ...programs })).toEqual(findings);
+});

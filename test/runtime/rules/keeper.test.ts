@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+import type { KeptRules } from '../../../src/pins/policy.ts';
+import { PERIOD_MS, RulesKeeper } from '../../../src/runtime/rules/keeper.ts';
+import { policy } from '../../support/policy.ts';
+
+const KEPT: KeptRules = { hooks: ['forward'], format: 'iptables', quic: true, queueUdp: false, queueBypass: false };
+let fed: string[][];
+let says: string | undefined;
+let keeper: RulesKeeper;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  [fed, says] = [[], undefined];
+  keeper = new RulesKeeper(async (...run) => {
+    fed.push(run.flat());
+    return says;
+  });
+});
+afterEach(() => vi.useRealTimers());
+
+const restore = (more: Partial<KeptRules> = {}) => keeper.restore(policy(), { ...KEPT, ...more });
+
+it('runs what `tlspin rules` prints, for each hook, and spares nothing that is open', async () => {
+  expect(await restore({ hooks: ['forward', 'local'] })).toBe('restored');
+  expect(fed.map(([program]) => program)).toEqual(['sh', 'sh']);
+  expect(fed[0]![1]).toContain('fill iptables security FORWARD');
+  expect(fed[1]![1]).toContain('fill iptables security OUTPUT');
+  expect(fed[0]![1]).not.toContain('conntrack -U');
+});
+
+it('gives nft its own', async () => {
+  await restore({ format: 'nft' });
+  expect(fed[0]!.slice(0, 3)).toEqual(['nft', '-f', '-']);
+  expect(fed[0]![3]).toContain('table inet tlspin {');
+});
+
+it('says what the program says', async () => {
+  says = 'iptables needs root';
+  expect(await restore()).toEqual({ failed: says });
+});
+
+it('gives up after three times, and tries again ten minutes later', async () => {
+  for (let times = 0; times < 3; times++) expect(await restore()).toBe('restored');
+  expect(await restore()).toBe('given up');
+  vi.advanceTimersByTime(PERIOD_MS);
+  expect(await restore()).toBe('restored');
+  expect(fed).toHaveLength(4);
+});
