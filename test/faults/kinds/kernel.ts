@@ -1,7 +1,6 @@
 /** Of what the kernel does for the engine: rules, queue, conntrack. */
 import { floodWithSegments } from '../../support/lab/segment-flood.ts';
 import type { Fault } from '../fault.ts';
-import { pause } from '../fault.ts';
 import { SPARE_PORT } from '../stage.ts';
 
 export const OF_THE_KERNEL: readonly Fault[] = [
@@ -11,7 +10,7 @@ export const OF_THE_KERNEL: readonly Fault[] = [
     isQuick: true,
     begin: async (stage) => {
       stage.removeRules();
-      await pause(1_000);
+      await stage.engine.child.says(/\(rules\.none\)/, 30_000);
     },
     end: (stage) => stage.applyRules(),
   },
