@@ -111,7 +111,7 @@ function withHello(datagram: Buffer, change: (hello: Buffer) => void): Buffer {
 }
 
 function refragment(record: Buffer, size: number, order: 'forwards' | 'backwards' | 'overlapping'): Buffer[] {
-  const isWhole = record[0] === 22 && record.readUInt16BE(3) === 0 && record.length >= 25;
+  const isWhole = record[0] === 22 && record.length >= 25 && record.readUInt16BE(3) === 0;
   if (!isWhole || record.readUIntBE(19, 3) !== 0 || record.readUIntBE(14, 3) !== record.readUIntBE(22, 3))
     return [record];
   const body = record.subarray(25, 25 + record.readUIntBE(22, 3));
