@@ -62,10 +62,15 @@ describe('a host that was seen often enough', () => {
     expect(JSON.parse(readFileSync(lab.path('learned.json'), 'utf8'))).toMatchObject({ pinsets: {} });
     for (let i = 0; i < 4; i++) expect(await request()).toMatchObject({ error: null });
     await expect.poll(() => reasons().slice(6)).toEqual(['learning', 'learning', 'learning', 'pin-match']);
-    expect(configRecords()).toMatchObject([
-      { change: 'learn', result: 'refused', by: expect.stringMatching(/^control \(uid 0, pid \d+\)$/) as string },
-      { change: 'learn', result: 'in-force', changes: { forgotten: [{ pinset: 'devices', host: AT }] } },
-    ]);
+    const promoted = { change: 'learn', result: 'in-force', by: 'learning' };
+    await expect
+      .poll(configRecords)
+      .toMatchObject([
+        promoted,
+        { change: 'learn', result: 'refused', by: expect.stringMatching(/^control \(uid 0, pid \d+\)$/) as string },
+        { change: 'learn', result: 'in-force', changes: { forgotten: [{ pinset: 'devices', host: AT }] } },
+        promoted,
+      ]);
     expect(engine.child.errors).toContain(`forgotten, as asked by control`);
   });
 
