@@ -120,7 +120,8 @@ export class Lab {
     await sleep(200);
     const text = readFileSync(this.#log(configuration), 'utf8');
     writeFileSync(this.#log(configuration), '');
-    return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+    const records = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+    return records.filter(({ event_type }) => event_type === 'verdict');
   }
 
   async close() {
