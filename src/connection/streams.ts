@@ -38,7 +38,7 @@ export class Streams {
   readonly #judge: Judge;
   readonly #inspection: Inspection;
   /** For captures: offsets below which the other end has acknowledged everything, captured or not. */
-  readonly #taken: Record<Side, number> = { client: 0, server: 0 };
+  readonly #acknowledged: Record<Side, number> = { client: 0, server: 0 };
   readonly #timestamps = new TimestampCheck();
 
   constructor(answers: Answers, pool: PagePool, { judge, inspection }: Inspected, opened: Opened) {
@@ -117,7 +117,7 @@ export class Streams {
     const isRead = this.#inspection.done && !session.isAwaited && !this.#judge.isReading;
     if (isRead) return false;
     const [stream, other] = side === 'client' ? [this.client, 'server' as const] : [this.server, 'client' as const];
-    this.#noteTaken(tcp, other);
+    this.#noteAcknowledged(tcp, other);
     if (tcp.dataLength === 0) return false;
     this.#passGaps(side, stream.offsetOf(tcp.seq));
     const feed = this.#feedOf(side);
@@ -142,12 +142,12 @@ export class Streams {
     this.#base = 0;
   }
 
-  #noteTaken(tcp: TcpView, side: Side): void {
+  #noteAcknowledged(tcp: TcpView, side: Side): void {
     if (!tcp.has(TCP_FLAG.ack) || tcp.has(TCP_FLAG.rst)) return;
     const offset = this[side].offsetOf(tcp.ack);
     // Farther ahead than anything is read, a number is somebody's invention.
     if (offset - this[side].next > this.#answers.limits.bytesPerDirection) return;
-    this.#taken[side] = Math.max(this.#taken[side], offset);
+    this.#acknowledged[side] = Math.max(this.#acknowledged[side], offset);
     this.#passGaps(side);
   }
 
@@ -160,7 +160,7 @@ export class Streams {
     for (;;) {
       const end = Math.min(stream.firstStored ?? Infinity, arriving);
       const lost = end - stream.next;
-      if (lost <= 0 || end > this.#taken[side]) return;
+      if (lost <= 0 || end > this.#acknowledged[side]) return;
       this.#judge.onGap(side);
       this.#inspection.skip(side, lost);
       stream.skipTo(stream.seqOf(end));
