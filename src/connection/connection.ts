@@ -107,7 +107,7 @@ export class Connection extends TrackedConnection implements Waiter {
 
   /** A segment that is not a SYN, from the client. */
   onClientPacket(p: PacketContext): void {
-    this.lastSeen = p.time;
+    this.note(p, true);
     if (this.#streams === undefined && !this.#open(p)) {
       // RFC 9293 §3.10.7.3: a client refuses a SYN/ACK that it did not ask for with a reset.
       return p.tcp.has(TCP_FLAG.rst) ? this.#answers.accept(p.packetId) : this.#answers.drop(p.packetId);
@@ -131,7 +131,7 @@ export class Connection extends TrackedConnection implements Waiter {
 
   /** A segment that is not a SYN, from the server. */
   onServerPacket(p: PacketContext): void {
-    this.lastSeen = p.time;
+    this.note(p, false);
     if (this.#streams === undefined) {
       // Until the client has answered the SYN/ACK nobody knows where its stream begins.
       const opened = this.#host.live ? undefined : this.opening.latest;
@@ -194,7 +194,7 @@ export class Connection extends TrackedConnection implements Waiter {
   /** The client has acknowledged all that an accepting decision rests on: what else was awaited of it is let go. */
   settleIfCovered(): void {
     if (this.phase !== 'accepting' || this.#streams === undefined || this.#roles?.isDoubtful) return;
-    if (this.#streams.server.acked >= this.#streams.decisionPoint) this.#settle('accepted');
+    if (this.#streams.isCovered) this.#settle('accepted');
   }
 
   /** Answers everything that waits, and forgets the streams. What is settled later has no connection any more. */
@@ -270,13 +270,12 @@ export class Connection extends TrackedConnection implements Waiter {
     if (this.#anteroom?.release(now)) this.#gate!.onClientPacket();
   }
 
-  /** The accept mark goes with a packet of the client's that acknowledges everything that the decision rests on. */
+  /** The accept mark goes with a packet of the client's, once it has acknowledged everything that the decision rests on. */
   #acceptFromClient(p: PacketContext): void {
-    const { server, decisionPoint } = this.#streams!;
-    const covers = p.tcp.has(TCP_FLAG.ack) && server.offsetOf(p.tcp.ack) >= decisionPoint;
     const { session, continuation } = this.judge;
-    const isAwaited = session.isAwaited || continuation.isAwaited || (this.#roles?.isDoubtful ?? false);
-    const isSettled = this.phase === 'accepting' && covers && !isAwaited;
+    // Of a client that has said all nothing more is learnt.
+    const isAwaited = !this.isClientSilent && (session.isAwaited || continuation.isAwaited);
+    const isSettled = this.phase === 'accepting' && this.#streams!.isCovered && !isAwaited && !this.#roles?.isDoubtful;
     if (this.phase !== 'accepted' && !isSettled) return this.#answers.accept(p.packetId);
     if (this.phase === 'accepting') this.#settle('accepted');
     this.#answers.accept(p.packetId, this.#answers.marks.accept(this.judge.ruling!.connmark));

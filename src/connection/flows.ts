@@ -185,7 +185,7 @@ function isStale(flow: HalfOpen | Connection, now: number): boolean {
     const limit = flow.isReset ? DECIDED_TIMEOUT : flow.isOpen ? IDLE_TIMEOUT : OPENING_TIMEOUT;
     return secondsOf(now - limit) >= flow.lastSeconds;
   }
-  const isOver = flow.closedSides >= 2 || flow.phase === 'accepted' || flow.phase === 'denied';
+  const isOver = flow.isClosed || flow.phase === 'accepted' || flow.phase === 'denied';
   const idle = flow.mayRest ? REST_TIMEOUT : IDLE_TIMEOUT;
   const limit = isOver ? DECIDED_TIMEOUT : flow.isOpen ? idle : OPENING_TIMEOUT;
   return now - flow.lastSeen >= limit;

@@ -59,6 +59,11 @@ export class Streams {
     return this.#base + this.client.memory + this.server.memory;
   }
 
+  /** The client has acknowledged everything that the decision rests on. */
+  get isCovered(): boolean {
+    return this.server.acked >= this.decisionPoint;
+  }
+
   /** A packet of the server's. True where it is the first to show that one interface leads to both ends. */
   noteArm(p: PacketContext): boolean {
     if (this.isOneArmed || p.inIfindex !== this.way.inIfindex) return false;

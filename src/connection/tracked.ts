@@ -2,6 +2,8 @@
  * A connection as those know it who keep track of it, the table, the log and operators: whose it is, and when what was
  * seen of it. Knows none of its octets.
  */
+import type { PacketContext } from '../packet/context.ts';
+import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowSubject } from '../pins/match/snapshot.ts';
 import { Aged } from './age-list.ts';
 import type { HalfOpen } from './half-open.ts';
@@ -30,7 +32,11 @@ export abstract class TrackedConnection extends Aged {
   /** A newer SYN of the same endpoints, which counts only once the server answers it. */
   successor: HalfOpen | undefined;
   readonly opening: Opening;
-  closedSides = 0;
+  /** Sides that have sent FIN, a bit each. */
+  #finishedBy = 0;
+  /** Any side has sent RST. */
+  #isReset = false;
+  #isResetByClient = false;
 
   constructor(begun: HalfOpen, subject: FlowSubject, now: number) {
     super();
@@ -47,8 +53,33 @@ export abstract class TrackedConnection extends Aged {
   /** Microseconds that its handshake may take longer than that of others. */
   abstract readonly patience: number;
 
+  /** Nothing more comes of either side but what it has sent before, or what it sends is refused (RFC 9293 §3.5, §3.6). */
+  get isClosed(): boolean {
+    return this.#isReset || this.#finishedBy === BOTH;
+  }
+
+  /** The client has nothing more to say. A reset in the server's name says nothing of that. */
+  get isClientSilent(): boolean {
+    return this.#isResetByClient || this.#finishedBy === BOTH;
+  }
+
   /** A SYN of it came. */
   touch(now: number): void {
     this.lastSeen = now;
   }
+
+  /** Any other segment of it came. */
+  protected note({ tcp, time }: PacketContext, fromClient: boolean): void {
+    this.lastSeen = time;
+    if (tcp.has(TCP_FLAG.rst)) {
+      this.#isReset = true;
+      this.#isResetByClient ||= fromClient;
+    } else if (tcp.has(TCP_FLAG.fin)) {
+      this.#finishedBy |= fromClient ? BY_CLIENT : BY_SERVER;
+    }
+  }
 }
+
+const BY_CLIENT = 1;
+const BY_SERVER = 2;
+const BOTH = BY_CLIENT | BY_SERVER;

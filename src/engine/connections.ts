@@ -16,7 +16,6 @@ import type { Surroundings } from '../connection/surroundings.ts';
 import { Waiting } from '../connection/waiting.ts';
 import type { Clock } from '../packet/source.ts';
 import type { PacketContext } from '../packet/context.ts';
-import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowSubject } from '../pins/match/snapshot.ts';
 import { PagePool } from '../tcp/page-pool.ts';
 import { isOfNoPinset } from '../judge/ruling.ts';
@@ -98,8 +97,6 @@ export class Connections implements ConnectionHost {
 
   /** Moves the connection between the clocks, once the packet is answered. */
   refresh(connection: Connection, p: PacketContext): void {
-    if (p.tcp.has(TCP_FLAG.rst)) connection.closedSides = 2;
-    else if (p.tcp.has(TCP_FLAG.fin)) connection.closedSides++;
     const hasBegun = connection.isOpen && (connection.inspection.begun || connection.phase !== 'inspecting');
     if (hasBegun) this.flows.onBegun(connection, p.time);
     if (this.live && this.pool.used > this.answers.limits.bufferBytes) this.#relieve(p.time);

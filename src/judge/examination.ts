@@ -11,7 +11,8 @@ import type { Finding } from './ruling.ts';
 export class Examination {
   readonly #cases: readonly ExaminedChain[];
   readonly #isProbed: boolean;
-  readonly #withdrawal = new AbortController();
+  /** There where anything was asked: most chains raise no question. */
+  #withdrawal: AbortController | undefined;
   #claims: readonly Claim[] | undefined;
 
   /** `isProbed`: the chains are what probes were shown, the latest first. */
@@ -51,6 +52,8 @@ export class Examination {
 
   /** Asks everything; `answered` is called with each answer that comes after this has returned. */
   ask(examiner: ChainExaminer, { client, server }: Omit<Questioner, 'signal'>, answered: () => void): void {
+    if (!this.waiting) return;
+    this.#withdrawal = new AbortController();
     const by = { client, server, signal: this.#withdrawal.signal };
     let inTime = true;
     for (const { judgement, answers } of this.#cases) {
@@ -68,7 +71,7 @@ export class Examination {
 
   /** Nobody waits for it any more. */
   withdraw(): void {
-    if (this.waiting) this.#withdrawal.abort();
+    if (this.waiting) this.#withdrawal?.abort();
   }
 
   /** One claim a pinset, once every answer is there. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { SessionBinding } from '../../src/judge/session-binding.ts';
 import { SessionMemory } from '../../src/judge/sessions.ts';
+import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import { seqAdd } from '../../src/tcp/sequence.ts';
 import { ACCEPT, bank, bankWith, FORGED, GENUINE, HOST, opened, PENDING } from '../support/flows.ts';
 import { finish, full, handshake, next, resume } from '../support/handshakes.ts';
@@ -255,6 +256,66 @@ describe('the accept mark', () => {
     }
     expect(wire.connmark).toBe(ACCEPT);
     expect(wire.engine.flows).toBe(1);
+  });
+
+  describe('waits no longer than the client has anything to say', () => {
+    const [fin, rst] = [TCP_FLAG.fin | TCP_FLAG.ack, TCP_FLAG.rst | TCP_FLAG.ack];
+    const handedOut = () => {
+      const wire = accepted({}, { sessionId: ID });
+      wire.fromServer(finish);
+      wire.fromClient('');
+      return wire;
+    };
+
+    it('until both ends have finished, whoever began', () => {
+      const [byClient, byServer] = [handedOut(), handedOut()];
+      byClient.fromClient('', { flags: fin });
+      expect(byClient.connmark).toBe(PENDING);
+      byClient.fromServer('', { flags: fin });
+      expect(byClient.connmark).toBe(PENDING);
+      byClient.fromClient('', { ack: seqAdd(byClient.serverSeqSeen, 1) });
+      byServer.fromServer('', { flags: fin });
+      byServer.fromClient('', { ack: seqAdd(byServer.serverSeqSeen, 1) });
+      expect(byServer.connmark).toBe(PENDING);
+      byServer.fromClient('', { flags: fin });
+      for (const { connmark, engine } of [byClient, byServer]) {
+        expect(connmark).toBe(ACCEPT);
+        expect(engine.bufferedBytes).toBe(0);
+      }
+    });
+
+    it('until it resets, and not until somebody resets in the server’s name', () => {
+      const wire = handedOut();
+      wire.fromServer('', { flags: rst });
+      wire.fromClient('');
+      expect(wire.connmark).toBe(PENDING);
+      wire.fromClient('', { flags: TCP_FLAG.rst, ack: 0 });
+      expect(wire.connmark).toBe(ACCEPT);
+    });
+
+    it('however often one end finishes', () => {
+      const wire = handedOut();
+      for (let time = 0; time < 3; time++) wire.fromClient('', { flags: fin });
+      expect(wire.connmark).toBe(PENDING);
+      // What was lost ahead of it comes, and shows what it believes.
+      wire.fromClient(tls.applicationData);
+      expect(wire.connmark).toBe(ACCEPT);
+      expect(resume(wire, { sessionId: ID })).toMatchObject(BOUND);
+    });
+
+    it('but never ahead of all that the decision rests on', () => {
+      const wire = opened();
+      wire.fromClient(tls.clientHello({ name: HOST }));
+      const before = wire.serverSeqSeen;
+      wire.fromServer(
+        handshake(tls.serverHello({ sessionId: ID }), tls.certificateMessage(GENUINE), tls.serverHelloDone),
+      );
+      wire.fromServer('', { flags: fin });
+      wire.fromClient('', { flags: fin, ack: before });
+      expect(wire.connmark).toBe(PENDING);
+      wire.fromClient('', { flags: rst, ack: before });
+      expect(wire.connmark).toBe(PENDING);
+    });
   });
 
   it('is not kept from coming by packets out of order, beyond any window', () => {
