@@ -1,10 +1,11 @@
+# The addon is node-nfqueue's: what `node-gyp rebuild` makes here goes where that package looks for it.
 {
   "targets": [
     {
-      "target_name": "node_nfqueue",
-      "sources": ["native/addon.c", "native/addon-process.c", "native/confine.c", "native/nfqueue.c", "native/nfqnl.c", "native/process.c"],
-      "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],
-      "cflags": ["-std=c11", "-Wall", "-Wextra", "-Werror=implicit-function-declaration", "-Wno-unused-parameter", "-fvisibility=hidden"],
+      "target_name": "addon",
+      "type": "none",
+      "dependencies": ["native/binding.gyp:node_nfqueue"],
+      "copies": [{ "files": ["<(PRODUCT_DIR)/node_nfqueue.node"], "destination": "native/build/Release" }],
     }
   ]
 }

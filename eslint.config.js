@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'node_modules/', 'fixtures/'] },
+  { ignores: ['**/dist/', '**/build/', '**/node_modules/', 'fixtures/'] },
   ...tseslint.configs.recommended,
   {
     rules: {

@@ -6,11 +6,11 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('.', import.meta.url));
 const ADDON = `${ROOT}build/Release/node_nfqueue.node`;
 
-const sources = readdirSync(`${ROOT}native`).filter((name) => /\.[ch]$/.test(name));
-const newest = Math.max(...[`${ROOT}binding.gyp`, ...sources.map((name) => `${ROOT}native/${name}`)].map(writtenAt));
+const sources = readdirSync(ROOT).filter((name) => /\.(c|h|gyp)$/.test(name));
+const newest = Math.max(...sources.map((name) => writtenAt(`${ROOT}${name}`)));
 if (writtenAt(ADDON) < newest) {
   const { status } = spawnSync('npx', ['--no-install', 'node-gyp', 'rebuild', '--loglevel=warn'], {
     cwd: ROOT,

@@ -4,16 +4,18 @@
  *
  *   verdict route      NFQA_CT carries the connmark both ways; the kernel must have NETFILTER_NETLINK_GLUE_CT
  *   packet-mark route  the rules copy the connmark's bits into the packet mark ahead of the queue; a verdict that changes
- *                      them is NF_REPEAT, and the first of the rules saves what it says; see `#markOnPacket`
+ *                      them is NF_REPEAT, and the first of the rules saves what it says; see `#told`
  */
 import { constants } from 'node:os';
 
+import { type HandedQueue, NetlinkError, Queue, QUEUE_LENGTH, type VerdictOptions as Changes } from 'node-nfqueue';
+
 import type { MarkChange, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../packet/source.ts';
 import { FIELD, FLAG, NF_ACCEPT, NF_DROP, NF_REPEAT, type PacketBatch } from '../packet/batch.ts';
-import { CAP_NET_ADMIN, loadBinding, type NativeBinding, type NativeQueue, SET, VERDICT } from './binding.ts';
-import { readKernelQueue, readKernelQueues } from './kernel-queue.ts';
-import { NetlinkError } from './netlink-error.ts';
+import { loadBinding, type NativeBinding } from './binding.ts';
 import { PacketMarks } from './packet-marks.ts';
+
+export { type HandedQueue, QUEUE_LENGTH };
 
 export type ConnmarkRoute = 'verdict' | 'packet-mark';
 
@@ -38,50 +40,21 @@ export interface NfqueueOptions {
   readonly now?: () => number;
 }
 
-/** A queue that another process has bound and configured. */
-export interface HandedQueue {
-  readonly descriptor: number;
-  /** What was granted. */
-  readonly conntrack: boolean;
-}
-
 export class NfqueueSource implements PacketSource {
   readonly #options: Required<NfqueueOptions>;
   readonly #binding: NativeBinding;
-  readonly #batch: PacketBatch;
-  readonly #verdicts: Uint32Array;
-  readonly #payload: Buffer;
   readonly #marks: PacketMarks;
-  #queue: NativeQueue | undefined;
+  #queue: Queue | undefined;
   #route: ConnmarkRoute = 'packet-mark';
-  #rows = 0;
-  #payloadUsed = 0;
-  #retry: NodeJS.Timeout | undefined;
   #sink: PacketSink | undefined;
-  #accepted = 0;
-  #dropped = 0;
-  #unsent = 0;
   /** A packet came back that should not have: said once. */
   #cameBack = false;
-  /** The last send was not complete: said once until one is. */
-  #stalled = false;
-  #closed = false;
-  /** As the kernel shows it; undefined where it does not. */
-  #port: number | undefined;
 
   /** `binding`: another one stands in for the kernel in tests. */
   constructor(options: NfqueueOptions, binding: NativeBinding = loadBinding()) {
     this.#options = { ...DEFAULTS, ...options };
     this.#binding = binding;
-    const { slots, maxLength } = this.#options;
-    this.#batch = {
-      slab: Buffer.allocUnsafeSlow(slots * binding.SLOT),
-      words: new Uint32Array(slots * FIELD.ROW),
-      count: 0,
-    };
-    this.#verdicts = new Uint32Array((maxLength + slots) * VERDICT.ROW);
-    this.#payload = Buffer.allocUnsafeSlow(PAYLOAD_SLAB);
-    this.#marks = new PacketMarks(maxLength + slots);
+    this.#marks = new PacketMarks(this.#options.maxLength + this.#options.slots);
   }
 
   /** How connmarks travel: known once `start` is done. */
@@ -91,24 +64,28 @@ export class NfqueueSource implements PacketSource {
 
   /** `handed`: its options have to be those that this source has. */
   async start(sink: PacketSink, handed?: HandedQueue): Promise<void> {
+    const { queueNum, maxLength, receiveBuffer, slots, failOpen, gso, route } = this.#options;
     this.#sink = sink;
-    this.#queue = this.#open(sink, handed);
-    this.#route = this.#queue.conntrack ? 'verdict' : 'packet-mark';
-    this.#port = readQueueHolder(this.#options.queueNum);
-    this.#checkReceiveBuffer(sink, this.#queue.receiveBuffer);
-    if (this.#options.route === 'verdict' && !this.#queue.conntrack) {
-      this.#queue.close();
+    const options = { queueNum, maxLength, receiveBuffer, slots, failOpen, gso, handed };
+    const queue = await Queue.open({ ...options, conntrack: route !== 'packet-mark' }, this.#binding);
+    this.#queue = queue;
+    this.#route = queue.conntrack ? 'verdict' : 'packet-mark';
+    this.#checkReceiveBuffer(sink, queue.receiveBuffer);
+    if (route === 'verdict' && !queue.conntrack) {
+      await queue.close();
       throw new NetlinkError('ask for conntrack', this.#subject(), {
         errno: constants.errno.EOPNOTSUPP,
         cure: 'this kernel has no NETFILTER_NETLINK_GLUE_CT: set connmark.route to "auto" or "packet-mark"',
       });
     }
+    queue.on('trouble', (error) => sink.onSourceError?.(error));
+    queue.on('error', (error) => sink.onSourceLost?.(error));
+    queue.on('batch', (batch) => this.#deliver(sink, batch));
   }
 
   /** Reads no more: what comes waits, for `resume`, or for whoever is given the descriptor. */
   pause(): HandedQueue {
-    this.flush();
-    return { descriptor: this.#queue!.pause(), conntrack: this.#queue!.conntrack };
+    return this.#queue!.pause();
   }
 
   resume(): void {
@@ -116,102 +93,33 @@ export class NfqueueSource implements PacketSource {
   }
 
   async stop(): Promise<void> {
-    if (this.#queue === undefined || this.#closed) return;
-    this.flush();
-    clearTimeout(this.#retry);
-    this.#closed = true;
-    this.#queue.close();
+    await this.#queue?.close();
   }
 
   verdict(packetId: number, verdict: number, options?: VerdictOptions): void {
-    if (this.#rows === this.#capacity()) this.flush();
-    if (this.#closed || this.#rows === this.#capacity()) {
-      this.#unsent++;
-      return;
+    const before = this.#marks.take(packetId) ?? 0;
+    const change = options?.connmark;
+    let changes: Changes | undefined = options;
+    // Either way nobody behind the queue sees the engine's bits. On the verdict route too: the rules may be those of the
+    // other one, and what they put into the packet must not be saved back.
+    let after = before & ~this.#options.connmarkMask;
+    if (this.#route === 'packet-mark' && change !== undefined) {
+      if (verdict === NF_ACCEPT) {
+        verdict = NF_REPEAT;
+        after = this.#told(before, change);
+      }
+      changes = { ...options, connmark: undefined };
     }
-    const row = this.#rows++ * VERDICT.ROW;
-    const words = this.#verdicts;
-    words[row + VERDICT.packetId] = packetId;
-    words[row + VERDICT.verdict] = verdict;
-    words[row + VERDICT.fields] = 0;
-    if (this.#route === 'packet-mark') {
-      this.#markOnPacket(row, packetId, options?.connmark);
-    } else {
-      if (options?.connmark !== undefined) this.#markOnConnection(row, options.connmark);
-      // The rules may be those of the packet-mark route: what they put into the packet must not be saved back.
-      this.#markOnPacket(row, packetId, undefined);
-    }
-    if (options?.payload !== undefined) this.#replacePayload(row, options.payload);
-    if (words[row + VERDICT.verdict] === NF_DROP) this.#dropped++;
-    else this.#accepted++;
+    if (after === (before | 0)) this.#queue!.verdict(packetId, verdict, changes);
+    else this.#queue!.verdict(packetId, verdict, { ...changes, mark: after });
   }
 
   flush(): void {
-    const queue = this.#queue;
-    if (queue === undefined || this.#closed || this.#rows === 0) return;
-    const taken = queue.send(this.#rows);
-    if (taken === this.#rows) {
-      this.#rows = 0;
-      this.#payloadUsed = 0;
-      this.#stalled = false;
-      return;
-    }
-    this.#keepForLater(taken, queue.sendErrno());
+    this.#queue?.flush();
   }
 
   stats(): SourceStats {
-    const { received, enobufs, verdictErrors, malformed } = this.#queue?.counters() ?? NO_COUNTERS;
-    const queues = readKernelQueues();
-    const shown = queues?.get(this.#options.queueNum);
-    if (queues !== undefined && this.#port !== undefined && shown?.holder !== this.#port) this.#onUnbound();
-    const { queueDropped = 0, userDropped = 0 } = shown ?? {};
-    return {
-      received,
-      accepted: this.#accepted,
-      dropped: this.#dropped,
-      queueDropped,
-      userDropped,
-      enobufs,
-      verdictErrors: verdictErrors + malformed + this.#unsent,
-    };
-  }
-
-  #open(sink: PacketSink, handed: HandedQueue | undefined): NativeQueue {
-    const { queueNum, maxLength, receiveBuffer, failOpen, gso, route } = this.#options;
-    try {
-      return new this.#binding.Queue({
-        queueNum,
-        maxLength,
-        receiveBuffer,
-        failOpen,
-        gso,
-        conntrack: handed?.conntrack ?? route !== 'packet-mark',
-        handed: handed?.descriptor ?? -1,
-        slab: this.#batch.slab,
-        rows: this.#batch.words,
-        verdicts: this.#verdicts,
-        payload: this.#payload,
-        onBatch: (count) => this.#deliver(sink, count),
-        onError: (errno) => this.#onError(sink, errno),
-      });
-    } catch (cause) {
-      const { errno, operation } = cause as { errno?: number; operation?: string };
-      if (errno === undefined || operation === undefined) throw cause;
-      throw new NetlinkError(operation, this.#subject(), { errno, ...this.#cure(errno), cause });
-    }
-  }
-
-  #onUnbound(): void {
-    if (this.#closed) return;
-    this.#port = undefined;
-    this.#sink?.onSourceLost?.(new Error(`${this.#subject()} is bound to its socket no more`));
-  }
-
-  #onError(sink: PacketSink, errno: number): void {
-    const error = new NetlinkError('receive', this.#subject(), { errno });
-    // Packets were lost, and others follow; after anything else the addon has stopped listening.
-    if (errno === constants.errno.ENOBUFS) sink.onSourceError?.(error);
-    else sink.onSourceLost?.(error);
+    return this.#queue?.stats() ?? NO_STATS;
   }
 
   /** Without CAP_NET_ADMIN over the whole machine, as in a user namespace, the kernel grants what its limit allows. */
@@ -224,13 +132,13 @@ export class NfqueueSource implements PacketSource {
     );
   }
 
-  #deliver(sink: PacketSink, count: number): void {
-    const { words } = this.#batch;
+  #deliver(sink: PacketSink, batch: PacketBatch): void {
+    const { words } = batch;
     const now = this.#options.now();
     const [seconds, micros] = [Math.floor(now / 1e6), now % 1e6];
     const isOnPacket = this.#route === 'packet-mark';
-    this.#batch.count = isOnPacket ? this.#withoutReturned(count) : count;
-    for (let row = 0; row < this.#batch.count * FIELD.ROW; row += FIELD.ROW) {
+    if (isOnPacket) batch.count = this.#withoutReturned(batch);
+    for (let row = 0; row < batch.count * FIELD.ROW; row += FIELD.ROW) {
       words[row + FIELD.timeSeconds] = seconds;
       words[row + FIELD.timeMicros] = micros;
       const mark = words[row + FIELD.mark]!;
@@ -239,12 +147,11 @@ export class NfqueueSource implements PacketSource {
       words[row + FIELD.connmark] = mark & this.#options.connmarkMask;
       words[row + FIELD.flags]! |= FLAG.hasConnmark;
     }
-    sink.onBatch(this.#batch);
+    sink.onBatch(batch);
   }
 
   /** The rules let no packet into the queue that bears the bit: others are in force, which would send it for ever. */
-  #withoutReturned(count: number): number {
-    const { words } = this.#batch;
+  #withoutReturned({ words, count }: PacketBatch): number {
     let kept = 0;
     for (let at = 0; at < count; at++) {
       const row = at * FIELD.ROW;
@@ -262,91 +169,18 @@ export class NfqueueSource implements PacketSource {
     return kept;
   }
 
-  #markOnConnection(row: number, change: MarkChange): void {
-    const words = this.#verdicts;
-    words[row + VERDICT.fields]! |= SET.connmark;
-    words[row + VERDICT.connmark] = change.value;
-    words[row + VERDICT.connmarkMask] = change.mask;
-  }
-
   /**
    * A packet that changes the connmark goes through the chain again, with the bit that says so: the chain saves the
-   * engine's bits, clears them and lets it go on. All others leave with the engine's bits cleared, so that nobody behind
-   * the queue sees any. A packet that is dropped changes nothing.
+   * engine's bits, clears them and lets it go on. A packet that is dropped changes nothing.
    */
-  #markOnPacket(row: number, packetId: number, change: MarkChange | undefined): void {
-    const words = this.#verdicts;
-    const before = this.#marks.take(packetId) ?? 0;
-    let after = before & ~this.#options.connmarkMask;
-    if (change !== undefined && words[row + VERDICT.verdict] === NF_ACCEPT) {
-      words[row + VERDICT.verdict] = NF_REPEAT;
-      after = (before & ~change.mask) | (change.value & change.mask) | this.#options.toldBit;
-    }
-    if (after === (before | 0)) return;
-    words[row + VERDICT.fields]! |= SET.mark;
-    words[row + VERDICT.mark] = after;
-  }
-
-  /** A replacement that no longer fits becomes a drop: nothing that was to be replaced may pass as it was. */
-  #replacePayload(row: number, payload: Uint8Array): void {
-    if (payload.length > PAYLOAD_SLAB - this.#payloadUsed) this.#flushAllBut(row);
-    row = (this.#rows - 1) * VERDICT.ROW;
-    const words = this.#verdicts;
-    if (payload.length > PAYLOAD_SLAB - this.#payloadUsed) {
-      words[row + VERDICT.verdict] = NF_DROP;
-      return;
-    }
-    this.#payload.set(payload, this.#payloadUsed);
-    words[row + VERDICT.fields]! |= SET.payload;
-    words[row + VERDICT.payloadOffset] = this.#payloadUsed;
-    words[row + VERDICT.payloadLength] = payload.length;
-    this.#payloadUsed += payload.length;
-  }
-
-  /** Sends the rows ahead of the last one, which then is the first. */
-  #flushAllBut(row: number): void {
-    if (row === 0) return;
-    const last = this.#verdicts.slice(row, row + VERDICT.ROW);
-    this.#rows--;
-    this.flush();
-    this.#verdicts.set(last, this.#rows++ * VERDICT.ROW);
-  }
-
-  /** The kernel had no memory for the rest: they stay first in line, and their payloads where they are. */
-  #keepForLater(taken: number, errno: number): void {
-    this.#verdicts.copyWithin(0, taken * VERDICT.ROW, this.#rows * VERDICT.ROW);
-    this.#rows -= taken;
-    if (!this.#stalled) {
-      this.#stalled = true;
-      this.#sink?.onSourceError?.(new NetlinkError('send verdicts', this.#subject(), { errno, cure: 'tried again' }));
-    }
-    this.#retry ??= setTimeout(() => {
-      this.#retry = undefined;
-      this.flush();
-    }, RETRY_MS);
-  }
-
-  #capacity(): number {
-    return this.#verdicts.length / VERDICT.ROW;
+  #told(before: number, change: MarkChange): number {
+    return (before & ~change.mask) | (change.value & change.mask) | this.#options.toldBit;
   }
 
   #subject(): string {
     return `queue ${this.#options.queueNum}`;
   }
-
-  /** The kernel answers EPERM both for a queue that another socket holds and for a missing capability. */
-  #cure(errno: number): { cure?: string } {
-    if (errno !== constants.errno.EPERM && errno !== constants.errno.EBUSY) return {};
-    const holder = readQueueHolder(this.#options.queueNum);
-    if (holder === undefined || !this.#binding.hasCapability(CAP_NET_ADMIN)) return {};
-    return {
-      cure: `another process holds the queue (netlink port ${holder}, usually its process id): stop it, or take another queue`,
-    };
-  }
 }
-
-/** Packets that may wait for their verdict. */
-export const QUEUE_LENGTH = 8192;
 
 const DEFAULTS = {
   route: 'auto',
@@ -358,13 +192,14 @@ const DEFAULTS = {
   now: () => performance.now() * 1000,
 } as const;
 
-/** Octets of replaced packets that one flush can carry: alerts and resets are small, a filled GSO packet is 64 KiB. */
-const PAYLOAD_SLAB = 1024 * 1024;
-const RETRY_MS = 1;
 const CAME_BACK =
   'packets come back that have their verdict, and are dropped: the rules in force are not those of this version (print and apply them anew: tlspin rules -c FILE | sudo sh)';
-const NO_COUNTERS = { received: 0, enobufs: 0, verdictErrors: 0, malformed: 0 };
-
-function readQueueHolder(queueNum: number): number | undefined {
-  return readKernelQueue(queueNum)?.holder;
-}
+const NO_STATS: SourceStats = {
+  received: 0,
+  accepted: 0,
+  dropped: 0,
+  queueDropped: 0,
+  userDropped: 0,
+  enobufs: 0,
+  verdictErrors: 0,
+};

@@ -14,12 +14,12 @@ import { measureLists } from './lists.mjs';
 import { measureMemory } from './memory.mjs';
 
 const ENGINE = { accept: 'accept-all', tlspin: 'tlspin:pinned' };
+const BINDINGS = { classic: 'classic', 'npm nfqueue': 'npm-nfqueue', 'node-nfqueue': 'node-nfqueue' };
 const EVERYBODY = {
   'no queue': 'none',
   conntrack: 'conntrack',
   'accept, no conntrack': 'accept-all-bare',
-  classic: 'classic',
-  'npm nfqueue': 'npm-nfqueue',
+  ...BINDINGS,
 };
 
 const visits = (kind, atOnce) => (lab, pace) => lab.visit(kind, { atOnce, ...pace });
@@ -103,7 +103,7 @@ export const FIGURES = [
     ratio: against('accept'),
     goal: atLeast(0.9),
     sides: { accept: 'accept-all', tlspin: 'tlspin:pinned:queued' },
-    extra: { classic: 'classic', 'npm nfqueue': 'npm-nfqueue' },
+    extra: BINDINGS,
     visit: visits('bulk', streams),
   })),
   {
@@ -127,7 +127,7 @@ export const FIGURES = [
     goal: quantile === 'p50' ? atMost(1) : null,
     reached: quantile === 'p50' ? 5.5 : undefined,
     sides: { 'no queue': 'none', ...ENGINE },
-    extra: { classic: 'classic', 'npm nfqueue': 'npm-nfqueue' },
+    extra: BINDINGS,
   })),
   {
     name: 'nginx',

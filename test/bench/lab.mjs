@@ -37,7 +37,7 @@ export class Lab {
 
   /**
    * Puts it on the gateway: `none`, `conntrack`, `accept-all`, `accept-all-bare`, `classic`, `npm-nfqueue`,
-   * `tlspin:CONFIGURATION`, `tlspin:CONFIGURATION:queued`, whose rules never let an accepted flow by, or
+   * `node-nfqueue`, `tlspin:CONFIGURATION`, `tlspin:CONFIGURATION:queued`, whose rules never let an accepted flow by, or
    * `tlspin:CONFIGURATION:twofold`, with two queues.
    */
   async put(contender) {
@@ -188,6 +188,11 @@ export class Lab {
       case 'npm-nfqueue': {
         const script = join(import.meta.dirname, 'yardsticks/npm-nfqueue.mjs');
         const process = await this.#start('gateway', ['node', script, tools.npmNfqueue, queue]);
+        return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
+      }
+      case 'node-nfqueue': {
+        const script = join(import.meta.dirname, 'yardsticks/node-nfqueue.mjs');
+        const process = await this.#start('gateway', ['node', script, queue]);
         return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
       }
       default:

@@ -71,7 +71,7 @@ path = '\\0tlspin-test-notify-%d' % ${process.pid}
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(path); s.settimeout(5)
 subprocess.check_call([sys.argv[1], '-e', 'process.exitCode = require(process.argv[1]).notify(process.argv[2], "READY=1\\\\nSTATUS=ok")', sys.argv[2], '@' + path[1:]])
 print(s.recv(100).decode())`;
-  const addon = `${ROOT}build/Release/node_nfqueue.node`;
+  const addon = `${ROOT}native/build/Release/node_nfqueue.node`;
   expect(execFileSync('python3', ['-c', script, process.execPath, addon], { encoding: 'utf8' })).toBe(
     'READY=1\nSTATUS=ok\n',
   );
@@ -88,7 +88,7 @@ test('worker threads load it, several at once and after others have ended', asyn
   const code = `require('node:worker_threads').parentPort.postMessage(require('node:worker_threads').workerData.map((path) => require(path).SLOT));`;
   for (let round = 0; round < 3; round++) {
     const workers = [0, 1, 2].map(
-      () => new Worker(code, { eval: true, workerData: [`${ROOT}build/Release/node_nfqueue.node`] }),
+      () => new Worker(code, { eval: true, workerData: [`${ROOT}native/build/Release/node_nfqueue.node`] }),
     );
     for (const [answer] of await Promise.all(workers.map((worker) => once(worker, 'message')))) {
       expect(answer).toEqual([binding.SLOT]);

@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
+import { NetlinkError } from 'node-nfqueue';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { FIELD, FLAG, NF_ACCEPT, NF_DROP, NF_REPEAT, type PacketBatch } from '../../src/packet/batch.ts';
-import { NetlinkError } from '../../src/source/netlink-error.ts';
 import { type NfqueueOptions, NfqueueSource } from '../../src/source/nfqueue.ts';
 import { FakeKernel } from '../support/fake-kernel.ts';
 

@@ -29,6 +29,7 @@ export class FakeKernel implements NativeBinding {
   /** Granted instead of what is asked for. */
   receiveBuffer: number | undefined;
   open = false;
+  reading = false;
   options!: NativeQueueOptions;
   #errno = 0;
 
@@ -43,14 +44,18 @@ export class FakeKernel implements NativeBinding {
         if (kernel.failure !== undefined) throw Object.assign(new Error('refused'), kernel.failure);
         kernel.options = options;
         kernel.open = true;
+        kernel.reading = true;
         this.conntrack = kernel.glue && options.conntrack;
         this.receiveBuffer = kernel.receiveBuffer ?? options.receiveBuffer;
       }
       send = (count: number) => kernel.#send(count);
       sendErrno = () => kernel.#errno;
       counters = () => ({ received: 0, enobufs: 0, verdictErrors: 0, malformed: 0 });
-      pause = () => 3;
-      resume = () => {};
+      pause = () => {
+        kernel.reading = false;
+        return 3;
+      };
+      resume = () => void (kernel.reading = true);
       close = () => void (kernel.open = false);
     };
   }

@@ -1,5 +1,5 @@
 /**
- * The binding to netfilter queues that npm has (node-nfqueue), accepting everything: `node npm-nfqueue.mjs MODULE QUEUE`;
+ * The binding to netfilter queues that npm has by the name nfqueue, accepting everything: `node npm-nfqueue.mjs MODULE QUEUE`;
  * writes "ready" when it is bound.
  */
 import { createRequire } from 'node:module';

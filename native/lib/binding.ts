@@ -1,0 +1,138 @@
+/**
+ * The native addon, loaded and typed. Its own words for things are in addon.c; numbers that both sides use are declared
+ * here once for TypeScript. Knows no policy: callers turn errnos into sentences.
+ */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+export interface NativeQueueOptions {
+  readonly queueNum: number;
+  /** Packets that the kernel keeps. */
+  readonly maxLength: number;
+  /** Octets. */
+  readonly receiveBuffer: number;
+  readonly failOpen: boolean;
+  /** NFQA_CFG_F_GSO. */
+  readonly gso: boolean;
+  /** Ask for NFQA_CT. */
+  readonly conntrack: boolean;
+  /** A socket that another process has bound and configured; `conntrack` is then what it was granted. -1: none. */
+  readonly handed: number;
+  /** `SLOT` octets a message. Must never be detached while the queue is open. */
+  readonly slab: Buffer;
+  /** `FIELD.ROW` words a message. */
+  readonly rows: Uint32Array;
+  /** `VERDICT.ROW` words a verdict. */
+  readonly verdicts: Uint32Array;
+  /** What VERDICT.payloadOffset counts from. */
+  readonly payload: Buffer;
+  readonly onBatch: (count: number) => void;
+  readonly onError: (errno: number) => void;
+}
+
+export interface NativeQueue {
+  /** Whether NFQA_CT was granted. */
+  readonly conntrack: boolean;
+  /** Octets that the kernel granted (it doubles what it is asked for). */
+  readonly receiveBuffer: number;
+  /** Sends the first `count` rows of `verdicts`; returns how many the kernel took. */
+  send(count: number): number;
+  /** Why the last `send` took fewer than it was given; 0 when it took all. */
+  sendErrno(): number;
+  counters(): { received: number; enobufs: number; verdictErrors: number; malformed: number };
+  /** Reads no more, and what comes waits in the socket; its descriptor, which stays the queue's. */
+  pause(): number;
+  /** Reads on. */
+  resume(): void;
+  /** Unbinds at once, unless another process has the socket too; the kernel drops what is queued. */
+  close(): void;
+}
+
+export interface NativeBinding {
+  /** Throws an Error with `errno` and `operation`. */
+  readonly Queue: new (options: NativeQueueOptions) => NativeQueue;
+  /** Octets of slab that one message needs. */
+  readonly SLOT: number;
+  /** SO_MARK; 0 or an errno. */
+  setMark(fd: number, mark: number): number;
+  /** Whether this thread has a capability of linux/capability.h in effect. */
+  hasCapability(capability: number): boolean;
+  /** One datagram to the service manager; 0 or an errno. */
+  notify(path: string, message: string): number;
+  /** Who connected to a unix socket (SO_PEERCRED). Throws an Error with `errno` and `operation`. */
+  peerCredentials(fd: number): PeerCredentials;
+  /** A unix stream's descriptor, which the caller closes. Throws an Error with `errno` and `operation`. */
+  connectUnix(path: string): number;
+  /** How many octets were taken, at least one, and the descriptors with them; or a negated errno. */
+  sendDescriptors(fd: number, octets: Buffer, descriptors: readonly number[]): number;
+  /** `octets`: how many there are in `into` now, 0 at the end, or a negated errno. The descriptors are the caller's. */
+  receiveDescriptors(fd: number, into: Buffer): { readonly octets: number; readonly descriptors: readonly number[] };
+  /**
+   * Gives up, in every thread and for good, all capabilities but one, and becomes a user, by name or number, where one is
+   * named. No core dumps. Throws an Error with `errno` and `operation`, after which the process must not go on.
+   */
+  confine(user: string | undefined, capability: number): void;
+}
+
+/** Of a process, as of the moment when it connected. */
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Columns of a verdict's row (nfqueue.h). */
+export const VERDICT = {
+  packetId: 0,
+  verdict: 1,
+  /** `SET` bits: which of the columns below count. */
+  fields: 2,
+  mark: 3,
+  connmark: 4,
+  connmarkMask: 5,
+  payloadOffset: 6,
+  payloadLength: 7,
+  ROW: 8,
+} as const;
+
+export const SET = { mark: 0x1, connmark: 0x2, payload: 0x4 } as const;
+
+/** Grows with the addon's surface, there and here. */
+const INTERFACE = 3;
+
+/** linux/capability.h */
+export const CAP_NET_ADMIN = 12;
+
+let loaded: NativeBinding | undefined;
+
+/** Compiled on this machine where that was done, else the one of this package's that fits it. */
+export function loadBinding(): NativeBinding {
+  loaded ??= ofThisVersion(load());
+  return loaded;
+}
+
+interface LoadedAddon extends NativeBinding {
+  readonly INTERFACE?: number;
+}
+
+function load(): LoadedAddon {
+  try {
+    return findAddon(PACKAGE) as LoadedAddon;
+  } catch (cause) {
+    throw new Error(
+      `${PACKAGE}: the native addon cannot be loaded (build it with \`npm rebuild node-nfqueue\`, which takes a C compiler)`,
+      { cause },
+    );
+  }
+}
+
+function ofThisVersion(addon: LoadedAddon): NativeBinding {
+  if (addon.INTERFACE === INTERFACE) return addon;
+  throw new Error(
+    `${PACKAGE}: the native addon is of another version than this program (build both: \`npm run build\`)`,
+  );
+}
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+/** It has no types. */
+const findAddon = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => unknown;
