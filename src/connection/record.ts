@@ -12,6 +12,7 @@ export function verdictEvent(
   config: string,
   marks: Marks | undefined,
   time: number,
+  tookMicros?: number,
 ): VerdictEvent {
   const { facts } = connection.judge;
   const decided = ruling ?? connection.judge.unfinished;
@@ -31,6 +32,7 @@ export function verdictEvent(
     matched: decided.matched,
     connmark: connmark ?? null,
     heldMicros: connection.heldMicros,
+    tookMicros,
     config,
     allowedBy: decided.allowedBy,
     would: decided.would,

@@ -184,7 +184,13 @@ export class Connections implements ConnectionHost {
     if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return;
     if (!live && !facts.isTls && (ruling === undefined || ruling.reason === 'not-tls') && policy.pinsets.length === 0)
       return;
-    events.emit(verdictEvent(connection, ruling, policy.hash, live ? marks : undefined, time));
+    const tookMicros = live && ruling !== undefined ? this.#timeOf(connection) : undefined;
+    events.emit(verdictEvent(connection, ruling, policy.hash, live ? marks : undefined, time, tookMicros));
+  }
+
+  /** That of a decision by the very packet that began it is nothing. */
+  #timeOf({ begunAt }: Connection): number {
+    return begunAt === Infinity ? 0 : Math.max(0, this.#options.clock.now() - begunAt);
   }
 }
 

@@ -83,6 +83,8 @@ export interface VerdictEvent {
   readonly packets?: number;
   /** How long the flow's packets waited, in microseconds. */
   readonly heldMicros: number;
+  /** From the client's first octets of TLS to the decision, in microseconds; absent where nobody can say, as offline. */
+  readonly tookMicros?: number | undefined;
   /** Hash of the configuration that decided. */
   readonly config: string;
   /** The setting that accepts, where no evidence does; absent or null otherwise. */

@@ -197,6 +197,9 @@ export interface KeptRules {
   readonly queueBypass: boolean;
 }
 
+/** Where a server listens. */
+export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
 export interface Policy {
   /** `sha256:<hex>` of the document as read. */
   readonly hash: string;
@@ -222,6 +225,8 @@ export interface Policy {
     readonly stats: number;
   };
   readonly control: { readonly socket: string | null; readonly mode: number };
+  /** Where metrics are to be had; absent: nowhere. */
+  readonly metrics?: { readonly listen: ListenAddress } | undefined;
   /** Whom to become; null: to stay. */
   readonly user: string | null;
   /** How netfilter's rules are put in place again; absent: they are not. */

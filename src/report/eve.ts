@@ -54,6 +54,7 @@ function verdictObject(event: VerdictEvent): Fields {
     held_us: event.heldMicros,
     config: event.config,
   };
+  if (event.tookMicros !== undefined) verdict['took_us'] = event.tookMicros;
   if (event.packets !== undefined) verdict['packets'] = event.packets;
   if (event.allowedBy !== undefined && event.allowedBy !== null) verdict['allowed_by'] = event.allowedBy;
   if (event.would !== null) verdict['would'] = event.would;

@@ -51,6 +51,9 @@ const verdict = z.strictObject({
   connmark: textOrNull('`value/mask` of what was written to the connection’s mark.'),
   held_us: count('For how long packets of the flow waited, in microseconds.'),
   config,
+  took_us: count(
+    'From the client’s first octets of TLS to the decision, in microseconds; absent where it was not seen to begin.',
+  ).optional(),
   packets: count(
     'Of `midstream`: how many packets the record tells of. Past the first few of ten seconds they are rolled up, by server; client and flow are then those of one of them.',
   ).optional(),

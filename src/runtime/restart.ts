@@ -18,6 +18,7 @@ function needsRestart(before: Policy, after: Policy): string[] {
     ...(same((policy) => [policy.connmark, ownedConnmarkBits(policy)]) ? [] : ['connmark']),
     ...(same((policy) => policy.user) ? [] : ['user']),
     ...(same((policy) => policy.control) ? [] : ['control']),
+    ...(same((policy) => policy.metrics) ? [] : ['metrics']),
     ...(same((policy) => policy.probe.mark) ? [] : ['probe.mark']),
     ...(same((policy) => policy.learn.file) ? [] : ['learn.file']),
   ];

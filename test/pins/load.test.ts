@@ -397,3 +397,30 @@ describe('list files', () => {
     expect(listOf(age, '', now - 9 * 86_400_000).warnings[0]).toContain('9 days old');
   });
 });
+
+describe('"metrics"', () => {
+  const listenAt = (listen: string) => load(one({ match: { hosts: ['bank.example'] } }, { metrics: { listen } }));
+
+  it.each([
+    ['127.0.0.1:9477', { host: '127.0.0.1', port: 9477 }],
+    ['[::1]:9477', { host: '::1', port: 9477 }],
+    ['/run/tlspin/metrics.sock', { path: '/run/tlspin/metrics.sock' }],
+  ])('at %s', (listen, address) => {
+    expect(policyOf(one({ match: { hosts: ['bank.example'] } }, { metrics: { listen } })).metrics).toEqual({
+      listen: address,
+    });
+  });
+
+  it.each([
+    '9477',
+    '127.0.0.1',
+    '127.0.0.1:0',
+    '127.0.0.1:65536',
+    '300.0.0.1:9477',
+    '::1:9477',
+    '[127.0.0.1]:9477',
+    'x.sock',
+  ])('at %s is an error that says how', (listen) => {
+    expect(listenAt(listen).errors).toEqual([expect.stringContaining(`"${listen}" is neither ADDRESS:PORT`)]);
+  });
+});

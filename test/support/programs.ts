@@ -40,6 +40,8 @@ export const PEERS = {
   zsh: { debian: 'zsh', tests: ['cli/shells.test.ts'] },
   fish: { debian: 'fish', tests: ['cli/shells.test.ts'] },
   mandoc: { debian: 'mandoc', tests: ['cli/shells.test.ts'] },
+  prometheus: { debian: 'prometheus', tests: ['e2e/metrics.test.ts'] },
+  promtool: { debian: 'prometheus', tests: ['e2e/metrics.test.ts'] },
   man: { debian: 'man-db', tests: ['cli/shells.test.ts'] },
 } as const satisfies Readonly<Record<string, { debian: string; tests: readonly string[] }>>;
 

@@ -7,6 +7,7 @@ import type { TakenBits } from './connmark.ts';
 import { compileMatch, compileNames, compilePorts } from './match.ts';
 import { compileDates, compilePins, emptyListsPin, unknownList } from './pins.ts';
 import type { PinContext } from './pins.ts';
+import { compileMetrics } from './metrics.ts';
 import { compileLearn, reportLearning } from './learn.ts';
 import { compileKeylog, compileProbe, holdTimeFor, reportMissingKeylog } from './probe.ts';
 import { compileSituations, situationDefaults } from './situations.ts';
@@ -76,6 +77,7 @@ export function compile(
       socket: source.control?.socket === undefined ? null : files.path(source.control.socket),
       mode: fileMode(source, report),
     },
+    ...compileMetrics(source.metrics, files, report),
     ...keptRules(source.rules),
     queues: queueRange(source, report),
     failOpen: source.failOpen ?? false,

@@ -66,6 +66,14 @@ export const configurationSchema = z
         mode: text().optional().describe('Its permissions, octal.').meta({ default: '0600' }),
       })
       .optional(),
+    metrics: z
+      .strictObject({
+        listen: text().describe(
+          'Where Prometheus finds the metrics (GET /metrics): ADDRESS:PORT, such as "127.0.0.1:9477" or "[::1]:9477", or the path of a unix socket, relative to the configuration file.',
+        ),
+      })
+      .optional()
+      .describe('Metrics for Prometheus. Default: none.'),
     user: text()
       .optional()
       .describe(

@@ -15,6 +15,8 @@ import { Losses } from '../protection/losses.ts';
 import { Rules } from '../protection/rules.ts';
 import { Pinsets } from '../protection/pinsets.ts';
 import { Protection } from '../protection/protection.ts';
+import { MetricsEndpoint } from '../metrics/endpoint.ts';
+import { timedProbers } from '../metrics/timed-prober.ts';
 import { RulesKeeper } from '../rules/keeper.ts';
 import { answerCommands } from './commands.ts';
 import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
@@ -66,6 +68,7 @@ export class Operator {
   readonly #pinsets: Pinsets;
   readonly #eachSecond: EachSecond;
   readonly #rules: Rules;
+  readonly #metrics: MetricsEndpoint;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -75,8 +78,12 @@ export class Operator {
     this.protection = protection;
     this.#pinsets = new Pinsets({ protection, policy: () => this.#configuration.policy });
     log.onTrouble = ({ isOver, detail }) => protection[isOver ? 'end' : 'begin']('log.lost', '', detail);
+    const { say, createProber } = options.daemon;
+    const listen = loaded.policy.metrics?.listen;
+    this.#metrics = new MetricsEndpoint({ listen, overview: () => this.#overview, say });
     this.daemon = new Daemon({
       ...options.daemon,
+      createProber: timedProbers(createProber, this.#metrics.takeProbe),
       policy: loaded.policy,
       learner,
       onPolicy: (policy) => this.#verdicts.adopt(policy),
@@ -85,6 +92,7 @@ export class Operator {
         write: (events, queueNum = 0) => {
           this.#verdicts.take(events, queueNum);
           this.#pinsets.observe(events);
+          this.#metrics.take(events);
           log.write(events);
         },
         close: () => this.#closeLog(),
@@ -157,6 +165,7 @@ export class Operator {
   }
 
   async #listen(): Promise<void> {
+    await this.#metrics.start();
     const { loaded, socket, binding, shutdown } = this.#options;
     const { policy } = loaded;
     const path = socket ?? policy.control.socket;
@@ -217,6 +226,7 @@ export class Operator {
     this.#eachSecond.stop();
     this.#rules.stop();
     this.#watch?.stop();
+    this.#metrics.stop();
     await this.#server?.stop();
     await this.daemon.stop();
   }
@@ -242,6 +252,7 @@ export class Operator {
   /** Lets go of everything that only one process may have, with all records written. */
   async #release(): Promise<Remembered> {
     const { queues, probes } = await this.daemon.release();
+    this.#metrics.stop();
     this.#server?.leave();
     this.#server = undefined;
     await this.#options.stateLock.release();

@@ -10,10 +10,10 @@ import type { NativeBinding } from '../../source/binding.ts';
 
 /** As much of a MirrorProber as is used. */
 export interface ClosableProber extends Prober {
-  readonly counts?: ProbeCounts;
+  readonly counts?: ProbeCounts | undefined;
   configure(policy: Policy['probe'], limits: Policy['limits']): void;
   /** What servers showed lately, for another process. */
-  keep?(): KeptAnswers;
+  keep?(): KeptAnswers | undefined;
   restore?(kept: KeptAnswers): void;
   close(): void;
 }
