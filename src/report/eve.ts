@@ -135,6 +135,14 @@ export function tlsVersionName(version: number): string | null {
   return VERSIONS.get(version) ?? hex16(version);
 }
 
+/** The other way round; 0 where the name is none. */
+export function tlsVersionOf(name: string | null): number {
+  const [, draft] = /^TLS 1\.3 draft-(\d{1,3})$/.exec(name ?? '') ?? [];
+  if (draft !== undefined) return 0x7f00 | Number(draft);
+  for (const [version, known] of VERSIONS) if (known === name) return version;
+  return 0;
+}
+
 export function recordOf(eventType: OfNoFlow, micros: number, fields: Fields, capture?: string): EveRecord {
   const of = capture === undefined ? {} : { pcap_filename: capture };
   return { event_type: eventType, timestamp: timestamp(micros), ...of, [eventType]: fields };
@@ -145,6 +153,11 @@ export function timestamp(micros: number): string {
   const millis = Math.floor(micros / 1000);
   const rest = String(Math.floor(micros) - millis * 1000).padStart(3, '0');
   return `${new Date(millis).toISOString().slice(0, -1)}${rest}+0000`;
+}
+
+/** Milliseconds since the epoch of such a timestamp. */
+export function millisOf(timestamp: string): number {
+  return Date.parse(`${timestamp.slice(0, 23)}Z`);
 }
 
 /** RFC 5952. */

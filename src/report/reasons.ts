@@ -51,6 +51,48 @@ export const MEANINGS: Readonly<Record<Reason, string>> = {
   quic: 'QUIC hides the name',
 };
 
+/** What to do about each, as docs/log.md says it. */
+export const ADVICE: Readonly<Record<Reason, string>> = {
+  learning: 'nothing; `tlspin learn show` says how far it is',
+  'pin-match': 'nothing',
+  'backup-pin-match': 'make that key the primary pin, and add a new backup',
+  'pin-mismatch':
+    'ask the owner whether the key was changed: if so, add it (`tlspin pin HOST`); if not, somebody is in the middle',
+  'deny-pin': 'find out who shows it',
+  rule: '`rules` names it: its place, its list, the entry',
+  unpinned: 'nothing; logged with `"log": { "unpinned": true }` only',
+  'no-certificate': 'see which server answers so: a pinned host has to show its certificate',
+  'expired-pinset': 'give the pinset pins and a date that hold',
+  'name-mismatch': 'pin the leaf itself, or the server that has the name',
+  'certificate-expired': 'have the server’s certificate renewed, or pin the leaf itself',
+  untrusted: 'see `checks.trust`',
+  unexaminable: 'look at the chain: `tlspin ctl explain`',
+  'no-proof': 'find out who answers: he has the certificate and not the key',
+  'min-version': 'update the server, or lower `checks.minVersion`',
+  'resumed-bound': 'nothing',
+  'resumed-unbound': 'nothing: the client begins anew; with `resumed: bound-else-probe` the server is asked',
+  'probe-match': 'nothing',
+  'probe-mismatch':
+    'ask the owner whether the key was changed: if so, add it (`tlspin pin HOST`); if not, somebody is in the middle',
+  'probe-failed': '`fault` says what failed; see to the gateway’s way to the server',
+  'probe-inconsistent': 'look at both chains: a server with two keys needs a pin of each',
+  'keylog-missing': 'have the client log its secrets, or take `keylog-else-probe`',
+  'no-sni': 'pin the address, or say `noSni`',
+  ech: 'say `ech`, or take it away from the client',
+  'not-tls': 'say `notTls`, or leave the port alone',
+  starttls: 'say `starttls`',
+  anonymous: 'say `anonymous`; rather mend the server',
+  'raw-public-key': 'say `rawPublicKey`, and pin the key',
+  'parse-error': '`fault` says where; a genuine peer that sends this is a bug to tell us',
+  'overlap-conflict': 'somebody writes into the connection',
+  limit: '`fault` names the limit',
+  midstream: 'nothing: the client connects again',
+  incomplete: 'nothing, where few; many mean that a peer ends handshakes',
+  overload: 'more queues, or fewer connections',
+  renegotiation: 'say `renegotiation`',
+  quic: 'nothing: clients take TCP instead',
+};
+
 /** By how a fault's code begins. */
 const HINTS: readonly (readonly [beginning: string, hint: string])[] = [
   ['x509.budget.signatures', 'many certificates of the chain have the same name, and each may have issued each'],

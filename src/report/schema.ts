@@ -216,3 +216,5 @@ const stopRecord = z
 export const recordSchema = z
   .discriminatedUnion('event_type', [verdictRecord, anomalyRecord, configRecord, statsRecord, startRecord, stopRecord])
   .meta({ title: 'A record of tlspin’s log', description: 'One JSON object a line.' });
+
+export type VerdictRecord = z.infer<typeof verdictRecord>;

@@ -8,6 +8,7 @@ import { jsonText } from '../bytes/invisible.ts';
 import type { Endpoint, HandshakeEvent } from '../judge/events.ts';
 import { HANDSHAKE } from '../tls/constants.ts';
 import type { CertificateReaders } from './certificate-entry.ts';
+import { hostPort } from './endpoint.ts';
 
 export type WatchFilter = (event: HandshakeEvent) => boolean;
 
@@ -56,8 +57,7 @@ function within(network: ipaddr.IPv4 | ipaddr.IPv6, prefix: number | undefined):
 }
 
 function endpointText({ address, port }: Endpoint): string {
-  const text = ipaddr.fromByteArray([...address]).toString();
-  return address.length === 4 ? `${text}:${port}` : `[${text}]:${port}`;
+  return hostPort(ipaddr.fromByteArray([...address]).toString(), port);
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

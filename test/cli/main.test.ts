@@ -22,6 +22,7 @@ const COMMANDS = [
   'log',
   'ctl',
   'doctor',
+  'why',
   'health',
   'top',
   'list',

@@ -33,7 +33,9 @@ beforeEach(async () => {
     status: { status: statusAnswer({ held: 1, queues: [queueStanding(0, { held: 1 })] }) },
     stats: { stats: statsAnswer([[500, 400, 99]], { verdicts: { 'accept pin-match': 5 } }) },
     flows: { flows: [flowAnswer(1, { held: 1, sni: HOSTILE })], next: null },
-    verdicts: { verdicts: [verdictAnswer(2, { action: 'tls-alert', reason: 'pin-mismatch' })] },
+    verdicts: {
+      verdicts: [verdictAnswer(2, { verdict: { action: 'tls-alert', reason: 'pin-mismatch', pinset: 'bank' } })],
+    },
   };
   await serve();
 });
@@ -99,8 +101,8 @@ describe('where nobody looks', () => {
       time: expect.stringMatching(/^\d{4}-.*Z$/) as string,
       status: { version: '1.2.3', queue_bypass: false },
       stats: { packets: { received: 500 } },
-      flows: [{ flow: 1, sni: HOSTILE }],
-      verdicts: [{ flow: 2 }],
+      flows: [{ flow_id: 1, sni: HOSTILE }],
+      verdicts: [{ flow_id: 2 }],
     });
   });
 

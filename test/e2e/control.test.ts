@@ -52,7 +52,7 @@ describe('a list', () => {
     );
     expect((await request()).error).not.toBeNull();
     expect(ask({ command: 'verdicts', action: 'tls-alert' })).toMatchObject({
-      verdicts: [{ reason: 'deny-pin', pinset: 'bad' }],
+      verdicts: [{ verdict: { reason: 'deny-pin', pinset: 'bad' } }],
     });
   });
 
@@ -127,8 +127,11 @@ describe('who asks why', () => {
     await startTlsServer(lab, 'server', { identity: forged });
     await request();
     const [verdict] = (await verdictsOf(1)) as [Record<string, unknown>];
-    expect(verdict).toMatchObject({ action: 'tls-alert', reason: 'pin-mismatch', pinset: 'bank', sni: HOST });
-    const text = output('ctl', 'explain', String(verdict['flow']));
+    expect(verdict).toMatchObject({
+      verdict: { action: 'tls-alert', reason: 'pin-mismatch', pinset: 'bank' },
+      tls: { sni: HOST },
+    });
+    const text = output('ctl', 'explain', String(verdict['flow_id']));
     expect(text).toContain('verdict: tls-alert, pin-mismatch: none of the pins of the pinset is satisfied');
     expect(text).toContain(`  bank: chosen as host: it names ${HOST}\n`);
     expect(text).toMatch(/spki-sha256:\S+ \(path\)\n {5}no match: it is of none of the certificates/);
@@ -148,12 +151,54 @@ describe('who asks why', () => {
     });
   });
 
+  it('is told by the log of what an engine decided that is gone, and what to do about it', async () => {
+    const engine = await run({});
+    await startTlsServer(lab, 'server', { identity: forged });
+    await request();
+    const [verdict] = (await verdictsOf(1)) as [Record<string, unknown>];
+    const client = `${String(verdict['src_ip'])}:${String(verdict['src_port'])}`;
+    await engine.stop('SIGKILL');
+    await start({});
+    const text = output('ctl', 'explain', client);
+    expect(text).toContain(`verdict: tls-alert, pin-mismatch: none of the pins`);
+    expect(text).toContain('  told by the log, as of 20');
+    expect(text).toContain(spkiPin(forged.cert).replace('sha256//', 'spki-sha256:'));
+    await request();
+    await verdictsOf(1);
+    const why = output('why', HOST, '--since', '10m');
+    expect(why).toContain('tls-alert, pin-mismatch, pinset bank: 2 times\n');
+    const line = /^ {4}(\{ "pin": .*\}),$/m.exec(why)?.[1] ?? '';
+    configure({ pins: [JSON.parse(line), BACKUP] });
+    output('ctl', 'reload');
+    expect(await request()).toMatchObject({ error: null });
+  });
+
+  it('who follows the decisions is told of each as it comes', async () => {
+    await run({});
+    await startTlsServer(lab, 'server', { identity: forged });
+    const follower = lab.start('gateway', [
+      ...TLSPIN,
+      'ctl',
+      'verdicts',
+      '--denied',
+      '--follow',
+      '--control',
+      socket(),
+    ]);
+    await request();
+    await request();
+    await expect
+      .poll(() => follower.output.match(/ tls-alert +pin-mismatch +bank +www\.bank\.example\n/g)?.length)
+      .toBe(2);
+    await follower.stop();
+  });
+
   it('is told of the situation where no certificate decides', async () => {
     await run({ pinned: { tls13: 'deny' } });
     await startTlsServer(lab, 'server', { identity: genuine, maxVersion: 'TLSv1.3' });
     await request();
     const [verdict] = (await verdictsOf(1)) as [Record<string, unknown>];
-    expect(output('ctl', 'explain', String(verdict['flow']))).toContain('"tls13" is "deny" (bank)');
+    expect(output('ctl', 'explain', String(verdict['flow_id']))).toContain('"tls13" is "deny" (bank)');
   });
 });
 
@@ -175,9 +220,9 @@ describe('flows', () => {
       .poll(() => ask({ command: 'flows', name: '*.bank.example' })['flows'], { timeout: 5000 })
       .toMatchObject([{ phase: 'inspecting', sni: HOST, pinsets: ['bank'], mark: 'pending', dest_port: 443 }]);
     expect(ask({ command: 'flows', name: 'www.shop.example' })).toMatchObject({ flows: [], next: null });
-    const [flow] = ask({ command: 'flows' })['flows'] as { flow: number; src_port: number }[];
+    const [flow] = ask({ command: 'flows' })['flows'] as { flow_id: number; src_port: number }[];
     expect(output('ctl', 'flows', '--port', String(flow!.src_port))).toContain('inspecting');
-    expect(output('ctl', 'explain', String(flow!.flow))).toMatch(
+    expect(output('ctl', 'explain', String(flow!.flow_id))).toMatch(
       /\(inspecting\).*\nnot decided yet\n(.*\n)* {2}bank: chosen as host/,
     );
     expect(ask({ command: 'status' })).toMatchObject({

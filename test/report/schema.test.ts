@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { MEANINGS } from '../../src/report/reasons.ts';
+import { ADVICE, MEANINGS } from '../../src/report/reasons.ts';
 import { recordJsonSchema, recordSchema } from '../../src/report/schema.ts';
 import { ROOT } from '../support/built.ts';
 
@@ -29,8 +29,9 @@ describe('docs/log.md', () => {
     expect(kinds.filter((kind) => !page.includes(`| \`${kind}\` |`))).toEqual([]);
   });
 
-  it('says of each reason what explain says, and what to do', () => {
-    const rows = Object.entries(MEANINGS).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} | `);
+  it('says of each reason what explain says, and what `tlspin why` says to do', () => {
+    const reasons = Object.keys(MEANINGS) as (keyof typeof MEANINGS)[];
+    const rows = reasons.map((reason) => `| \`${reason}\` | ${MEANINGS[reason]} | ${ADVICE[reason]} |\n`);
     expect(rows.filter((row) => !page.includes(row))).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 /** What a made-up engine answers to `tlspin top`, with what a test wants otherwise. */
+import { timestamp } from '../../src/report/eve.ts';
 import type { FlowAnswer, Round, StatsAnswer, StatusAnswer, VerdictAnswer } from '../../src/cli/top/round.ts';
 
 /** 12:00:05 UTC. */
@@ -50,7 +51,7 @@ export function statsAnswer(queues: readonly (readonly [number, number, number])
 
 export function flowAnswer(flow: number, more: Partial<FlowAnswer> = {}): FlowAnswer {
   return {
-    flow,
+    flow_id: flow,
     src_ip: '10.0.0.2',
     src_port: 40_000,
     dest_ip: '198.51.100.2',
@@ -69,16 +70,14 @@ export function flowAnswer(flow: number, more: Partial<FlowAnswer> = {}): FlowAn
 
 export function verdictAnswer(flow: number, more: Partial<VerdictAnswer> = {}): VerdictAnswer {
   return {
-    flow,
-    time: new Date(NOON - 3_000).toISOString(),
+    flow_id: flow,
+    timestamp: timestamp((NOON - 3_000) * 1000),
     src_ip: '10.0.0.2',
     src_port: 40_001,
     dest_ip: '198.51.100.2',
     dest_port: 443,
-    sni: 'www.bank.example',
-    action: 'accept',
-    reason: 'pin-match',
-    pinset: 'bank',
+    verdict: { action: 'accept', reason: 'pin-match', pinset: 'bank' },
+    tls: { sni: 'www.bank.example' },
     ...more,
   };
 }

@@ -6,9 +6,19 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import type { Request } from '../../runtime/control/client.ts';
 import { type ControlFlags, withControl, withControlFlags } from '../control.ts';
-import { type Fields, showExplained, TEXTS } from './text.ts';
 import { addExamples, asSentence, type Example } from '../help.ts';
 import { Output } from '../output.ts';
+import { explainFlow } from './explain.ts';
+import { followVerdicts } from './follow.ts';
+import { since } from './since.ts';
+import { type Fields, TEXTS } from './text.ts';
+
+interface VerdictFlags extends FlowFlags {
+  readonly denied?: true;
+  /** Milliseconds since the epoch. */
+  readonly since?: number;
+  readonly follow?: true;
+}
 
 interface FlowFlags extends ControlFlags {
   readonly limit?: number;
@@ -45,13 +55,22 @@ export function registerCtl(program: Command): void {
     .option('--held', 'those of which packets wait')
     .addOption(new Option('--phase <phase>', 'in this phase').choices(PHASES))
     .action((flags: FlowFlags, command: Command) => ask({ command: 'flows', ...ofFlow(flags) }, flags, command));
-  const verdicts = asking(ctl, 'verdicts', 'the decisions of late, the latest first', {
-    command: 'tlspin ctl verdicts --action tls-alert --limit 10',
-    does: 'what was refused of late',
-  });
+  const refused = {
+    command: 'tlspin ctl verdicts --denied --since 2h',
+    does: 'what was refused in the last two hours',
+  };
+  const following = { command: 'tlspin ctl verdicts --denied --follow', does: 'the same as it comes' };
+  const verdicts = asking(ctl, 'verdicts', 'the decisions of late, the latest first', refused, following);
   withFlowFlags(verdicts)
-    .addOption(new Option('--action <action>', 'with this outcome').choices(['accept', 'drop', 'reset', 'tls-alert']))
-    .action((flags: FlowFlags, command: Command) => ask({ command: 'verdicts', ...ofFlow(flags) }, flags, command));
+    .addOption(new Option('--action <action>', 'with this outcome').choices(ACTIONS))
+    .option('--denied', 'what was not let pass, and in report-only what would not have been')
+    .option('--since <time>', 'from then on: 90s, 30m, 2h, 7d ago, or a time such as 2027-01-31T12:00:00Z', since)
+    .option('--follow', 'go on with those that come, the latest last')
+    .action((flags: VerdictFlags, command: Command) => {
+      const request = { ...ofFlow(flags), ...ofVerdict(flags) };
+      if (flags.follow === true) return followVerdicts(request, flags);
+      return ask({ command: 'verdicts', ...request }, flags, command);
+    });
   const why = { command: 'tlspin ctl explain 1234', does: 'why a flow of `tlspin ctl verdicts` was refused' };
   const latest = { command: 'tlspin ctl explain 10.1.2.3:51514', does: 'the same of what a client began there last' };
   asking(ctl, 'explain', 'why a flow is decided as it is: the pinset, each pin, the situation', why, latest)
@@ -59,14 +78,8 @@ export function registerCtl(program: Command): void {
       '<flow>',
       'its number (flow_id in the log, and as flows and verdicts show it), or a client as ADDRESS:PORT',
     )
-    .action((flow: string, flags: ControlFlags, command: Command) =>
-      withControl(flags, command, async (client) => {
-        const answer = await client.ask({ command: 'explain', flow });
-        const out = new Output(process.stdout);
-        if (flags.json === true) out.json(answer);
-        else showExplained(answer, out);
-      }),
-    );
+    .option('--log <file...>', 'log files to look into for what it has forgotten, instead of its own')
+    .action(explainFlow);
   const reload = { command: 'tlspin ctl reload --dry-run', does: 'what would change, and what is wrong with the file' };
   asking(ctl, 'reload', 'read the configuration again', reload)
     .option('--dry-run', 'only say what would change')
@@ -111,6 +124,10 @@ function ofFlow({ limit, after, phase, name, address, port, pinset, action, held
   return { limit, after, phase, name, address, port, pinset, action, held };
 }
 
+function ofVerdict({ denied, since: from }: VerdictFlags): Fields {
+  return { denied, ...(from === undefined ? {} : { since: new Date(from).toISOString() }) };
+}
+
 async function ask(
   request: Request,
   flags: ControlFlags,
@@ -136,4 +153,5 @@ function number(text: string): number {
   return Number(text);
 }
 
+const ACTIONS = ['accept', 'drop', 'reset', 'tls-alert', 'reject'];
 const PHASES = ['opening', 'inspecting', 'accepting', 'accepted', 'denying', 'denied'];

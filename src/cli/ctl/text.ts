@@ -1,10 +1,12 @@
 /** Answers of the control socket as people read them. Knows what fields there are, and nothing of how they come about. */
 
 import { printable } from '../../bytes/invisible.ts';
+import { hostPort } from '../../report/endpoint.ts';
 import type { Explanation } from '../../runtime/explain/explanation.ts';
 import { columnsOf } from '../columns.ts';
 import { showExplanation } from '../explain/text.ts';
 import type { Output, Style } from '../output.ts';
+import { timeText } from './since.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -41,6 +43,7 @@ function table(
 }
 
 function actionStyle(action: string): Style {
+  if (action.includes('would')) return 'warn';
   return action === 'accept' ? 'good' : 'bad';
 }
 
@@ -122,9 +125,9 @@ function probesText(probes: Fields): string {
 function flowsText(flows: readonly Fields[], next: number | null, out: Output): string {
   if (flows.length === 0) return 'no flows\n';
   const rows = flows.map((flow) => [
-    show(flow['flow']),
-    `${show(flow['src_ip'])}:${show(flow['src_port'])}`,
-    `${show(flow['dest_ip'])}:${show(flow['dest_port'])}`,
+    show(flow['flow_id']),
+    endText(flow, 'src'),
+    endText(flow, 'dest'),
     show(flow['phase']),
     `${Math.round(Number(flow['age_ms']) / 1000)} s`,
     show(flow['held']),
@@ -136,19 +139,35 @@ function flowsText(flows: readonly Fields[], next: number | null, out: Output): 
 }
 
 function verdictsText(verdicts: readonly Fields[], out: Output): string {
-  if (verdicts.length === 0) return 'no decisions yet\n';
-  const rows = verdicts.map((verdict) => [
-    show(verdict['time']).slice(11, 19),
-    show(verdict['flow']),
-    `${show(verdict['src_ip'])}:${show(verdict['src_port'])}`,
-    `${show(verdict['dest_ip'])}:${show(verdict['dest_port'])}`,
-    show(verdict['action']),
-    show(verdict['reason']),
-    show(verdict['pinset']),
-    show(verdict['sni']),
-  ]);
-  const head = ['time', 'flow', 'client', 'server', 'action', 'reason', 'pinset', 'name'];
-  return table(out, head, rows, { 4: actionStyle });
+  return verdicts.length === 0
+    ? 'no decisions yet\n'
+    : table(out, VERDICT_HEAD, verdicts.map(verdictCells), VERDICT_STYLES);
+}
+
+/** Without a heading, and with columns of their own width: more of them may follow. */
+export function verdictLines(verdicts: readonly Fields[], out: Output): string {
+  return verdicts
+    .map((verdict) => table(out, VERDICT_WIDTHS, [verdictCells(verdict)], VERDICT_STYLES).split('\n')[1]! + '\n')
+    .join('');
+}
+
+/** Of a record of the log. */
+function verdictCells(record: Fields): string[] {
+  const { action, would, reason, pinset } = record['verdict'] as Fields;
+  const { sni } = (record['tls'] ?? {}) as Fields;
+  const done = would === undefined || would === 'accept' ? show(action) : `${show(action)} (would: ${show(would)})`;
+  const ends = [endText(record, 'src'), endText(record, 'dest')];
+  return [
+    timeText(show(record['timestamp'])),
+    show(record['flow_id']),
+    ...ends,
+    done,
+    ...[reason, pinset, sni].map(show),
+  ];
+}
+
+function endText(fields: Fields, end: 'src' | 'dest'): string {
+  return hostPort(show(fields[`${end}_ip`]), Number(fields[`${end}_port`]));
 }
 
 function listsText(lists: readonly Fields[], out: Output): string {
@@ -168,7 +187,7 @@ export function showExplained(answer: Fields, out: Output): void {
   const notes =
     answer['configuration_known'] === true ? [] : ['the configuration has changed since; told is what is in force now'];
   const title = {
-    flow: `flow ${show(answer['flow'])} (${show(answer['phase'])})`,
+    flow: `flow ${show(answer['flow_id'])} (${show(answer['phase'])})`,
     isDecided: answer['decided'] === true,
     notes,
   };
@@ -249,3 +268,8 @@ export function duration(seconds: number): string {
   if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`;
 }
+
+const VERDICT_HEAD = ['time', 'flow', 'client', 'server', 'action', 'reason', 'pinset', 'name'];
+/** What most need. */
+const VERDICT_WIDTHS = [20, 6, 21, 21, 9, 14, 12, 0].map((width) => ' '.repeat(width));
+const VERDICT_STYLES = { 4: actionStyle };

@@ -54,14 +54,14 @@ export class Poller {
     // What is held may be behind a whole page of what is not.
     const isComplete = next === null || status.held === 0;
     const held = isComplete ? [] : ((await ask({ command: 'flows', held: true, ...page }))['flows'] as FlowAnswer[]);
-    const known = new Set(held.map(({ flow }) => flow));
+    const known = new Set(held.map(({ flow_id: flow }) => flow));
     const { verdicts } = (await ask({ command: 'verdicts', ...page })) as unknown as { verdicts: VerdictAnswer[] };
     return {
       time,
       at,
       status,
       stats,
-      flows: [...held, ...flows.filter(({ flow }) => !known.has(flow))],
+      flows: [...held, ...flows.filter(({ flow_id: flow }) => !known.has(flow))],
       hasMoreFlows: next !== null,
       verdicts,
       silent,

@@ -71,7 +71,7 @@ export interface PacketCounts {
 }
 
 export interface FlowAnswer {
-  readonly flow: number;
+  readonly flow_id: number;
   readonly src_ip: string;
   readonly src_port: number;
   readonly dest_ip: string;
@@ -86,17 +86,21 @@ export interface FlowAnswer {
   readonly age_ms: number;
 }
 
+/** As in the log. */
 export interface VerdictAnswer {
-  readonly flow: number;
-  readonly time: string;
+  readonly flow_id: number;
+  readonly timestamp: string;
   readonly src_ip: string;
   readonly src_port: number;
   readonly dest_ip: string;
   readonly dest_port: number;
-  readonly sni: string | null;
-  readonly action: string;
-  readonly reason: string;
-  readonly pinset: string | null;
+  readonly verdict: {
+    readonly action: string;
+    readonly would?: string;
+    readonly reason: string;
+    readonly pinset: string | null;
+  };
+  readonly tls?: { readonly sni?: string };
 }
 
 /** How often something happens a second, between two rounds or, without a former one of the same process, since its start. */

@@ -2,6 +2,8 @@
  * The three tables of the view: queues, decisions by kind, and flows with the decisions of late. Each is given the
  * columns and the lines that it may take, and leaves out what matters least.
  */
+import { hostPort } from '../../report/endpoint.ts';
+import { millisOf } from '../../report/eve.ts';
 import { duration } from '../ctl/text.ts';
 import { type Column, type Line, line, type Span, span, tableLines } from './layout.ts';
 import type { FlowAnswer, PacketCounts, Rates, Round, StatusAnswer, VerdictAnswer } from './round.ts';
@@ -107,10 +109,10 @@ export function decisionLines({ stats }: Round, rates: Rates, width: number, mos
 export function flowLines({ now, clock, scroll, filter }: FlowsView, width: number, most: number): Line[] {
   const { flows, verdicts } = now;
   const open = flows.filter(isOpen).sort((a, b) => b.held - a.held || b.age_ms - a.age_ms);
-  const isListed = new Set(open.map(({ flow }) => flow));
+  const isListed = new Set(open.map(({ flow_id: flow }) => flow));
   const rows = [
     ...open.map(openCells),
-    ...verdicts.filter(({ flow }) => !isListed.has(flow)).map((verdict) => verdictCells(verdict, clock)),
+    ...verdicts.filter(({ flow_id: flow }) => !isListed.has(flow)).map((verdict) => verdictCells(verdict, clock)),
   ];
   const first = Math.min(scroll, Math.max(0, rows.length - 1));
   const remarks = [
@@ -142,21 +144,21 @@ function openCells(flow: FlowAnswer): Line {
 }
 
 function verdictCells(verdict: VerdictAnswer, clock: number): Line {
-  const { action, reason, time, pinset, sni } = verdict;
-  const age = Math.max(0, Math.round((clock - Date.parse(time)) / 1000));
+  const { action, would, reason, pinset } = verdict.verdict;
+  const age = Math.max(0, Math.round((clock - millisOf(verdict.timestamp)) / 1000));
   return [
     ...endCells(verdict),
-    actionSpan(action),
+    actionSpan(action, would),
     span(reason),
     span(duration(age)),
     span(''),
     span(pinset ?? ''),
-    span(sni ?? ''),
+    span(verdict.tls?.sni ?? ''),
   ];
 }
 
 function endCells({
-  flow,
+  flow_id: flow,
   src_ip: client,
   src_port: from,
   dest_ip: server,
@@ -165,11 +167,9 @@ function endCells({
   return [span(`${flow}`), span(hostPort(client, from)), span(hostPort(server, to))];
 }
 
-function hostPort(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-function actionSpan(action: string): Span {
+/** `would`: what had been done where nothing is enforced. */
+function actionSpan(action: string, would?: string): Span {
+  if (would !== undefined && would !== 'accept') return span(`${action} (would: ${would})`, 'warn');
   return span(action, action === 'accept' ? 'good' : 'bad');
 }
 

@@ -63,7 +63,7 @@ function flowsOf({ now, clock, scroll, filter, error, isPaused }: View): FlowsVi
 function headerLines({ now, clock, error, isPaused }: View, rates: Rates): Line[] {
   const { status, stats } = now;
   const { configuration } = status;
-  const when = new Date(clock).toTimeString().slice(0, 8);
+  const when = `${new Date(clock).toISOString().slice(11, 19)}Z`;
   const age = duration(configuration.age);
   const { packets } = stats;
   return [

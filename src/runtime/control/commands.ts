@@ -71,7 +71,7 @@ const stats: Command = (host, request) => {
 
 const flows: Command = (host, request) => flowsAnswer(host.daemon, request);
 
-const verdicts: Command = (host, request) => verdictsAnswer(host.verdicts, request);
+const verdicts: Command = (host, request) => verdictsAnswer(host, request);
 
 const explain: Command = (host, request) => explainAnswer(host, request);
 

@@ -38,7 +38,7 @@ export async function explainAnswer(
   const { flow, queue, event, phase } = found;
   const policy = found.policy ?? host.daemon.policy;
   return {
-    flow,
+    flow_id: flow,
     queue,
     phase: phase ?? 'settled',
     // What lives and is denied for being incomplete has been told so; the others still may come to their decision.

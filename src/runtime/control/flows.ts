@@ -4,8 +4,9 @@ import type { FlowFilter, FlowView } from '../../connection/listing.ts';
 import type { Phase } from '../../connection/tracked.ts';
 import { addressText } from '../../report/eve.ts';
 import type { Daemon } from '../daemon.ts';
-import type { RecentVerdict, RecentVerdicts } from './recent-verdicts.ts';
+import type { RecentVerdict } from './recent-verdicts.ts';
 import type { RequestReader } from './requests.ts';
+import type { Overview } from './status.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -29,19 +30,35 @@ export async function flowsAnswer(daemon: Daemon, request: RequestReader): Promi
   };
 }
 
-/** The decisions of late that fit, the latest first. */
-export function verdictsAnswer(verdicts: RecentVerdicts, request: RequestReader): Fields {
-  const limit = request.integer('limit', 1, MOST) ?? USUAL;
-  const action = request.choice('action', ['accept', 'drop', 'reset', 'tls-alert']);
+/**
+ * The decisions of late that fit, the latest first, as the log has them. `last` is the number of the latest of all:
+ * what comes `after` it has not been told. `missed`: how many between are not known any more.
+ */
+export function verdictsAnswer({ verdicts, log }: Pick<Overview, 'verdicts' | 'log'>, request: RequestReader): Fields {
+  const limit = request.integer('limit', 1, MOST_VERDICTS) ?? USUAL;
+  const after = request.integer('after', 0, Number.MAX_SAFE_INTEGER) ?? 0;
+  const action = request.choice('action', ['accept', 'drop', 'reset', 'tls-alert', 'reject']);
+  const isDenied = request.flag('denied');
+  const since = request.instant('since') ?? -Infinity;
   const filter = filterOf(request);
   request.end();
   const found: Fields[] = [];
+  let oldest = verdicts.last + 1;
   for (const verdict of verdicts.latest()) {
-    if (found.length >= limit) break;
-    const isWanted = action === undefined || verdict.event.action === action;
-    if (isWanted && fitsVerdict(verdict, filter)) found.push(verdictFields(verdict));
+    oldest = verdict.number;
+    if (found.length >= limit || verdict.number <= after) break;
+    const { event } = verdict;
+    const isWanted = (action === undefined || event.action === action) && event.time >= since * 1000;
+    if (isWanted && (!isDenied || isDenial(event)) && fitsVerdict(verdict, filter)) {
+      found.push({ queue: verdict.queue, ...log.recordOf(event) });
+    }
   }
-  return { verdicts: found };
+  return { verdicts: found, last: verdicts.last, missed: after === 0 ? 0 : Math.max(0, oldest - after - 1) };
+}
+
+/** What was not let pass, or would not have been where nothing is enforced. */
+function isDenial({ action, would }: VerdictEvent): boolean {
+  return action !== 'accept' || (would !== null && would !== 'accept');
 }
 
 export function filterOf(request: RequestReader): FlowFilter {
@@ -56,7 +73,7 @@ export function filterOf(request: RequestReader): FlowFilter {
 
 function flowFields(queue: number, flow: FlowView): Fields {
   return {
-    flow: flow.id,
+    flow_id: flow.id,
     queue,
     src_ip: addressText(flow.client.address),
     src_port: flow.client.port,
@@ -73,26 +90,6 @@ function flowFields(queue: number, flow: FlowView): Fields {
     buffered: flow.bufferedBytes,
     age_ms: flow.age,
     idle_ms: flow.idle,
-  };
-}
-
-export function verdictFields({ queue, event }: RecentVerdict): Fields {
-  return {
-    flow: event.flowId,
-    queue,
-    time: new Date(event.time / 1000).toISOString(),
-    src_ip: addressText(event.client.address),
-    src_port: event.client.port,
-    dest_ip: addressText(event.server.address),
-    dest_port: event.server.port,
-    sni: event.tls?.sni ?? null,
-    action: event.action,
-    reason: event.reason,
-    pinset: event.pinset,
-    matched: event.matched,
-    evidence: event.evidence,
-    ...(event.would === null ? {} : { would: event.would }),
-    ...(event.fault === null ? {} : { fault: event.fault }),
   };
 }
 
@@ -114,3 +111,5 @@ function isOf({ pinset, others }: VerdictEvent, name: string): boolean {
 const PHASES: readonly Phase[] = ['opening', 'inspecting', 'accepting', 'accepted', 'denying', 'denied'];
 const USUAL = 100;
 const MOST = 1_000;
+/** As many as are kept. */
+const MOST_VERDICTS = 2_000;

@@ -6,6 +6,8 @@ import type { FlowEvent, VerdictEvent } from '../../judge/events.ts';
 import type { Policy } from '../../pins/policy.ts';
 
 export interface RecentVerdict {
+  /** Counts decisions from 1, in the order in which they were heard of. */
+  readonly number: number;
   readonly queue: number;
   readonly event: VerdictEvent;
   /** The one that decided, as far as it is still known. */
@@ -24,6 +26,7 @@ export class RecentVerdicts {
   readonly #policies: Policy[] = [];
   #octets = 0;
   #anomalies = 0;
+  #last = 0;
 
   constructor(policy: Policy, bounds: RecentVerdictsBounds = BOUNDS) {
     this.#bounds = bounds;
@@ -37,6 +40,11 @@ export class RecentVerdicts {
 
   get anomalies(): number {
     return this.#anomalies;
+  }
+
+  /** The number of the latest; 0: there was none. */
+  get last(): number {
+    return this.#last;
   }
 
   /** Its verdicts come from now on, and some of those before it. */
@@ -62,7 +70,7 @@ export class RecentVerdicts {
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
     const octets = octetsOf(event);
     const policy = this.#policies.findLast(({ hash }) => hash === event.config);
-    this.#recent.add({ queue, event, policy, octets });
+    this.#recent.add({ number: ++this.#last, queue, event, policy, octets });
     this.#octets += octets;
     for (const oldest of this.#recent) {
       if (this.#recent.size <= this.#bounds.flows && this.#octets <= this.#bounds.octets) break;

@@ -1,5 +1,6 @@
 /** The parameters of a request, taken one by one and checked; what is wrong is thrown as one sentence. */
 import { parseRange } from '../../pins/compile/match.ts';
+import { parseDate } from '../../pins/document/dates.ts';
 
 export class RequestReader {
   readonly #request: Readonly<Record<string, unknown>>;
@@ -64,6 +65,14 @@ export class RequestReader {
     const parsed = parseRange(text);
     if ('value' in parsed && parsed.value.prefix === parsed.value.address.length * 8) return parsed.value.address;
     throw new Error(`"${key}" must be an address`);
+  }
+
+  /** Milliseconds since the epoch. */
+  instant(key: string): number | undefined {
+    const text = this.text(key);
+    const at = text === undefined ? undefined : parseDate(text);
+    if (text === undefined || at !== undefined) return at;
+    throw new Error(`"${key}" must be a time such as 2027-01-31T12:00:00Z`);
   }
 
   /** Nothing else was to be said. */

@@ -1,4 +1,6 @@
 /** How the daemon stands, for operators: the answers of `status` and `stats`. Reads only. */
+import { resolve } from 'node:path';
+
 import { LIMIT_DEFAULTS, type LimitName } from '../../pins/limits.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { readKernelQueue } from '../../source/kernel-queue.ts';
@@ -63,7 +65,13 @@ export async function statusOf(
     one_armed: sum(queues, 'oneArmed'),
     limits: limitsHit(...queues.map(({ counts }) => counts)),
     probes,
-    log: { written: log.written, dropped: log.dropped, events_dropped: sum(queues, 'eventsDropped') },
+    log: {
+      // A process has its own working directory.
+      file: log.destination === '-' ? null : resolve(log.destination),
+      written: log.written,
+      dropped: log.dropped,
+      events_dropped: sum(queues, 'eventsDropped'),
+    },
   };
 }
 

@@ -2,10 +2,10 @@
  * The main thread's end of the log: events of the packet threads become records. Owns what the records need beyond the
  * events (certificates described), and the counting of what was logged.
  */
-import type { FlowEvent } from '../../judge/events.ts';
+import type { FlowEvent, LoggedEvent } from '../../judge/events.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { CertificateEntries } from '../../report/certificate-entry.ts';
-import { type OfNoFlow, recordOf, toEve } from '../../report/eve.ts';
+import { type EveRecord, type OfNoFlow, recordOf, toEve } from '../../report/eve.ts';
 import { type WatchFilter, watchLine } from '../../report/watch.ts';
 import type { LogTrouble } from '../../report/log-output.ts';
 import { VerdictLog } from '../../report/verdict-log.ts';
@@ -25,12 +25,15 @@ export interface EveLogOptions {
 
 export class EveLog implements EventLog {
   readonly #log: VerdictLog;
+  /** A path, or `-` for standard output. */
+  readonly destination: string;
   #certificates: CertificateEntries;
   readonly #say: (line: string) => void;
   readonly #watch: WatchFilter | undefined;
 
   /** Throws a sentence that names the destination. */
   constructor({ destination, policy, say, watch }: EveLogOptions) {
+    this.destination = destination;
     const { logBacklog: backlog } = policy.limits;
     this.#log = new VerdictLog({ destination, backlog, onTrouble: (trouble) => this.onTrouble(trouble) });
     this.#say = say;
@@ -52,9 +55,14 @@ export class EveLog implements EventLog {
       if (event.kind === 'handshake') {
         if (this.#watch?.(event)) this.#say(watchLine(event, READERS));
       } else if (event.kind !== 'continued') {
-        this.#log.write(toEve(event, { certificates: this.#certificates }));
+        this.#log.write(this.recordOf(event));
       }
     }
+  }
+
+  /** As it is logged. */
+  recordOf(event: LoggedEvent): EveRecord {
+    return toEve(event, { certificates: this.#certificates });
   }
 
   /** What is of no flow. */

@@ -55,7 +55,8 @@ function whyUnusable({ notBefore, expires }: CompiledPin, nowMs: number): string
   return `it expired on ${day(expires!)}`;
 }
 
-function isPinOf(pin: CompiledPin, certificate: PresentedCertificate): boolean {
+/** Certificates without their octets are of no pin that is a SHA-512. */
+export function isPinOf(pin: CompiledPin, certificate: PresentedCertificate): boolean {
   switch (pin.kind) {
     case 'cert-sha1':
       return pin.key === certificate.sha1;

@@ -7,6 +7,7 @@ import type { Endpoint, VerdictEvent } from '../../judge/events.ts';
 import { matchDeny, matchPins, matchRule } from '../../pins/match/match.ts';
 import type { CompiledPinset, Policy } from '../../pins/policy.ts';
 import { type FlowSubject, PinsetSnapshot, type Selection } from '../../pins/match/snapshot.ts';
+import { hostPort } from '../../report/endpoint.ts';
 import { addressText, tlsVersionName } from '../../report/eve.ts';
 import { effectiveName } from '../../tls/server-name.ts';
 import { describeCertificate, subjectAltNamesOf } from '../../x509/certificate.ts';
@@ -219,8 +220,7 @@ function first<T>(all: readonly T[], most: number, isOfInterest: (one: T) => boo
 
 /** An endpoint as it is typed. */
 export function endpointText({ address, port }: Endpoint): string {
-  const text = addressText(address);
-  return address.length === 4 ? `${text}:${port}` : `[${text}]:${port}`;
+  return hostPort(addressText(address), port);
 }
 
 /** Lists may be long, and the questions many. */

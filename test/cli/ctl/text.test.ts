@@ -4,17 +4,13 @@ import { TEXTS } from '../../../src/cli/ctl/text.ts';
 import { Output } from '../../../src/cli/output.ts';
 
 const output = (isTTY: boolean) => new Output({ isTTY, write: () => true }, { TERM: 'xterm' });
+const ends = { src_ip: '10.1.0.2', src_port: 45_914, dest_ip: '198.51.100.66', dest_port: 443 };
 const verdict = (flow: number, action: string, sni: string) => ({
-  time: '2027-01-01T04:15:33.000000+0000',
-  flow,
-  src_ip: '10.1.0.2',
-  src_port: 45_914,
-  dest_ip: '198.51.100.66',
-  dest_port: 443,
-  action,
-  reason: action === 'accept' ? 'pin-match' : 'pin-mismatch',
-  pinset: 'bank',
-  sni,
+  timestamp: '2027-01-01T04:15:33.000000+0000',
+  flow_id: flow,
+  ...ends,
+  verdict: { action, reason: action === 'accept' ? 'pin-match' : 'pin-mismatch', pinset: 'bank' },
+  tls: { sni },
 });
 const verdicts = { verdicts: [verdict(12, 'tls-alert', 'www.bank.example'), verdict(1, 'accept', '銀行.example')] };
 
@@ -22,9 +18,9 @@ describe('decisions', () => {
   it('are a table, plain where it goes elsewhere', () => {
     expect(TEXTS['verdicts']!(verdicts, output(false))).toBe(
       [
-        'time      flow  client          server             action     reason        pinset  name',
-        '04:15:33  12    10.1.0.2:45914  198.51.100.66:443  tls-alert  pin-mismatch  bank    www.bank.example',
-        '04:15:33  1     10.1.0.2:45914  198.51.100.66:443  accept     pin-match     bank    銀行.example',
+        'time                  flow  client          server             action     reason        pinset  name',
+        '2027-01-01T04:15:33Z  12    10.1.0.2:45914  198.51.100.66:443  tls-alert  pin-mismatch  bank    www.bank.example',
+        '2027-01-01T04:15:33Z  1     10.1.0.2:45914  198.51.100.66:443  accept     pin-match     bank    銀行.example',
         '',
       ].join('\n'),
     );
@@ -34,7 +30,7 @@ describe('decisions', () => {
     const text = TEXTS['verdicts']!(verdicts, output(true));
     expect(text).toContain('\x1b[31mtls-alert\x1b[39m');
     expect(text).toContain('\x1b[32maccept   \x1b[39m');
-    expect(text).toContain('\x1b[2mtime    \x1b[22m');
+    expect(text).toContain('\x1b[2mtime                \x1b[22m');
   });
 
   it('show names that are harmless for a terminal only', () => {
@@ -43,9 +39,20 @@ describe('decisions', () => {
   });
 });
 
+it('where nothing is enforced say what had been done, and addresses of IPv6 are in brackets', () => {
+  const { verdict: denied, ...rest } = verdict(3, 'accept', 'www.bank.example');
+  const would = { ...rest, src_ip: '2001:db8::2', verdict: { ...denied, would: 'reset' } };
+  expect(TEXTS['verdicts']!({ verdicts: [would] }, output(false))).toContain(
+    '  [2001:db8::2]:45914  198.51.100.66:443  accept (would: reset)  pin-match ',
+  );
+  expect(TEXTS['verdicts']!({ verdicts: [would] }, output(true))).toContain('\x1b[33maccept (would: reset)\x1b[39m');
+});
+
 describe('flows', () => {
   const flow = {
-    ...verdict(7, 'accept', 'wide.example'),
+    flow_id: 7,
+    ...ends,
+    sni: 'wide.example',
     phase: 'inspecting',
     age_ms: 1_400,
     held: 2,

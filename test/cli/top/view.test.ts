@@ -57,9 +57,8 @@ describe('the whole of it', () => {
       flows: [flowAnswer(9, { held: 2 })],
       verdicts: [verdictAnswer(8)],
     });
-    const clock = new Date(NOON).toTimeString().slice(0, 8);
     expect(lines(view(now), { columns: 110, rows: 20 })).toEqual([
-      `tlspin 1.2.3, process 4711, up 100 s, 100 MiB   ${clock}   rates: since the start`,
+      `tlspin 1.2.3, process 4711, up 100 s, 100 MiB   12:00:05Z   rates: since the start`,
       'pinsets: enforce 2, pins 4; generation 2 for 10 min, sha256:0123456789ab, /etc/tlspin.json',
       'flows 1, packets held 2; connmark route verdict; packets received 200, accepted 150, dropped 48',
       '',
@@ -270,7 +269,10 @@ describe('flows', () => {
     ],
     verdicts: [
       verdictAnswer(4),
-      verdictAnswer(3, { action: 'tls-alert', reason: 'pin-mismatch', src_ip: '2001:db8::2' }),
+      verdictAnswer(3, {
+        verdict: { action: 'tls-alert', reason: 'pin-mismatch', pinset: 'bank' },
+        src_ip: '2001:db8::2',
+      }),
     ],
   });
 
@@ -319,7 +321,12 @@ describe('flows', () => {
     const hostile = 'a\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u202eb';
     const evil = roundOf({
       flows: [flowAnswer(1, { sni: hostile })],
-      verdicts: [verdictAnswer(2, { sni: hostile, pinset: hostile })],
+      verdicts: [
+        verdictAnswer(2, {
+          tls: { sni: hostile },
+          verdict: { action: 'accept', reason: 'pin-match', pinset: hostile },
+        }),
+      ],
     });
     const size = { columns: 400, rows: 40 };
     const text = lines(view(evil, { error: hostile, filter: hostile }), size).join('\n');

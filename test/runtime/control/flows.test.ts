@@ -52,7 +52,7 @@ function daemonOf(queues: Readonly<Record<number, readonly number[] | undefined>
 
 const asked = async (daemon: Daemon, request: object) =>
   (await flowsAnswer(daemon, new RequestReader({ ...request }))) as {
-    flows: { flow: number; queue: number }[];
+    flows: { flow_id: number; queue: number }[];
     next: number | null;
     silent?: number[];
   };
@@ -62,7 +62,7 @@ describe('flows', () => {
 
   it('of all queues come in the order of their numbers, which are unique', async () => {
     const { flows, next } = await asked(daemon, {});
-    expect(flows.map(({ flow, queue }) => [flow, queue])).toEqual([
+    expect(flows.map(({ flow_id: flow, queue }) => [flow, queue])).toEqual([
       [1, 0],
       [2, 1],
       [3, 0],
@@ -78,7 +78,7 @@ describe('flows', () => {
     for (let after: number | null = 0; after !== null;) {
       const { flows, next } = await asked(daemon, { after, limit });
       expect(flows.length).toBeLessThanOrEqual(limit);
-      seen.push(...flows.map(({ flow }) => flow));
+      seen.push(...flows.map(({ flow_id: flow }) => flow));
       after = next;
     }
     expect(seen).toEqual([1, 2, 3, 4, 5, 11]);
@@ -88,7 +88,7 @@ describe('flows', () => {
     ['3', [4, 5, 11]],
     [3, [4, 5, 11]],
   ])('follow the one that is named as %j', async (after, expected) => {
-    expect((await asked(daemon, { after })).flows.map(({ flow }) => flow)).toEqual(expected);
+    expect((await asked(daemon, { after })).flows.map(({ flow_id: flow }) => flow)).toEqual(expected);
   });
 
   it.each(['x', '-1', '1/', '1/2/3', 1.5, '9'.repeat(16)])('do not follow %j', async (after) => {
@@ -97,7 +97,7 @@ describe('flows', () => {
 
   it('of a queue that does not answer are missing, and that is said', async () => {
     const { daemon } = daemonOf({ 0: [1], 1: undefined });
-    expect(await asked(daemon, {})).toMatchObject({ flows: [{ flow: 1 }], silent: [1] });
+    expect(await asked(daemon, {})).toMatchObject({ flows: [{ flow_id: 1 }], silent: [1] });
   });
 });
 

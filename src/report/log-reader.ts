@@ -1,0 +1,105 @@
+/**
+ * Records read back from log files, those that were rotated away included: FILE.1, FILE-20261129, either in gzip. What is
+ * no record of ours is counted and left alone. Knows files and lines; what is looked for is the caller's.
+ */
+import { createReadStream, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+
+import type { VerdictRecord } from './schema.ts';
+
+export interface LogReading {
+  /** `-` is standard input. */
+  readonly files: readonly string[];
+  /** Milliseconds since the epoch: what is older is not wanted. */
+  readonly since: number;
+  /** A file that could not be read, or not to its end, and why: one sentence. */
+  readonly onTrouble: (sentence: string) => void;
+}
+
+/** Decisions in the order of each file, file by file, the oldest file first. */
+export async function* readVerdicts({ files, since, onTrouble }: LogReading): AsyncGenerator<VerdictRecord> {
+  const sinceText = since === -Infinity ? '' : new Date(since).toISOString().slice(0, 23);
+  for (const file of files) {
+    if (isOlder(file, since)) continue;
+    try {
+      for await (const line of linesOf(file)) {
+        const record = verdictOf(line);
+        // Timestamps are UTC and as long as each other: their texts are in their order.
+        if (record !== undefined && record.timestamp >= sinceText) yield record;
+      }
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      onTrouble(`log ${file}: ${TROUBLES[code ?? ''] ?? `cannot be read to its end: ${message}`}`);
+    }
+  }
+}
+
+/** The file and what it was before it was rotated, the oldest first. Throws a sentence where there is none of them. */
+export function withRotated(file: string): string[] {
+  if (file === '-') return [file];
+  const [folder, name] = [dirname(file), basename(file)];
+  const stem = basename(name, extname(name));
+  const names = entriesOf(folder).filter((each) => each === name || isRotated(each, name, stem));
+  if (names.length === 0) throw new Error(`log ${file}: there is no such file`);
+  const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return names.map((each) => join(folder, each)).sort((a, b) => modified(a) - modified(b));
+}
+
+function isRotated(each: string, name: string, stem: string): boolean {
+  if (each.startsWith(name)) return SUFFIX.test(each.slice(name.length));
+  // logrotate's `extension`: the date ahead of it.
+  const extension = name.slice(stem.length);
+  const plain = each.replace(/\.gz$/, '');
+  return extension !== '' && plain.startsWith(stem) && plain.endsWith(extension)
+    ? SUFFIX.test(plain.slice(stem.length, -extension.length))
+    : false;
+}
+
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function isOlder(file: string, since: number): boolean {
+  const modified = file === '-' ? undefined : statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  return modified !== undefined && modified < since;
+}
+
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const raw: Readable = file === '-' ? process.stdin : createReadStream(file);
+  const input = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
+  // What fails ahead of a pipe does not go through it.
+  raw.on('error', (error) => input.destroy(error));
+  yield* createInterface({ input, crlfDelay: Infinity });
+}
+
+/** Undefined for every other line. */
+function verdictOf(line: string): VerdictRecord | undefined {
+  if (!line.includes(MARK)) return undefined;
+  try {
+    const record = JSON.parse(line) as Partial<VerdictRecord>;
+    return record.event_type === 'verdict' && typeof record.timestamp === 'string' && isObject(record.verdict)
+      ? (record as VerdictRecord)
+      : undefined;
+  } catch {
+    return undefined; // half written, or somebody else's
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+const MARK = '"verdict"';
+const SUFFIX = /^([.-]\d{1,3}|-\d{8}(-\d{1,10})?|\.\d{4}-?\d\d-?\d\d)(\.gz)?$/;
+const TROUBLES: Readonly<Record<string, string>> = {
+  EACCES: 'its permissions forbid reading it (use sudo)',
+  EISDIR: 'this is a folder: name the file in it',
+  Z_BUF_ERROR: 'its end is missing; what comes before it was read',
+};

@@ -1,0 +1,41 @@
+/**
+ * What to do about a cause, and what to write into the configuration should what the server shows be genuine. That it is,
+ * nobody here can know: the words say so. Knows no configuration file.
+ */
+import type { Reason } from '../../judge/events.ts';
+import { ADVICE } from '../../report/reasons.ts';
+import { type Cause, isDenied } from './causes.ts';
+
+export interface Remedy {
+  readonly advice: string;
+  /** Into `pins` of this pinset, in JSON; null where no pin would help. */
+  readonly paste: { readonly pinset: string; readonly line: string } | null;
+}
+
+export function remedyFor(cause: Cause): Remedy {
+  const advice = ADVICE[cause.reason];
+  const pin = isDenied(cause) && KEYS.has(cause.reason) ? pinOf(cause) : null;
+  if (pin === null || cause.pinset === null) return { advice, paste: null };
+  const comment = `${cause.leaf!.subject ?? 'a certificate that nobody can read'}, as seen on ${cause.last.slice(0, 10)}`;
+  return { advice, paste: { pinset: cause.pinset, line: pinLine(pin, comment) } };
+}
+
+/** An entry of `pins` for the leaf, as a line of JSON to be pasted. */
+export function pinLine(pin: string, comment: string): string {
+  return `{ "pin": ${JSON.stringify(pin)}, "at": "leaf", "comment": ${JSON.stringify(comment)} },`;
+}
+
+function pinOf({ leaf }: Cause): string | null {
+  if (leaf === null) return null;
+  if (leaf.spki_sha256 !== null) return `spki-sha256:${leaf.spki_sha256}`;
+  return leaf.sha256 === '' ? null : `cert-sha256:${leaf.sha256}`;
+}
+
+/** Where a pin of the leaf's own key would have let it pass. */
+const KEYS: ReadonlySet<string> = new Set<Reason>([
+  'pin-mismatch',
+  'probe-mismatch',
+  'probe-inconsistent',
+  'name-mismatch',
+  'certificate-expired',
+]);
