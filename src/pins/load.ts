@@ -11,7 +11,7 @@ import { lint } from './compile/lint.ts';
 import type { Message } from './document/message.ts';
 import type { Policy } from './policy.ts';
 import type { Configuration } from './document/schema.ts';
-import { readShape } from './document/schema-issues.ts';
+import { partOf, Parts } from './document/parts.ts';
 
 export type LoadResult =
   | {
@@ -38,22 +38,16 @@ export function loadPolicy(
   const foreign = whatElse(file, content.bytes);
   if (foreign !== undefined) return unusable(file, foreign);
   const document = new ConfigDocument(file, new TextDecoder().decode(content.bytes));
-  if (document.errorCount > 0) return failure(sorted(document.of('error')));
-
-  const shape = readShape(document.value);
-  for (const { path, atKey, text } of shape.errors) {
-    if (atKey) document.errorAtKey(path, text);
-    else document.error(path, text);
-  }
-  if (shape.configuration === null) return failure(document.of('error'));
-
-  const files = new ReferredFiles(file, read);
-  const policy = compile(withEntries(shape.configuration, added), files, nowMs, document);
-  if (document.errorCount === 0) lint(policy, nowMs, document);
-  const warnings = sorted(document.of('warning'));
-  const notes = sorted(document.of('note'));
-  const strict = shape.configuration.strict === true ? warnings : [];
-  const errors = sorted([...document.of('error'), ...strict]);
+  const main = partOf(document, new ReferredFiles(file, read));
+  if (main === undefined) return failure(sorted(document.of('error')));
+  const parts = new Parts(main);
+  const { files } = main;
+  const policy = compile(withEntries(parts.configuration, added), parts, nowMs, parts);
+  if (parts.errorCount === 0) lint(policy, nowMs, parts);
+  const warnings = sorted(parts.of('warning'));
+  const notes = sorted(parts.of('note'));
+  const strict = main.configuration.strict === true ? warnings : [];
+  const errors = sorted([...parts.of('error'), ...strict]);
   if (errors.length > 0) return { errors, warnings: strict.length > 0 ? [] : warnings, notes };
   const hash = files.hash(content.bytes, added.size === 0 ? '' : JSON.stringify([...added]));
   return { policy: { hash, ...policy }, files: files.paths, warnings, notes };

@@ -27,14 +27,14 @@ import { ambiguities } from './specificity.ts';
 /** `hash` is left empty: it is of the files, not of the document. */
 export function compile(
   source: Configuration,
-  files: ReferredFiles,
+  { files, filesAt }: CompiledFrom,
   nowMs: number,
   report: Reporter,
 ): Omit<Policy, 'hash'> {
   const lists = new Map(
     Object.entries(source.lists ?? {}).map(([id, list]) => [
       id,
-      compileList(id, list, ['lists', id], files, nowMs, report),
+      compileList(id, list, ['lists', id], filesAt(['lists', id]), nowMs, report),
     ]),
   );
   const limits = compileLimits(source);
@@ -49,7 +49,9 @@ export function compile(
   const onMismatch = compileVerdict(source.onMismatch, TLS_ALERT, ['onMismatch'], taken, report);
   const defaults: Defaults = { lists, files, report, taken, pinned, onMismatch };
 
-  const pinsets = [...elements(source.pinsets)].map(([index, pinset]) => compilePinset(pinset, index, defaults));
+  const pinsets = [...elements(source.pinsets)].map(([index, pinset]) =>
+    compilePinset(pinset, index, { ...defaults, files: filesAt(['pinsets', index]) }),
+  );
   const sslpin = sslpinRules(source.rules);
   const rules = [...elements(sslpin.list)].flatMap(([index, rule]) => compileRule(rule, index, sslpin.path, defaults));
   reportRepeatedNames(source.pinsets, report);
@@ -84,6 +86,12 @@ export function compile(
     allowOffload: source.allowOffload ?? false,
     user: source.user ?? null,
   };
+}
+
+export interface CompiledFrom {
+  readonly files: ReferredFiles;
+  /** Those of the file that a pinset or a list is in. */
+  readonly filesAt: (path: Path) => ReferredFiles;
 }
 
 interface Defaults extends PinContext {

@@ -1,6 +1,6 @@
 /** The files that a configuration refers to: found relative to it, read once, and part of its hash. */
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 export interface FileContent {
@@ -15,19 +15,35 @@ export interface FileTrouble {
   readonly isMissing: boolean;
 }
 
-/** Throws what `fs` throws. */
+/** Throws what `fs` throws. A path that ends in a slash is a folder's: its content is the names of its configurations. */
 export type ReadFile = (path: string) => FileContent;
 
-export const readFromDisk: ReadFile = (path) => ({ bytes: readFileSync(path), modifiedMs: statSync(path).mtimeMs });
+export const readFromDisk: ReadFile = (path) => ({
+  bytes: path.endsWith('/') ? Buffer.from(configurationsIn(path).join('\n')) : readFileSync(path),
+  modifiedMs: statSync(path).mtimeMs,
+});
+
+/** As shells name them with *.json: nothing hidden, and no copies that editors and package managers leave. */
+function configurationsIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .sort();
+}
 
 export class ReferredFiles {
   readonly #base: string;
   readonly #read: ReadFile;
-  readonly #known = new Map<string, FileContent | FileTrouble>();
+  readonly #known: Map<string, FileContent | FileTrouble>;
 
-  constructor(configuration: string, read: ReadFile) {
+  constructor(configuration: string, read: ReadFile, known = new Map<string, FileContent | FileTrouble>()) {
     this.#base = dirname(resolve(configuration));
     this.#read = read;
+    this.#known = known;
+  }
+
+  /** The same files, found relative to another one. */
+  of(configuration: string): ReferredFiles {
+    return new ReferredFiles(configuration, this.#read, this.#known);
   }
 
   path(name: string): string {
@@ -41,7 +57,19 @@ export class ReferredFiles {
 
   /** The error is a sentence. */
   load(name: string): FileContent | FileTrouble {
-    const path = this.path(name);
+    return this.#load(this.path(name));
+  }
+
+  /** The paths of the configurations in a folder, in the order of their names. */
+  loadFolder(name: string): readonly string[] | FileTrouble {
+    const folder = `${this.path(name)}/`;
+    const content = this.#load(folder);
+    if ('error' in content) return content;
+    const names = new TextDecoder().decode(content.bytes);
+    return names === '' ? [] : names.split('\n').map((each) => `${folder}${each}`);
+  }
+
+  #load(path: string): FileContent | FileTrouble {
     let content = this.#known.get(path);
     if (content === undefined) {
       content = readOrExplain(path, this.#read);

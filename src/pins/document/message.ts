@@ -25,7 +25,7 @@ export interface Reporter {
   note(path: Path, text: string): void;
   /** An error in a file that the document refers to; `line` from 1. */
   errorIn(file: string, line: number, text: string): void;
-  /** `line 12` of something else in the same file, for texts. */
+  /** Where something else is, for texts: `line 12`, and of which file where there are several. */
   place(path: Path): string;
 }
 

@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { nearest } from './message.ts';
 import type { Path } from './message.ts';
-import { configurationJsonSchema, configurationSchema } from './schema.ts';
+import { configurationJsonSchema, configurationSchema, includedSchema } from './schema.ts';
 import type { Configuration } from './schema.ts';
 
 export interface ShapeError {
@@ -24,10 +24,11 @@ export interface Shape {
   readonly configuration: Configuration | null;
 }
 
-export function readShape(value: unknown): Shape {
-  const result = configurationSchema.safeParse(value);
+/** `isIncluded`: of a file that another one includes. */
+export function readShape(value: unknown, isIncluded = false): Shape {
+  const result = (isIncluded ? includedSchema : configurationSchema).safeParse(value);
   if (result.success) return { errors: [], configuration: result.data };
-  const errors = result.error.issues.flatMap((issue) => explain(issue, [], value));
+  const errors = result.error.issues.flatMap((issue) => explain(issue, [], value, isIncluded));
   if (!isObject(value)) return { errors, configuration: null };
   const rest = structuredClone(value);
   for (const { path } of errors) takeOut(rest, path);
@@ -41,16 +42,18 @@ export function* elements<T>(list: readonly T[] | undefined): Generator<[number,
 
 type Issue = z.core.$ZodIssue;
 
-function explain(issue: Issue, parent: Path, document: unknown): ShapeError[] {
+function explain(issue: Issue, parent: Path, document: unknown, isIncluded: boolean): ShapeError[] {
   const path: Path = [...parent, ...issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))];
   const value = valueAt(document, path);
   const here = (text: string): ShapeError[] => [{ path, atKey: false, text: `${label(path)} ${text}` }];
   if (value === undefined && issue.code !== 'unrecognized_keys') return here('is missing');
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({ path: [...path, key], atKey: true, text: unknownKey(path, key) }));
+      return issue.keys.map((key) => ({ path: [...path, key], atKey: true, text: unknownKey(path, key, isIncluded) }));
     case 'invalid_union':
-      return explainUnion(issue.errors as Issue[][], path, value, document);
+      return explainUnion(issue.errors as Issue[][], path, value, (branch) =>
+        explain(branch, path, document, isIncluded),
+      );
     case 'invalid_type':
       return here(`must be ${typeName(issue.expected)}, not ${kindOf(value)}`);
     case 'invalid_value':
@@ -67,7 +70,12 @@ function explain(issue: Issue, parent: Path, document: unknown): ShapeError[] {
 }
 
 /** Of the forms that a value may take, the one that it was most likely meant to be is explained. */
-function explainUnion(branches: Issue[][], path: Path, value: unknown, document: unknown): ShapeError[] {
+function explainUnion(
+  branches: Issue[][],
+  path: Path,
+  value: unknown,
+  explainIn: (issue: Issue) => ShapeError[],
+): ShapeError[] {
   const wrongType = (branch: Issue[]) =>
     branch.some(
       (i) => i.path.length === 0 && (i.code === 'invalid_type' || (i.code === 'invalid_value' && isObject(value))),
@@ -81,11 +89,11 @@ function explainUnion(branches: Issue[][], path: Path, value: unknown, document:
   }
   const weight = (branch: Issue[]) => branch.length + 10 * branch.filter((i) => i.code === 'unrecognized_keys').length;
   const [best] = candidates.sort((a, b) => weight(a) - weight(b));
-  return best!.flatMap((issue) => explain(issue, path, document));
+  return best!.flatMap(explainIn);
 }
 
-function unknownKey(path: Path, key: string): string {
-  const known = keysAt(path);
+function unknownKey(path: Path, key: string, isIncluded: boolean): string {
+  const known = isIncluded && path.length === 0 ? Object.keys(includedSchema.shape) : keysAt(path);
   const near = nearest(key, known);
   return `unknown key "${key}"${near === undefined ? `: ${list(known)} are known here` : `: did you mean "${near}"?`}`;
 }

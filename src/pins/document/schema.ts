@@ -16,6 +16,12 @@ export const configurationSchema = z
     $schema: text().optional(),
     version: z.literal(1).describe('Version of this format.'),
     strict: z.boolean().optional().describe('Warnings are errors.').meta({ default: false }),
+    include: z
+      .union([text(), z.array(text()).min(1)])
+      .optional()
+      .describe(
+        'Files with further pinsets and lists, or folders of them (*.json, in the order of their names), relative to this file. What such a file names is relative to itself.',
+      ),
     pinsets: z.array(pinset).optional(),
     lists: z.record(text(), list).optional().describe('Lists by name or number.'),
     rules: rules.optional(),
@@ -96,6 +102,11 @@ export const configurationSchema = z
       .meta({ default: false }),
   })
   .describe('Configuration of tlspin.');
+
+/** What a file may hold that another one includes. */
+export const includedSchema = configurationSchema
+  .pick({ $schema: true, version: true, pinsets: true, lists: true })
+  .strict();
 
 export type Configuration = z.infer<typeof configurationSchema>;
 
