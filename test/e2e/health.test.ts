@@ -75,6 +75,33 @@ describe('rules', () => {
     await becomes(0);
   });
 
+  it.each([
+    ['what is pinned from an address', 'iptables -t security -I FORWARD -s 192.0.2.7 -j ACCEPT', 'rules.bypassed.*192.0.2.7'],
+    ['what comes by an interface', 'ip6tables -t security -I FORWARD -i wg0 -j RETURN', 'rules.bypassed.*wg0'],
+    ['what is open', 'iptables -t security -I tlspin-flow -m conntrack --ctstate ESTABLISHED -j RETURN', 'rules.partial'],
+    ['SYNs by addresses that were accepted', 'iptables -t security -D tlspin-flow -p tcp --tcp-flags SYN SYN -g tlspin-ask', 'rules.partial.*accepted'],
+    ['what others have marked', 'iptables -t mangle -F tlspin-guard', 'rules.partial.*bits of ours'],
+    ['what another program is asked', 'iptables -t security -I tlspin-ask -j NFQUEUE --queue-num 7', 'rules.partial|rules.none'],
+    ['what a program of this host is handed', 'iptables -t nat -A PREROUTING -p tcp --dport 443 -j REDIRECT --to-ports 3128', 'packets.diverted.*REDIRECT'],
+    ['what is outside of the window', 'sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=1', 'conntrack.liberal'],
+    ['what is accepted in our own chain', 'iptables -t security -I tlspin-flow -j CONNMARK --set-mark 0x1000000/0x3000000', 'marks.accepting'],
+  ])('that let go by %s are told of', async (_, made, told) => {
+    await run();
+    await becomes(0);
+    lab.shell('gateway', made);
+    await becomes(2, told);
+  }); // prettier-ignore
+
+  it('that are changed without harm are told of, once', async () => {
+    await run();
+    await becomes(0);
+    lab.shell('gateway', 'iptables -t security -I tlspin-told -j LOG');
+    await becomes(1, 'rules.changed.*tlspin-told');
+    engine.applyRules();
+    await expect.poll(() => health().text, { timeout: 15_000, interval: 200 }).not.toContain('LOG');
+    expect(engine.conditions).toEqual(['rules.changed begin']);
+  });
+
   it('of one port are told of where pins are for another one too', async () => {
     await run();
     lab.write('tlspin.json', configure({ pinsets: [bank({ match: { hosts: [HOST], ports: [443, 993] } })] }));

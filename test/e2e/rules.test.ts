@@ -178,7 +178,7 @@ describe.each(['forward', 'local'] as const)('the script for hook %s', (hook) =>
 
   it('loads into nft twice and is gone after its removal', () => {
     // This kernel may lack nft's queue statement (NFT_QUEUE): everything around it is loaded.
-    const text = renderRules(MARKING, { ...options, format: 'nft' }).replace(/queue num \S+/g, 'accept');
+    const text = renderRules(MARKING, { ...options, format: 'nft' }).replace(/counter queue num \S+/g, 'accept');
     const file = lab.write('rules.nft', text);
     lab.run('gateway', 'nft', '-f', file);
     const once = lab.run('gateway', 'nft', 'list', 'ruleset');
@@ -494,7 +494,7 @@ describe('probes', () => {
 
   it('go by in nft as well', async () => {
     // This kernel may lack nft's queue statement: what would be queued is counted.
-    const text = renderRules(PROBING, { ...LOCAL, format: 'nft' }).replace(/queue num \S+/g, 'counter accept');
+    const text = renderRules(PROBING, { ...LOCAL, format: 'nft' }).replace(/counter queue num \S+/g, 'counter accept');
     lab.run('client', 'nft', '-f', lab.write('rules.nft', text));
     const queued = () =>
       [...lab.run('client', 'nft', 'list', 'ruleset').matchAll(/counter packets (\d+) bytes \d+ accept/g)]

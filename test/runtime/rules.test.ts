@@ -376,7 +376,9 @@ describe('the nft file', () => {
       .concat('ct mark & 0x3000000 == 0x2000000 drop', 'ct mark & 0x3000000 == 0x1000000 return', '\n    goto ask')
       .map((rule) => flows.indexOf(rule));
     expect(flows).toContain('{\n    meta mark & 0x4000000 == 0x4000000 goto told\n');
-    expect(text).toMatch(/chain ask \{\n(    ct mark & 0x3000000 == .* meta mark set .*\n){4}    queue num 0-3\n/);
+    expect(text).toMatch(
+      /chain ask \{\n(    ct mark & 0x3000000 == .* meta mark set .*\n){4}    counter queue num 0-3\n/,
+    );
     expect(text).toMatch(
       /chain told \{\n(    meta mark & .* ct mark set .*\n){3}    meta mark set meta mark & 0xf8ffffff\n/,
     );

@@ -1,4 +1,5 @@
 /** What a look around finds, and what it looks with. */
+import { CONDITIONS, type ConditionCode } from '../protection/conditions.ts';
 import type { RunProgram } from '../rules/program.ts';
 
 /** As bad as a condition of protection may be; `note`: to be known, no more. */
@@ -22,4 +23,9 @@ export interface Surroundings {
   /** Names in a directory; empty where there is none. */
   readonly list: (path: string) => readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export function condition(code: ConditionCode, detail: string): Finding {
+  const { severity, mend } = CONDITIONS[code];
+  return { code, gravity: severity, detail, mend };
 }

@@ -1,8 +1,9 @@
 /** What of the machine itself bears on protection: the kernel's settings, conntrack, bridges, routes and the clock. */
 import type { Policy } from '../../pins/policy.ts';
 import { asksServers } from '../../pins/probe.ts';
+import { isLiberal, LIBERAL } from '../rules/conntrack.ts';
 import type { Feed } from '../rules/feeds.ts';
-import type { Finding, Surroundings } from './finding.ts';
+import { condition, type Finding, type Surroundings } from './finding.ts';
 
 export async function lookAtHost(around: Surroundings, policy: Policy, feeds: readonly Feed[]): Promise<Finding[]> {
   const forwards = feeds.some(({ hook }) => hook === 'forward');
@@ -23,13 +24,8 @@ function conntrack({ read }: Surroundings): Finding[] {
     return [{ code: 'conntrack.missing', gravity: 'note', detail: 'connection tracking is not loaded', mend }];
   }
   const findings: Finding[] = [];
-  if (setting('tcp_be_liberal') !== undefined && setting('tcp_be_liberal') !== '0') {
-    findings.push({
-      code: 'conntrack.liberal',
-      gravity: 'unprotected',
-      detail: 'nf_conntrack_tcp_be_liberal is on: segments outside of the window pass, which a client may take',
-      mend: 'sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=0',
-    });
+  if (isLiberal(read(LIBERAL))) {
+    findings.push(condition('conntrack.liberal', 'nf_conntrack_tcp_be_liberal is on'));
   }
   if (count! > max! * FULL) {
     findings.push({

@@ -1,13 +1,13 @@
 /** Rules as they are in the kernel, held against the configuration: what the engine itself looks for, and what may become a fault. */
 import type { Policy } from '../../pins/policy.ts';
-import { CONDITIONS, type ConditionCode } from '../protection/conditions.ts';
 import { ownedConnmarkBits } from '../rules/connmark-mask.ts';
-import { type Feed, feedsOf, isOwn, missingFeeds } from '../rules/feeds.ts';
+import { findDiversions } from '../rules/diversions.ts';
+import { type Feed, type Feeds, feedsOf, missingFeeds } from '../rules/feeds.ts';
 import { foreignMarks } from '../rules/foreign-marks.ts';
 import { flowOffloadIn } from '../rules/offload.ts';
 import { hex } from '../rules/plan.ts';
-import { readRuleset, type Ruleset } from '../rules/ruleset.ts';
-import type { Finding, Surroundings } from './finding.ts';
+import { isOwn, readRuleset, type Ruleset } from '../rules/ruleset.ts';
+import { condition, type Finding, type Surroundings } from './finding.ts';
 
 export interface NetfilterFindings {
   readonly findings: readonly Finding[];
@@ -19,11 +19,13 @@ export async function lookAtNetfilter({ run }: Surroundings, policy: Policy): Pr
   if (!ruleset.isKnown) {
     return { feeds: [], findings: [condition('rules.unreadable', 'neither iptables-save nor nft tells')] };
   }
-  const { feeds, own } = feedsOf(ruleset, policy.queues);
+  const fed = feedsOf(ruleset, policy.queues);
+  const { feeds } = fed;
   return {
     feeds,
     findings: [
-      ...feeding({ feeds, own }, policy),
+      ...feeding(ruleset, fed, policy),
+      ...[...(await findDiversions(run, ruleset, feeds, policy.ports))].map(([code, text]) => condition(code, text)),
       ...[...foreignMarks(ruleset, policy)].map(([code, detail]) => condition(code, detail)),
       ...restoredMarks(ruleset, policy),
       ...lookedAtRules(await run('ip', ['rule', 'show']), policy),
@@ -32,18 +34,19 @@ export async function lookAtNetfilter({ run }: Surroundings, policy: Policy): Pr
   };
 }
 
-export function condition(code: ConditionCode, detail: string): Finding {
-  const { severity, mend } = CONDITIONS[code];
-  return { code, gravity: severity, detail, mend };
-}
-
-function feeding({ feeds, own }: ReturnType<typeof feedsOf>, policy: Policy): Finding[] {
+function feeding(ruleset: Ruleset, fed: Feeds, policy: Policy): Finding[] {
+  const { feeds } = fed;
   const [first, last] = policy.queues;
   const queues = first === last ? `queue ${first}` : `queues ${first} to ${last}`;
   if (feeds.length === 0) return [condition('rules.none', `no rule sends packets to ${queues}`)];
-  const missing = missingFeeds({ feeds, own }, policy, new Set());
-  if (missing.length > 0)
-    return [condition('rules.partial', `the rules that feed ${queues} leave out ${missing.join('; ')}`)];
+  const { partial, bypassed } = missingFeeds(ruleset, fed, policy, policy.queues);
+  const lacking = [
+    ...(partial.length === 0
+      ? []
+      : [condition('rules.partial', `the rules that feed ${queues} leave out ${partial.join('; ')}`)]),
+    ...(bypassed.length === 0 ? [] : [condition('rules.bypassed', `${queues}: ${bypassed.join('; ')}`)]),
+  ];
+  if (lacking.length > 0) return lacking;
   const hooks = [...new Set(feeds.map(({ hook }) => hook))].join(', ');
   const bypass = feeds.some((feed) => feed.bypass);
   return [

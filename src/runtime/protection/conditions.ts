@@ -25,6 +25,16 @@ export const CONDITIONS = {
     meaning: 'The rules leave out what the pins are for (a family, ports, a direction), or what they had before.',
     mend: 'apply the rules again (tlspin rules -c FILE | sudo sh), or reload where it is meant so',
   },
+  'rules.bypassed': {
+    severity: 'unprotected',
+    meaning: 'A rule ahead of the queue lets packets go by that the pins are for, where it fits them.',
+    mend: 'take the rule away, or put it behind the ones of tlspin; name the hosts that are meant under "exempt"',
+  },
+  'rules.changed': {
+    severity: 'degraded',
+    meaning: "Rules in tlspin's own chains are others than before.",
+    mend: 'find out who changes them, and apply the rules again (tlspin rules -c FILE | sudo sh)',
+  },
   'rules.unreadable': {
     severity: 'degraded',
     meaning: 'The rules of netfilter cannot be read, so nobody knows whether they feed the queue.',
@@ -44,6 +54,21 @@ export const CONDITIONS = {
     severity: 'unprotected',
     meaning: 'Flow offload is configured: packets of offloaded connections pass the engine by unseen.',
     mend: 'remove it, or offload only what carries the accept mark and set "allowOffload": true',
+  },
+  'packets.diverted': {
+    severity: 'unprotected',
+    meaning: 'Packets are led past the rules: connections pass unseen.',
+    mend: 'take that away; where a program of this host is handed them, apply the rules for its own connections too (--hook local)',
+  },
+  'packets.programmed': {
+    severity: 'degraded',
+    meaning: 'A program in the kernel has packets ahead of the rules; nobody knows whether it leads some past them.',
+    mend: 'see that it lets all packets of pinned clients pass to the stack, or take it away',
+  },
+  'conntrack.liberal': {
+    severity: 'unprotected',
+    meaning: 'Connection tracking lets segments outside of the window pass, which a client may take.',
+    mend: 'sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=0',
   },
   'marks.accepting': {
     severity: 'unprotected',

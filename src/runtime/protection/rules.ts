@@ -5,12 +5,15 @@
  */
 import type { Policy } from '../../pins/policy.ts';
 import { type KernelQueue, readKernelQueues } from '../../source/kernel-queue.ts';
+import { readLiberal } from '../rules/conntrack.ts';
+import { findDiversions } from '../rules/diversions.ts';
 import { type Feed, type Feeds, feedsOf, missingFeeds } from '../rules/feeds.ts';
 import type { RulesKeeper } from '../rules/keeper.ts';
 import { foreignMarks } from '../rules/foreign-marks.ts';
 import { flowOffloadIn } from '../rules/offload.ts';
+import { few } from '../rules/ports.ts';
 import { type RunProgram, runProgram } from '../rules/program.ts';
-import { readRuleset, type Rule } from '../rules/ruleset.ts';
+import { readRuleset, type Rule, type Ruleset } from '../rules/ruleset.ts';
 import type { ConditionCode } from './conditions.ts';
 import { SPELL_MS } from './losses.ts';
 import type { Protection } from './protection.ts';
@@ -24,12 +27,15 @@ export interface RulesOptions {
   /** For tests. */
   readonly run?: RunProgram;
   readonly readQueues?: () => ReadonlyMap<number, KernelQueue> | undefined;
+  readonly isLiberal?: () => boolean;
 }
 
 export class Rules {
   readonly #options: Required<RulesOptions>;
-  /** Own chains that packets came by since the configuration is in force. */
-  #own = new Set<string>();
+  /** Own chains that packets came by since the configuration is in force, and their rules. */
+  readonly #own = new Map<string, string>();
+  /** As the last look has found them. */
+  #seen: ReadonlyMap<string, string> = new Map();
   /** By code: what the last look has found. */
   #found: ReadonlyMap<ConditionCode, string> = new Map();
   #unseen: Unseen | undefined;
@@ -41,7 +47,7 @@ export class Rules {
   readonly looked = new Promise<void>((resolve) => (this.#onLooked = resolve));
 
   constructor(options: RulesOptions) {
-    this.#options = { run: runProgram, readQueues: readKernelQueues, ...options };
+    this.#options = { run: runProgram, readQueues: readKernelQueues, isLiberal: readLiberal, ...options };
   }
 
   start(): void {
@@ -66,16 +72,19 @@ export class Rules {
   }
 
   async look(): Promise<void> {
-    const { policy: policyOf, queues, run, readQueues } = this.#options;
+    const { policy: policyOf, queues, run, readQueues, isLiberal } = this.#options;
     const policy = policyOf();
     const entered = readQueues();
     const ruleset = await readRuleset(run);
+    const feeds = feedsOf(ruleset, queues());
+    const diversions = await findDiversions(run, ruleset, feeds.feeds, policy.ports);
     if (this.#isStopped) return;
-    const found = new Map<ConditionCode, string>();
+    const found = new Map<ConditionCode, string>(diversions);
+    if (isLiberal()) found.set('conntrack.liberal', 'nf_conntrack_tcp_be_liberal is on');
     if (!ruleset.isKnown) found.set('rules.unreadable', 'neither iptables-save nor nft tells');
     else {
-      const feeds = feedsOf(ruleset, queues());
-      this.#lookAtFeeds(feeds, policy, found);
+      this.#lookAtFeeds(ruleset, feeds, policy, found);
+      this.#lookForChanges(feeds);
       for (const [code, detail] of foreignMarks(ruleset, policy)) found.set(code, detail);
       const offload = policy.allowOffload ? [] : flowOffloadIn(ruleset.texts);
       if (offload.length > 0) found.set('offload.found', offload.join(', '));
@@ -86,15 +95,28 @@ export class Rules {
     if (found.has('rules.none') || found.has('rules.partial')) await this.#keep(policy);
   }
 
-  #lookAtFeeds(feeds: Feeds, policy: Policy, found: Map<ConditionCode, string>): void {
-    const [first, last] = this.#options.queues();
+  #lookAtFeeds(ruleset: Ruleset, feeds: Feeds, policy: Policy, found: Map<ConditionCode, string>): void {
+    const range = this.#options.queues();
+    const [first, last] = range;
     const queues = first === last ? `queue ${first}` : `queues ${first} to ${last}`;
-    const isFed = feeds.feeds.length > 0;
-    const missing = missingFeeds(feeds, policy, this.#own);
-    for (const name of feeds.own) this.#own.add(name);
-    if (!isFed) found.set('rules.none', `no rule sends packets to ${queues}`);
-    else if (missing.length > 0)
-      found.set('rules.partial', `the rules that feed ${queues} leave out ${missing.join('; ')}`);
+    if (feeds.feeds.length === 0) return void found.set('rules.none', `no rule sends packets to ${queues}`);
+    const { partial, bypassed } = missingFeeds(ruleset, feeds, policy, range, this.#own.keys());
+    if (partial.length > 0) found.set('rules.partial', `the rules that feed ${queues} leave out ${partial.join('; ')}`);
+    if (bypassed.length > 0) found.set('rules.bypassed', `${queues}: ${bypassed.join('; ')}`);
+  }
+
+  /** What two looks in a row have found is how it is from then on: somebody may have meant it so. */
+  #lookForChanges({ own }: Feeds): void {
+    const changed = [...own].filter(([name, text]) => {
+      const isSure = this.#seen.get(name) === text;
+      const before = this.#own.get(name);
+      if (before === undefined || isSure) this.#own.set(name, text);
+      return isSure && before !== undefined && before !== text;
+    });
+    this.#seen = own;
+    if (changed.length === 0) return;
+    const names = few(changed.map(([name]) => name));
+    this.#options.protection.notice('rules.changed', '', `the rules in ${names} were changed`, SPELL_MS);
   }
 
   /** Begins what was found before as well. */
@@ -161,8 +183,12 @@ function took(queues: ReadonlyMap<number, KernelQueue>): number {
 const CODES = [
   'rules.none',
   'rules.partial',
+  'rules.bypassed',
   'rules.unreadable',
   'offload.found',
+  'packets.diverted',
+  'packets.programmed',
+  'conntrack.liberal',
   'marks.accepting',
   'marks.overwritten',
 ] as const satisfies readonly ConditionCode[];

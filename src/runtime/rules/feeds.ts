@@ -1,12 +1,15 @@
 /**
- * Which packets netfilter's rules send to the engine's queues, found by following them as a packet would; and what of that
- * a policy misses. What a rule asks besides protocol and ports is its author's business, and taken to hold.
+ * Which packets netfilter's rules send to the engine's queues, found by following them as a packet would; and in words, what
+ * of that a policy misses.
  */
 import { existsSync } from 'node:fs';
 
 import type { Policy } from '../../pins/policy.ts';
+import { Follower, type Parcel } from './follow.ts';
 import { FAMILIES, type Family, type Ports } from './plan.ts';
-import type { Chain, Rule, Ruleset } from './ruleset.ts';
+import { ALL_PORTS, few, portsText, union } from './ports.ts';
+import { isOwn, type Rule, type Ruleset, shortened } from './ruleset.ts';
+import { Sight, type Unseen, type Way } from './unseen.ts';
 
 export interface Feed {
   readonly family: Family;
@@ -19,95 +22,94 @@ export interface Feed {
 
 export interface Feeds {
   readonly feeds: readonly Feed[];
-  /** Of our own chains those that packets come by: family, table and name. */
-  readonly own: ReadonlySet<string>;
+  /** Of our own chains those that packets come by, and what their rules are: by family, table and name. */
+  readonly own: ReadonlyMap<string, string>;
 }
 
 export function feedsOf({ chains }: Pick<Ruleset, 'chains'>, queues: readonly [number, number]): Feeds {
-  const walk = new Walk(chains, queues);
+  const follower = new Follower(chains, queues);
+  const feeds: Feed[] = [];
+  const own = new Map<string, string>();
   for (const chain of chains) {
-    if (chain.hook === undefined || chain.table.endsWith(' nat')) continue;
-    for (const family of chain.families) for (const protocol of PROTOCOLS) walk.from(chain, family, protocol);
-  }
-  return walk;
-}
-
-class Walk implements Feeds {
-  readonly feeds: Feed[] = [];
-  readonly own = new Set<string>();
-  readonly #chains = new Map<string, Chain>();
-  readonly #queues: readonly [number, number];
-  #steps = 0;
-
-  constructor(chains: readonly Chain[], queues: readonly [number, number]) {
-    this.#queues = queues;
-    for (const chain of chains) this.#chains.set(`${chain.table} ${chain.name}`, chain);
-  }
-
-  from(chain: Chain, family: Family, protocol: Feed['protocol']): void {
-    this.#follow(chain, { family, protocol, hook: chain.hook! }, ALL, 0);
-  }
-
-  /** The ports of which packets come to the chain's end, or return from it. */
-  #follow(chain: Chain, of: Pick<Feed, 'family' | 'protocol' | 'hook'>, entering: Ports, depth: number): Ports {
-    if (isOwn(chain) && chain.rules.length > 0) this.own.add(`${of.family} ${chain.table} ${chain.name}`);
-    let left = entering;
-    let returned: Ports = [];
-    for (const rule of chain.rules) {
-      if (left.length === 0 || ++this.#steps > MOST_STEPS) break;
-      if (rule.protocol !== undefined && rule.protocol !== of.protocol) continue;
-      const ports = rule.ports === undefined ? left : intersection(left, rule.ports);
-      if (ports.length === 0) continue;
-      const { target } = rule;
-      let behind: Ports = ports;
-      if (target.kind === 'queue') {
-        if (target.first <= this.#queues[1] && this.#queues[0] <= target.last) {
-          this.feeds.push({ ...of, ports, bypass: target.bypass, rule });
-        }
-        behind = [];
-      } else if (target.kind === 'verdict') behind = [];
-      else if (target.kind === 'chain') {
-        const next = this.#chains.get(`${chain.table} ${target.chain}`);
-        if (next !== undefined && depth < MOST_DEPTH) behind = this.#follow(next, of, ports, depth + 1);
-        if (!target.returns && !rule.isConditional) returned = union(returned, behind);
-        if (!target.returns) behind = [];
-      } else if (target.kind === 'return') {
-        if (!rule.isConditional) returned = union(returned, ports);
-        behind = [];
+    const { hook } = chain;
+    if (hook === undefined || chain.table.endsWith(' nat')) continue;
+    for (const family of chain.families) {
+      for (const protocol of PROTOCOLS) {
+        const of = { family, protocol, hook };
+        const fed = new Map<Rule, Feed>();
+        follower.through({ ...chain, passes: true }, EVERYTHING, {
+          protocol,
+          side: 'either',
+          // Who asks for more has thought of it.
+          fits: ({ asks }) => asks.length === 0 || undefined,
+          onQueue: (rule, ports) => {
+            const known = fed.get(rule)?.ports ?? [];
+            fed.set(rule, { ...of, ports: union(known, ports), bypass: isBypassing(rule), rule });
+          },
+          onChain: (chain) => {
+            if (!isOwn(chain) || chain.rules.length === 0) return;
+            own.set(`${family} ${chain.table} ${chain.name}`, chain.rules.map(({ text }) => text).join('\n'));
+          },
+        });
+        feeds.push(...fed.values());
       }
-      // Of what a rule asks besides nobody knows how many packets fit it.
-      if (!rule.isConditional) left = union(without(left, ports), behind);
     }
-    return union(left, returned);
   }
+  return { feeds, own };
 }
 
-/** What is missing, in words; `previously`: what fed the queue, and was there, since the configuration is in force. */
+function isBypassing({ target }: Rule): boolean {
+  return target.kind === 'queue' && target.bypass;
+}
+
+/** In words. */
+export interface Missing {
+  /** What is not sent to the queue. */
+  readonly partial: readonly string[];
+  /** What a rule ahead of it lets go by, where the rule fits. */
+  readonly bypassed: readonly string[];
+}
+
+/** `previously`: the names of own chains that packets came by since the configuration is in force. */
 export function missingFeeds(
+  ruleset: Pick<Ruleset, 'chains'>,
   { feeds, own }: Feeds,
-  policy: Pick<Policy, 'ports' | 'pinsets'>,
-  previously: ReadonlySet<string>,
-): string[] {
-  const missing = neededFamilies(policy).flatMap((family) => {
-    const at = (...hooks: string[]) =>
-      feeds
-        .filter((each) => each.family === family && each.protocol === 'tcp' && hooks.includes(each.hook))
-        .reduce((all: Ports, { ports }) => union(all, ports), []);
-    const forward = at('forward', 'prerouting', 'postrouting');
-    const [input, output] = [at('input', 'prerouting'), at('output', 'postrouting')];
-    const isLocal = at('input', 'output').length > 0;
-    if (forward.length === 0 && !isLocal) return [NAMES[family]];
-    const lacking: [string, Ports][] = [
-      ['forwarded', forward.length === 0 ? [] : without(policy.ports, forward)],
-      ['incoming', isLocal ? without(policy.ports, input) : []],
-      ['outgoing', isLocal ? without(policy.ports, output) : []],
+  policy: Policy,
+  queues: readonly [number, number],
+  previously: Iterable<string> = [],
+): Missing {
+  const sight = new Sight(ruleset.chains, queues, policy);
+  const [partial, bypassed]: [string[], string[]] = [[], []];
+  for (const family of neededFamilies(policy)) {
+    const streams = waysOf(feeds.filter((feed) => feed.family === family && feed.protocol === 'tcp'));
+    if (streams.length === 0) partial.push(NAMES[family]);
+    // Where one family's datagrams are queued, the other one's are meant too.
+    const datagrams = waysOf(feeds.filter(({ protocol }) => protocol === 'udp'));
+    const unseen = [
+      ...streams.map((way) => ({ way, found: sight.unseen(family, way, 'tcp') })),
+      ...datagrams.map((way) => ({ way, found: sight.unseen(family, way, 'udp') })),
     ];
-    return lacking.flatMap(([what, ports]) =>
-      ports.length === 0 ? [] : [`${what} ${NAMES[family]} of port ${portsText(ports)}`],
-    );
-  });
+    for (const { way, found } of unseen) {
+      if (found === undefined) continue;
+      (found.parcel.by === undefined ? partial : bypassed).push(unseenText(found, `${way} ${NAMES[family]}`));
+    }
+  }
   const gone = [...previously].filter((name) => !own.has(name));
-  return [...missing, ...(gone.length === 0 ? [] : [`what was in ${few(gone)}`])];
+  if (gone.length > 0) partial.push(`what was in ${few(gone)}`);
+  return { partial, bypassed };
+}
+
+function waysOf(feeds: readonly Feed[]): Way[] {
+  const at = (...hooks: string[]) => feeds.some(({ hook }) => hooks.includes(hook));
+  return [
+    ...(at('forward', 'prerouting', 'postrouting') ? (['forwarded'] as const) : []),
+    ...(at('input', 'output') ? (['incoming', 'outgoing'] as const) : []),
+  ];
+}
+
+function unseenText({ kind, parcel: { ports, by } }: Unseen, what: string): string {
+  const which = `${what} of port ${portsText(ports)}${kind === undefined ? '' : ` (${kind})`}`;
+  return by === undefined ? which : `${which} by the rule ${shortened(by.text)}`;
 }
 
 /** A pinset that names addresses of one family alone needs nothing of the other. */
@@ -122,53 +124,7 @@ function neededFamilies({ pinsets }: Pick<Policy, 'pinsets'>): readonly Family[]
   return FAMILIES.filter((family) => (family === 'ipv4' ? isNeeded(4) : isNeeded(16) && existsSync(IPV6)));
 }
 
-export function isOwn({ name, table }: Chain): boolean {
-  return /^tlspin(-|$)/.test(name) || /^inet tlspin(_local)?$/.test(table);
-}
-
-export function portsText(ports: Ports): string {
-  return few(ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)));
-}
-
-function few(words: readonly string[]): string {
-  const shown = words.slice(0, SHOWN).join(', ');
-  return words.length <= SHOWN ? shown : `${shown} and ${words.length - SHOWN} more`;
-}
-
-export function intersection(a: Ports, b: Ports): Ports {
-  const parts = a.flatMap(([from, to]) =>
-    b.map(([first, last]) => [Math.max(from, first), Math.min(to, last)] as const).filter(([f, t]) => f <= t),
-  );
-  return union(parts, []);
-}
-
-export function without(a: Ports, b: Ports): Ports {
-  return b.reduce(
-    (left: Ports, [first, last]) =>
-      left.flatMap(
-        ([from, to]) =>
-        ([[from, Math.min(to, first - 1)], [Math.max(from, last + 1), to]] as const).filter(([f, t]) => f <= t), // prettier-ignore
-      ),
-    a,
-  );
-}
-
-/** In order, without overlaps. */
-export function union(a: Ports, b: Ports): Ports {
-  const merged: [number, number][] = [];
-  for (const [from, to] of [...a, ...b].sort((x, y) => x[0] - y[0])) {
-    const last = merged.at(-1);
-    if (last !== undefined && from <= last[1] + 1) last[1] = Math.max(last[1], to);
-    else merged.push([from, to]);
-  }
-  return merged;
-}
-
 const PROTOCOLS = ['tcp', 'udp'] as const;
 const NAMES: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
-const ALL: Ports = [[0, 65_535]];
+const EVERYTHING: Parcel = { ports: ALL_PORTS, mark: 0, by: undefined };
 const IPV6 = '/proc/net/if_inet6';
-const SHOWN = 4;
-/** Rules that are looked at; the kernel allows no loops, but chains may be jumped to from many places. */
-const MOST_STEPS = 1_000_000;
-const MOST_DEPTH = 64;

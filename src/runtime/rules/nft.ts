@@ -171,10 +171,10 @@ function copies(plan: RulesPlan, from: string, to: string, states: readonly numb
   ];
 }
 
-/** Without the fanout flag the hash keeps both directions of a flow in one queue. */
+/** Without the fanout flag the hash keeps both directions of a flow in one queue. What is sent is counted: failOpen may not tell. */
 function queue(plan: RulesPlan): string {
   const [first, last] = plan.queues;
-  return `queue num ${first === last ? first : `${first}-${last}`}${plan.queueBypass ? ' bypass' : ''}`;
+  return `counter queue num ${first === last ? first : `${first}-${last}`}${plan.queueBypass ? ' bypass' : ''}`;
 }
 
 /** As the iptables script does it: queued ahead of filter, refused behind that. */

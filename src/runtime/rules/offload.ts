@@ -4,6 +4,7 @@
  * is missing, so is what it would configure.
  */
 import { type RunProgram, runProgram } from './program.ts';
+import { bothKinds, savedRules } from './saved.ts';
 
 /** What programs print; empty where one is missing. */
 export interface OffloadTexts {
@@ -14,12 +15,12 @@ export interface OffloadTexts {
 
 /** Where offload is configured, one phrase each; empty: nowhere. */
 export async function findFlowOffload(run: RunProgram = runProgram): Promise<string[]> {
-  const [flowtables = '', ipv4 = '', ipv6 = ''] = await Promise.all([
+  const [flowtables = '', ipv4, ipv6] = await Promise.all([
     readFlowtables(run),
-    run('iptables-save', []),
-    run('ip6tables-save', []),
+    savedRules(run, 'ipv4'),
+    savedRules(run, 'ipv6'),
   ]);
-  return flowOffloadIn({ flowtables, ipv4, ipv6 });
+  return flowOffloadIn({ flowtables, ipv4: bothKinds(ipv4), ipv6: bothKinds(ipv6) });
 }
 
 export function readFlowtables(run: RunProgram): Promise<string | undefined> {

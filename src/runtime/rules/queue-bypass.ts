@@ -3,6 +3,7 @@
  * the rules know. Reads what `iptables-save` and `nft` print; where neither tells, it is not known.
  */
 import { type RunProgram, runProgram } from './program.ts';
+import { bothKinds, savedRules } from './saved.ts';
 
 /** Null: no rule that sends packets to these queues was found. */
 export async function findQueueBypass(
@@ -10,8 +11,8 @@ export async function findQueueBypass(
   run: RunProgram = runProgram,
 ): Promise<boolean | null> {
   const [iptables, ip6tables, nft] = await Promise.all([
-    run('iptables-save', []),
-    run('ip6tables-save', []),
+    savedRules(run, 'ipv4').then(bothKinds),
+    savedRules(run, 'ipv6').then(bothKinds),
     run('nft', ['list', 'ruleset']),
   ]);
   const rules = [iptables, ip6tables, nft]

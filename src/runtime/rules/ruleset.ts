@@ -5,6 +5,9 @@
 import { type OffloadTexts, readFlowtables } from './offload.ts';
 import type { Family } from './plan.ts';
 import type { RunProgram } from './program.ts';
+import { bothKinds, type Saved, savedRules } from './saved.ts';
+import { type Ask, iptablesAsks, nftAsk, UNKNOWN } from './asked.ts';
+import { type MarkWrite, packetMarkWrite } from './mark-writes.ts';
 
 export interface Ruleset {
   readonly chains: readonly Chain[];
@@ -20,45 +23,61 @@ export interface Chain {
   readonly families: readonly Family[];
   /** Undefined: only jumps lead here. */
   readonly hook: string | undefined;
+  /** Chains of one hook are gone through from the least to the greatest. */
+  readonly priority: number;
+  /** Whether what comes to its end goes on. */
+  readonly passes: boolean;
   readonly rules: readonly Rule[];
 }
 
 export interface Rule {
   /** Undefined: whatever the protocol. */
   readonly protocol: 'tcp' | 'udp' | 'other' | undefined;
-  /** Of either end; undefined: whatever the ports. */
+  /** Undefined: whatever the ports. */
   readonly ports: readonly (readonly [number, number])[] | undefined;
-  /** Whether it asks anything besides protocol and ports. */
-  readonly isConditional: boolean;
+  /** Whose they are. */
+  readonly side: Side;
+  /** What it asks besides protocol and ports. */
+  readonly asks: readonly Ask[];
   readonly target: Target;
-  /** As it was printed: iptables' words, or nft's JSON. */
+  /** As it was printed, without what it has counted: iptables' words, or nft's JSON. */
   readonly text: string;
   /** Packets that it has counted; undefined where it does not count. */
   readonly packets: number | undefined;
 }
+
+export type Side = 'source' | 'destination' | 'either';
 
 export type Target =
   /** `returns`: a chain that comes to its end goes on behind this rule. */
   | { readonly kind: 'chain'; readonly chain: string; readonly returns: boolean }
   | { readonly kind: 'queue'; readonly first: number; readonly last: number; readonly bypass: boolean }
   /** Ends the table's way. */
-  | { readonly kind: 'verdict' }
+  | { readonly kind: 'verdict'; readonly passes: boolean }
+  /** Writes the packet's mark, and goes on. */
+  | { readonly kind: 'mark'; readonly write: MarkWrite }
   | { readonly kind: 'return' }
   /** Goes on behind it. */
   | { readonly kind: 'other' };
 
 export async function readRuleset(run: RunProgram): Promise<Ruleset> {
   const [ipv4, ipv6, nft, flowtables] = await Promise.all([
-    run('iptables-save', ['-c']),
-    run('ip6tables-save', ['-c']),
+    savedRules(run, 'ipv4', ['-c']),
+    savedRules(run, 'ipv6', ['-c']),
     run('nft', ['-j', 'list', 'ruleset']),
     readFlowtables(run),
   ]);
   return {
-    chains: [...iptablesChains(ipv4 ?? '', 'ipv4'), ...iptablesChains(ipv6 ?? '', 'ipv6'), ...nftChains(nft ?? '')],
-    texts: { flowtables: flowtables ?? '', ipv4: ipv4 ?? '', ipv6: ipv6 ?? '' },
-    isKnown: ipv4 !== undefined || nft !== undefined,
+    chains: [...savedChains(ipv4, 'ipv4'), ...savedChains(ipv6, 'ipv6'), ...nftChains(nft ?? '')],
+    texts: { flowtables: flowtables ?? '', ipv4: bothKinds(ipv4), ipv6: bothKinds(ipv6) },
+    isKnown: ipv4.usual !== undefined || nft !== undefined,
   };
+}
+
+/** Tables of the other kind are others, whatever their name. */
+function savedChains({ usual, other }: Saved, family: Family): Chain[] {
+  const others = iptablesChains(other ?? '', family).map((chain) => ({ ...chain, table: `other ${chain.table}` }));
+  return [...iptablesChains(usual ?? '', family), ...others];
 }
 
 /** What `iptables-save -c` prints. */
@@ -70,7 +89,10 @@ export function iptablesChains(text: string, family: Family): Chain[] {
     const [, declared, policy] = /^:(\S+) (\S+)/.exec(line) ?? [];
     if (declared !== undefined) {
       const hook = policy === '-' ? undefined : declared.toLowerCase();
-      chains.set(`${table} ${declared}`, { table, name: declared, families: [family], hook, rules: [] });
+      const priority = PRIORITIES[table.slice(family.length + 1)] ?? 0;
+      const passes = policy !== 'DROP';
+      const chain = { table, name: declared, families: [family], hook, priority, passes, rules: [] };
+      chains.set(`${table} ${declared}`, chain);
     }
     const [, packets, chain, rest] = /^(?:\[(\d+):\d+\] )?-A (\S+) ?(.*)$/.exec(line) ?? [];
     if (chain !== undefined) chains.get(`${table} ${chain}`)?.rules.push(iptablesRule(rest!, packets));
@@ -83,20 +105,26 @@ function iptablesRule(text: string, packets: string | undefined): Rule {
   const [, jump, target, rest] = / ?(-[jg]) (\S+)(.*)$/.exec(` ${plain}`) ?? [];
   const matches = ` ${plain}`.replace(/ ?-[jg] \S+.*$/, '');
   const [, protocol] = /(?<!! )-p (\S+)/.exec(matches) ?? [];
-  const [, ports] = /(?<!! )--(?:d?ports?|sports?|dports) (\S+)/.exec(matches) ?? [];
+  const [, option, ports] = /(?<!! )--(ports|dports?|sports?) (\S+)/.exec(matches) ?? [];
   const asked = matches
-    .replace(/ -p (?:tcp|udp)\b/, '')
+    .replace(/(?<! !) -p (?:tcp|udp)\b/, '')
     .replace(/ -m (?:tcp|udp|multiport)\b/g, '')
-    .replace(/ --(?:ports|dports?|sports?) \S+/, '')
+    .replace(/(?<! !) --(?:ports|dports?|sports?) \S+/, '')
     .replace(/ -m comment --comment (?:""|\S+)/g, '');
   return {
     protocol: protocol === undefined ? undefined : protocol === 'tcp' || protocol === 'udp' ? protocol : 'other',
     ports: ports === undefined ? undefined : portsOf(ports),
-    isConditional: asked.trim() !== '',
+    side: sideOf(option?.[0]),
+    asks: iptablesAsks(asked),
     target: target === undefined ? { kind: 'other' } : iptablesTarget(jump!, target, rest!),
     text,
     packets: packets === undefined ? undefined : Number(packets),
   };
+}
+
+/** Of an option's or a field's first letter. */
+function sideOf(letter: string | undefined): Side {
+  return letter === 's' ? 'source' : letter === 'd' ? 'destination' : 'either';
 }
 
 function iptablesTarget(jump: string, target: string, rest: string): Target {
@@ -104,11 +132,17 @@ function iptablesTarget(jump: string, target: string, rest: string): Target {
     const [, first = '0', last = first] = /--queue-(?:num|balance) (\d+)(?::(\d+))?/.exec(rest) ?? [];
     return { kind: 'queue', first: Number(first), last: Number(last), bypass: /--queue-bypass\b/.test(rest) };
   }
-  if (VERDICTS.has(target)) return { kind: 'verdict' };
+  if (VERDICTS.has(target)) return { kind: 'verdict', passes: target === 'ACCEPT' };
+  if (target === 'MARK') return markTarget(` -j MARK${rest}`);
   if (target === 'RETURN') return { kind: 'return' };
   // Targets that go on are written in capitals too, and so are built-in chains, which nothing jumps to.
   if (/^[A-Z0-9_]+$/.test(target)) return { kind: 'other' };
   return { kind: 'chain', chain: target, returns: jump === '-j' };
+}
+
+function markTarget(text: string): Target {
+  const write = packetMarkWrite(text);
+  return write === undefined ? { kind: 'other' } : { kind: 'mark', write };
 }
 
 /** `443,8000:8080`. */
@@ -122,11 +156,14 @@ function portsOf(text: string): [number, number][] {
 /** libnftables-json(5). What iptables' nft variant keeps there is opaque in it, and comes from `iptables-save`. */
 export function nftChains(text: string): Chain[] {
   const chains = new Map<string, Chain & { rules: Rule[] }>();
-  for (const { chain, rule } of nftObjects(text)) {
-    if (chain !== undefined) {
-      const { family, table, name, hook } = chain;
+  const dormant = new Set<string>();
+  for (const { table, chain, rule } of nftObjects(text)) {
+    if ([table?.flags].flat().includes('dormant')) dormant.add(`${table!.family} ${table!.name}`);
+    if (chain !== undefined && !dormant.has(`${chain.family} ${chain.table}`)) {
+      const { family, name, hook, prio = 0, policy } = chain;
       const families: Family[] = family === 'ip' ? ['ipv4'] : family === 'ip6' ? ['ipv6'] : ['ipv4', 'ipv6'];
-      chains.set(`${family} ${table} ${name}`, { table: `${family} ${table}`, name, families, hook, rules: [] });
+      const of = { table: `${family} ${chain.table}`, name, families, priority: prio };
+      chains.set(`${of.table} ${name}`, { ...of, hook, passes: policy !== 'drop', rules: [] });
     }
     if (rule === undefined || rule.expr.some((each) => 'xt' in each)) continue;
     chains.get(`${rule.family} ${rule.table} ${rule.chain}`)?.rules.push(nftRule(rule.expr));
@@ -135,7 +172,15 @@ export function nftChains(text: string): Chain[] {
 }
 
 interface NftObject {
-  readonly chain?: { readonly family: string; readonly table: string; readonly name: string; readonly hook?: string };
+  readonly table?: { readonly family: string; readonly name: string; readonly flags?: string | readonly string[] };
+  readonly chain?: {
+    readonly family: string;
+    readonly table: string;
+    readonly name: string;
+    readonly hook?: string;
+    readonly prio?: number;
+    readonly policy?: string;
+  };
   readonly rule?: {
     readonly family: string;
     readonly table: string;
@@ -153,31 +198,35 @@ function nftObjects(text: string): readonly NftObject[] {
 }
 
 function nftRule(expr: readonly Readonly<Record<string, unknown>>[]): Rule {
-  let protocol: Rule['protocol'];
-  let ports: Rule['ports'];
-  let isConditional = false;
+  let ports: NftPorts = { protocol: undefined, ports: undefined, side: 'either' };
   let target: Target = { kind: 'other' };
   let packets: number | undefined;
+  const asks: Ask[] = [];
   for (const each of expr) {
     const [[name = '', value] = []] = Object.entries(each);
-    const known = nftTarget(name, value);
+    const known = nftTarget(name, value, each);
+    const asked = name === 'match' ? nftPorts(value) : undefined;
     if (known !== undefined) target = known;
+    if (name === 'vmap') asks.push(UNKNOWN);
+    else if (known !== undefined) continue;
     else if (name === 'counter') packets = (value as { packets?: number } | null)?.packets;
-    else if (name === 'match') {
-      const asked = nftPorts(value);
-      if (asked === undefined) isConditional = true;
-      else ({ protocol, ports } = asked);
-    } else if (name === 'limit') isConditional = true;
+    else if (asked !== undefined && ports.ports === undefined) ports = asked;
+    else if (name === 'match') asks.push(nftAsk(value));
+    else if (!STATEMENTS.has(name)) asks.push(UNKNOWN);
   }
-  return { protocol, ports, isConditional, target, text: JSON.stringify(expr), packets };
+  const text = JSON.stringify(expr.map((each) => ('counter' in each ? { counter: null } : each)));
+  return { ...ports, asks, target, text, packets };
 }
 
-function nftTarget(name: string, value: unknown): Target | undefined {
+function nftTarget(name: string, value: unknown, each: object): Target | undefined {
   if (name === 'queue') return nftQueue(value as { num?: unknown; flags?: unknown });
   if (name === 'jump' || name === 'goto') {
     return { kind: 'chain', chain: (value as { target: string }).target, returns: name === 'jump' };
   }
-  if (['accept', 'drop', 'reject'].includes(name)) return { kind: 'verdict' };
+  if (['accept', 'drop', 'reject'].includes(name)) return { kind: 'verdict', passes: name === 'accept' };
+  // Which of its verdicts it comes to is asked of more than is known.
+  if (name === 'vmap') return { kind: 'verdict', passes: true };
+  if (name === 'mangle') return markTarget(JSON.stringify([each]));
   return name === 'return' ? { kind: 'return' } : undefined;
 }
 
@@ -186,8 +235,10 @@ function nftQueue({ num, flags }: { num?: unknown; flags?: unknown }): Target {
   return { kind: 'queue', first, last, bypass: [flags].flat().includes('bypass') };
 }
 
+type NftPorts = Pick<Rule, 'protocol' | 'ports' | 'side'>;
+
 /** `tcp dport { … }`. */
-function nftPorts(value: unknown): Pick<Rule, 'protocol' | 'ports'> | undefined {
+function nftPorts(value: unknown): NftPorts | undefined {
   const { op, left, right } = value as {
     op: string;
     left: { payload?: { protocol: string; field: string } };
@@ -200,9 +251,25 @@ function nftPorts(value: unknown): Pick<Rule, 'protocol' | 'ports'> | undefined 
     const range = (part as { range?: [number, number] } | null)?.range;
     return range ?? [Number(part), Number(part)];
   });
-  return { protocol, ports };
+  // A set by its name.
+  if (ports.flat().some(Number.isNaN)) return undefined;
+  return { protocol, ports, side: sideOf(field[0]) };
+}
+
+/** For people. */
+export function shortened(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+export function isOwn({ name, table }: Pick<Chain, 'name' | 'table'>): boolean {
+  return /^tlspin(-|$)/.test(name) || /^inet tlspin(_local)?$/.test(table);
 }
 
 /** Comments are anybody's words. */
 const QUOTED = /"(?:[^"\\]|\\.)*"/g;
 const VERDICTS: ReadonlySet<string> = new Set(['ACCEPT', 'DROP', 'REJECT']);
+/** linux/netfilter_ipv4.h, NF_IP_PRI_*. */
+const PRIORITIES: Readonly<Record<string, number>> = { raw: -300, mangle: -150, nat: -100, filter: 0, security: 50 };
+/** Of nft, what asks nothing and goes on. */
+const STATEMENTS: ReadonlySet<string> = new Set(['log', 'notrack', 'ct helper', 'set', 'flow', 'secmark', 'dup']);
+const LONGEST = 120;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { feedsOf, missingFeeds, without } from '../../../src/runtime/rules/feeds.ts';
+import { feedsOf, missingFeeds } from '../../../src/runtime/rules/feeds.ts';
+import { without } from '../../../src/runtime/rules/ports.ts';
 import { iptablesChains, nftChains } from '../../../src/runtime/rules/ruleset.ts';
 import { match, pinset, policy, range } from '../../support/policy.ts';
 
@@ -17,8 +18,9 @@ const FORWARD = `*security
 [7:420] -A tlspin-ask -j CONNMARK --restore-mark --nfmask 0x3000000 --ctmask 0x3000000
 [7:420] -A tlspin-ask -j NFQUEUE --queue-num 0
 [0:0] -A tlspin-flow -m conntrack --ctstate INVALID -j DROP
+[4:240] -A tlspin-flow -p tcp -m tcp --tcp-flags SYN SYN -g tlspin-ask
 [0:0] -A tlspin-flow -m connmark --mark 0x1000000/0x3000000 -j RETURN
-[7:420] -A tlspin-flow -g tlspin-ask
+[3:180] -A tlspin-flow -g tlspin-ask
 COMMIT
 `;
 
@@ -33,7 +35,7 @@ describe('what feeds a queue', () => {
   it('is found behind jumps, with its ports', () => {
     expect(shown(FORWARD)).toEqual(FED);
     expect(feeds(FORWARD).feeds[0]!.rule.packets).toBe(7);
-    expect([...feeds(FORWARD).own]).toEqual(['tlspin', 'tlspin-flow', 'tlspin-ask'].map((name) => `ipv4 ipv4 security ${name}`)); // prettier-ignore
+    expect([...feeds(FORWARD).own.keys()]).toEqual(['tlspin', 'tlspin-flow', 'tlspin-ask'].map((name) => `ipv4 ipv4 security ${name}`)); // prettier-ignore
   });
 
   it.each([
@@ -99,7 +101,7 @@ describe('of nft', () => {
 describe('what is missing', () => {
   const V4 = match({ addresses: [range('198.51.100.0/24')] });
   const missing = (text: string, ports: [number, number][], previously: string[] = []) =>
-    missingFeeds(feeds(text), policy({ ports, pinsets: [pinset(0, { match: V4 })] }), new Set(previously));
+    missingFeeds({ chains: iptablesChains(text, 'ipv4') }, feeds(text), policy({ ports, pinsets: [pinset(0, { match: V4 })] }), [0, 0], previously).partial; // prettier-ignore
 
   it('is nothing where all ports are fed', () => {
     expect(missing(FORWARD, [[443, 443], [8001, 8002]])).toEqual([]); // prettier-ignore
@@ -116,7 +118,8 @@ describe('what is missing', () => {
 
   it('is a family that pins are for', () => {
     const both = policy({ pinsets: [pinset(0)] });
-    expect(missingFeeds(feeds(FORWARD), both, new Set())).toEqual(['IPv6']);
+    const ruleset = { chains: iptablesChains(FORWARD, 'ipv4') };
+    expect(missingFeeds(ruleset, feeds(FORWARD), both, [0, 0]).partial).toEqual(['IPv6']);
   });
 
   it('is what was there before', () => {
