@@ -92,11 +92,6 @@ export class CanonicalOctets implements OwnOctets {
   }
 }
 
-/** RFC 8701 §2: 0x0a0a, 0x1a1a, … 0xfafa. */
-export function isGrease(number: number): boolean {
-  return (number & 0x0f0f) === 0x0a0a && number >> 8 === (number & 0xff);
-}
-
 function reserved(nibble: number): number {
   return ((nibble << 4) | 0x0a) * 0x0101;
 }

@@ -15,7 +15,9 @@ import { ByteReader } from '../bytes/reader.ts';
 import { type ClientHello, offersTls13, parseClientHello } from '../tls/client-hello.ts';
 import { EXTENSION } from '../tls/constants.ts';
 import { type Extensions, readExtensions } from '../tls/extensions.ts';
-import { CanonicalOctets, isGrease, type OwnOctets, RandomOctets } from './grease.ts';
+import { isGrease } from '../tls/grease.ts';
+import { type Share, sharesOf } from '../tls/key-shares.ts';
+import { CanonicalOctets, type OwnOctets, RandomOctets } from './grease.ts';
 import { canShare, type OwnKeyShare } from './key-share.ts';
 
 /** What is taken from a client's hello; one of these makes any number of probes. */
@@ -199,11 +201,6 @@ function digestOf(parts: HelloParts, isInAnyOrder: boolean): string {
   return createHash('sha256').update(hello.body()).digest('base64');
 }
 
-export interface Share {
-  readonly group: number;
-  readonly keyExchange: Uint8Array;
-}
-
 /** The client's groups, as far as they can be done; where it sent a share but none that can be, its best other one. */
 function groupsToShare(extensions: Extensions, withoutGroups: readonly number[]): number[] {
   const keyShare = extensions.bodies.get(EXTENSION.keyShare);
@@ -219,17 +216,6 @@ function inOrder(clientKeyShare: Uint8Array, shares: readonly Share[]): Share[] 
   const order = sharesOf(clientKeyShare).map(({ group }) => group);
   const rank = ({ group }: Share) => (order.includes(group) ? order.indexOf(group) : order.length);
   return [...shares].sort((a, b) => rank(a) - rank(b));
-}
-
-/** RFC 8446 §4.2.8, as far as they can be read. */
-export function sharesOf(keyShare: Uint8Array): Share[] {
-  const list = new ByteReader(keyShare).vector16();
-  const shares: Share[] = [];
-  while (list.more()) {
-    const share = { group: list.u16(), keyExchange: list.vector16().rest() };
-    if (list.ok) shares.push(share);
-  }
-  return shares;
 }
 
 function listedGroups(extensions: Extensions, withoutGroups: readonly number[]): number[] {

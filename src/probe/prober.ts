@@ -22,6 +22,7 @@ import { type Charge, ProbeBudget } from './budget.ts';
 import { type KeptAnswers, ProbeCache, type ProbeFinding, type QuestionKey } from './cache.ts';
 import { clientGroup } from './client-group.ts';
 import { converse, type SocketMark } from './connection.ts';
+import { noCounts } from './counts.ts';
 import { type HandshakeOutcome, ProbeHandshake } from './handshake.ts';
 import { KnownHellos } from './known-hellos.ts';
 import { type Mirror, unusableGroups } from './mirror.ts';
@@ -57,35 +58,8 @@ export interface MirrorProberOptions extends Partial<ProbeSettings & ProbeBounds
   readonly random?: () => number;
 }
 
-/** All counted from the start. */
-export interface ProbeCounts {
-  asked: number;
-  /** Answered from memory. */
-  cached: number;
-  /** Answered by a probe that was under way. */
-  joined: number;
-  /** Connections begun. */
-  connections: number;
-  /** Further ones that checked an answer from memory, among `connections`. */
-  rechecks: number;
-  inconsistent: number;
-  /** Probes without certificates, and questions that led to none; each once, however many waited or heard of it later. */
-  failed: number;
-  /** The same by their reasons. */
-  readonly failures: Record<ProbeFailure, number>;
-}
-
 export class MirrorProber implements Prober {
-  readonly counts: ProbeCounts = {
-    asked: 0,
-    cached: 0,
-    joined: 0,
-    connections: 0,
-    rechecks: 0,
-    inconsistent: 0,
-    failed: 0,
-    failures: { ...NO_FAILURES },
-  };
+  readonly counts = noCounts();
   readonly #options: MirrorProberOptions & ProbeBounds;
   readonly #hellos = new KnownHellos();
   readonly #cache: ProbeCache;
@@ -154,6 +128,20 @@ export class MirrorProber implements Prober {
     this.#join({ ...asking, deadline: this.#deadlineOf(request) }, { done: answered, connected });
   }
 
+  /**
+   * Others gave so many questions like this one the answer that is remembered. It may be checked for each of them: once
+   * for all, because what they would find is the same.
+   */
+  onSpokenFor(request: ProbeRequest, times: number): void {
+    this.counts.asked += times;
+    this.counts.cached += times;
+    const mirror = this.#hellos.mirrorOf(request.clientHello);
+    if (this.#isClosed || isFault(mirror)) return;
+    const asking = askingOf(request, mirror);
+    const known = this.#cache.find(asking.key, this.#now(), this.#settings);
+    if (known?.answer.kind === 'certificates') this.#maybeRecheck(asking, known.confirmations, times);
+  }
+
   keep(): KeptAnswers {
     return this.#cache.keep(this.#now());
   }
@@ -199,8 +187,9 @@ export class MirrorProber implements Prober {
   }
 
   /** A man in the middle who lets the first connection through is not to know which of the others is watched. */
-  #maybeRecheck(asking: Asking, confirmations: number): void {
-    if (this.#random() >= this.#settings.recheck / 2 ** confirmations) return;
+  #maybeRecheck(asking: Asking, confirmations: number, times = 1): void {
+    const isSpared = (1 - this.#settings.recheck / 2 ** confirmations) ** times;
+    if (this.#random() >= 1 - isSpared) return;
     if (this.#rechecks.size >= this.#options.waiting) return;
     const again = () => {
       this.#rechecks.delete(timer);
@@ -370,19 +359,6 @@ function unpredictable(): number {
  * the client that waits for the answer has a connection there itself.
  */
 const OF_THE_SERVER: ReadonlySet<ProbeFailure> = new Set(['alert', 'protocol', 'unsupported', 'no-certificate']);
-const NO_FAILURES: Readonly<Record<ProbeFailure, number>> = {
-  unreachable: 0,
-  closed: 0,
-  timeout: 0,
-  alert: 0,
-  protocol: 0,
-  unsupported: 0,
-  'no-certificate': 0,
-  limited: 0,
-  forbidden: 0,
-  'not-marked': 0,
-  stopped: 0,
-};
 const BOUNDS: ProbeBounds = { waiting: 256, unanswered: 16_384, entries: 4_096 };
 const MAX_RECHECK_DELAY_MS = 2_000;
 /** Of every limit, for what nobody waits for. */

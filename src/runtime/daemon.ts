@@ -16,7 +16,7 @@ import type { KeylogPolicy, Policy } from '../pins/policy.ts';
 import { Examiner, type ExaminerThread } from './examining/examiner.ts';
 import { KeyLogIntake } from './key-log-intake.ts';
 import type { KeptAnswers } from '../probe/cache.ts';
-import type { ProbeCounts } from '../probe/prober.ts';
+import type { ProbeCounts } from '../probe/counts.ts';
 import { type CreateProber, Probing } from './probing/probing.ts';
 import { Queues, type QueueStatus, type ReleasedQueue } from './queue/queues.ts';
 import { ThreadWatch } from './queue/thread-watch.ts';

@@ -12,6 +12,7 @@ import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 
 import { ByteReader } from '../bytes/reader.ts';
+import { isGrease } from './grease.ts';
 
 /** Null when the body is not a ClientHello. */
 export function ja4(clientHello: Uint8Array, datagrams?: 'quic' | 'dtls'): string | null {
@@ -114,11 +115,6 @@ function numbers(reader: ByteReader): number[] {
     if (!isGrease(value)) read.push(value);
   }
   return read;
-}
-
-/** 0x0a0a, 0x1a1a, … 0xfafa. */
-function isGrease(value: number): boolean {
-  return (value & 0x0f0f) === 0x0a0a && value >>> 8 === (value & 0xff);
 }
 
 function count(values: readonly number[]): string {

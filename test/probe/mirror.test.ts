@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { isFault } from '../../src/bytes/fault.ts';
-import { isGrease } from '../../src/probe/grease.ts';
+import { isGrease } from '../../src/tls/grease.ts';
 import { type Mirror, MirroredHello, mirrorOf } from '../../src/probe/mirror.ts';
 import { clientHelloOf } from '../support/memory-tls.ts';
 import { extensionOf } from '../support/scripted-server.ts';

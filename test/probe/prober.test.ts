@@ -348,6 +348,24 @@ describe('probes that disagree', () => {
     expect(ask(prober)).toEqual([{ ...shown(OTHER), alternatives: [], fromCache: true }]);
   });
 
+  it('are looked for as often where others spoke for it', () => {
+    vi.useFakeTimers();
+    const prober = newProber({ recheck: 0.02, random: Math.random, perDestination: 1e6, perClient: 1e6 });
+    ask(prober);
+    begun[0]!.done(shown());
+    let ended = 1;
+    for (let i = 0; i < 1000; i++) {
+      prober.onSpokenFor(requestOf({}), 20);
+      vi.advanceTimersByTime(2000);
+      while (ended < begun.length) begun[ended++]!.done(shown());
+    }
+    vi.useRealTimers();
+    // 1 - 0.98 ** 20 is 0.33.
+    expect(prober.counts.connections).toBeGreaterThan(230);
+    expect(prober.counts.connections).toBeLessThan(430);
+    expect(prober.counts).toMatchObject({ asked: 20_001, cached: 20_000 });
+  });
+
   it('are looked for by a share of the answers from memory', () => {
     vi.useFakeTimers();
     const prober = newProber({ recheck: 0.25, random: Math.random, perDestination: 1e6, perClient: 1e6 });

@@ -5,13 +5,15 @@
 import type { ProbeAnswer, Prober, ProbeRequest } from '../../judge/ports.ts';
 import type { Policy, Situations } from '../../pins/policy.ts';
 import type { KeptAnswers } from '../../probe/cache.ts';
-import { MirrorProber, type ProbeCounts } from '../../probe/prober.ts';
+import type { ProbeCounts } from '../../probe/counts.ts';
+import { MirrorProber } from '../../probe/prober.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 
 /** As much of a MirrorProber as is used. */
 export interface ClosableProber extends Prober {
   readonly counts?: ProbeCounts | undefined;
   configure(policy: Policy['probe'], limits: Policy['limits']): void;
+  onSpokenFor?(request: ProbeRequest, times: number): void;
   /** What servers showed lately, for another process. */
   keep?(): KeptAnswers | undefined;
   restore?(kept: KeptAnswers): void;
@@ -41,6 +43,11 @@ export class Probing implements Prober {
 
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
     this.#prober.probe(request, done, connected);
+  }
+
+  /** A packet thread gave that many questions like this one the answer that the last one had. */
+  onSpokenFor(request: ProbeRequest, times: number): void {
+    this.#prober.onSpokenFor?.(request, times);
   }
 
   adopt({ probe, limits }: Policy): void {

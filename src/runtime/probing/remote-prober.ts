@@ -1,21 +1,31 @@
 /**
  * The packet thread's end of probes: the sockets, the cache and the limits of all queues together live on the main
- * thread.
+ * thread, which is asked unless it has just answered the same.
  */
 import type { ProbeAnswer, Prober, ProbeRequest } from '../../judge/ports.ts';
 import type { FromQueue, Port } from '../queue/messages.ts';
 import { RemoteQuestions } from '../queue/remote-questions.ts';
+import { RecentAnswers } from './recent-answers.ts';
 
 export class RemoteProber implements Prober {
   readonly #questions: RemoteQuestions<ProbeRequest, ProbeAnswer>;
   readonly #connected = new Map<number, () => void>();
+  readonly #recent: RecentAnswers;
 
   constructor(port: Port<FromQueue>) {
     this.#questions = new RemoteQuestions((id, request) => port.postMessage({ kind: 'probe', id, request }));
+    this.#recent = new RecentAnswers((request, times) => port.postMessage({ kind: 'spoken-for', request, times }));
   }
 
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
-    const id = this.#questions.ask(request, done);
+    const key = this.#recent.keyOf(request);
+    const known = key === undefined ? undefined : this.#recent.find(key);
+    if (known !== undefined) return done(known);
+    const answered = (answer: ProbeAnswer) => {
+      if (key !== undefined) this.#recent.add(key, request, answer);
+      done(answer);
+    };
+    const id = this.#questions.ask(request, answered);
     if (connected !== undefined) this.#connected.set(id, connected);
   }
 
@@ -28,5 +38,15 @@ export class RemoteProber implements Prober {
   answer(id: number, answer: ProbeAnswer): void {
     this.#connected.delete(id);
     this.#questions.answer(id, answer);
+  }
+
+  /** Once a second. */
+  tick(): void {
+    this.#recent.tick();
+  }
+
+  /** Another configuration is in force. */
+  forget(): void {
+    this.#recent.clear();
   }
 }

@@ -124,6 +124,7 @@ export class QueueLoop implements PacketSink {
     switch (message.kind) {
       case 'policy':
         this.#logBacklog = message.change.policy?.limits.logBacklog ?? this.#logBacklog;
+        this.#prober.forget();
         this.#engine.changePolicy(message.change);
         this.#settle();
         return this.#port.postMessage({ kind: 'adopted', generation: message.generation });
@@ -190,6 +191,7 @@ export class QueueLoop implements PacketSink {
   }
 
   #onPulse(): void {
+    this.#prober.tick();
     this.#engine.tick();
     this.#settle();
     this.#counters.publishSource(this.#source.stats());

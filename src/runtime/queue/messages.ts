@@ -69,6 +69,8 @@ export type FromQueue =
   /** The answer to `examine` is not wanted any more. */
   | { readonly kind: 'withdraw'; readonly id: number }
   | { readonly kind: 'probe'; readonly id: number; readonly request: ProbeRequest }
+  /** So many questions like this one had the answer that the last one had. */
+  | { readonly kind: 'spoken-for'; readonly request: ProbeRequest; readonly times: number }
   /** Something that operators should know and that stops nothing, such as ENOBUFS. */
   | { readonly kind: 'trouble'; readonly message: string }
   /** Everything held was answered and the queue is unbound: nothing follows. */

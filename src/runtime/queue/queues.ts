@@ -5,7 +5,7 @@
 import type { FlowPage, FlowQuestion } from '../../connection/listing.ts';
 import type { EngineMemory } from '../../engine/engine.ts';
 import type { FlowEvent } from '../../judge/events.ts';
-import type { Prober } from '../../judge/ports.ts';
+import type { Prober, ProbeRequest } from '../../judge/ports.ts';
 import type { PolicyChange } from '../../pins/match/pack.ts';
 import type { HandshakeSecret } from '../../source/key-log.ts';
 import type { HandedQueue } from '../../source/nfqueue.ts';
@@ -16,12 +16,18 @@ import { Roundup } from './roundup.ts';
 import type { WatchedThread } from './thread-watch.ts';
 import { Queue, type SpawnQueueThread } from './thread.ts';
 
+/** The prober of all threads. */
+export interface SharedProber extends Prober {
+  /** A thread gave that many questions like this one the answer that the last one had. */
+  onSpokenFor(request: ProbeRequest, times: number): void;
+}
+
 export interface QueuesOptions {
   readonly spawn: SpawnQueueThread;
   /** Whether handshake messages are to be told as they go by. */
   readonly watch: boolean;
   readonly examiner: Pick<Examiner, 'ask' | 'withdraw'>;
-  readonly prober: Prober;
+  readonly prober: SharedProber;
   readonly onEvents: (events: readonly FlowEvent[], queueNum: number) => void;
   /** A thread has ended that was not told to. */
   readonly onDeath: (error: Error) => void;
@@ -211,6 +217,8 @@ export class Queues {
           (answer) => thread.postMessage({ kind: 'probed', id: message.id, answer }),
           () => thread.postMessage({ kind: 'probing', id: message.id }),
         );
+      case 'spoken-for':
+        return prober.onSpokenFor(message.request, message.times);
       case 'adopted':
         queue.adopting--;
         return this.#adoptions.answer(message.generation, queueNum, true);

@@ -1,0 +1,70 @@
+/**
+ * The packet thread's own memory of what the prober has just said, so that a busy server's clients are answered without a
+ * word to the main thread: of certificates only, for a second. The main thread's memory is the one that counts; it is told
+ * how often it was spoken for, because every connection is to be as likely as any other to have its server asked anew.
+ */
+import { LRUCache } from 'lru-cache';
+
+import type { ProbeAnswer, ProbeRequest } from '../../judge/ports.ts';
+import { withoutOwnOctets } from '../../probe/own-octets.ts';
+
+export class RecentAnswers {
+  readonly #answers: LRUCache<string, Recent>;
+
+  /** `report`: so many questions like this one were answered here since the last one was answered there. */
+  constructor(report: (request: ProbeRequest, times: number) => void) {
+    this.#answers = new LRUCache({
+      max: ENTRIES,
+      dispose: ({ request, times }) => {
+        if (times > 0) report(request, times);
+      },
+    });
+  }
+
+  /** By which it is remembered; undefined for a question that is not. */
+  keyOf({ clientHello, recordVersion, server, starttls, tunnels }: ProbeRequest): string | undefined {
+    if (clientHello.length > LONGEST || tunnels.length > 0) return undefined;
+    const said = withoutOwnOctets(clientHello);
+    if (said === undefined) return undefined;
+    const address = Buffer.from(server.address).toString('latin1');
+    return `${recordVersion} ${server.port} ${starttls ?? ''} ${address.length} ${address}${said}`;
+  }
+
+  find(key: string): ProbeAnswer | undefined {
+    const recent = this.#answers.get(key);
+    if (recent === undefined || isOver(recent)) return undefined;
+    recent.times++;
+    return recent.answer;
+  }
+
+  add(key: string, request: ProbeRequest, answer: ProbeAnswer): void {
+    if (answer.kind !== 'certificates') return;
+    this.#answers.set(key, { request, answer: { ...answer, fromCache: true }, atMs: performance.now(), times: 0 });
+  }
+
+  /** Forgets what is too old. */
+  tick(): void {
+    for (const [key, recent] of this.#answers.entries()) if (isOver(recent)) this.#answers.delete(key);
+  }
+
+  /** Forgets everything: other rules hold for who may be asked. */
+  clear(): void {
+    this.#answers.clear();
+  }
+}
+
+interface Recent {
+  readonly request: ProbeRequest;
+  readonly answer: ProbeAnswer;
+  readonly atMs: number;
+  times: number;
+}
+
+function isOver({ atMs }: Recent): boolean {
+  return performance.now() - atMs >= STANDS_FOR_MS;
+}
+
+const ENTRIES = 256;
+const STANDS_FOR_MS = 1_000;
+/** Octets of a hello that is worth remembering. */
+const LONGEST = 4_096;
