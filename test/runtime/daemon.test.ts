@@ -35,6 +35,8 @@ class FakeProber implements ClosableProber {
     this.onInconsistent = onInconsistent;
   }
 
+  onSpokenFor(): void {}
+
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
     this.questions.push([request, done, connected]);
   }

@@ -2,7 +2,7 @@
 import type { ProbeAnswer, ProbeFailure, ProbeRequest } from '../../judge/ports.ts';
 import type { Policy } from '../../pins/policy.ts';
 import type { KeptAnswers } from '../../probe/cache.ts';
-import type { ProbeCounts } from '../../probe/prober.ts';
+import type { ProbeCounts } from '../../probe/counts.ts';
 import type { ClosableProber, CreateProber } from '../probing/probing.ts';
 
 export type ProbeOutcome = 'certificates' | ProbeFailure;
@@ -31,6 +31,10 @@ class TimedProber implements ClosableProber {
       done(answer);
     };
     this.#prober.probe(request, answered, connected);
+  }
+
+  onSpokenFor(request: ProbeRequest, times: number): void {
+    this.#prober.onSpokenFor(request, times);
   }
 
   get counts(): ProbeCounts | undefined {

@@ -13,7 +13,7 @@ import type { NativeBinding } from '../../source/binding.ts';
 export interface ClosableProber extends Prober {
   readonly counts?: ProbeCounts | undefined;
   configure(policy: Policy['probe'], limits: Policy['limits']): void;
-  onSpokenFor?(request: ProbeRequest, times: number): void;
+  onSpokenFor(request: ProbeRequest, times: number): void;
   /** What servers showed lately, for another process. */
   keep?(): KeptAnswers | undefined;
   restore?(kept: KeptAnswers): void;
@@ -47,7 +47,7 @@ export class Probing implements Prober {
 
   /** A packet thread gave that many questions like this one the answer that the last one had. */
   onSpokenFor(request: ProbeRequest, times: number): void {
-    this.#prober.onSpokenFor?.(request, times);
+    this.#prober.onSpokenFor(request, times);
   }
 
   adopt({ probe, limits }: Policy): void {

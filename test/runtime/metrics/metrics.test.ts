@@ -108,7 +108,7 @@ it('every name of the catalogue is there, with its help', async () => {
 it('probes are timed where they were not answered from memory', async () => {
   let answer: ((answer: ProbeAnswer) => void) | undefined;
   const create = timedProbers(
-    () => ({ probe: (_, done) => void (answer = done), configure: () => {}, close: () => {} }),
+    () => ({ probe: (_, done) => void (answer = done), configure: () => {}, onSpokenFor: () => {}, close: () => {} }),
     (outcome, millis) => metrics.takeProbe(outcome, millis),
   );
   const prober = create(policy(), () => {});
