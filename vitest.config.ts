@@ -19,7 +19,7 @@ export default defineConfig({
           name: 'unit',
           testTimeout: 60_000,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/vm/**', 'test/fuzz/**', 'test/bench/**'],
+          exclude: ['test/e2e/**', 'test/packages/**', 'test/vm/**', 'test/fuzz/**', 'test/bench/**'],
         },
       },
       // Only where somebody says for how long: npm run fuzz.
@@ -87,6 +87,7 @@ export default defineConfig({
       ...(process.env['TLSPIN_VM'] === undefined
         ? []
         : [{ test: { name: 'vm', globalSetup: ['test/support/built.ts'], include: ['test/vm/**/*.test.ts'] } }]),
+      { test: { name: 'packages', include: ['test/packages/**/*.test.ts'] } },
       {
         test: {
           name: 'e2e',

@@ -2,11 +2,11 @@
  * Giving up privileges: see confine.h.
  *
  * Capabilities belong to a thread, and the kernel changes only those of the caller. So each thread is made to do it
- * itself, in a signal handler. Some threads of Node block every signal that can be blocked; glibc's own SIGSETXID, by which
- * its setuid() reaches all threads, cannot be, and its disposition is lent for the moment (as libcap's libpsx does).
+ * itself, in a signal handler. Some threads of Node block every signal that can be blocked; the C library's own, by which its
+ * setuid() reaches all threads, cannot be, and its disposition is lent for the moment (as libcap's libpsx does).
  *
  *   every thread: keep what is permitted across setuid, lower the bounding set
- *   setgroups, setresgid, setresuid (glibc: in every thread)
+ *   setgroups, setresgid, setresuid (the C library: in every thread)
  *   every thread: the one capability permitted, effective, inheritable and ambient; no_new_privs
  */
 #include "confine.h"
@@ -17,6 +17,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +30,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
 #define SIGNAL_SETXID 33
+#else
+#define SIGNAL_SETXID 34 /* musl's SIGSYNCCALL */
+#endif
 #define KERNEL_SIGSET_OCTETS 8
 #define MOST_THREADS 512
 #define MOST_GROUPS 1024
@@ -71,7 +76,7 @@ static int settle(unsigned capability)
 
 /* ---- in every thread ---- */
 
-/* As the kernel takes it: the handler first, on the machines that glibc lends it to us on; the rest is not ours. */
+/* As the kernel takes it: what it has beside the handler (flags, a way back) the C library knows. */
 union disposition {
 	void (*handler)(int);
 	unsigned char octets[128];
@@ -98,9 +103,21 @@ static void on_signal(int number)
 	errno = before;
 }
 
-static int set_disposition(const union disposition *next, union disposition *before)
+static int change_disposition(int number, const union disposition *next, union disposition *before)
 {
-	return syscall(SYS_rt_sigaction, SIGNAL_SETXID, next, before, KERNEL_SIGSET_OCTETS) < 0 ? errno : 0;
+	return syscall(SYS_rt_sigaction, number, next, before, KERNEL_SIGSET_OCTETS) < 0 ? errno : 0;
+}
+
+/* The C library lets nobody have that signal, but says of another one how the handler is to be called; round_of is empty. */
+static int describe_handler(union disposition *ours)
+{
+	struct sigaction handler = { .sa_handler = on_signal, .sa_flags = SA_RESTART }, before;
+	sigfillset(&handler.sa_mask);
+	memset(ours, 0, sizeof *ours);
+	if (sigaction(SIGURG, &handler, &before) < 0)
+		return errno;
+	int error = change_disposition(SIGURG, NULL, ours);
+	return sigaction(SIGURG, &before, NULL) < 0 ? errno : error;
 }
 
 static bool is_known(pid_t thread)
@@ -183,23 +200,18 @@ static int tell_all(void)
 
 static int in_every_thread(step *step, unsigned capability)
 {
-	union disposition glibc, ours;
-	memset(&glibc, 0, sizeof glibc);
-	int error = set_disposition(NULL, &glibc);
-	if (error == 0 && glibc.handler == NULL)
-		error = ENOTSUP; /* another C library */
-	if (error != 0)
-		return error;
+	union disposition ours, before;
 	round_of.step = step;
 	round_of.capability = capability;
 	round_of.count = 0;
-	ours = glibc;
-	ours.handler = on_signal;
-	error = set_disposition(&ours, NULL);
+	memset(&before, 0, sizeof before);
+	int error = describe_handler(&ours);
+	if (error == 0)
+		error = change_disposition(SIGNAL_SETXID, &ours, &before);
 	if (error != 0)
 		return error;
 	error = tell_all();
-	int restored = set_disposition(&glibc, NULL);
+	int restored = change_disposition(SIGNAL_SETXID, &before, NULL);
 	return error != 0 ? error : restored;
 }
 
