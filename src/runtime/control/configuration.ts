@@ -12,6 +12,7 @@ import { editList, writeListFile } from '../../pins/lists/list-file.ts';
 import { parseEntry } from '../../pins/lists/lists.ts';
 import { formatMessage, type Message, nearest } from '../../pins/document/message.ts';
 import type { CompiledList, CompiledPin, Policy } from '../../pins/policy.ts';
+import { reusing } from '../../pins/match/reuse.ts';
 import { differenceOfSequences } from '../../pins/match/sequence-difference.ts';
 import type { ReloadOutcome } from '../daemon.ts';
 import { refusalOf } from '../restart.ts';
@@ -225,7 +226,8 @@ export class LiveConfiguration {
     return list;
   }
 
-  async #putIntoForce(kind: ConfigurationChange['kind'], by: string, read: LoadedConfiguration, added: AddedEntries) {
+  async #putIntoForce(kind: ConfigurationChange['kind'], by: string, as: LoadedConfiguration, added: AddedEntries) {
+    const read = { ...as, policy: reusing(as.policy, this.policy) };
     const difference = differenceOf(this.policy, read.policy);
     const outcome = await this.#options.apply(read.policy);
     if (!outcome.isInForce) return this.#refused(kind, by, read.warnings, outcome.reason);

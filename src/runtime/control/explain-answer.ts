@@ -60,11 +60,12 @@ async function findLive({ daemon }: Overview, filter: FlowFilter): Promise<Found
 }
 
 function findSettled({ verdicts }: Overview, { id, address, port }: FlowFilter): Found | undefined {
-  for (const { queue, event, policy } of verdicts.latest()) {
+  for (const { queue, event } of verdicts.latest()) {
     const isFlow = id === undefined || event.flowId === id;
     const isClient = address === undefined || Buffer.compare(address, event.client.address) === 0;
     const isPort = port === undefined || event.client.port === port;
-    if (isFlow && isClient && isPort) return { flow: event.flowId, queue, event, policy, phase: undefined };
+    if (isFlow && isClient && isPort)
+      return { flow: event.flowId, queue, event, policy: verdicts.policyOf(event), phase: undefined };
   }
   return undefined;
 }

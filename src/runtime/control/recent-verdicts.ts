@@ -10,8 +10,6 @@ export interface RecentVerdict {
   readonly number: number;
   readonly queue: number;
   readonly event: VerdictEvent;
-  /** The one that decided, as far as it is still known. */
-  readonly policy: Policy | undefined;
 }
 
 export interface RecentVerdictsBounds {
@@ -47,10 +45,15 @@ export class RecentVerdicts {
     return this.#last;
   }
 
-  /** Its verdicts come from now on, and some of those before it. */
+  /** Its verdicts come from now on, and some of those before it. As many are known at the most. */
   adopt(policy: Policy): void {
     this.#policies.push(policy);
     if (this.#policies.length > POLICIES) this.#policies.shift();
+  }
+
+  /** The one that decided, as far as it is still known: a decision does not keep its whole configuration. */
+  policyOf({ config }: VerdictEvent): Policy | undefined {
+    return this.#policies.findLast(({ hash }) => hash === config);
   }
 
   take(events: readonly FlowEvent[], queue: number): void {
@@ -69,8 +72,7 @@ export class RecentVerdicts {
     const kind = `${event.action} ${event.reason}`;
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
     const octets = octetsOf(event);
-    const policy = this.#policies.findLast(({ hash }) => hash === event.config);
-    this.#recent.add({ number: ++this.#last, queue, event, policy, octets });
+    this.#recent.add({ number: ++this.#last, queue, event, octets });
     this.#octets += octets;
     for (const oldest of this.#recent) {
       if (this.#recent.size <= this.#bounds.flows && this.#octets <= this.#bounds.octets) break;

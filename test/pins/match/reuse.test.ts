@@ -1,0 +1,50 @@
+/** Policies that follow one another share what has not changed. */
+import { describe, expect, it } from 'vitest';
+
+import { reusing } from '../../../src/pins/match/reuse.ts';
+import { PIN_A, PIN_B, policyOf } from '../../support/configuration.ts';
+
+const documentOf = (changed: object = {}) => ({
+  version: 1,
+  lists: { bad: { entries: ['a'.repeat(40)] } },
+  pinsets: [
+    { name: 'a', match: { hosts: ['a.example'] }, pins: [PIN_A] },
+    { name: 'b', match: { hosts: ['b.example'] }, pins: [PIN_A], deny: ['@bad'], ...changed },
+  ],
+});
+const before = policyOf(documentOf());
+
+describe('a policy', () => {
+  it('has of the one before it the very pinsets and lists that are as they were', () => {
+    const after = reusing(policyOf(documentOf({ pins: [PIN_B] })), before);
+    expect(after.pinsets[0]).toBe(before.pinsets[0]);
+    expect(after.lists[0]).toBe(before.lists[0]);
+    expect(after.pinsets[1]).not.toBe(before.pinsets[1]);
+  });
+
+  it.each([
+    ['pinset', { mode: 'report-only' }],
+    ['pin', { pins: [{ pin: PIN_A, role: 'backup' }] }],
+    ['match', { match: { hosts: ['b.example'], ports: [8443] } }],
+    ['situation', { tls13: 'deny' }],
+  ])('says what it says, whatever is another %s', (_, changed) => {
+    const policy = policyOf(documentOf(changed));
+    expect(reusing(policy, before)).toEqual(policy);
+    expect(policy.pinsets[1]).not.toEqual(before.pinsets[1]);
+  });
+
+  it.each([
+    ['entries', { bad: { entries: ['b'.repeat(40)] } }],
+    ['terms', { bad: { entries: ['a'.repeat(40)], writable: true } }],
+    ['number', { bad: { entries: ['a'.repeat(40), 'b'.repeat(40)] } }],
+  ])('says what it says, whatever are other %s of a list', (_, lists) => {
+    const policy = policyOf({ ...documentOf(), lists });
+    expect(reusing(policy, before)).toEqual(policy);
+  });
+
+  it('in another order has its own positions', () => {
+    const document = documentOf();
+    const policy = policyOf({ ...document, pinsets: document.pinsets.reverse() });
+    expect(reusing(policy, before)).toEqual(policy);
+  });
+});
