@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { configurationJsonSchema } from '../../src/pins/document/schema.ts';
+import { PIN_SPELLINGS } from '../../src/pins/document/spellings.ts';
 import { ensureBuilt, tlspin } from '../support/command-line.ts';
 import { lacks, started } from '../support/programs.ts';
 
@@ -24,6 +26,13 @@ async function script(shell: string): Promise<string> {
   const path = join(folder, `tlspin.${shell}`);
   writeFileSync(path, out);
   return path;
+}
+
+/** Every key that a configuration may have, wherever it stands. */
+function keysIn(node: unknown): Set<string> {
+  if (typeof node !== 'object' || node === null) return new Set();
+  const { properties = {} } = node as { properties?: object };
+  return new Set([...Object.keys(properties), ...Object.values(node).flatMap((each) => [...keysIn(each)])]);
 }
 
 /** What the shell says of its own; nothing on its standard error. */
@@ -129,6 +138,19 @@ describe('manual pages', () => {
     expect(out).toContain('\\fBtlspin rules \\-\\-remove | sudo sh\\fR\n');
   });
 
+  it('of the configuration has every key, every situation and every spelling of a pin', async () => {
+    const out = (await page('tlspin.json')).replaceAll('\\-', '-');
+    expect(out).toMatch(/^\.TH "TLSPIN\.JSON" "5" /);
+    const keys = keysIn(configurationJsonSchema());
+    expect(keys.size).toBeGreaterThan(100);
+    keys.delete('checks'); // a section of its own
+    expect([...keys].filter((key) => !out.includes(`\n\\fB${key}\\fR `))).toEqual([]);
+    const plain = out.replaceAll('\\e', '\\');
+    expect(PIN_SPELLINGS.filter(({ form }) => !plain.includes(`\n\\fB${form}\\fR\n`))).toEqual([]);
+    expect(out).toContain('\n\\fBtls13\\fR "probe" | "probe-else-accept" | "keylog" ');
+    expect(out).toContain('Default: probe where pinned, accept elsewhere.\n');
+  });
+
   it('of what is no command: exit status 2, and what was meant', async () => {
     expect(await tlspin(['man', 'rulse'])).toEqual({
       status: 2,
@@ -137,14 +159,18 @@ describe('manual pages', () => {
     });
   });
 
-  it.skipIf(lacks('mandoc'))('are what mandoc wants', async () => {
-    for (const path of [[], ...commands.map((name) => [name])]) {
-      const { status, stdout } = spawnSync(started('mandoc'), ['-T', 'lint', '-W', 'warning'], {
-        input: await page(...path),
-      });
-      expect([path, status, stdout.toString()]).toEqual([path, 0, '']);
-    }
-  });
+  it.skipIf(lacks('mandoc'))(
+    'are what mandoc wants',
+    async () => {
+      for (const path of [[], ['tlspin.json'], ...commands.map((name) => [name])]) {
+        const { status, stdout } = spawnSync(started('mandoc'), ['-T', 'lint', '-W', 'warning'], {
+          input: await page(...path),
+        });
+        expect([path, status, stdout.toString()]).toEqual([path, 0, '']);
+      }
+    },
+    180_000,
+  );
 
   it.skipIf(lacks('man'))('are shown by man', async () => {
     const path = join(folder, 'tlspin-pin.1');

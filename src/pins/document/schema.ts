@@ -13,7 +13,7 @@ import { choice, DAY_MS, port, text, verdict } from './schema/values.ts';
 
 export const configurationSchema = z
   .strictObject({
-    $schema: text().optional(),
+    $schema: text().optional().describe('For editors; ignored.'),
     version: z.literal(1).describe('Version of this format.'),
     strict: z.boolean().optional().describe('Warnings are errors.').meta({ default: false }),
     include: z

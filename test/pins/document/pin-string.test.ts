@@ -1,7 +1,11 @@
+import { generateKeyPairSync } from 'node:crypto';
+
 import { describe, expect, it } from 'vitest';
 import { parsePin } from '../../../src/pins/document/pin-string.ts';
 import type { ParsedPin } from '../../../src/pins/document/pin-string.ts';
+import { PIN_SPELLINGS } from '../../../src/pins/document/spellings.ts';
 import { presentCertificate } from '../../../src/x509/presented.ts';
+import { spkiOf } from '../../../src/x509/spki.ts';
 import { certificate } from '../../support/certificates.ts';
 
 const HEX32 = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
@@ -211,5 +215,41 @@ describe('refusals name the cure', () => {
     const result = parsePin(text);
     expect(result).toHaveProperty('error');
     expect((result as { error: string }).error).toContain(cure);
+  });
+});
+
+describe('the spellings of the manual', () => {
+  const hex = (octets: number) => '5a'.repeat(octets);
+  const base64 = (octets: number) => Buffer.alloc(octets, 0x5a).toString('base64');
+  const key = (type: 'rsa' | 'rsa-pss' | 'ec', options: object): string => {
+    const { publicKey } = generateKeyPairSync(type as 'rsa', options as { modulusLength: number });
+    return publicKey.export({ type: 'spki', format: 'der' }).toString('hex');
+  };
+  const EXAMPLES: Readonly<Record<string, string>> = {
+    'cert-sha256:<hex>': `cert-sha256:${hex(32)}`,
+    'cert-sha1:<hex>': `cert-sha1:${hex(20)}`,
+    '<40 hex digits>': hex(20),
+    'SHA256 Fingerprint=<hex>': `SHA256 Fingerprint=${'5A:'.repeat(31)}5A`,
+    'SHA1 Fingerprint=<hex>': `SHA1 Fingerprint=${'5A:'.repeat(19)}5A`,
+    'spki-sha256:<base64>': `spki-sha256:${base64(32)}`,
+    'spki-sha256:<hex>': `spki-sha256:${hex(32)}`,
+    'sha256//<base64>': `sha256//${base64(32)}`,
+    'sha256/<base64>': `sha256/${base64(32)}`,
+    'pin-sha256="<base64>"': `pin-sha256="${base64(32)}"`,
+    'rsa:<hex>': `rsa:${key('rsa', { modulusLength: 2048 })}`,
+    'rsa-pss:<hex>': `rsa-pss:${key('rsa-pss', { modulusLength: 2048 })}`,
+    'ec:<hex>': `ec:${key('ec', { namedCurve: 'P-256' }).slice(-130)}`,
+    'ec(P-256):<hex>': `ec(P-256):${key('ec', { namedCurve: 'P-256' }).slice(-130)}`,
+    'dsa:<hex>': `dsa:0203010001`,
+    'ed25519:<hex>': `ed25519:${hex(32)}`,
+    'ed448:<hex>': `ed448:${hex(57)}`,
+    'cert:<base64 or hex>': `cert:${Buffer.from(certificate('root')).toString('base64')}`,
+    'spki:<base64 or hex>': `spki:${Buffer.from(spkiOf(certificate('root'))!).toString('hex')}`,
+    'tlsa:<usage> <selector> <matching> <hex>': `tlsa:3 1 1 ${hex(32)}`,
+    '@<list>': '@bad',
+  };
+
+  it.each(PIN_SPELLINGS)('$form', ({ form }) => {
+    expect(parsePin(EXAMPLES[form]!)).not.toHaveProperty('error');
   });
 });

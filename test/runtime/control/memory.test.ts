@@ -47,7 +47,7 @@ it('reloads do not add up, although the decisions of each configuration are reme
     loaded,
     apply: (policy) => {
       verdicts.adopt(policy);
-      return Promise.resolve({ isInForce: true, generation: 1 });
+      return Promise.resolve({ isInForce: true, generation: 1, silent: [] });
     },
     onChange: () => {},
   });
