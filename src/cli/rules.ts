@@ -1,10 +1,12 @@
 /**
- * `tlspin rules`: prints the netfilter rules for a configuration and applies nothing. Owns the command's flags; what the
- * rules are is runtime/rules/render.ts.
+ * `tlspin rules`: prints the netfilter rules for a configuration, or applies them. Owns the command's flags; what the
+ * rules are is runtime/rules/render.ts, how they are applied, runtime/rules/apply.ts.
  */
-import { Option } from 'commander';
+import { CommanderError, Option } from 'commander';
 import type { Command } from 'commander';
 
+import { applyRules } from '../runtime/rules/apply.ts';
+import { CLOSING, renderClosing } from '../runtime/rules/closing.ts';
 import { renderRemoval, renderRules } from '../runtime/rules/render.ts';
 import type { RulesFormat } from '../runtime/rules/render.ts';
 import type { Hook, Route } from '../runtime/rules/plan.ts';
@@ -17,6 +19,8 @@ interface Flags {
   readonly format: RulesFormat;
   readonly route?: Route;
   readonly remove?: boolean;
+  readonly apply?: boolean;
+  readonly orClose?: boolean;
   readonly quic: boolean;
   readonly queueUdp?: boolean;
   readonly queueBypass?: boolean;
@@ -26,8 +30,8 @@ interface Flags {
 export function registerRules(program: Command): void {
   const command = program
     .command('rules')
-    .summary('print the netfilter rules')
-    .description('Print the netfilter rules that a configuration needs, and apply nothing.')
+    .summary('print or apply the netfilter rules')
+    .description('Print the netfilter rules that a configuration needs; with --apply, put them in place.')
     .option('-c, --config <file>', 'the configuration (not needed with --remove)')
     .addOption(new Option('--hook <hook>', 'whose flows').choices(['forward', 'local']).default('forward'))
     .addOption(new Option('--format <format>', 'for whom').choices(['iptables', 'nft']).default('iptables'))
@@ -36,7 +40,12 @@ export function registerRules(program: Command): void {
         ['verdict', 'packet-mark'],
       ),
     )
-    .option('--remove', 'print what takes the rules away again')
+    .option('--remove', 'print what takes the rules away again; with --apply, take them away')
+    .option('--apply', 'run what would be printed, all of it or nothing (as root)')
+    .option(
+      '--or-close',
+      'with --apply: where the rules cannot be had, forward nothing (--hook local: begin no connection) until they can',
+    )
     .option('--no-quic', 'leave UDP alone: pinned clients can then reach servers by QUIC, unseen')
     .option(
       '--queue-udp',
@@ -51,7 +60,9 @@ export function registerRules(program: Command): void {
         .default('accept'),
     )
     .option('--queue-bypass', 'let packets pass while no engine listens, instead of dropping them')
-    .action((flags: Flags, command: Command) => {
+    .action(async (flags: Flags, command: Command) => {
+      if (flags.apply === true) return apply(flags, command);
+      if (flags.orClose === true) command.error('error: --or-close goes with --apply', { exitCode: 2 });
       process.stdout.write(rulesText(flags, command));
     });
   addExamples(
@@ -59,7 +70,32 @@ export function registerRules(program: Command): void {
     { command: 'tlspin rules -c /etc/tlspin.json | sudo sh', does: 'what is forwarded goes to the queue' },
     { command: 'tlspin rules -c /etc/tlspin.json --hook local | sudo sh', does: 'what this host itself begins' },
     { command: 'tlspin rules --remove | sudo sh', does: 'takes the rules away' },
+    { command: 'sudo tlspin rules --apply -c /etc/tlspin.json', does: 'puts them in place, all or none' },
+    { command: 'sudo tlspin rules --apply --remove', does: 'takes them away, all or none' },
   );
+}
+
+async function apply(flags: Flags, command: Command): Promise<void> {
+  if (process.geteuid!() !== 0) command.error('error: --apply needs root: run it with sudo', { exitCode: 1 });
+  try {
+    const failed = await applyRules(rulesText(flags, command), flags);
+    if (failed !== undefined) command.error(`error: the rules are as they were: ${failed}`, { exitCode: 1 });
+  } catch (error) {
+    if (flags.orClose === true && !isUsage(error)) await close(flags);
+    throw error;
+  }
+}
+
+/** Nothing of what was to be looked at passes unseen. */
+async function close({ hook, format }: Flags): Promise<void> {
+  const failed = await applyRules(renderClosing(hook, format), { hook, format });
+  const said = failed === undefined ? `closed: ${CLOSING[hook]} until they can be applied` : `not closed: ${failed}`;
+  process.stderr.write(`tlspin rules: ${said}\n`);
+}
+
+/** Nobody has asked for anything yet. */
+function isUsage(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 2;
 }
 
 function rulesText(flags: Flags, command: Command): string {

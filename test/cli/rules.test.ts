@@ -35,12 +35,12 @@ function file(configuration: unknown): string {
 }
 
 /** The exit status; undefined where the command came to its end. */
-function rules(...args: string[]): number | undefined {
+async function rules(...args: string[]): Promise<number | undefined> {
   const program = new Command('tlspin').exitOverride();
   registerRules(program);
   for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: (text) => (err += text) });
   try {
-    program.parse(['rules', ...args], { from: 'user' });
+    await program.parseAsync(['rules', ...args], { from: 'user' });
     return undefined;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
@@ -49,37 +49,43 @@ function rules(...args: string[]): number | undefined {
 }
 
 describe('tlspin rules', () => {
-  it('prints a script for the ports of the configuration', () => {
-    expect(rules('-c', file(VALID))).toBeUndefined();
+  it('prints a script for the ports of the configuration', async () => {
+    expect(await rules('-c', file(VALID))).toBeUndefined();
     expect(out).toMatch(/^#!\/bin\/sh\n/);
     expect(out).toContain('--ports 443,8443 -g tlspin-flow');
     expect(out).toContain('REJECT');
   });
 
-  it('leaves QUIC alone with --no-quic, and lets packets pass without an engine with --queue-bypass', () => {
-    rules('-c', file(VALID), '--no-quic', '--queue-bypass');
+  it('leaves QUIC alone with --no-quic, and lets packets pass without an engine with --queue-bypass', async () => {
+    await rules('-c', file(VALID), '--no-quic', '--queue-bypass');
     expect(out).not.toContain('REJECT');
     expect(out).toContain('--queue-bypass');
   });
 
-  it('prints for nft and for own flows when asked', () => {
-    rules('-c', file(VALID), '--format', 'nft', '--hook', 'local');
+  it('prints for nft and for own flows when asked', async () => {
+    await rules('-c', file(VALID), '--format', 'nft', '--hook', 'local');
     expect(out).toContain('table inet tlspin_local {');
   });
 
-  it('needs no configuration to print the removal', () => {
-    expect(rules('--remove', '--hook', 'local')).toBeUndefined();
+  it('needs no configuration to print the removal', async () => {
+    expect(await rules('--remove', '--hook', 'local')).toBeUndefined();
     expect(out).toContain("remove iptables security OUTPUT '-p tcp -m addrtype ! --dst-type LOCAL -j tlspin-out'");
   });
 
-  it('prints nothing for an invalid configuration, says what is wrong with it and ends with 1', () => {
-    expect(rules('-c', file({ version: 1, pinsets: [{ name: 'bank', pin }] }))).toBe(1);
+  it('prints nothing for an invalid configuration, says what is wrong with it and ends with 1', async () => {
+    expect(await rules('-c', file({ version: 1, pinsets: [{ name: 'bank', pin }] }))).toBe(1);
     expect(out).toBe('');
     expect(err).toMatch(/tlspin\.json:1:\d+/);
   });
 
-  it('ends with 2 without a configuration', () => {
-    expect(rules()).toBe(2);
+  it('closes nothing unless it is to apply', async () => {
+    expect(await rules('-c', file(VALID), '--or-close')).toBe(2);
+    expect(err).toContain('--or-close goes with --apply');
+    expect(out).toBe('');
+  });
+
+  it('ends with 2 without a configuration', async () => {
+    expect(await rules()).toBe(2);
     expect(err).toContain('--config');
   });
 });

@@ -202,6 +202,16 @@ export const RETIRED: Readonly<Record<Hook, readonly Retired[]>> = {
   ],
 };
 
+/** What closes a host whose rules cannot be had (closing.ts): gone as soon as they can. */
+export const CLOSED: Readonly<Record<Hook, Retired>> = {
+  forward: { place: 'filter FORWARD', jump: '-j tlspin-closed', chains: ['tlspin-closed'] },
+  local: {
+    place: 'filter OUTPUT',
+    jump: '! -o lo -m conntrack --ctstate NEW -j tlspin-closed-out',
+    chains: ['tlspin-closed-out'],
+  },
+};
+
 interface Retired {
   /** Table and chain. */
   readonly place: string;

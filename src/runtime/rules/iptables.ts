@@ -3,7 +3,7 @@
  * the rules of streams in them; those of datagrams are in iptables-datagrams.ts.
  */
 import { datagramQueueRules, datagramSaveRules, refuseRules } from './iptables-datagrams.ts';
-import { type Part, PARTS, RETIRED } from './iptables-parts.ts';
+import { CLOSED, type Part, PARTS, RETIRED } from './iptables-parts.ts';
 import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
 import type { Family, Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
 import { CHECKS, FILL, PRELUDE, REMOVE, SPARE } from './shell.ts';
@@ -77,7 +77,7 @@ function removal(part: Part, family: Family): string {
 }
 
 function retiredRemovals(hook: Hook, family: Family): string[] {
-  return RETIRED[hook].map(({ place, jump, chains }) =>
+  return [...RETIRED[hook], CLOSED[hook]].map(({ place, jump, chains }) =>
     ['remove', PROGRAM[family], place, `'${jump}'`, ...chains].join(' '),
   );
 }

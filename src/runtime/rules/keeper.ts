@@ -3,14 +3,12 @@
  * counts as accepted. Whoever takes them away again and again is not fought: after a few times it is given up for a while.
  */
 import type { KeptRules, Policy } from '../../pins/policy.ts';
-import { feedProgram } from './program.ts';
+import { feedRules } from './apply.ts';
+import { feedProgram, type FeedProgram } from './program.ts';
 import { renderRules } from './render.ts';
 
 /** `failed`: with what the program has said. */
 export type Restoration = 'restored' | 'given up' | { readonly failed: string };
-
-/** Has a program run with that as its standard input; what it says where it fails. */
-export type FeedProgram = (program: string, args: readonly string[], input: string) => Promise<string | undefined>;
 
 export class RulesKeeper {
   readonly #feed: FeedProgram;
@@ -29,14 +27,12 @@ export class RulesKeeper {
     const { hooks, format, quic, queueUdp, queueBypass } = kept;
     for (const hook of hooks) {
       const options = { hook, format, quic, queueUdp, queueBypass, established: 'midstream' } as const;
-      const [program, ...args] = PROGRAMS[format];
-      const failed = await this.#feed(program, args, renderRules(policy, options));
+      const failed = await feedRules(renderRules(policy, options), format, this.#feed);
       if (failed !== undefined) return { failed };
     }
     return 'restored';
   }
 }
 
-const PROGRAMS = { iptables: ['sh'], nft: ['nft', '-f', '-'] } as const;
 const TRIES = 3;
 export const PERIOD_MS = 600_000;

@@ -53,7 +53,7 @@ const HOOKS: Readonly<Record<Hook, readonly Base[]>> = {
   ],
 };
 
-const TABLE: Readonly<Record<Hook, string>> = { forward: 'tlspin', local: 'tlspin_local' };
+export const TABLE: Readonly<Record<Hook, string>> = { forward: 'tlspin', local: 'tlspin_local' };
 
 /** Between filter (0) and security (50). QUIC is refused ahead of filter's usual `established accept`. */
 const PRIORITY = { queue: 40, quic: -5, datagrams: -10, refuse: -5, guard: -11 } as const;

@@ -12,6 +12,9 @@ export function runProgram(program: string, args: readonly string[]): Promise<st
   });
 }
 
+/** Has a program run with that as its standard input; resolves with what it says where it fails. */
+export type FeedProgram = (program: string, args: readonly string[], input: string) => Promise<string | undefined>;
+
 /** Resolves with what it has said of its failure; undefined where it has done what it was to do. */
 export function feedProgram(program: string, args: readonly string[], input: string): Promise<string | undefined> {
   return new Promise((resolve) => {

@@ -1,0 +1,44 @@
+/**
+ * Puts rules in place, or takes them away, all or nothing: where a part of it fails, what was there before is put back. nft
+ * does that itself; of iptables' tables each is a transaction, and all of them together are not. Knows no policy.
+ */
+import { feedProgram, type FeedProgram, runProgram, type RunProgram } from './program.ts';
+import type { Hook } from './plan.ts';
+import { renderRemoval, type RulesFormat } from './render.ts';
+
+export interface ApplyOptions {
+  readonly hook: Hook;
+  readonly format: RulesFormat;
+  /** For tests. */
+  readonly feed?: FeedProgram;
+  readonly run?: RunProgram;
+}
+
+/** `text`: of renderRules, renderRemoval or renderClosing. Resolves with why nothing has changed; undefined where it has. */
+export async function applyRules(text: string, options: ApplyOptions): Promise<string | undefined> {
+  const { hook, format, feed = feedProgram, run = runProgram } = options;
+  if (format === 'nft') return feedRules(text, format, feed);
+  const before = await Promise.all(FAMILIES.map(([save]) => run(save, ['-c'])));
+  const failed = await feedRules(text, format, feed);
+  if (failed === undefined) return undefined;
+  // Tables that were not there yet are in no copy: ours go out of all of them first.
+  await feedRules(renderRemoval(hook, format), format, feed);
+  for (const [i, [, restore]] of FAMILIES.entries()) {
+    const copy = before[i];
+    const lost = copy === undefined ? undefined : await feed(restore, ['-w', '10', '-c'], copy);
+    if (lost !== undefined) return `${failed}; and what was there before could not be put back: ${lost}`;
+  }
+  return failed;
+}
+
+/** Has a set of rules run as it is. Resolves with what was said where that fails. */
+export function feedRules(text: string, format: RulesFormat, feed: FeedProgram): Promise<string | undefined> {
+  const [program, ...args] = PROGRAMS[format];
+  return feed(program, args, text);
+}
+
+const PROGRAMS = { iptables: ['sh'], nft: ['nft', '-f', '-'] } as const;
+const FAMILIES = [
+  ['iptables-save', 'iptables-restore'],
+  ['ip6tables-save', 'ip6tables-restore'],
+] as const;
