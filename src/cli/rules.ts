@@ -1,12 +1,12 @@
 /**
  * `tlspin rules`: prints the netfilter rules for a configuration, or applies them. Owns the command's flags; what the
- * rules are is runtime/rules/render.ts, how they are applied, runtime/rules/apply.ts.
+ * rules are is runtime/rules/render.ts, how they are applied, runtime/rules/applying/apply.ts.
  */
 import { CommanderError, Option } from 'commander';
 import type { Command } from 'commander';
 
-import { applyRules } from '../runtime/rules/apply.ts';
-import { CLOSING, renderClosing } from '../runtime/rules/closing.ts';
+import { applyRules } from '../runtime/rules/applying/apply.ts';
+import { CLOSING, renderClosing } from '../runtime/rules/applying/closing.ts';
 import { renderRemoval, renderRules } from '../runtime/rules/render.ts';
 import type { RulesFormat } from '../runtime/rules/render.ts';
 import type { Hook, Route } from '../runtime/rules/plan.ts';

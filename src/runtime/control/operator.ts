@@ -17,7 +17,7 @@ import { Pinsets } from '../protection/pinsets.ts';
 import { Protection } from '../protection/protection.ts';
 import { MetricsEndpoint } from '../metrics/endpoint.ts';
 import { timedProbers } from '../metrics/timed-prober.ts';
-import { RulesKeeper } from '../rules/keeper.ts';
+import { RulesKeeper } from '../rules/applying/keeper.ts';
 import { answerCommands } from './commands.ts';
 import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
 import { FileWatch } from './file-watch.ts';

@@ -8,7 +8,7 @@ import { type KernelQueue, readKernelQueues } from '../../source/kernel-queue.ts
 import { readLiberal } from '../rules/conntrack.ts';
 import { findDiversions } from '../rules/diversions.ts';
 import { type Feed, type Feeds, feedsOf, missingFeeds } from '../rules/feeds.ts';
-import type { RulesKeeper } from '../rules/keeper.ts';
+import type { RulesKeeper } from '../rules/applying/keeper.ts';
 import { foreignMarks } from '../rules/foreign-marks.ts';
 import { flowOffloadIn } from '../rules/offload.ts';
 import { few } from '../rules/ports.ts';

@@ -2,10 +2,10 @@
  * Puts netfilter's rules in place again, as the configuration says how. What was open meanwhile went by unseen, so none of it
  * counts as accepted. Whoever takes them away again and again is not fought: after a few times it is given up for a while.
  */
-import type { KeptRules, Policy } from '../../pins/policy.ts';
+import type { KeptRules, Policy } from '../../../pins/policy.ts';
 import { feedRules } from './apply.ts';
-import { feedProgram, type FeedProgram } from './program.ts';
-import { renderRules } from './render.ts';
+import { feedProgram, type FeedProgram } from '../program.ts';
+import { renderRules } from '../render.ts';
 
 /** `failed`: with what the program has said. */
 export type Restoration = 'restored' | 'given up' | { readonly failed: string };

@@ -2,11 +2,11 @@
  * Rules for a host whose own cannot be had: nothing goes on that they might have sent to the engine. The next set of rules
  * that is put in place, or taken away, takes them away as well. Knows no policy.
  */
-import { CLOSED } from './iptables-parts.ts';
-import { TABLE } from './nft.ts';
-import { FAMILIES, type Hook } from './plan.ts';
-import type { RulesFormat } from './render.ts';
-import { FILL, PRELUDE } from './shell.ts';
+import { CLOSED } from '../iptables-parts.ts';
+import { TABLE } from '../nft.ts';
+import { FAMILIES, type Hook } from '../plan.ts';
+import type { RulesFormat } from '../render.ts';
+import { FILL, PRELUDE } from '../shell.ts';
 
 /** In words. */
 export const CLOSING: Readonly<Record<Hook, string>> = {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import { applyRules } from '../../../src/runtime/rules/apply.ts';
-import { renderClosing } from '../../../src/runtime/rules/closing.ts';
+import { applyRules } from '../../../../src/runtime/rules/applying/apply.ts';
+import { renderClosing } from '../../../../src/runtime/rules/applying/closing.ts';
 
 let fed: string[];
 let fails: (program: string, input: string) => string | undefined;

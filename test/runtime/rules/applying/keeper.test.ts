@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import type { KeptRules } from '../../../src/pins/policy.ts';
-import { PERIOD_MS, RulesKeeper } from '../../../src/runtime/rules/keeper.ts';
-import { policy } from '../../support/policy.ts';
+import type { KeptRules } from '../../../../src/pins/policy.ts';
+import { PERIOD_MS, RulesKeeper } from '../../../../src/runtime/rules/applying/keeper.ts';
+import { policy } from '../../../support/policy.ts';
 
 const KEPT: KeptRules = { hooks: ['forward'], format: 'iptables', quic: true, queueUdp: false, queueBypass: false };
 let fed: string[][];
