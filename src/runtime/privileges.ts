@@ -8,10 +8,12 @@ import { getSystemErrorName } from 'node:util';
 
 import { CAP_NET_ADMIN, type NativeBinding } from '../source/binding.ts';
 import { keepKernelQueues } from '../source/kernel-queue.ts';
+import { keepTableNames } from './rules/saved.ts';
 
 /** `user`: whom to become; null to stay. Throws a sentence, after which the process must not go on. */
 export function giveUpPrivileges(binding: Pick<NativeBinding, 'confine'>, user: string | null): void {
   keepKernelQueues();
+  keepTableNames();
   process.umask(UMASK);
   try {
     binding.confine(user ?? undefined, CAP_NET_ADMIN);

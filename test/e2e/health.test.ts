@@ -102,6 +102,15 @@ describe('rules', () => {
     expect(engine.conditions).toEqual(['rules.changed begin']);
   });
 
+  it('of iptables’ legacy kind, beside others, are told to be there, and are read by doctor', async () => {
+    await run();
+    await becomes(0);
+    lab.shell('gateway', 'iptables-legacy -t mangle -A PREROUTING -j CONNMARK --set-mark 0x1000000');
+    await becomes(1, 'rules.unreadable.*legacy');
+    const doctor = [...TLSPIN, 'doctor', '-c', engine.config].join(' ');
+    expect(lab.shell('gateway', `${doctor} 2>&1 || true`)).toMatch(/other ipv4 mangle PREROUTING .*marks\.accepting/);
+  });
+
   it('of one port are told of where pins are for another one too', async () => {
     await run();
     lab.write('tlspin.json', configure({ pinsets: [bank({ match: { hosts: [HOST], ports: [443, 993] } })] }));

@@ -6,7 +6,7 @@ import { type Feed, type Feeds, feedsOf, missingFeeds } from '../rules/feeds.ts'
 import { foreignMarks } from '../rules/foreign-marks.ts';
 import { flowOffloadIn } from '../rules/offload.ts';
 import { hex } from '../rules/plan.ts';
-import { isOwn, readRuleset, type Ruleset } from '../rules/ruleset.ts';
+import { isOwn, readRuleset, type Ruleset, unreadOf } from '../rules/ruleset.ts';
 import { condition, type Finding, type Surroundings } from './finding.ts';
 
 export interface NetfilterFindings {
@@ -16,15 +16,16 @@ export interface NetfilterFindings {
 
 export async function lookAtNetfilter({ run }: Surroundings, policy: Policy): Promise<NetfilterFindings> {
   const ruleset = await readRuleset(run);
-  if (!ruleset.isKnown) {
-    return { feeds: [], findings: [condition('rules.unreadable', 'neither iptables-save nor nft tells')] };
-  }
+  const unread = unreadOf(ruleset);
+  const unreadable = unread === undefined ? [] : [condition('rules.unreadable', unread)];
+  if (!ruleset.isKnown) return { feeds: [], findings: unreadable };
   const fed = feedsOf(ruleset, policy.queues);
   const { feeds } = fed;
   return {
     feeds,
     findings: [
-      ...feeding(ruleset, fed, policy),
+      ...unreadable,
+      ...(ruleset.isWhole || feeds.length > 0 ? feeding(ruleset, fed, policy) : []),
       ...[...(await findDiversions(run, ruleset, feeds, policy.ports))].map(([code, text]) => condition(code, text)),
       ...[...foreignMarks(ruleset, policy)].map(([code, detail]) => condition(code, detail)),
       ...restoredMarks(ruleset, policy),

@@ -37,8 +37,8 @@ export const CONDITIONS = {
   },
   'rules.unreadable': {
     severity: 'degraded',
-    meaning: 'The rules of netfilter cannot be read, so nobody knows whether they feed the queue.',
-    mend: 'install iptables or nftables, and give tlspin CAP_NET_ADMIN (and CAP_NET_RAW for legacy iptables)',
+    meaning: 'Rules of netfilter cannot be read, so nobody knows whether they feed the queue, or lead past it.',
+    mend: "install iptables or nftables; rules of iptables' legacy kind are read by tlspin doctor alone, as root: see it, or move them to nf_tables",
   },
   'rules.restored': {
     severity: 'degraded',

@@ -13,7 +13,7 @@ import { foreignMarks } from '../rules/foreign-marks.ts';
 import { flowOffloadIn } from '../rules/offload.ts';
 import { few } from '../rules/ports.ts';
 import { type RunProgram, runProgram } from '../rules/program.ts';
-import { readRuleset, type Rule, type Ruleset } from '../rules/ruleset.ts';
+import { readRuleset, type Rule, type Ruleset, unreadOf } from '../rules/ruleset.ts';
 import type { ConditionCode } from './conditions.ts';
 import { SPELL_MS } from './losses.ts';
 import type { Protection } from './protection.ts';
@@ -81,8 +81,10 @@ export class Rules {
     if (this.#isStopped) return;
     const found = new Map<ConditionCode, string>(diversions);
     if (isLiberal()) found.set('conntrack.liberal', 'nf_conntrack_tcp_be_liberal is on');
-    if (!ruleset.isKnown) found.set('rules.unreadable', 'neither iptables-save nor nft tells');
-    else {
+    const unread = unreadOf(ruleset);
+    if (unread !== undefined) found.set('rules.unreadable', unread);
+    // Where nothing is seen to feed the queue, it may be done by what is not seen.
+    if (ruleset.isKnown && (ruleset.isWhole || feeds.feeds.length > 0)) {
       this.#lookAtFeeds(ruleset, feeds, policy, found);
       this.#lookForChanges(feeds);
       for (const [code, detail] of foreignMarks(ruleset, policy)) found.set(code, detail);

@@ -3,6 +3,7 @@
  * that hand connections to a program of this host. Reads what `ip`, `tc` and `nft` print; where one is missing, so is that.
  */
 import type { Feed } from './feeds.ts';
+import { Follower } from './follow.ts';
 import type { Ports } from './plan.ts';
 import { intersection } from './ports.ts';
 import type { RunProgram } from './program.ts';
@@ -69,14 +70,18 @@ function filtersOf(dev: string, text: string | undefined, devices: readonly Link
 /** nft's `fwd`; TPROXY and REDIRECT, unless what this host begins comes to the queue too. */
 function ruled(chains: Ruleset['chains'], feeds: readonly Feed[], pinned: Ports): [Diversion, string][] {
   const isLocal = feeds.some(({ hook }) => hook === 'output');
-  return chains.flatMap(({ table, name, rules }) =>
-    rules.flatMap(({ text, ports, protocol }): [Diversion, string][] => {
+  const follower = new Follower(chains, [0, 0]);
+  const forwarded = new Set(
+    chains.filter(({ hook }) => hook === 'prerouting').flatMap((chain) => [...follower.reach(chain)]),
+  );
+  return chains.flatMap((chain) =>
+    chain.rules.flatMap(({ text, ports, protocol }): [Diversion, string][] => {
       const isPinned = protocol !== 'udp' && (ports === undefined || intersection(ports, pinned).length > 0);
       const isForwarding = FORWARDING.test(text);
-      const isProxying = !isLocal && isPinned && PROXYING.test(text);
+      const isProxying = !isLocal && isPinned && forwarded.has(chain) && PROXYING.test(text);
       if (!isForwarding && !isProxying) return [];
       const what = isForwarding ? 'sends packets out of another device' : 'hands connections to a program of this host';
-      return [['packets.diverted', `a rule of ${table} ${name} ${what} (${shortened(text)})`]];
+      return [['packets.diverted', `a rule of ${chain.table} ${chain.name} ${what} (${shortened(text)})`]];
     }),
   );
 }

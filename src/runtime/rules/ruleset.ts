@@ -5,7 +5,7 @@
 import { type OffloadTexts, readFlowtables } from './offload.ts';
 import type { Family } from './plan.ts';
 import type { RunProgram } from './program.ts';
-import { bothKinds, type Saved, savedRules } from './saved.ts';
+import { bothKinds, type HasLegacy, type Saved, savedRules } from './saved.ts';
 import { type Ask, iptablesAsks, nftAsk, UNKNOWN } from './asked.ts';
 import { type MarkWrite, packetMarkWrite } from './mark-writes.ts';
 
@@ -14,6 +14,8 @@ export interface Ruleset {
   readonly texts: OffloadTexts;
   /** Whether any of the programs could be asked. */
   readonly isKnown: boolean;
+  /** False where there are rules that they do not tell. */
+  readonly isWhole: boolean;
 }
 
 export interface Chain {
@@ -60,10 +62,10 @@ export type Target =
   /** Goes on behind it. */
   | { readonly kind: 'other' };
 
-export async function readRuleset(run: RunProgram): Promise<Ruleset> {
+export async function readRuleset(run: RunProgram, hasLegacy?: HasLegacy): Promise<Ruleset> {
   const [ipv4, ipv6, nft, flowtables] = await Promise.all([
-    savedRules(run, 'ipv4', ['-c']),
-    savedRules(run, 'ipv6', ['-c']),
+    savedRules(run, 'ipv4', ['-c'], hasLegacy),
+    savedRules(run, 'ipv6', ['-c'], hasLegacy),
     run('nft', ['-j', 'list', 'ruleset']),
     readFlowtables(run),
   ]);
@@ -71,7 +73,14 @@ export async function readRuleset(run: RunProgram): Promise<Ruleset> {
     chains: [...savedChains(ipv4, 'ipv4'), ...savedChains(ipv6, 'ipv6'), ...nftChains(nft ?? '')],
     texts: { flowtables: flowtables ?? '', ipv4: bothKinds(ipv4), ipv6: bothKinds(ipv6) },
     isKnown: ipv4.usual !== undefined || nft !== undefined,
+    isWhole: ipv4.isWhole && ipv6.isWhole,
   };
+}
+
+/** What is not told of the rules, in words; undefined: nothing. */
+export function unreadOf({ isKnown, isWhole }: Ruleset): string | undefined {
+  if (!isKnown) return 'neither iptables-save nor nft tells';
+  return isWhole ? undefined : "there are rules of iptables' legacy kind, which cannot be read";
 }
 
 /** Tables of the other kind are others, whatever their name. */

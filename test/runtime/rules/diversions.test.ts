@@ -42,11 +42,11 @@ it('a program of XDP is told of', async () => {
 });
 
 const nat = (rule: string) => iptablesChains(`*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING ${rule}\nCOMMIT\n`, 'ipv4');
-const nft = (...expr: object[]) =>
+const nft = (hook: string, ...expr: object[]) =>
   nftChains(
     JSON.stringify({
       nftables: [
-        { chain: { family: 'netdev', table: 'x', name: 'y', hook: 'ingress', prio: 0 } },
+        { chain: { family: 'netdev', table: 'x', name: 'y', hook, prio: 0 } },
         { rule: { family: 'netdev', table: 'x', chain: 'y', expr } },
       ],
     }),
@@ -55,10 +55,12 @@ const nft = (...expr: object[]) =>
 it.each([
   ['REDIRECT', nat('-p tcp -m tcp --dport 443 -j REDIRECT --to-ports 3129'), ['forward'], true],
   ['TPROXY', nat('-p tcp -j TPROXY --on-port 3129 --on-ip 0.0.0.0 --tproxy-mark 0x1/0x1'), ['forward'], true],
-  ['nft’s redirect', nft({ redirect: { port: 3129 } }), ['forward'], true],
-  ['nft’s fwd', nft({ fwd: { dev: 'eth1' } }), ['forward', 'output'], true],
+  ['nft’s redirect', nft('prerouting', { redirect: { port: 3129 } }), ['forward'], true],
+  ['nft’s fwd', nft('ingress', { fwd: { dev: 'eth1' } }), ['forward', 'output'], true],
   ['REDIRECT of a port that is not pinned', nat('-p tcp -m tcp --dport 80 -j REDIRECT --to-ports 3128'), ['forward'], false],
   ['REDIRECT to a program whose own connections are queued', nat('-p tcp -m tcp --dport 443 -j REDIRECT'), ['forward', 'output'], false],
+  ['REDIRECT of what this host itself begins', iptablesChains('*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -j REDIRECT\nCOMMIT\n', 'ipv4'), ['forward'], false],
+  ['REDIRECT behind a jump', iptablesChains('*nat\n:PREROUTING ACCEPT [0:0]\n:x - [0:0]\n-A PREROUTING -j x\n-A x -p tcp -j REDIRECT\nCOMMIT\n', 'ipv4'), ['forward'], true],
   ['DNAT', nat('-p tcp -m tcp --dport 443 -j DNAT --to-destination 192.0.2.7'), ['forward'], false],
 ])('%s', async (_, chains, hooks, isTold) => {
   expect((await found({}, chains, hooks)).map(([code]) => code)).toEqual(isTold ? ['packets.diverted'] : []);
