@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import { type Bank, makeBank } from '../support/lab/bank.ts';
-import { type Counts, Field } from './field.ts';
+import { type Counts, Field, type Memory } from './field.ts';
 import { type Flood, FLOODS } from './floods.ts';
 
 const { names, share } = JSON.parse(process.env['LOAD'] ?? '') as { names: string[]; share: number };
@@ -18,7 +18,20 @@ let bank: Bank;
 beforeAll(() => {
   bank = makeBank();
 });
-const rows: string[][] = [['flood', 'there was', 'served before', 'during', 'after', 'memory', 'peak', 'after']];
+const rows: string[][] = [
+  [
+    'flood',
+    'there was',
+    'served before',
+    'during',
+    'after',
+    'memory',
+    'peak',
+    'after',
+    'of connections, peak',
+    'after',
+  ],
+];
 afterAll(() => {
   bank.remove();
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
@@ -45,12 +58,15 @@ it.each(FLOODS.filter(({ name }) => names.length === 0 || names.includes(name)))
       const after = await field.takeCounts();
       await field.endVisits();
       await watch.stop();
-      const { begin, peak, end } = watch;
-      rows.push([flood.name, had, ...[before, during, after].map(shareOf), ...[begin, peak, end].map(mebibytes)]);
+      const { begin, end } = watch;
+      const [peak, mostUsed] = [watch.most('resident'), watch.most('used')];
+      const memory = [begin.resident, peak, end.resident, mostUsed, end.used];
+      rows.push([flood.name, had, ...[before, during, after].map(shareOf), ...memory.map(mebibytes)]);
       expect(field.hasEnded).toBe(false);
       expect([before, during, after].map(({ forgedDelivered }) => forgedDelivered)).toEqual([0, 0, 0]);
-      expect(peak - begin).toBeLessThan(BUDGET);
-      expect(end).toBeLessThanOrEqual(peak);
+      expect(peak - begin.resident).toBeLessThan(BUDGET);
+      expect(mostUsed).toBeLessThanOrEqual(LIMIT_DEFAULTS.bufferBytes);
+      expect(end.used).toBeLessThan(LEFT);
       if (!isBusy) expect(during.served / during.honest).toBeGreaterThanOrEqual(0.95);
       if (!isBusy) expect(after.served / after.honest).toBeGreaterThanOrEqual(0.95);
     } finally {
@@ -61,7 +77,7 @@ it.each(FLOODS.filter(({ name }) => names.length === 0 || names.includes(name)))
 
 class MemoryWatch {
   readonly #field: Field;
-  readonly #seen: number[] = [];
+  readonly #seen: Memory[] = [];
   readonly #timer: NodeJS.Timeout;
 
   constructor(field: Field) {
@@ -79,15 +95,15 @@ class MemoryWatch {
     await this.look();
   }
 
-  get begin(): number {
+  get begin(): Memory {
     return this.#seen[0]!;
   }
 
-  get peak(): number {
-    return Math.max(...this.#seen);
+  most(of: keyof Memory): number {
+    return Math.max(...this.#seen.map((memory) => memory[of]));
   }
 
-  get end(): number {
+  get end(): Memory {
     return this.#seen.at(-1)!;
   }
 }
@@ -97,7 +113,7 @@ function shareOf({ honest, served }: Counts): string {
 }
 
 function mebibytes(octets: number): string {
-  return `${Math.round(octets / 2 ** 20)} MiB`;
+  return `${octets < 2 ** 20 ? '< 1' : Math.round(octets / 2 ** 20)} MiB`;
 }
 
 function pause(millis: number): Promise<void> {
@@ -106,3 +122,5 @@ function pause(millis: number): Promise<void> {
 
 /** Octets: what a queue's open connections may use, and as much again that has not been collected yet. */
 const BUDGET = 2 * LIMIT_DEFAULTS.bufferBytes;
+/** What may be in use by those who visit meanwhile. */
+const LEFT = 2 ** 20;

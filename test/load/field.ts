@@ -16,6 +16,12 @@ export interface Counts {
   forgedDelivered: number;
 }
 
+export interface Memory {
+  readonly resident: number;
+  /** By open connections. */
+  readonly used: number;
+}
+
 export class Field {
   readonly lab: Lab;
   readonly bank: Bank;
@@ -79,10 +85,11 @@ export class Field {
     await Promise.all(this.#visits);
   }
 
-  /** Resident octets of the engine; of one that does not answer, none. */
-  async memory(): Promise<number | undefined> {
+  /** Octets of the engine; of one that does not answer, none. */
+  async memory(): Promise<Memory | undefined> {
     try {
-      return ((await this.ask('stats')) as { memory: number }).memory;
+      const { memory, packets } = (await this.ask('stats')) as { memory: number; packets: { buffered_bytes: number } };
+      return { resident: memory, used: packets.buffered_bytes };
     } catch {
       return undefined;
     }
