@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   inspect: async () => (await import('./inspect.ts')).registerInspect,
   explain: async () => (await import('./explain/explain.ts')).registerExplain,
   pin: async () => (await import('./pin.ts')).registerPin,
+  audit: async () => (await import('./audit/audit.ts')).registerAudit,
   import: async () => (await import('./import.ts')).registerImport,
   log: async () => (await import('./log.ts')).registerLog,
   ctl: async () => (await import('./ctl/ctl.ts')).registerCtl,

@@ -18,6 +18,7 @@ const COMMANDS = [
   'inspect',
   'explain',
   'pin',
+  'audit',
   'import',
   'log',
   'ctl',

@@ -4,11 +4,14 @@
  */
 import { EXTENSION, VERSION } from '../../tls/constants.ts';
 import { canShare, GROUP } from '../../probe/key-share.ts';
+import { cipherSuiteName } from '../../tls/cipher-suites.ts';
 
 export type VersionWish = '1.2' | '1.3';
+/** Of what kind the server's key is to be; `ecdsa`: EdDSA too. */
+export type KeyWish = 'rsa' | 'ecdsa';
 
 /** `serverName` null: no name is sent. `wish`: 1.2 and older, or 1.3 alone; undefined: whatever the server likes best. */
-export function clientHello(serverName: string | null, wish: VersionWish | undefined): Uint8Array {
+export function clientHello(serverName: string | null, wish: VersionWish | undefined, keys?: KeyWish): Uint8Array {
   const versions = wish === '1.2' ? OLDER : wish === '1.3' ? [VERSION.tls13] : [VERSION.tls13, ...OLDER];
   const isTls13 = versions.includes(VERSION.tls13);
   const groups = GROUPS.filter(canShare);
@@ -16,7 +19,12 @@ export function clientHello(serverName: string | null, wish: VersionWish | undef
     ...(serverName === null ? [] : [[EXTENSION.serverName, serverNameList(serverName)] as const]),
     [EC_POINT_FORMATS, Uint8Array.of(1, 0)],
     [EXTENSION.supportedGroups, vector16(numbers(groups))],
-    [EXTENSION.signatureAlgorithms, vector16(numbers(SIGNATURE_SCHEMES))],
+    [
+      EXTENSION.signatureAlgorithms,
+      vector16(
+        numbers(SIGNATURE_SCHEMES.filter((scheme) => keys === undefined || isOfRsa(scheme) === (keys === 'rsa'))),
+      ),
+    ],
     [EXTENDED_MASTER_SECRET, EMPTY],
     [RENEGOTIATION_INFO, Uint8Array.of(0)],
     ...(isTls13
@@ -31,10 +39,27 @@ export function clientHello(serverName: string | null, wish: VersionWish | undef
     numbers([VERSION.tls12]),
     new Uint8Array(32),
     vector8(new Uint8Array(isTls13 ? 32 : 0)),
-    vector16(numbers([...(isTls13 ? TLS13_SUITES : []), ...(wish === '1.3' ? [] : OLDER_SUITES)])),
+    vector16(
+      numbers([
+        ...(isTls13 ? TLS13_SUITES : []),
+        ...(wish === '1.3' ? [] : OLDER_SUITES.filter((suite) => fitsKeys(suite, keys))),
+      ]),
+    ),
     vector8(Uint8Array.of(0)),
     vector16(Buffer.concat(extensions.flatMap(([type, body]) => [numbers([type]), vector16(body)]))),
   ]);
+}
+
+/** RFC 8446 §4.2.3: RSASSA-PKCS1-v1_5 and RSASSA-PSS of either kind of key. */
+function isOfRsa(scheme: number): boolean {
+  return (scheme & 0xff) === 0x01 || (scheme >= 0x0804 && scheme <= 0x0806) || (scheme >= 0x0809 && scheme <= 0x080b);
+}
+
+/** Of suites up to TLS 1.2, which say it themselves. */
+function fitsKeys(suite: number, keys: KeyWish | undefined): boolean {
+  const name = cipherSuiteName(suite) ?? '';
+  if (keys === undefined || name.includes('_DSS_')) return keys === undefined;
+  return name.includes('_ECDSA_') === (keys === 'ecdsa');
 }
 
 /** RFC 6066 §3. */

@@ -17,7 +17,7 @@ import { mirrorOf } from '../../probe/mirror.ts';
 import { dialogueOf, Upgrade, type UpgradeRefused } from '../../probe/upgrade.ts';
 import { addressText } from '../../report/eve.ts';
 import { VERSION } from '../../tls/constants.ts';
-import { clientHello, type VersionWish } from './hello.ts';
+import { clientHello, type KeyWish, type VersionWish } from './hello.ts';
 import type { Target } from './target.ts';
 
 export interface LiveOptions {
@@ -45,22 +45,46 @@ export async function liveChain(target: Target, options: LiveOptions = {}): Prom
   const addresses = await addressesOf(target.host, options.family);
   let failure = 'there is no address of this kind';
   for (const address of addresses) {
-    const outcome = await ask(target, address, serverName, options.version);
-    if (outcome.kind === 'certificates') {
-      const { chain, isRawPublicKey, version, proven } = outcome;
-      return { chain, isRawPublicKey, version, proven, serverName, address: addressText(address) };
-    }
-    const { reason, detail } = outcome.kind === 'failed' ? outcome : UNUSABLE_GROUP;
-    failure = sentenceOf(reason, detail, target);
-    if (reason !== 'unreachable' && reason !== 'timeout') break;
+    const found = await chainAt(target, address, { serverName, version: options.version });
+    if (!('reason' in found)) return found;
+    failure = found.sentence;
+    if (found.reason !== 'unreachable' && found.reason !== 'timeout') break;
   }
   throw new Error(failure);
 }
 
+export interface NoChain {
+  readonly reason: ProbeFailure;
+  readonly sentence: string;
+}
+
+export interface ChainOptions {
+  readonly serverName: string | null;
+  readonly version?: VersionWish | undefined;
+  /** Keys of this kind alone. */
+  readonly keys?: KeyWish | undefined;
+}
+
+/** What one address shows; rejects where it cannot even be asked. */
+export async function chainAt(
+  target: Target,
+  address: Uint8Array,
+  options: ChainOptions,
+): Promise<LiveChain | NoChain> {
+  const { serverName } = options;
+  const outcome = await ask(target, address, options);
+  if (outcome.kind === 'certificates') {
+    const { chain, isRawPublicKey, version, proven } = outcome;
+    return { chain, isRawPublicKey, version, proven, serverName, address: addressText(address) };
+  }
+  const { reason, detail } = outcome.kind === 'failed' ? outcome : UNUSABLE_GROUP;
+  return { reason, sentence: sentenceOf(reason, detail, target) };
+}
+
 type Answer = HandshakeOutcome | UpgradeRefused | ConnectionFailure;
 
-function ask(target: Target, address: Uint8Array, serverName: string | null, version?: VersionWish): Promise<Answer> {
-  const mirror = mirrorOf(clientHello(serverName, version));
+function ask(target: Target, address: Uint8Array, { serverName, version, keys }: ChainOptions): Promise<Answer> {
+  const mirror = mirrorOf(clientHello(serverName, version, keys));
   if (isFault(mirror)) return Promise.reject(new Error(`"${serverName}" cannot be asked for: it is no host name`));
   const turns = turnsOf(target, serverName);
   const handshake = new ProbeHandshake({ mirror, recordVersion: VERSION.tls10, limits: LIMIT_DEFAULTS });
@@ -83,11 +107,11 @@ function turnsOf({ starttls, host, port }: Target, serverName: string | null) {
 }
 
 /** RFC 6066 §3: an address is no name. */
-function nameOf(host: string): string | null {
+export function nameOf(host: string): string | null {
   return isIP(host) === 0 ? host.replace(/\.$/, '') : null;
 }
 
-async function addressesOf(host: string, family: 4 | 6 | undefined): Promise<Uint8Array[]> {
+export async function addressesOf(host: string, family: 4 | 6 | undefined): Promise<Uint8Array[]> {
   const found = await lookup(host, { all: true, family: family ?? 0 });
   return found.map(({ address }) => new Uint8Array(ipaddr.parse(address).toByteArray()));
 }

@@ -30,6 +30,12 @@ export function parseTarget(source: string): Target | undefined {
   return { host, port: number, starttls: starttls ?? null, isDefaultPort: number === 443 && starttls === undefined };
 }
 
+/** What comes before TLS on a port of its own; null where TLS begins at once. */
+export function starttlsOn(port: number): string | null {
+  const schemes: readonly Scheme[] = Object.values(SCHEMES);
+  return schemes.find((scheme) => scheme.port === port && scheme.starttls !== undefined)?.starttls ?? null;
+}
+
 /** For texts. */
 export function schemeNames(): string[] {
   return Object.keys(SCHEMES);

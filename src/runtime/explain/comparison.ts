@@ -3,8 +3,9 @@
  * where it stands, and why not. Knows no flow.
  */
 import { isUsable } from '../../pins/match/usable.ts';
-import type { CompiledPin } from '../../pins/policy.ts';
-import type { ChainFacts } from '../../x509/examine.ts';
+import { matchPins } from '../../pins/match/match.ts';
+import type { CompiledPin, CompiledPinset } from '../../pins/policy.ts';
+import { type ChainFacts, examineChain } from '../../x509/examine.ts';
 import { sha512Hex } from '../../x509/fingerprint.ts';
 import type { PresentedCertificate } from '../../x509/presented.ts';
 
@@ -22,7 +23,7 @@ export interface ComparedPin {
 }
 
 /** `closing`: pins whose certificates were not presented and end the verified path. */
-export function comparePins(
+function comparePins(
   pins: readonly CompiledPin[],
   chain: readonly PresentedCertificate[],
   facts: ChainFacts,
@@ -38,6 +39,40 @@ export function comparePins(
     const counts = closing.includes(pin) || objections.includes(null);
     return told(counts, counts ? null : (objections[0] ?? null));
   });
+}
+
+export interface ComparedChain {
+  readonly pins: readonly ComparedPin[];
+  readonly facts: ChainFacts;
+  /** Whether what fits is above the leaf. */
+  readonly isAboveLeaf: boolean;
+  /** That the certificate may carry: the effective one and those of the pinset. */
+  readonly names: readonly string[];
+}
+
+/** Every pin of a pinset beside a chain, which is examined for it. `name`: the effective one; null: there is none. */
+export function compareChain(
+  pinset: CompiledPinset,
+  chain: readonly PresentedCertificate[],
+  name: string | null,
+  nowMs: number,
+): ComparedChain {
+  const match = matchPins(pinset, chain, nowMs);
+  const names = [...new Set([...(name === null ? [] : [name]), ...pinset.names])];
+  const facts = examineChain({
+    chain: chain.map(({ der }) => der),
+    anchors: match.kind === 'path' ? match.anchors.map(({ der }) => der) : [],
+    names,
+    atMs: nowMs,
+    trust: pinset.situations.checks.trust,
+  });
+  const closing = match.kind === 'path' ? facts.anchorsOnPath.map((index) => match.anchors[index]!.pin) : [];
+  return {
+    pins: comparePins(pinset.pins, chain, facts, closing, nowMs),
+    facts,
+    isAboveLeaf: match.kind === 'path',
+    names,
+  };
 }
 
 /** Why a certificate that the pin is of does not satisfy it; null when it does. */

@@ -4,17 +4,16 @@
  * engine's, taken from the record; nothing here decides.
  */
 import type { Endpoint, VerdictEvent } from '../../judge/events.ts';
-import { matchDeny, matchPins, matchRule } from '../../pins/match/match.ts';
+import { matchDeny, matchRule } from '../../pins/match/match.ts';
 import type { CompiledPinset, Policy } from '../../pins/policy.ts';
 import { type FlowSubject, PinsetSnapshot, type Selection } from '../../pins/match/snapshot.ts';
 import { hostPort } from '../../report/endpoint.ts';
 import { addressText, tlsVersionName } from '../../report/eve.ts';
 import { effectiveName } from '../../tls/server-name.ts';
 import { describeCertificate, subjectAltNamesOf } from '../../x509/certificate.ts';
-import { examineChain } from '../../x509/examine.ts';
 import { type PresentedCertificate, presentCertificate } from '../../x509/presented.ts';
 import { type JudgedCheck, judgedChecks } from './checks.ts';
-import { type ComparedPin, comparePins } from './comparison.ts';
+import { compareChain, type ComparedPin } from './comparison.ts';
 import { hintFor, meaningOf } from '../../report/reasons.ts';
 import { type Candidate, candidatesOf } from './selection.ts';
 import { type ExplainedSituation, situationOf } from './situation.ts';
@@ -170,17 +169,7 @@ function judgedPinset(
   extent: Extent,
 ): JudgedPinset {
   const nowMs = event.time / 1000;
-  const match = matchPins(pinset, chain, nowMs);
-  const names = [...new Set([...(name === null ? [] : [name]), ...pinset.names])];
-  const facts = examineChain({
-    chain: chain.map(({ der }) => der),
-    anchors: match.kind === 'path' ? match.anchors.map(({ der }) => der) : [],
-    names,
-    atMs: nowMs,
-    trust: pinset.situations.checks.trust,
-  });
-  const closing = match.kind === 'path' ? facts.anchorsOnPath.map((index) => match.anchors[index]!.pin) : [];
-  const pins = comparePins(pinset.pins, chain, facts, closing, nowMs);
+  const { pins, facts, isAboveLeaf, names } = compareChain(pinset, chain, name, nowMs);
   const shown = first(pins, extent.pins, ({ equals, counts }) => counts || equals.length > 0);
   const isJudged = chain.length > 0 && pinset.pins.length > 0;
   const others = event.others.find((other) => other.pinset === pinset.name);
@@ -191,7 +180,7 @@ function judgedPinset(
     pins_left_out: pins.length - shown.length,
     deny_pins: pinset.deny.length,
     denied: matchDeny(pinset, chain, nowMs)?.canonical ?? null,
-    checks: isJudged ? judgedChecks(pinset.situations.checks, match.kind === 'path', facts, names, event) : [],
+    checks: isJudged ? judgedChecks(pinset.situations.checks, isAboveLeaf, facts, names, event) : [],
     reason: event.pinset === pinset.name ? event.reason : (others?.reason ?? null),
   };
 }
