@@ -77,7 +77,7 @@ export class FlowFacts {
       version: datagrams === 'dtls' ? this.#dtlsVersion : this.#version,
       cipherSuite: this.#serverHello?.cipherSuite ?? 0,
       clientAlpns: this.#clientHello?.alpns ?? [],
-      sessionResumed: this.sessionResumed,
+      sessionResumed: this.sessionResumed || this.#serverHello?.selectsPsk === true,
       ja4: hello === null ? null : ja4(datagrams === 'dtls' ? withDtlsVersion(hello) : hello, datagrams),
       sawClientHello: hello !== null,
       certificates: this.#certificates,

@@ -17,7 +17,7 @@ import { bank, forgedFlight, GENUINE, HOST } from '../support/flows.ts';
 import { PINNED, pin } from '../support/policy.ts';
 import { record, type Recording, ServerMemory } from '../support/recorded.ts';
 import * as tls from '../support/tls-bytes.ts';
-import { Asked, flights, forged, forgedDer, genuine, genuineDer, PIN, shown } from '../support/tls13-flows.ts';
+import { FAILED, Asked, flights, forged, forgedDer, genuine, genuineDer, PIN, shown } from '../support/tls13-flows.ts';
 import { Wire } from '../support/wire.ts';
 
 let whole: Recording;
@@ -220,6 +220,17 @@ describe('what was asked', () => {
     logged(it, resumed);
     it.wire.reload({ pinsets: [bank({ pins: [PIN], situations: { ...PINNED, tls13: 'keylog' } })] });
     expect(it.wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'resumed-unbound', fault: 'psk' }]);
+  });
+
+  it('and was resumed is said to be', () => {
+    for (const [recording, sessionResumed] of [
+      [resumed, true],
+      [whole, false],
+    ] as const) {
+      const it = hidden('probe', recording);
+      it.prober.answer(FAILED);
+      expect(it.wire.verdicts).toMatchObject([{ reason: 'probe-failed', tls: { sessionResumed } }]);
+    }
   });
 });
 
