@@ -152,3 +152,10 @@ it('what was permitted once may be with the client already: it is never taken ba
   permission.permit(60, 'certificate');
   expect({ offset: permission.offset, name: permission.name }).toEqual({ offset: 100, name: 'server-hello' });
 });
+
+it('what is permitted by two names goes by the first', () => {
+  const permission = new Permission();
+  permission.permit(100, 'server-hello');
+  permission.permit(100, 'certificate');
+  expect(permission.name).toBe('server-hello');
+});

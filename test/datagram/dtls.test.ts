@@ -216,3 +216,50 @@ it('a client that begins anew is judged anew, whatever was decided', () => {
   expect(wire.fromServer(handshake(...flightOf(FORGED)))).toBe('drop');
   expect(wire.fromServer(data)).toBe('drop');
 });
+
+describe('a hello with another random', () => {
+  const hello = dtls.withCookie(tls.clientHelloMessage({ name: HOST, random: Buffer.alloc(32, 0x99) }));
+  const answered = () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    wire.fromClient(helloOf(HOST));
+    wire.fromServer(handshake(...flightOf(GENUINE)));
+    return wire;
+  };
+
+  it('that answers a HelloVerifyRequest begins nothing anew', () => {
+    const wire = answered();
+    expect(wire.fromClient(handshake(...dtls.fragments(hello, 1)))).toBe('drop');
+    wire.finish();
+    expect(wire.verdicts).toMatchObject([
+      { action: 'accept', reason: 'pin-match' },
+      { action: 'drop', reason: 'overlap-conflict' },
+    ]);
+  });
+
+  it('of which the rest alone has come begins nothing anew', () => {
+    const wire = answered();
+    expect(wire.fromClient(handshake(dtls.fragments(hello, 0, 60)[1]!))).toBe('accept');
+    expect(wire.fromClient(goesOn)).toBe('accept');
+    expect(wire.connmark).toBe(ACCEPT);
+    wire.finish();
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-match' }]);
+  });
+});
+
+describe('where nothing is decided when it ends', () => {
+  it('what is refused says why', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    wire.fromClient(helloOf(HOST));
+    expect(wire.fromClient(goesOn)).toBe('drop');
+    wire.finish();
+    expect(wire.verdicts).toMatchObject([{ reason: 'incomplete', fault: 'dtls.record.early' }]);
+  });
+
+  it('in a capture nothing is refused, and nothing is said to be', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] }, { live: false });
+    wire.fromClient(helloOf(HOST));
+    expect(wire.fromClient(goesOn)).toBe('accept');
+    wire.finish();
+    expect(wire.verdicts).toMatchObject([{ reason: 'incomplete', fault: null }]);
+  });
+});
