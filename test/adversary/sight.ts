@@ -1,6 +1,9 @@
 /** What a client of TLS 1.2 gets to see in the octets that it was given, whatever records they came in. */
 
-/** The first certificate of each Certificate message that is there as a whole, up to what is encrypted or no record. */
+/**
+ * The first certificate of each Certificate message that is there as a whole, up to what is encrypted or no record, or to
+ * the end of the server's flight: behind its ServerHelloDone no client takes any (RFC 5246 §7.3).
+ */
 export function certificatesIn(received: Buffer): Buffer[] {
   const bodies: Buffer[] = [];
   for (let at = 0; at + 5 <= received.length && received[at + 1] === 3;) {
@@ -12,7 +15,11 @@ export function certificatesIn(received: Buffer): Buffer[] {
   }
   const messages = Buffer.concat(bodies);
   const leaves: Buffer[] = [];
-  for (let at = 0; at + 4 <= messages.length; at += 4 + messages.readUIntBE(at + 1, 3)) {
+  for (
+    let at = 0;
+    at + 4 <= messages.length && messages[at] !== SERVER_HELLO_DONE;
+    at += 4 + messages.readUIntBE(at + 1, 3)
+  ) {
     const body = messages.subarray(at + 4, at + 4 + messages.readUIntBE(at + 1, 3));
     const isWhole = body.length === messages.readUIntBE(at + 1, 3);
     if (messages[at] !== 11 || !isWhole || body.length < 6) continue;
@@ -20,3 +27,5 @@ export function certificatesIn(received: Buffer): Buffer[] {
   }
   return leaves;
 }
+
+const SERVER_HELLO_DONE = 14;

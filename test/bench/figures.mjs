@@ -22,6 +22,8 @@ const EVERYBODY = {
   ...BINDINGS,
 };
 
+const SURICATA = { suricata: 'suricata', tlspin: 'tlspin:pinned' };
+
 const visits = (kind, atOnce) => (lab, pace) => lab.visit(kind, { atOnce, ...pace });
 const perSecond = (count) => (outcome) => outcome[count] / outcome.seconds;
 const against =
@@ -33,6 +35,7 @@ const atMost = (bound) => ({ sense: 'at most', bound });
 
 const handshakes = { unit: 'handshakes/s', value: perSecond('handshakes'), ratio: against('accept') };
 const bulk = { unit: 'Gbit/s', value: (outcome) => (outcome.octets * 8) / outcome.seconds / 1e9 };
+const SURICATA_SINGLE = visits('handshake', 1);
 const latency = { unit: 'µs', visit: visits('handshake', 1) };
 
 /** What the queue adds to a handshake, against what it adds with accept-all. */
@@ -85,6 +88,31 @@ export const FIGURES = [
     sides: { accept: 'accept-all', tlspin: 'tlspin:unpinned' },
     visit: visits('handshake', 64),
   },
+  ...[
+    ['pinned', 'pinned and matching, 64 at once', 'handshake', 64, 1.5],
+    ['pinned-single', 'pinned and matching, one after the other', 'handshake', 1, 1],
+    ['new', 'every certificate new, 64 at once', 'new-certificate', 64, 1],
+  ].map(([name, words, kind, atOnce, bound]) => ({
+    name: `suricata-${name}`,
+    title: `handshakes/s, ${words}, against Suricata with one rule on name and fingerprint`,
+    ...handshakes,
+    ratio: against('suricata'),
+    goal: atLeast(bound),
+    longOnly: true,
+    sides: SURICATA,
+    visit: visits(kind, atOnce),
+  })),
+  ...['p50', 'p99'].map((quantile) => ({
+    name: `suricata-latency-${quantile}`,
+    title: `latency of a handshake (sequential), ${quantile}, against Suricata`,
+    ...latency,
+    value: (outcome) => outcome[quantile],
+    ratio: against('suricata'),
+    goal: atMost(quantile === 'p50' ? 0.8 : 1),
+    longOnly: true,
+    sides: SURICATA,
+    visit: SURICATA_SINGLE,
+  })),
   ...[1, 4].map((streams) => ({
     name: `bulk-${streams}`,
     title: `bulk through an accepted flow, ${counted(streams)}, against conntrack and one rule`,

@@ -5,6 +5,7 @@ import { cpus, release } from 'node:os';
 
 import { FIGURES } from './figures.mjs';
 import { Lab } from './lab.mjs';
+import { HOST } from './recording.mjs';
 import { measureInTurn } from './rounds.mjs';
 import { formatTable, judge, number } from './table.mjs';
 
@@ -32,6 +33,7 @@ try {
   if (chosen.some(({ visit }) => visit !== undefined)) {
     lab = await Lab.create(plan);
     await checkDecisions();
+    if (chosen.some(({ sides }) => sides?.suricata) && lab.has('suricata')) await checkSuricata();
   }
   for (const figure of chosen) {
     const { name, title, unit, goal } = figure;
@@ -87,5 +89,16 @@ async function checkDecisions() {
     if (records.length < 2 || [...reasons].join() !== 'pin-match' || leaves.size > 1 !== (kind === 'new-certificate')) {
       throw new Error(`${kind}: ${records.length} records, ${[...reasons].join(', ')}, ${leaves.size} certificates`);
     }
+  }
+}
+
+/** The same of Suricata: its rule wants the recorded certificate, and lets no other one by. */
+async function checkSuricata() {
+  await lab.put('suricata');
+  await lab.visit('handshake', { atOnce: 1, seconds: 0.5, warm: 0 });
+  const passed = await lab.visit('new-certificate', { atOnce: 1, seconds: 0.5, warm: 0 }).catch(() => undefined);
+  const seen = lab.readSuricata();
+  if (!seen.some(({ tls }) => tls.sni === HOST && tls.fingerprint !== undefined) || passed !== undefined) {
+    throw new Error(`Suricata: ${seen.length} handshakes with certificates, others ${passed ? 'pass' : 'are dropped'}`);
   }
 }

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Network } from '../../dist/runtime/demo/network.js';
 import { configurations } from './configurations.mjs';
-import { readRecording, toScript } from './recording.mjs';
+import { HOST, readRecording, toScript } from './recording.mjs';
 
 export class Lab {
   #plan;
@@ -36,7 +36,7 @@ export class Lab {
   }
 
   /**
-   * Puts it on the gateway: `none`, `conntrack`, `accept-all`, `accept-all-bare`, `classic`, `npm-nfqueue`,
+   * Puts it on the gateway: `none`, `conntrack`, `accept-all`, `accept-all-bare`, `classic`, `npm-nfqueue`, `suricata`,
    * `node-nfqueue`, `tlspin:CONFIGURATION`, `tlspin:CONFIGURATION:queued`, whose rules never let an accepted flow by, or
    * `tlspin:CONFIGURATION:twofold`, with two queues.
    */
@@ -50,9 +50,9 @@ export class Lab {
 
   /** Whether what this contender needs is on this machine. */
   has(contender) {
-    const { classic, npmNfqueue } = this.#plan.tools;
-    if (contender === 'classic') return classic !== null;
-    return contender !== 'npm-nfqueue' || npmNfqueue !== null;
+    const { classic, npmNfqueue, suricata } = this.#plan.tools;
+    const wanted = { classic, 'npm-nfqueue': npmNfqueue, suricata };
+    return wanted[contender] !== null;
   }
 
   /**
@@ -124,6 +124,12 @@ export class Lab {
     return records.filter(({ event_type }) => event_type === 'verdict');
   }
 
+  /** The handshakes that Suricata has seen, as its records have them. */
+  readSuricata() {
+    const lines = readFileSync(this.#path('suricata/eve.json'), 'utf8').split('\n').slice(0, -1);
+    return lines.map((line) => JSON.parse(line)).filter(({ event_type }) => event_type === 'tls');
+  }
+
   async close() {
     this.#closing = true;
     const gone = this.#children.map((child) => {
@@ -193,6 +199,13 @@ export class Lab {
       case 'node-nfqueue': {
         const script = join(import.meta.dirname, 'yardsticks/node-nfqueue.mjs');
         const process = await this.#start('gateway', ['node', script, queue]);
+        return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
+      }
+      case 'suricata': {
+        const start = join(import.meta.dirname, 'yardsticks/suricata/start');
+        const rule = suricataRule(this.#recording.leaf);
+        const argv = ['unshare', '--mount', start, tools.suricata, queue, this.#path('suricata'), rule];
+        const process = await this.#start('gateway', argv, /Engine started/);
         return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
       }
       default:
@@ -345,6 +358,12 @@ const ONE_RULE = 'iptables -w -t security -A FORWARD -m conntrack --ctstate INVA
 function queueRule(queue) {
   const ports = PORTS.replace('-', ':');
   return `iptables -w -t security -A FORWARD -p tcp -m multiport --ports ${ports} -j NFQUEUE --queue-num ${queue}`;
+}
+
+/** What pins this server's certificate, as Suricata says it. */
+function suricataRule(leaf) {
+  const fingerprint = leaf.fingerprint.toLowerCase();
+  return `drop tls any any -> any any (msg:"another key"; tls.sni; content:"${HOST}"; tls.cert_fingerprint; content:!"${fingerprint}"; sid:1;)`;
 }
 
 /** No rule, no hook of conntrack's, and no connection that it remembers. */

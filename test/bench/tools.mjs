@@ -20,6 +20,9 @@ export function buildTools(short, note) {
       compile('classic', 'yardsticks/classic.c', [], ['-lnetfilter_queue']),
     ),
     npmNfqueue: attempt(note, `npm nfqueue ${NPM_NFQUEUE}`, () => npmNfqueue(short)),
+    suricata: attempt(note, `Suricata of Debian ${SURICATA_RELEASE} (apt install debootstrap)`, () =>
+      suricataRoot(short),
+    ),
     nginx: find('nginx', note),
     openssl: find('openssl', note),
     tshark: find('tshark', note),
@@ -49,6 +52,16 @@ function npmNfqueue(short) {
   return module;
 }
 
+/** A root of Debian's with Suricata in it: this machine's release may have none, or an older one. */
+function suricataRoot(short) {
+  const root = process.env.TLSPIN_BENCH_SURICATA ?? join(BUILT, 'suricata');
+  if (!existsSync(join(root, 'usr/bin/suricata'))) {
+    if (short) throw new Error('not fetched in the short form');
+    run('debootstrap', ['--variant=minbase', '--include=suricata,libndpi-bin,tshark', SURICATA_RELEASE, root]);
+  }
+  return root;
+}
+
 function attempt(note, what, build) {
   try {
     return build();
@@ -75,5 +88,6 @@ function run(program, args) {
   }
 }
 
+const SURICATA_RELEASE = 'trixie';
 /** The last that was published. */
 const NPM_NFQUEUE = '0.3.2';

@@ -64,6 +64,7 @@ export class RawScene {
     await this.#server.until(
       (heard) => heard.some(({ client: [, from], data }) => from === port && data.length > 0),
       `a hello came from port ${port}`,
+      PATIENCE_MS,
     );
     const flights = flightsFor(program);
     for (const step of program.steps) {
@@ -152,3 +153,6 @@ const TRICKS: Readonly<Record<Trick, Segment>> = {
 };
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));
+
+/** Every program runs at once, and the machine may have others. */
+const PATIENCE_MS = 60_000;
