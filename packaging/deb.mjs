@@ -87,6 +87,7 @@ async function stageShells(staged) {
   save('bash-completion/tlspin', await written('completion', 'bash'));
   save('zsh/_tlspin', await written('completion', 'zsh'));
   save('fish/tlspin.fish', await written('completion', 'fish'));
+  save('man/tlspin.json.5', await written('man', 'tlspin.json'));
   for (const left = [[]]; left.length > 0;) {
     const path = left.shift();
     const page = await written('man', ...path);

@@ -15,7 +15,7 @@ try_deb() {
   # As systemd does when the machine boots, or the package is installed on one that runs.
   within systemd-tmpfiles --create tlspin.conf
   is "$(owners /run/tlspin)" 'tlspin:tlspin 750,'
-  within test -s /usr/share/man/man1/tlspin-run.1.gz
+  within test -s /usr/share/man/man1/tlspin-run.1.gz -a -s /usr/share/man/man5/tlspin.json.5.gz
   within bash -euc '. /usr/share/bash-completion/completions/tlspin'
   engine_runs tlspin run -c /etc/tlspin/tlspin.json
 
