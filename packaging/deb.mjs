@@ -65,7 +65,8 @@ async function stageProgram(staged) {
   mkdirSync(doc);
   for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'docs'])
     cpSync(join(unpacked, name), join(doc, name), { recursive: true });
-  for (const name of ['prometheus', 'grafana']) copyIfThere(join(ROOT, 'packaging', name), join(doc, name));
+  for (const name of ['prometheus', 'grafana'])
+    cpSync(join(ROOT, 'packaging', name), join(doc, name), { recursive: true });
 }
 
 /** One process writes all of it. */
@@ -110,13 +111,8 @@ function stageDebian(source) {
   const changes = `tlspin (${version}) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- ${maintainer}  ${date}\n`;
   writeFileSync(join(debian, 'changelog'), changes);
   const units = join(ROOT, 'packaging/systemd');
-  if (!existsSync(units)) return;
   for (const unit of readdirSync(units))
     cpSync(join(units, unit), join(debian, unit === 'tlspin.service' ? unit : `tlspin.${unit}`));
-}
-
-function copyIfThere(from, to) {
-  if (existsSync(from)) cpSync(from, to, { recursive: true });
 }
 
 function run(program, args, options = {}) {

@@ -16,6 +16,7 @@ try_deb() {
   within systemd-tmpfiles --create tlspin.conf
   is "$(owners /run/tlspin)" 'tlspin:tlspin 750,'
   within test -s /usr/share/man/man1/tlspin-run.1.gz -a -s /usr/share/man/man5/tlspin.json.5.gz
+  within test -s /lib/systemd/system/tlspin.service -a -s /lib/systemd/system/tlspin-rules.service
   within bash -euc '. /usr/share/bash-completion/completions/tlspin'
   engine_runs tlspin run -c /etc/tlspin/tlspin.json
 
