@@ -2,6 +2,9 @@
 
 try_deb() {
   lintian --fail-on error "$1" || exit 1
+  # Rules without an engine would block what they queue.
+  is "$(dpkg-deb --info "$1" prerm | grep -o "stop '[a-z.-]*'" | tr '\n' ' ')" "stop 'tlspin-rules.service' stop 'tlspin.service' "
+  is "$(dpkg-deb --info "$1" postinst | grep -c '_dh_action=restart')" 1
   stub_nodejs
   cp "$1" "$root/tlspin.deb"
   newer "$1" "$root/newer.deb"
