@@ -49,6 +49,14 @@ describe('for people', () => {
   });
 });
 
+it('where another key is shown, the line that would let it pass is there', async () => {
+  const { out } = await tlspin(['explain', `${FLOWS}forged.pcap`, '-c', PINNED, '--flow', '1']);
+  const line = /\nwhere that key is genuine, into "pins" of the pinset "bank":\n {2}(\{.*\}),\n$/.exec(out)?.[1];
+  expect(JSON.parse(line ?? '')).toMatchObject({ pin: expect.stringMatching(/^spki-sha256:/) as string, at: 'leaf' });
+  const genuine = await tlspin(['explain', `${FLOWS}tls12.pcap`, '-c', PINNED, '--flow', '1']);
+  expect(genuine.out).not.toContain('where that key');
+});
+
 it('as JSON it is the record and its explanation', async () => {
   const { out } = await tlspin(['explain', `${FLOWS}forged.pcap`, '-c', PINNED, '--flow', '1', '--json']);
   expect(JSON.parse(out)).toMatchObject({

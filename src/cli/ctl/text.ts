@@ -2,6 +2,7 @@
 
 import { printable } from '../../bytes/invisible.ts';
 import { hostPort } from '../../report/endpoint.ts';
+import type { Replay } from '../../runtime/control/replay.ts';
 import type { Explanation } from '../../runtime/explain/explanation.ts';
 import { columnsOf } from '../columns.ts';
 import { showExplanation } from '../explain/text.ts';
@@ -202,12 +203,31 @@ function reloadText(answer: Fields): string {
   }
   if (error !== null) lines.push(`${isDry === true ? 'it would not be' : 'not'} reloaded: ${show(error)}`);
   if (changes !== null) lines.push(...changesLines(changes as Fields));
+  if (answer['replay'] !== undefined) lines.push(...replayLines(answer['replay'] as Replay));
   if ((rules as string[]).length > 0) {
     lines.push(
       `the netfilter rules have to be applied again (${(rules as string[]).join(', ')}): tlspin rules -c FILE | sudo sh`,
     );
   }
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What the new configuration would have made of the decisions of late. */
+function replayLines(replayed: Replay): string[] {
+  const {
+    replayed: all,
+    would_deny: denied,
+    newly_denied: newly,
+    newly_accepted: accepted,
+    denied: servers,
+  } = replayed;
+  if (all === 0) return ['no decision of late rests on a certificate: nothing could be tried'];
+  const also = accepted === 0 ? '' : `; ${accepted} that were denied would pass`;
+  const shown = servers.slice(0, SERVERS).map(({ sni, dest_ip: address, pinset, key, count }) => {
+    return `  ${show(sni ?? address)} shows ${show(key)}, which the pinset ${show(pinset)} denies: ${many(count, 'time')}`;
+  });
+  const more = servers.length > SERVERS ? [`  and ${servers.length - SERVERS} more`] : [];
+  return [`would deny ${denied} of the last ${all}, of which ${newly} were let pass${also}`, ...shown, ...more];
 }
 
 function changesLines(changes: Fields): string[] {
@@ -270,6 +290,8 @@ export function duration(seconds: number): string {
 }
 
 const VERDICT_HEAD = ['time', 'flow', 'client', 'server', 'action', 'reason', 'pinset', 'name'];
+/** That a replay names. */
+const SERVERS = 10;
 /** What most need. */
 const VERDICT_WIDTHS = [20, 6, 21, 21, 9, 14, 12, 0].map((width) => ' '.repeat(width));
 const VERDICT_STYLES = { 4: actionStyle };

@@ -6,6 +6,7 @@ import { printable } from '../../bytes/invisible.ts';
 import type { ComparedPin } from '../../runtime/explain/comparison.ts';
 import type { JudgedCheck } from '../../runtime/explain/checks.ts';
 import type { ExplainedCertificate, Explanation, JudgedPinset, JudgedRule } from '../../runtime/explain/explanation.ts';
+import { isOfKeys, pinLine } from '../../runtime/incident/remedy.ts';
 import type { Output, Style } from '../output.ts';
 
 export interface Title {
@@ -24,6 +25,19 @@ export function showExplanation(explanation: Explanation, title: Title, out: Out
   showCertificates(explanation.certificates, out);
   for (const judged of explanation.judged) showJudged(judged, explanation, out);
   showRules(explanation.rules, explanation.rules_left_out, out);
+  showPaste(explanation, out);
+}
+
+/** Where the leaf's own key would have let it pass. */
+function showPaste({ verdict, certificates, judged }: Explanation, out: Output): void {
+  const [leaf] = certificates;
+  const isDenied = verdict.action !== 'accept' || (verdict.would !== null && verdict.would !== 'accept');
+  if (!isDenied || !isOfKeys(verdict.reason) || judged.length === 0) return;
+  if (leaf?.spki_sha256 === undefined || leaf.spki_sha256 === null) return;
+  out.line(
+    `\nwhere that key is genuine, into "pins" of the pinset "${printable(verdict.pinset ?? judged[0]!.pinset)}":`,
+  );
+  out.line(`  ${printable(pinLine(`spki-sha256:${leaf.spki_sha256}`, leaf.subject ?? 'unreadable'))}`);
 }
 
 function showVerdict({ flow, verdict }: Explanation, { flow: name, isDecided, notes }: Title, out: Output): void {

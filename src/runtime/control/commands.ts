@@ -10,6 +10,7 @@ import { flowsAnswer, verdictsAnswer } from './flows.ts';
 import { healthOf } from './health.ts';
 import type { LearnControl } from './learning.ts';
 import { isStale } from './list-ages.ts';
+import { replay } from './replay.ts';
 import { RequestReader } from './requests.ts';
 import type { Answer, AnswerRequest, HandedOn } from './server.ts';
 import { type Overview, statsOf, statusOf } from './status.ts';
@@ -75,11 +76,13 @@ const verdicts: Command = (host, request) => verdictsAnswer(host, request);
 
 const explain: Command = (host, request) => explainAnswer(host, request);
 
-const reload: Command = async ({ configuration }, request, by) => {
+const reload: Command = async ({ configuration, verdicts }, request, by) => {
   const isDry = request.flag('dry_run');
   request.end();
   const change = isDry ? await configuration.tryReload(by) : await configuration.reload(by);
-  return reloadFields(change, isDry);
+  const events = [...verdicts.latest()].map(({ event }) => event);
+  const replayed = change.tried === undefined ? {} : { replay: replay(events, change.tried) };
+  return { ...reloadFields(change, isDry), ...replayed };
 };
 
 /** Whether it was done is for whoever asks to see; what is wrong with the file comes along, line by line. */

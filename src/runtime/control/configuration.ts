@@ -49,6 +49,8 @@ export interface ConfigurationChange {
   /** `file:line:column: severity: text`. */
   readonly messages: readonly string[];
   readonly difference: Difference | null;
+  /** Of one that was only tried: the policy that it would be. */
+  readonly tried?: Policy | undefined;
 }
 
 export interface ListAnswer {
@@ -135,6 +137,7 @@ export class LiveConfiguration {
         ...this.#change('reload', by, found, invalid ?? null),
         difference: 'errors' in read ? null : differenceOf(this.policy, read.policy),
         isInForce: false,
+        tried: 'errors' in read ? undefined : read.policy,
       };
     });
   }

@@ -11,6 +11,7 @@ import type { NativeBinding } from '../../source/binding.ts';
 import { Daemon, type DaemonOptions } from '../daemon.ts';
 import type { EveLog } from '../events/log.ts';
 import { EachSecond } from '../protection/each-second.ts';
+import { Expiries } from '../protection/expiries.ts';
 import { Losses } from '../protection/losses.ts';
 import { Rules } from '../protection/rules.ts';
 import { Pinsets } from '../protection/pinsets.ts';
@@ -123,7 +124,8 @@ export class Operator {
     });
     const losses = new Losses({ protection, daemon: this.daemon });
     const oneArm = new OneArm({ count: () => sum(this.daemon.status().queues, 'oneArmed'), protection });
-    const lookers = [new TimeOfDay(protection), this.#ages, this.#pinsets, losses, oneArm, protection];
+    const expiries = new Expiries({ policy: () => this.#configuration.policy, log, say });
+    const lookers = [new TimeOfDay(protection), this.#ages, this.#pinsets, expiries, losses, oneArm, protection];
     this.#eachSecond = new EachSecond(...lookers);
   }
 

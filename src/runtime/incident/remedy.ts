@@ -14,7 +14,7 @@ export interface Remedy {
 
 export function remedyFor(cause: Cause): Remedy {
   const advice = ADVICE[cause.reason];
-  const pin = isDenied(cause) && KEYS.has(cause.reason) ? pinOf(cause) : null;
+  const pin = isDenied(cause) && isOfKeys(cause.reason) ? pinOf(cause) : null;
   if (pin === null || cause.pinset === null) return { advice, paste: null };
   const comment = `${cause.leaf!.subject ?? 'a certificate that nobody can read'}, as seen on ${cause.last.slice(0, 10)}`;
   return { advice, paste: { pinset: cause.pinset, line: pinLine(pin, comment) } };
@@ -31,7 +31,11 @@ function pinOf({ leaf }: Cause): string | null {
   return leaf.sha256 === '' ? null : `cert-sha256:${leaf.sha256}`;
 }
 
-/** Where a pin of the leaf's own key would have let it pass. */
+/** Whether a pin of the leaf's own key would have let it pass. */
+export function isOfKeys(reason: string): boolean {
+  return KEYS.has(reason);
+}
+
 const KEYS: ReadonlySet<string> = new Set<Reason>([
   'pin-mismatch',
   'probe-mismatch',

@@ -73,3 +73,25 @@ describe('flows', () => {
     expect(TEXTS['flows']!({ flows: [], next: null }, output(false))).toBe('no flows\n');
   });
 });
+
+describe('a reload that is only tried', () => {
+  const answer = { dry_run: true, possible: true, error: null, messages: [], changes: null, rules_needed: [] };
+  const replay = {
+    ...{ replayed: 1_000, would_deny: 812, newly_denied: 800, newly_accepted: 3 },
+    denied: [{ sni: 'www.bank.example', dest_ip: '198.51.100.2', pinset: 'bank', key: 'spki-sha256:AA==', count: 812 }],
+  };
+
+  it('says what it would make of the decisions of late, and whose they are', () => {
+    expect(TEXTS['reload']!({ ...answer, replay }, output(false))).toBe(
+      'would deny 812 of the last 1000, of which 800 were let pass; 3 that were denied would pass\n' +
+        '  www.bank.example shows spki-sha256:AA==, which the pinset bank denies: 812 times\n',
+    );
+  });
+
+  it('says where there is nothing to try it with', () => {
+    const none = { replayed: 0, would_deny: 0, newly_denied: 0, newly_accepted: 0, denied: [] };
+    expect(TEXTS['reload']!({ ...answer, replay: none }, output(false))).toBe(
+      'no decision of late rests on a certificate: nothing could be tried\n',
+    );
+  });
+});
