@@ -15,6 +15,7 @@ export function verdictEvent(
   tookMicros?: number,
 ): VerdictEvent {
   const { facts } = connection.judge;
+  const way = connection.opening.selected?.way;
   const decided = ruling ?? connection.judge.unfinished;
   const isDenied = decided.action !== 'accept';
   const connmark = ruling === undefined ? undefined : marks?.[isDenied ? 'deny' : 'accept'](ruling.connmark);
@@ -33,6 +34,8 @@ export function verdictEvent(
     connmark: connmark ?? null,
     heldMicros: connection.heldMicros,
     tookMicros,
+    inIfindex: way?.inIfindex,
+    outIfindex: way?.outIfindex,
     config,
     allowedBy: decided.allowedBy,
     would: decided.would,

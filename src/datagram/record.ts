@@ -35,6 +35,8 @@ export function datagramEvent(record: DatagramRecord): VerdictEvent {
     matched: ruling.matched,
     connmark: connmark ?? null,
     heldMicros: 0,
+    inIfindex: identity.way.inIfindex,
+    outIfindex: identity.way.outIfindex,
     config: record.config,
     would: ruling.would === null ? null : actionOf(ruling.would, kind),
     others: ruling.others.map((other) => ({ ...other, would: actionOf(other.would, kind) })),

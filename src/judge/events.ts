@@ -85,6 +85,9 @@ export interface VerdictEvent {
   readonly heldMicros: number;
   /** From the client's first octets of TLS to the decision, in microseconds; absent where nobody can say, as offline. */
   readonly tookMicros?: number | undefined;
+  /** Which interfaces lead to the client and to the server; absent where nobody knows, 0 where it is the host itself. */
+  readonly inIfindex?: number | undefined;
+  readonly outIfindex?: number | undefined;
   /** Hash of the configuration that decided. */
   readonly config: string;
   /** The setting that accepts, where no evidence does; absent or null otherwise. */

@@ -7,12 +7,21 @@ import ipaddr from 'ipaddr.js';
 import type { AnomalyEvent, Endpoint, LoggedEvent, TlsSummary, VerdictEvent } from '../judge/events.ts';
 import type { RuleMatch } from '../pins/match/match.ts';
 import { cipherSuiteName } from '../tls/cipher-suites.ts';
+import { communityId } from './community-id.ts';
 import type { CertificateEntries, CertificateEntry } from './certificate-entry.ts';
 
 export interface EveOptions {
   readonly certificates: CertificateEntries;
   /** Offline: the capture as it was named on the command line. */
   readonly pcapFilename?: string | undefined;
+  /** Where the engine runs; absent for captures, which are the same everywhere. */
+  readonly machine?: Machine | undefined;
+}
+
+export interface Machine {
+  readonly host: string;
+  /** Undefined where there is no such interface. */
+  readonly interfaceName: (ifindex: number) => string | undefined;
 }
 
 export type EventType = 'verdict' | 'anomaly' | OfNoFlow;
@@ -32,8 +41,12 @@ export function toEve(event: LoggedEvent, options: EveOptions): EveRecord {
 
 function verdictRecord(event: VerdictEvent, options: EveOptions): EveRecord {
   const record = newRecord('verdict', event, options);
+  putInterface(record, 'in_iface', event.inIfindex, options);
+  putInterface(record, 'out_iface', event.outIfindex, options);
   putEndpoints(record, event.client, event.server);
-  record['proto'] = event.datagrams === undefined ? 'TCP' : 'UDP';
+  const proto = event.datagrams === undefined ? 'TCP' : 'UDP';
+  record['proto'] = proto;
+  if (options.machine !== undefined) record['community_id'] = communityId(event.client, event.server, proto);
   if (event.tls !== null || event.datagrams !== undefined) record['app_proto'] = event.datagrams ?? 'tls';
   if (event.frame !== 0) record['pcap_cnt'] = event.frame;
   record['verdict'] = verdictObject(event);
@@ -82,8 +95,14 @@ type Filled = { readonly event_type: EventType } & Record<string, unknown>;
 
 function newRecord(eventType: EventType, event: LoggedEvent, options: EveOptions): Filled {
   const record: Filled = { event_type: eventType, timestamp: timestamp(event.time), flow_id: event.flowId };
+  if (options.machine !== undefined) record['host'] = options.machine.host;
   if (options.pcapFilename !== undefined) record['pcap_filename'] = options.pcapFilename;
   return record;
+}
+
+function putInterface(record: Filled, name: string, ifindex: number | undefined, { machine }: EveOptions): void {
+  const found = ifindex === undefined || ifindex === 0 ? undefined : machine?.interfaceName(ifindex);
+  if (found !== undefined) record[name] = found;
 }
 
 function putEndpoints(record: Filled, client: Endpoint, server: Endpoint): void {
@@ -143,8 +162,18 @@ export function tlsVersionOf(name: string | null): number {
   return 0;
 }
 
-export function recordOf(eventType: OfNoFlow, micros: number, fields: Fields, capture?: string): EveRecord {
-  const of = capture === undefined ? {} : { pcap_filename: capture };
+/** Whose record it is. */
+export interface Origin {
+  readonly host?: string | undefined;
+  readonly capture?: string | undefined;
+}
+
+export function recordOf(eventType: OfNoFlow, micros: number, fields: Fields, from: Origin = {}): EveRecord {
+  const { host, capture } = from;
+  const of = {
+    ...(host === undefined ? {} : { host }),
+    ...(capture === undefined ? {} : { pcap_filename: capture }),
+  };
   return { event_type: eventType, timestamp: timestamp(micros), ...of, [eventType]: fields };
 }
 

@@ -27,6 +27,7 @@ const timestamp = z
   .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+0000$/u)
   .describe('When, in UTC, to the microsecond: 2026-11-21T19:31:36.120123+0000.');
 const pcapFilename = text('Of a capture: its file, as it was named on the command line.').optional();
+const host = text('Name of the machine; absent for captures.').optional();
 const config = text('Hash of the configuration in force; the `start` or `config` record with the same one says which.');
 const action = choice(ACTIONS, 'What was done. reject: a datagram, which its sender is told by ICMP.');
 const reason = choice(REASONS, 'Why; `tlspin ctl explain` says each in a sentence.');
@@ -122,10 +123,16 @@ const verdictRecord = z
   .strictObject({
     event_type: z.literal('verdict'),
     timestamp,
-    flow_id: count('Number of the flow, of this run; 0 of packets of which nobody knows the flow.'),
+    host,
+    flow_id: count(
+      'Number of the flow, which no other run of this machine has; 0 of packets of which nobody knows the flow.',
+    ),
     pcap_filename: pcapFilename,
+    in_iface: text('The interface that leads to the client.').optional(),
+    out_iface: text('The interface that leads to the server.').optional(),
     ...endpoints,
     proto: choice(['TCP', 'UDP'], 'What carries it.'),
+    community_id: text('Community ID, version 1, seed 0: what Suricata and Zeek call the same flow.'),
     app_proto: choice(['tls', 'quic', 'dtls'], 'What was spoken, where it is known.').optional(),
     pcap_cnt: count('Of a capture: number of the frame with which the flow began.').optional(),
     verdict,
@@ -137,6 +144,7 @@ const anomalyRecord = z
   .strictObject({
     event_type: z.literal('anomaly'),
     timestamp,
+    host,
     flow_id: count('Number of the flow; 0 where it is of none.'),
     pcap_filename: pcapFilename,
     src_ip: endpoints.src_ip.optional(),
@@ -160,6 +168,7 @@ const configRecord = z
   .strictObject({
     event_type: z.literal('config'),
     timestamp,
+    host,
     config: z.strictObject({
       change: choice(['reload', 'list', 'learn'], 'What kind of change.'),
       by: text('Who asked: a signal, a file’s change, or the peer of the control socket.'),
@@ -178,6 +187,7 @@ const statsRecord = z
   .strictObject({
     event_type: z.literal('stats'),
     timestamp,
+    host,
     pcap_filename: pcapFilename,
     stats: z.looseObject({}).describe('Counters since the start; of a capture, what of it was not read.'),
   })
@@ -187,6 +197,7 @@ const startRecord = z
   .strictObject({
     event_type: z.literal('start'),
     timestamp,
+    host,
     start: z.strictObject({
       version: text('Of tlspin.'),
       node: text('Of Node.js.'),
@@ -203,6 +214,7 @@ const stopRecord = z
   .strictObject({
     event_type: z.literal('stop'),
     timestamp,
+    host,
     stop: z.strictObject({
       by: text('Who asked, or what failed.'),
       uptime: count('Seconds.'),

@@ -37,7 +37,7 @@ export function unreadRecord(unread: Unread, capture: string): EveRecord {
     link_types_not_read: Object.fromEntries(unread.linkTypesNotRead),
     refused: Object.fromEntries(unread.refused),
   };
-  return recordOf('stats', unread.time, fields, capture);
+  return recordOf('stats', unread.time, fields, { capture });
 }
 
 /** What honest captures hold, and what hides nothing: the connections in question have records of their own. */

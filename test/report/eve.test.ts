@@ -253,3 +253,13 @@ test('addresses are written as RFC 5952 says', () => {
   expect(v6('20010db8000100000000000100000001')).toBe('2001:db8:1::1:0:1');
   expect(v6('00000000000000000000000000000000')).toBe('::');
 });
+
+test('of a running engine: the machine, its interfaces, and what others call the flow', () => {
+  const machine = { host: 'gw1', interfaceName: (ifindex: number) => (ifindex === 2 ? 'eth0' : undefined) };
+  const event = { ...EVENT, inIfindex: 2, outIfindex: 9, tookMicros: 1_200 };
+  const record = toEve(event, { certificates: entries(), machine });
+  expect(record).toMatchObject({ host: 'gw1', in_iface: 'eth0', verdict: { took_us: 1_200 } });
+  expect(record).toMatchObject({ community_id: expect.stringMatching(/^1:.{28}$/) as string });
+  expect(Object.keys(record)).not.toContain('out_iface');
+  expect(Object.keys(toEve(event, { certificates: entries() }))).not.toContain('host');
+});

@@ -2,13 +2,16 @@
  * The main thread's end of the log: events of the packet threads become records. Owns what the records need beyond the
  * events (certificates described), and the counting of what was logged.
  */
+import { hostname } from 'node:os';
+
 import type { FlowEvent, LoggedEvent } from '../../judge/events.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { CertificateEntries } from '../../report/certificate-entry.ts';
-import { type EveRecord, type OfNoFlow, recordOf, toEve } from '../../report/eve.ts';
+import { type EveRecord, type Machine, type OfNoFlow, recordOf, toEve } from '../../report/eve.ts';
 import { type WatchFilter, watchLine } from '../../report/watch.ts';
 import type { LogTrouble } from '../../report/log-output.ts';
 import { VerdictLog } from '../../report/verdict-log.ts';
+import { InterfaceNames } from '../../source/interface-names.ts';
 import { describeCertificate } from '../../x509/certificate.ts';
 import { presentCertificate } from '../../x509/presented.ts';
 import type { EventLog } from '../daemon.ts';
@@ -28,6 +31,8 @@ export class EveLog implements EventLog {
   /** A path, or `-` for standard output. */
   readonly destination: string;
   #certificates: CertificateEntries;
+  readonly #interfaces = new InterfaceNames();
+  readonly #machine: Machine = { host: hostname(), interfaceName: (ifindex) => this.#interfaces.nameOf(ifindex) };
   readonly #say: (line: string) => void;
   readonly #watch: WatchFilter | undefined;
 
@@ -62,12 +67,12 @@ export class EveLog implements EventLog {
 
   /** As it is logged. */
   recordOf(event: LoggedEvent): EveRecord {
-    return toEve(event, { certificates: this.#certificates });
+    return toEve(event, { certificates: this.#certificates, machine: this.#machine });
   }
 
   /** What is of no flow. */
   record(eventType: OfNoFlow, fields: Readonly<Record<string, unknown>>): void {
-    this.#log.write(recordOf(eventType, Date.now() * 1000, fields));
+    this.#log.write(recordOf(eventType, Date.now() * 1000, fields, { host: this.#machine.host }));
   }
 
   get written(): number {
