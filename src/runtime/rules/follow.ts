@@ -3,7 +3,7 @@
  * on. Where a rule asks for what nobody knows of a packet, it goes both ways, and what has passed by the rule remembers it.
  */
 import type { Ports } from './plan.ts';
-import { intersection, union, without } from './ports.ts';
+import { intersection, overlap, union, without } from './ports.ts';
 import type { Chain, Rule, Side, Target } from './ruleset.ts';
 
 /** Packets that are where they are for the same reason. */
@@ -69,6 +69,7 @@ export class Follower {
       if (++this.#steps > MOST_STEPS) return [];
       if (left.length === 0) break;
       if (rule.protocol !== undefined && rule.protocol !== errand.protocol) continue;
+      if (rule.ports !== undefined && !concerns(rule, rule.ports, left, errand)) continue;
       left = left.flatMap((parcel) => this.#meet(rule, chain, parcel, errand, { passed, returned, depth }));
       if (left.length > 1) left = merged(left);
     }
@@ -125,6 +126,12 @@ export class Follower {
         return target satisfies never;
     }
   }
+}
+
+/** Most rules are of other ports: known without making anything. */
+function concerns({ side }: Rule, ports: Ports, left: readonly Parcel[], errand: Errand): boolean {
+  if (side !== 'either' && errand.side !== 'either' && side !== errand.side) return true;
+  return left.some((parcel) => overlap(parcel.ports, ports));
 }
 
 interface On {

@@ -8,6 +8,11 @@ export function intersection(a: Ports, b: Ports): Ports {
   return union(parts, []);
 }
 
+export function overlap(a: Ports, b: Ports): boolean {
+  for (const [from, to] of a) for (const [first, last] of b) if (from <= last && first <= to) return true;
+  return false;
+}
+
 export function without(a: Ports, b: Ports): Ports {
   return b.reduce(
     (left: Ports, [first, last]) =>

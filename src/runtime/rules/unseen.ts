@@ -24,6 +24,7 @@ export class Sight {
   readonly #follower: Follower;
   readonly #policy: Policy;
   readonly #known: number;
+  readonly #roles = new Map<Chain, Role>();
 
   constructor(chains: readonly Chain[], queues: readonly [number, number], policy: Policy) {
     this.#chains = chains.filter(({ hook, table }) => hook !== undefined && !table.endsWith(' nat'));
@@ -57,12 +58,10 @@ export class Sight {
   }
 
   #through(chain: Chain, parcel: Parcel, errand: Errand): Parcel[] {
-    const rules = [...this.#follower.reach(chain)].flatMap(({ rules }) => rules);
-    if (rules.some(({ target }) => this.#follower.isOurs(target))) {
-      return this.#follower.through(chain, parcel, errand);
-    }
+    const role = this.#roleOf(chain);
+    if (role === 'feeds') return this.#follower.through(chain, parcel, errand);
     // What others drop or let pass says nothing of the queue; how they mark it does.
-    if (!rules.some((rule) => this.#marks(rule))) return [parcel];
+    if (role === 'other') return [parcel];
     const marked = this.#follower
       .through(chain, parcel, errand)
       .filter(({ mark }) => ((mark ^ parcel.mark) & this.#known) !== 0);
@@ -71,10 +70,23 @@ export class Sight {
     return ports.length === 0 ? marked : [{ ...parcel, ports }, ...marked];
   }
 
+  /** Of a built-in chain and all that it leads to. */
+  #roleOf(chain: Chain): Role {
+    const known = this.#roles.get(chain);
+    if (known !== undefined) return known;
+    const reach = [...this.#follower.reach(chain)];
+    const has = (is: (rule: Rule) => boolean) => reach.some(({ rules }) => rules.some(is));
+    const role = has(({ target }) => this.#follower.isOurs(target)) ? 'feeds' : has((rule) => this.#marks(rule)) ? 'marks' : 'other'; // prettier-ignore
+    this.#roles.set(chain, role);
+    return role;
+  }
+
   #marks({ target }: Rule): boolean {
     return target.kind === 'mark' && (target.write.mask & this.#known) !== 0;
   }
 }
+
+type Role = 'feeds' | 'marks' | 'other';
 
 /** Through which hooks, in this order. */
 const HOOKS: Readonly<Record<Way, readonly string[]>> = {
