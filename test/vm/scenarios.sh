@@ -106,15 +106,51 @@ with_engine() {
     scenario "route $route, $format"
     check 'what the engine found' "connmark route: $route" "$(grep -o 'connmark route: [a-z-]*' /tmp/engine)"
     apply_rules "$format"
+    kill -HUP "$ENGINE" # the rules of the format before are no longer missed
     genuine_and_forged
     connected
     if [ "$format" = iptables-legacy ]; then
       translated
       others_marks
     fi
+    check_health "$format"
     remove_rules "$format"
   done
   stop_engine
+}
+
+check_health() {
+  if [ "$1" = iptables-legacy ]; then
+    check 'health, with rules that only root could read' '1 rules.unreadable' "$(healthy 1) $(told_of rules.unreadable)"
+    return
+  fi
+  check 'health, with the rules as they were printed' 0 "$(healthy 0)"
+  case $1 in
+    nft) on gateway nft insert rule inet tlspin queue_forward ip saddr 192.0.2.7 accept ;;
+    *) iptables_of_gateway '-t security -I FORWARD -s 192.0.2.7 -j ACCEPT' ;;
+  esac
+  check 'health, with a rule ahead that lets an address pass' '2 rules.bypassed' "$(healthy 2) $(told_of rules.bypassed)"
+  case $1 in
+    nft) on gateway nft -f /job/rules.nft ;;
+    *) iptables_of_gateway '-t security -D FORWARD 1' ;;
+  esac
+  check 'health, once that is gone' 0 "$(healthy 0)"
+}
+
+# healthy STATUS: the status that it ends with, of late; what it says is in /tmp/health.
+healthy() {
+  local status tries
+  for tries in {1..60}; do
+    status=0
+    on gateway "PATH=/tmp/bin:\$PATH '$NODE' '$PROJECT/dist/cli/main.js' health --control /tmp/control --json" >/tmp/health 2>&1 || status=$?
+    [ "$status" != "$1" ] || break
+    sleep 1
+  done
+  echo "$status"
+}
+
+told_of() {
+  grep -o "$1" /tmp/health | head -n 1
 }
 
 make_lab

@@ -45,7 +45,7 @@ it.each(checks.map(([, scenario, name, expected, actual]) => [`${scenario}: ${na
 
 it('the scenarios come to their end', () => {
   expect(output).toContain('@end');
-  expect(checks.length).toBe(extent === 'short' ? 12 : 54);
+  expect(checks.length).toBe(extent === 'short' ? 18 : 65);
 });
 
 function filesOfJob(): Record<string, string> {
@@ -71,7 +71,8 @@ function filesOfJob(): Record<string, string> {
 }
 
 function filesOfBank({ ca, genuine, forged, config }: Bank): Record<string, string> {
-  const written = (more: object): string => JSON.stringify({ version: 1, ...config, ...more });
+  const written = (more: object): string =>
+    JSON.stringify({ version: 1, control: { socket: '/tmp/control' }, ...config, ...more });
   return {
     'ca.pem': readFileSync(ca, 'utf8'),
     'genuine.pem': readFileSync(genuine.cert, 'utf8'),
