@@ -561,3 +561,11 @@ it('the forged file is what it is said to be', () => {
   wire.fromServer(tls.serverFlight(FORGED));
   expect(wire.verdicts).toMatchObject([{ reason: 'pin-mismatch' }]);
 });
+
+it('what comes before TLS and is longer than any of it is not understood, and nothing follows it', () => {
+  const wire = opened({ pinsets: [bank()] });
+  wire.fromServer('220 mail ESMTP\r\n');
+  wire.fromClient(`EHLO ${'x'.repeat(40_000)}`);
+  expect(wire.verdicts).toMatchObject([{ reason: 'limit', fault: 'starttls.too-long' }]);
+  expect(wire.verdicts[0]!.action).not.toBe('accept');
+});

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import type { CompiledPinset, CompiledVerdict } from '../../src/pins/policy.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
+import type { ChainFacts, ExamineRequest } from '../../src/x509/examine.ts';
 import { certificate, fixturePath } from '../support/certificates.ts';
+import { chainFacts } from '../support/chain-facts.ts';
 import {
   ACCEPT,
   bank,
@@ -304,5 +306,29 @@ describe('another configuration', () => {
     wire.fromClient(tls.clientHello(HOST));
     wire.fromServer(forgedFlight);
     expect(wire.verdicts).toMatchObject([{ reason: 'pin-mismatch' }]);
+  });
+});
+
+describe('with `trust` a match', () => {
+  const issuer = certificate('inter');
+  const examined = (more: object, facts: Partial<ChainFacts>) => {
+    const situations = { ...PINNED, checks: { ...PINNED.checks, trust: [issuer] } };
+    const examine = (_: ExamineRequest, done: (found: ChainFacts) => void) => done(chainFacts(facts));
+    return judged(pinsets(bank({ situations, ...more })), genuineFlight, { examiner: { examine } }).verdicts;
+  };
+
+  it.each([
+    [true, 'accept', 'pin-match'],
+    [false, 'tls-alert', 'untrusted'],
+  ] as const)('has to have a path that ends at a trusted certificate: %s', (trusted, action, reason) => {
+    expect(examined({}, { trusted })).toMatchObject([{ action, reason }]);
+  });
+
+  it.each([
+    [[0], 'accept', 'pin-match'],
+    [[], 'tls-alert', 'pin-mismatch'],
+  ])('of a root that was not sent counts where the path goes on to it: %j', (anchorsOnPath, action, reason) => {
+    const pins = [pin('spki-sha256', presentCertificate(issuer).spkiSha256!, { at: 'path' })];
+    expect(examined({ pins }, { trusted: true, anchorsOnPath })).toMatchObject([{ action, reason }]);
   });
 });
