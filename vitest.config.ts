@@ -70,6 +70,22 @@ export default defineConfig({
               },
             },
           ]),
+      // Likewise, which clients and servers: npm run matrix.
+      ...(process.env['MATRIX'] === undefined
+        ? []
+        : [
+            {
+              test: {
+                name: 'matrix',
+                globalSetup: ['test/support/built.ts'],
+                include: ['test/matrix/**/*.matrix.ts'],
+                fileParallelism: false,
+                disableConsoleIntercept: true,
+                maxConcurrency: Number((JSON.parse(process.env['MATRIX']) as { lanes: string }).lanes),
+                hookTimeout: 300_000,
+              },
+            },
+          ]),
       // Likewise: npm run adversary.
       ...(process.env['ADVERSARY_SECONDS'] === undefined
         ? []

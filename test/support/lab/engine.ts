@@ -26,7 +26,12 @@ export interface VerdictRecord {
     readonly fault?: string;
     readonly held_us: number;
   };
-  readonly tls?: { readonly sni?: string; readonly version?: string; readonly fingerprint?: string };
+  readonly tls?: {
+    readonly sni?: string;
+    readonly version?: string;
+    readonly fingerprint?: string;
+    readonly session_resumed?: boolean;
+  };
 }
 
 export interface AnomalyRecord {

@@ -1,0 +1,21 @@
+/** Denials of genuine servers that are no fault of tlspin's: which, and why. */
+import type { Version } from './place.ts';
+
+export interface Explained {
+  readonly letter: string;
+  readonly client: RegExp;
+  readonly server: RegExp;
+  readonly versions: readonly Version[];
+  readonly why: string;
+}
+
+export const EXPLAINED: readonly Explained[] = [
+  {
+    letter: 's',
+    client: /./,
+    server: /^(openssl s_server|gnutls-serv|Python http.server)$/,
+    versions: ['1.2', '1.3'],
+    why: `denied, with \`probe-failed\`: a server that serves one connection at a time has no answer for a probe while it waits for
+  the client whose packets wait for that answer. Clients that open several connections, or resume one that nobody saw used, meet it.`,
+  },
+];

@@ -1,0 +1,23 @@
+"""Python's mail and file clients, upgraded to TLS. Arguments: `smtp`, `imap` or `ftp`, host, port."""
+import ftplib
+import imaplib
+import smtplib
+import ssl
+import sys
+
+protocol, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+context = ssl.create_default_context()
+if protocol == 'smtp':
+    client = smtplib.SMTP(host, port, timeout=10)
+    client.starttls(context=context)
+    client.ehlo()
+elif protocol == 'imap':
+    client = imaplib.IMAP4(host, port, timeout=10)
+    client.starttls(context)
+    client.capability()
+else:
+    client = ftplib.FTP_TLS(timeout=10, context=context)
+    client.connect(host, port)
+    client.auth()
+    client.voidcmd('QUIT')
+print('over', client.sock.version())
