@@ -31,12 +31,14 @@ export function outcomeOfCell({ genuine, forged, resumed }: Cell): Outcome {
 
 export function triplesOf({ clients, servers, outcomeOf }: Grid): Triple[] {
   return clients.flatMap((client) =>
-    servers.flatMap((server) =>
-      VERSIONS.flatMap((version) => {
-        const outcome = outcomeOf(client, server, version);
-        return outcome === undefined ? [] : [{ client, server, version, outcome }];
-      }),
-    ),
+    servers
+      .filter(({ speaks }) => speaks === client.speaks)
+      .flatMap((server) =>
+        VERSIONS.flatMap((version) => {
+          const outcome = outcomeOf(client, server, version);
+          return outcome === undefined ? [] : [{ client, server, version, outcome }];
+        }),
+      ),
   );
 }
 

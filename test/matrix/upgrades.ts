@@ -50,31 +50,6 @@ END
       exec postfix -c $DIR/etc start-fg`,
   },
   {
-    name: 'Dovecot',
-    speaks: 'imap',
-    debian: 'dovecot-imapd',
-    version: packaged('dovecot-imapd'),
-    serve: `${OPENSSL_CONF}
-      cat > $DIR/conf <<END
-base_dir = $DIR/run
-state_dir = $DIR/state
-log_path = $DIR/log
-import_environment = OPENSSL_CONF=$DIR/openssl.cnf
-protocols = imap
-ssl_cert = <$CERT
-ssl_key = <$KEY
-service imap-login {
-  inet_listener imap {
-    port = $PORT
-  }
-  inet_listener imaps {
-    port = 0
-  }
-}
-END
-      exec dovecot -F -c $DIR/conf`,
-  },
-  {
     name: 'PostgreSQL',
     speaks: 'postgres',
     debian: 'postgresql',
@@ -132,30 +107,9 @@ rsa_private_key_file=$KEY
 END
       exec vsftpd $DIR/conf`,
   },
-  {
-    name: 'Prosody',
-    speaks: 'xmpp',
-    debian: 'prosody',
-    version: packaged('prosody'),
-    serve: `cat > $DIR/conf <<END
-run_as_root = true
-daemonize = false
-pidfile = "$DIR/pid"
-data_path = "$DIR"
-plugin_paths = {}
-modules_enabled = { "tls", "saslauth" }
-modules_disabled = { "s2s" }
-interfaces = { "*" }
-c2s_ports = { $PORT }
-log = { error = "$DIR/log" }
-VirtualHost "$HOST"
-  ssl = { certificate = "$CERT", key = "$KEY", protocol = "tlsv1_\${VERSION#1.}" }
-END
-      exec prosody --config $DIR/conf`,
-  },
 ];
 
-const SPOKEN = ['smtp', 'imap', 'postgres', 'mysql', 'ldap', 'ftp', 'xmpp'] as const;
+const SPOKEN = ['smtp', 'postgres', 'mysql', 'ldap', 'ftp'] as const;
 
 function openssl(protocol: string): Client {
   return {
@@ -163,8 +117,7 @@ function openssl(protocol: string): Client {
     speaks: protocol,
     debian: 'openssl',
     version: 'openssl version',
-    ask: `openssl s_client -starttls ${protocol} -xmpphost $HOST -connect $HOST:$PORT -servername $HOST -verify_return_error \
-      -brief < /dev/null`.replace(protocol === 'xmpp' ? '' : '-xmpphost $HOST ', ''),
+    ask: `openssl s_client -starttls ${protocol} -connect $HOST:$PORT -servername $HOST -verify_return_error -brief < /dev/null`,
     got: /CONNECTION ESTABLISHED/,
   };
 }
@@ -204,9 +157,9 @@ function python(protocol: string): Client {
 
 export const UPGRADING_CLIENTS: readonly Client[] = [
   ...SPOKEN.map(openssl),
-  ...['smtp', 'imap', 'ldap', 'ftp', 'xmpp', 'postgres'].map(gnutls),
-  ...['smtp', 'imap', 'ftp'].map(curl),
-  ...['smtp', 'imap', 'ftp'].map(python),
+  ...['smtp', 'ldap', 'ftp', 'postgres'].map(gnutls),
+  ...['smtp', 'ftp'].map(curl),
+  ...['smtp', 'ftp'].map(python),
   {
     name: 'swaks',
     speaks: 'smtp',

@@ -12,9 +12,13 @@ func main() {
 	if os.Args[5] == "1.3" {
 		version = tls.VersionTLS13
 	}
+	page, err := os.ReadFile(os.Args[4] + "/index.html")
+	if err != nil {
+		panic(err)
+	}
 	server := &http.Server{
 		Addr:      ":" + os.Args[1],
-		Handler:   http.FileServer(http.Dir(os.Args[4])),
+		Handler:   http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) { answer.Write(page) }),
 		TLSConfig: &tls.Config{MinVersion: version, MaxVersion: version},
 	}
 	server.SetKeepAlivesEnabled(false)

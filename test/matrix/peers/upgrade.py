@@ -1,6 +1,5 @@
-"""Python's mail and file clients, upgraded to TLS. Arguments: `smtp`, `imap` or `ftp`, host, port."""
+"""Python's mail and file clients, upgraded to TLS. Arguments: `smtp` or `ftp`, host, port."""
 import ftplib
-import imaplib
 import smtplib
 import ssl
 import sys
@@ -11,10 +10,6 @@ if protocol == 'smtp':
     client = smtplib.SMTP(host, port, timeout=10)
     client.starttls(context=context)
     client.ehlo()
-elif protocol == 'imap':
-    client = imaplib.IMAP4(host, port, timeout=10)
-    client.starttls(context)
-    client.capability()
 else:
     client = ftplib.FTP_TLS(timeout=10, context=context)
     client.connect(host, port)
