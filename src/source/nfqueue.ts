@@ -8,7 +8,7 @@
  */
 import { constants } from 'node:os';
 
-import { type HandedQueue, NetlinkError, Queue, QUEUE_LENGTH, type VerdictOptions as Changes } from 'node-nfqueue';
+import { type HandedQueue, NetlinkError, Queue, QUEUE_LENGTH } from 'node-nfqueue';
 
 import type { MarkChange, PacketSink, PacketSource, SourceStats, VerdictOptions } from '../packet/source.ts';
 import { FIELD, FLAG, NF_ACCEPT, NF_DROP, NF_REPEAT, type PacketBatch } from '../packet/batch.ts';
@@ -98,20 +98,20 @@ export class NfqueueSource implements PacketSource {
 
   verdict(packetId: number, verdict: number, options?: VerdictOptions): void {
     const before = this.#marks.take(packetId) ?? 0;
-    const change = options?.connmark;
-    let changes: Changes | undefined = options;
+    let connmark = options?.connmark;
     // Either way nobody behind the queue sees the engine's bits. On the verdict route too: the rules may be those of the
     // other one, and what they put into the packet must not be saved back.
     let after = before & ~this.#options.connmarkMask;
-    if (this.#route === 'packet-mark' && change !== undefined) {
+    if (this.#route === 'packet-mark' && connmark !== undefined) {
       if (verdict === NF_ACCEPT) {
         verdict = NF_REPEAT;
-        after = this.#told(before, change);
+        after = this.#told(before, connmark);
       }
-      changes = { ...options, connmark: undefined };
+      connmark = undefined;
     }
-    if (after === (before | 0)) this.#queue!.verdict(packetId, verdict, changes);
-    else this.#queue!.verdict(packetId, verdict, { ...changes, mark: after });
+    const mark = after === (before | 0) ? undefined : after;
+    const isAsGiven = mark === undefined && connmark === options?.connmark;
+    this.#queue!.verdict(packetId, verdict, isAsGiven ? options : { mark, connmark, payload: options?.payload });
   }
 
   flush(): void {
