@@ -44,7 +44,7 @@ export function registerDoctor(program: Command): void {
     command,
     { command: 'sudo tlspin doctor -c /etc/tlspin.json', does: 'what is wrong, the worst first' },
     {
-      command: "sudo tlspin doctor -c /etc/tlspin.json --json | jq '.findings[] | select(.mend)'",
+      command: 'sudo tlspin doctor -c /etc/tlspin.json --json | jq .findings[].mend',
       does: 'the same for programs',
     },
   );

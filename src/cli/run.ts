@@ -196,9 +196,14 @@ class Stop {
   }
 }
 
+/** What the kernel forbids whom it may forbid it. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const isForbidden = message.includes('EPERM (needs CAP_NET_ADMIN');
+  return isForbidden ? `${message}${UNPRIVILEGED}` : message;
 }
+
+const UNPRIVILEGED = ': run it with sudo, or give it CAP_NET_ADMIN (AmbientCapabilities=CAP_NET_ADMIN under systemd)';
 
 /** The verdict records may have standard output for themselves. */
 function say(line: string): void {

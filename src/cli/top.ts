@@ -6,6 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 
 import { jsonText } from '../bytes/invisible.ts';
 import { type ControlFlags, socketOf, withControlFlags } from './control.ts';
+import { showExplained } from './ctl/text.ts';
 import { addExamples } from './help.ts';
 import { Output } from './output.ts';
 import { painted } from './top/layout.ts';
@@ -29,7 +30,8 @@ export function registerTop(program: Command): void {
       .description(
         'Watch a running tlspin: its queues, what it decides and why, the packets that it holds, its flows; drawn anew ' +
           'each second. Where standard output is no terminal, or with --once, it is shown once, with averages since ' +
-          'the start.\nKeys: q quits, p pauses, / chooses a server name, the arrows scroll the flows, h helps.',
+          'the start.\nKeys: q quits, p pauses, / chooses a server name, the arrows scroll the flows, Enter explains the first of them, h ' +
+          'helps.',
       ),
   )
     .option('--interval <seconds>', 'between two rounds', seconds, 1)
@@ -74,11 +76,20 @@ async function watch(round: Round, choice: FlowChoice, poller: Poller, out: Outp
     choice,
     ask: (chosen, limit) => poller.round(chosen, limit),
     openScreen: (events) => new Screen(process.stdin, process.stdout, events),
+    explain: (flow) => explanationOf(flow, poller),
     paint: (style, text) => out.paint(style, text),
     interval: flags.interval * 1000,
   });
   // Whoever waits for it is told what ended it.
   if (signal !== undefined) process.kill(process.pid, signal);
+}
+
+/** As `tlspin ctl explain` tells it, without colours: the screen has its own lines. */
+async function explanationOf(flow: string, poller: Poller): Promise<string[]> {
+  let text = '';
+  const answer = await poller.explain(flow);
+  showExplained(answer, new Output({ isTTY: false, write: (part) => (text += part) }));
+  return text.trimEnd().split('\n');
 }
 
 function printOnce(now: Round, choice: FlowChoice, out: Output): void {

@@ -5,6 +5,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { dirname, join } from 'node:path';
 
 export interface LogFile {
   readonly descriptor: number;
@@ -20,7 +21,9 @@ export function openLogFile(destination: string): LogFile {
     return { descriptor, isTorn: isTorn(destination, descriptor) };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new Error(`log ${destination}: cannot be opened (${code})${CURES[code] ?? ''}`, { cause: error });
+    throw new Error(`log ${destination}: cannot be opened (${code})${CURES[code]?.(destination) ?? ''}`, {
+      cause: error,
+    });
   }
 }
 
@@ -73,8 +76,10 @@ const STDOUT = 1;
 const STDERR = 2;
 const NEWLINE = 0x0a;
 const MODE = 0o640;
-const CURES: Readonly<Record<string, string>> = {
-  EACCES: ': the user that tlspin runs as has to be allowed to write to it, or to make it in its folder',
+const CURES: Readonly<Record<string, (destination: string) => string>> = {
+  EACCES: () => ': the user that tlspin runs as has to be allowed to write to it, or to make it in its folder',
+  ENOENT: (destination) => `: its folder is not there: sudo install -d ${dirname(destination)}`,
+  EISDIR: (destination) => `: this is a folder: name a file in it, such as ${join(destination, 'tlspin.json')}`,
 };
 const WITHOUT_WAITING = constants.O_NONBLOCK | constants.O_NOCTTY;
 const APPENDED = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | WITHOUT_WAITING;

@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { Child } from '../../src/runtime/demo/child.ts';
+import { explain } from '../../src/runtime/explain/explanation.ts';
 import { ControlServer } from '../../src/runtime/control/server.ts';
 import { loadBinding } from '../../src/source/binding.ts';
 import { ensureBuilt, MAIN, tlspin } from '../support/command-line.ts';
+import { policy } from '../support/policy.ts';
 import { flowAnswer, queueStanding, statsAnswer, statusAnswer, verdictAnswer } from '../support/top-answers.ts';
+import { verdictEvent } from '../support/verdict-event.ts';
 
 const HOSTILE = 'a\x1b[2J\x9b2J\u202eb';
 
@@ -167,6 +170,27 @@ describe('on a terminal', () => {
     child.write('q');
     expect((await child.ended).code).toBe(0);
     expect(child.output).toMatch(RESTORED);
+  });
+
+  it('Enter explains the flow that is the first on the screen, and Esc leads back', async () => {
+    const explanation = explain(verdictEvent({ flowId: 1 }), policy());
+    answers['explain'] = { flow_id: 1, phase: 'settled', decided: true, configuration_known: true, explanation };
+    const child = await watch();
+    expect(plain(frames(child).at(-1)!)).toContain('Enter explains 1 ');
+    child.write('\r');
+    await child.until(({ output }) => output.includes('verdict: accept, pin-match: '), 'the explanation');
+    expect(plain(frames(child).at(-1)!)).toMatch(/^flow 1 \(settled\): 10\.1\.2\.3:51514 to /);
+    const explained = frames(child).length;
+    child.write('\x1b');
+    await child.until(
+      () =>
+        frames(child)
+          .slice(explained)
+          .some((text) => text.includes('QUEUE')),
+      'the view again',
+    );
+    child.write('q');
+    expect((await child.ended).code).toBe(0);
   });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)(

@@ -14,8 +14,8 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** By command; `explain` has a function of its own, and the others are shown as JSON. `out`: where the text will go. */
 export const TEXTS: Readonly<Record<string, (answer: Fields, out: Output) => string>> = {
   status: ({ status }, out) => statusText(status as Fields, out),
-  flows: ({ flows, next }, out) => flowsText(flows as Fields[], next as number | null, out),
-  verdicts: ({ verdicts }, out) => verdictsText(verdicts as Fields[], out),
+  flows: ({ flows, next, all }, out) => flowsText(flows as Fields[], next as number | null, Number(all ?? 0), out),
+  verdicts: ({ verdicts, others }, out) => verdictsText(verdicts as Fields[], others as Others | undefined, out),
   reload: reloadText,
   lists: ({ lists }, out) => listsText(lists as Fields[], out),
   'log-reopen': () => 'the log is open again\n',
@@ -123,8 +123,8 @@ function probesText(probes: Fields): string {
   return `${pairs(counts)}${failed === '' ? '' : ` (${failed})`}`;
 }
 
-function flowsText(flows: readonly Fields[], next: number | null, out: Output): string {
-  if (flows.length === 0) return 'no flows\n';
+function flowsText(flows: readonly Fields[], next: number | null, all: number, out: Output): string {
+  if (flows.length === 0) return all === 0 ? 'no flows\n' : `none of the ${many(all, 'flow')} fits\n`;
   const rows = flows.map((flow) => [
     show(flow['flow_id']),
     endText(flow, 'src'),
@@ -139,10 +139,17 @@ function flowsText(flows: readonly Fields[], next: number | null, out: Output): 
   return next === null ? text : `${text}there are more: --after ${next}\n`;
 }
 
-function verdictsText(verdicts: readonly Fields[], out: Output): string {
-  return verdicts.length === 0
-    ? 'no decisions yet\n'
-    : table(out, VERDICT_HEAD, verdicts.map(verdictCells), VERDICT_STYLES);
+interface Others {
+  readonly names: readonly string[];
+  readonly pinsets: readonly string[];
+}
+
+/** `others`: whom there are decisions about, where none fits. */
+function verdictsText(verdicts: readonly Fields[], others: Others | undefined, out: Output): string {
+  if (verdicts.length > 0) return table(out, VERDICT_HEAD, verdicts.map(verdictCells), VERDICT_STYLES);
+  if (others === undefined || others.names.length === 0) return 'no decisions yet\n';
+  const pinsets = others.pinsets.length === 0 ? '' : `, by the pinsets ${others.pinsets.map(show).join(', ')}`;
+  return `none fits; there are decisions about ${others.names.map(show).join(', ')}${pinsets}\n`;
 }
 
 /** Without a heading, and with columns of their own width: more of them may follow. */

@@ -6,6 +6,7 @@ import { type Line, line, type Paint, painted, span } from './layout.ts';
 import type { FlowChoice } from './poller.ts';
 import type { Round } from './round.ts';
 import type { Screen, ScreenEvents } from './screen.ts';
+import { firstFlow } from './tables.ts';
 import { flowsShown, viewLines } from './view.ts';
 
 export interface LiveOptions {
@@ -15,6 +16,8 @@ export interface LiveOptions {
   readonly ask: (choice: FlowChoice, limit: number) => Promise<Round>;
   readonly openScreen: (events: ScreenEvents) => Screen;
   readonly paint: Paint;
+  /** Lines that explain a flow; rejects with a sentence where it cannot be had. */
+  readonly explain: (flow: string) => Promise<readonly string[]>;
   /** Milliseconds between rounds. */
   readonly interval: number;
   readonly choice: FlowChoice;
@@ -35,6 +38,8 @@ class LiveView implements ScreenEvents {
   #scroll = 0;
   #isPaused = false;
   #isHelping = false;
+  /** What explains a flow, instead of the view. */
+  #explained: { readonly lines: readonly string[]; scroll: number } | undefined;
   /** A name while it is being typed. */
   #typed: string | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -71,6 +76,7 @@ class LiveView implements ScreenEvents {
   onRedraw(): void {
     const { paint } = this.#options;
     const { size } = this.#screen;
+    if (this.#explained !== undefined) return this.#drawExplained(this.#explained);
     const view = {
       now: this.#now,
       before: this.#before,
@@ -89,7 +95,8 @@ class LiveView implements ScreenEvents {
   }
 
   onKey(name: string, text: string): void {
-    if (this.#typed === undefined) this.#command(name);
+    if (this.#explained !== undefined) this.#read(name, this.#explained);
+    else if (this.#typed === undefined) this.#command(name);
     else this.#type(name, text);
     this.onRedraw();
   }
@@ -120,7 +127,39 @@ class LiveView implements ScreenEvents {
         return this.#scrollTo(this.#scroll + page);
       case 'home':
         return this.#scrollTo(0);
+      case 'return':
+      case 'enter':
+        return void this.#explain();
     }
+  }
+
+  /** The flow that is the first on the screen. */
+  async #explain(): Promise<void> {
+    const flow = firstFlow(this.#now, this.#scroll);
+    if (flow === undefined) return;
+    const lines = await this.#options.explain(String(flow)).catch((error: unknown) => [(error as Error).message]);
+    if (this.#isOver) return;
+    this.#explained = { lines, scroll: 0 };
+    this.onRedraw();
+  }
+
+  /** Keys while a flow is explained: whatever does not scroll leads back. */
+  #read(key: string, explained: { readonly lines: readonly string[]; scroll: number }): void {
+    const { rows } = this.#screen.size;
+    const last = Math.max(0, explained.lines.length - (rows - 1));
+    const step = { up: -1, k: -1, down: 1, j: 1, pageup: 1 - rows, pagedown: rows - 1, home: -Infinity, end: Infinity }[
+      key
+    ];
+    if (step === undefined) this.#explained = undefined;
+    else explained.scroll = Math.max(0, Math.min(last, explained.scroll + step));
+  }
+
+  #drawExplained({ lines, scroll }: { readonly lines: readonly string[]; readonly scroll: number }): void {
+    const { columns, rows } = this.#screen.size;
+    const shown = lines.slice(scroll, scroll + rows - 1).map((each) => line(each));
+    const filling = Array.from({ length: rows - 1 - shown.length }, () => line());
+    const all = [...shown, ...filling, line(span(EXPLAINED, 'faint'))];
+    this.#screen.draw(all.map((each) => painted(each, columns, this.#options.paint)));
   }
 
   /** The name of a server, until it is ended or given up. */
@@ -179,7 +218,9 @@ class LiveView implements ScreenEvents {
     if (this.#typed !== undefined) {
       return line(span('server name, or *.NAME: ', 'note'), this.#typed, span('_', 'note'));
     }
-    return line(span(this.#isHelping ? HELP : KEYS, 'faint'));
+    const flow = firstFlow(this.#now, this.#scroll);
+    const enter = flow === undefined ? '' : `Enter explains ${flow}   `;
+    return line(span(this.#isHelping ? HELP : `${KEYS}${enter}h help`, 'faint'));
   }
 }
 
@@ -190,6 +231,7 @@ export function choiceText(choice: FlowChoice): string {
     .join(', ');
 }
 
-const KEYS = 'q quit   p pause   / name   ↑ ↓ scroll   h help';
+const KEYS = 'q quit   p pause   / name   ↑ ↓ scroll   ';
+const EXPLAINED = '↑ ↓ PgUp PgDn scroll   Esc back';
 const HELP = 'q quit   p pause   / a name   Esc all names   ↑ ↓ PgUp PgDn Home scroll   ^Z stop';
 const LONGEST_NAME = 253;

@@ -39,6 +39,16 @@ export class Poller {
     }
   }
 
+  /** The answer of `explain`, over a connection of its own: a round may be under way. */
+  async explain(flow: string): Promise<Fields> {
+    const client = await ControlClient.connect(this.#path);
+    try {
+      return await this.#ask(client, { command: 'explain', flow });
+    } finally {
+      client.close();
+    }
+  }
+
   close(): void {
     this.#client?.close();
     this.#client = undefined;

@@ -105,15 +105,23 @@ export function decisionLines({ stats }: Round, rates: Rates, width: number, mos
   ];
 }
 
+/** The number of the flow that is the first on the screen; undefined where there is none. */
+export function firstFlow(now: Round, scroll: number): FlowAnswer['flow_id'] | undefined {
+  const { open, settled } = listed(now);
+  const all = [...open, ...settled];
+  return all[Math.min(scroll, all.length - 1)]?.flow_id;
+}
+
 /** What waits is first, what is settled last. */
-export function flowLines({ now, clock, scroll, filter }: FlowsView, width: number, most: number): Line[] {
-  const { flows, verdicts } = now;
+function listed({ flows, verdicts }: Round): { readonly open: FlowAnswer[]; readonly settled: VerdictAnswer[] } {
   const open = flows.filter(isOpen).sort((a, b) => b.held - a.held || b.age_ms - a.age_ms);
   const isListed = new Set(open.map(({ flow_id: flow }) => flow));
-  const rows = [
-    ...open.map(openCells),
-    ...verdicts.filter(({ flow_id: flow }) => !isListed.has(flow)).map((verdict) => verdictCells(verdict, clock)),
-  ];
+  return { open, settled: verdicts.filter(({ flow_id: flow }) => !isListed.has(flow)) };
+}
+
+export function flowLines({ now, clock, scroll, filter }: FlowsView, width: number, most: number): Line[] {
+  const { open, settled } = listed(now);
+  const rows = [...open.map(openCells), ...settled.map((verdict) => verdictCells(verdict, clock))];
   const first = Math.min(scroll, Math.max(0, rows.length - 1));
   const remarks = [
     ...(filter === '' ? [] : [`only ${filter}`]),
@@ -206,13 +214,13 @@ const DECISION_COLUMNS: readonly Column[] = [
 ];
 
 const FLOW_COLUMNS: readonly Column[] = [
-  { heading: 'FLOW', spare: 5, least: 6 },
-  { heading: 'CLIENT', spare: 4, least: 15 },
-  { heading: 'SERVER', spare: 1, least: 15 },
+  { heading: 'FLOW', spare: 1, least: 6 },
+  { heading: 'CLIENT', spare: 2, least: 15 },
+  { heading: 'SERVER', spare: 4, least: 15 },
   { heading: 'STATE', spare: 0, least: 10 },
-  { heading: 'REASON', spare: 2, least: 12 },
+  { heading: 'REASON', spare: 3, least: 12 },
   { heading: 'AGE', spare: 6, least: 6, isNumber: true },
-  { heading: 'HELD', spare: 3, isNumber: true },
+  { heading: 'HELD', spare: 5, isNumber: true },
   { heading: 'PINSET', spare: 7, least: 6 },
   { heading: 'NAME', spare: 0, isElastic: true },
 ];

@@ -99,5 +99,5 @@ export function readOrExplain(path: string, read: ReadFile): FileContent | FileT
 const REMEDIES: Readonly<Record<string, string>> = {
   ENOENT: ' (there is no such file)',
   EACCES: ' (its permissions forbid it)',
-  EISDIR: ' (it is a directory)',
+  EISDIR: ' (it is a folder: name the file in it, or name the folder in "include")',
 };

@@ -4,7 +4,7 @@ import type { FlowFilter, FlowView } from '../../connection/listing.ts';
 import type { Phase } from '../../connection/tracked.ts';
 import { addressText } from '../../report/eve.ts';
 import type { Daemon } from '../daemon.ts';
-import type { RecentVerdict } from './recent-verdicts.ts';
+import type { RecentVerdict, RecentVerdicts } from './recent-verdicts.ts';
 import type { RequestReader } from './requests.ts';
 import type { Overview } from './status.ts';
 
@@ -25,6 +25,7 @@ export async function flowsAnswer(daemon: Daemon, request: RequestReader): Promi
   const silent = queues.flatMap(({ queue }) => (pages.has(queue) ? [] : [queue]));
   return {
     flows: shown.map(({ queue, flow }) => flowFields(queue, flow)),
+    all: queues.reduce((sum, { counts }) => sum + (counts?.flows ?? 0), 0),
     next: isMore ? (shown.at(-1)?.flow.id ?? null) : null,
     ...(silent.length === 0 ? {} : { silent }),
   };
@@ -53,7 +54,23 @@ export function verdictsAnswer({ verdicts, log }: Pick<Overview, 'verdicts' | 'l
       found.push({ queue: verdict.queue, ...log.recordOf(event) });
     }
   }
-  return { verdicts: found, last: verdicts.last, missed: after === 0 ? 0 : Math.max(0, oldest - after - 1) };
+  const missed = after === 0 ? 0 : Math.max(0, oldest - after - 1);
+  return {
+    verdicts: found,
+    last: verdicts.last,
+    missed,
+    ...(found.length > 0 || after > 0 ? {} : { others: whatThereIs(verdicts) }),
+  };
+}
+
+/** For who has asked for what there is nothing of: whom the decisions of late are about. */
+function whatThereIs(verdicts: RecentVerdicts): Fields {
+  const [names, pinsets] = [new Set<string>(), new Set<string>()];
+  for (const { event } of verdicts.latest()) {
+    if (names.size < FEW) names.add(event.tls?.sni ?? addressText(event.server.address));
+    if (event.pinset !== null && pinsets.size < FEW) pinsets.add(event.pinset);
+  }
+  return { names: [...names], pinsets: [...pinsets] };
 }
 
 /** What was not let pass, or would not have been where nothing is enforced. */
@@ -111,5 +128,6 @@ function isOf({ pinset, others }: VerdictEvent, name: string): boolean {
 const PHASES: readonly Phase[] = ['opening', 'inspecting', 'accepting', 'accepted', 'denying', 'denied'];
 const USUAL = 100;
 const MOST = 1_000;
+const FEW = 10;
 /** As many as are kept. */
 const MOST_VERDICTS = 2_000;

@@ -7,7 +7,9 @@
  *               │        └─ a line not ended in time, or too long ─▶ one last answer, closed
  *               └─ not allowed, or too many ─▶ one last answer, closed
  */
+import { existsSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 
 import { jsonText } from '../../bytes/invisible.ts';
 import { parseJson } from '../../pins/document/nesting.ts';
@@ -68,7 +70,7 @@ export class ControlServer {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause: NodeJS.ErrnoException) =>
         reject(
-          new Error(`control socket ${path}: cannot be made (${cause.code})${cause.code === 'EACCES' ? CURE : ''}`, {
+          new Error(`control socket ${path}: cannot be made (${cause.code})${cureFor(cause, path)}`, {
             cause,
           }),
         ),
@@ -272,6 +274,13 @@ function dismiss(socket: Socket, error: string): void {
 }
 
 /** Node says EACCES of a folder that is not there, too. */
-const CURE = ': its folder has to be there, and the user that tlspin runs as be allowed to write to it';
+function cureFor({ code }: NodeJS.ErrnoException, path: string): string {
+  if (code !== 'EACCES' && code !== 'ENOENT') return '';
+  const folder = dirname(path);
+  return existsSync(folder)
+    ? `: the user that tlspin runs as has to be allowed to write to ${folder}`
+    : `: its folder is not there: sudo install -d ${folder}, for the user that tlspin runs as`;
+}
+
 const BOUNDS: ControlBounds = { clients: 32, requestOctets: 1024 * 1024, patience: 10_000, idle: 300_000 };
 const FAREWELL_MS = 1_000;

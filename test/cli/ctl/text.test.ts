@@ -74,6 +74,16 @@ describe('flows', () => {
   });
 });
 
+it('decisions of which none fits say whom there are some about', () => {
+  const others = { names: ['www.bank.example', 'a\x1bb'], pinsets: [] };
+  expect(TEXTS['verdicts']!({ verdicts: [], others }, output(false))).toBe(
+    'none fits; there are decisions about www.bank.example, a\\x1bb\n',
+  );
+  expect(TEXTS['verdicts']!({ verdicts: [], others: { names: [], pinsets: [] } }, output(false))).toBe(
+    'no decisions yet\n',
+  );
+});
+
 describe('a reload that is only tried', () => {
   const answer = { dry_run: true, possible: true, error: null, messages: [], changes: null, rules_needed: [] };
   const replay = {

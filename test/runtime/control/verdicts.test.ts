@@ -48,6 +48,15 @@ describe('decisions of late', () => {
     expect(asked(verdicts, { denied: true }).flows).toEqual([3, 2]);
   });
 
+  it('of which none fits say whom there are some about', () => {
+    const verdicts = remembered([{}, DENIED]);
+    expect(asked(verdicts, { name: 'www.shop.example' })).toMatchObject({
+      verdicts: [],
+      others: { names: ['www.bank.example'], pinsets: ['bank'] },
+    });
+    expect(asked(verdicts, {})).not.toHaveProperty('others');
+  });
+
   it('since a moment are those from it on', () => {
     const verdicts = remembered([{}, {}, {}]);
     expect(asked(verdicts, { since: '2027-01-01T00:00:01Z' }).flows).toEqual([3, 2]);
