@@ -263,3 +263,13 @@ describe('where nothing is decided when it ends', () => {
     expect(wire.verdicts).toMatchObject([{ reason: 'incomplete', fault: null }]);
   });
 });
+
+it('what a capture has decided is said at its end', () => {
+  const wire = new DatagramWire({ pinsets: [bank()] }, { live: false });
+  wire.fromClient(helloOf(HOST));
+  wire.fromServer(handshake(...flightOf(GENUINE)));
+  wire.fromClient(goesOn);
+  expect(wire.verdicts).toEqual([]);
+  wire.finish();
+  expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-match' }]);
+});
