@@ -59,6 +59,8 @@ async function parse(args: readonly string[]): Promise<void> {
     .description('TLS certificate pinning at the netfilter level')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
+    // What a command takes is its own help's to say: here it would leave no room in 80 columns.
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .exitOverride();
   // A command that is named is loaded alone; suggestions need them all.
   const name = args.find((arg) => !arg.startsWith('-')) ?? '';

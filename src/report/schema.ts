@@ -132,7 +132,9 @@ const verdictRecord = z
     out_iface: text('The interface that leads to the server.').optional(),
     ...endpoints,
     proto: choice(['TCP', 'UDP'], 'What carries it.'),
-    community_id: text('Community ID, version 1, seed 0: what Suricata and Zeek call the same flow.'),
+    community_id: text(
+      'Community ID, version 1, seed 0: what Suricata and Zeek call the same flow. Not of a capture.',
+    ).optional(),
     app_proto: choice(['tls', 'quic', 'dtls'], 'What was spoken, where it is known.').optional(),
     pcap_cnt: count('Of a capture: number of the frame with which the flow began.').optional(),
     verdict,
