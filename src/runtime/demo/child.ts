@@ -130,9 +130,13 @@ export class Child {
   }
 
   #tell(text: string): void {
-    const lines = (this.#line + text).split('\n');
-    this.#line = lines.pop()!;
-    for (const line of lines) for (const listener of [...this.#listeners]) listener(line);
+    // A line that is long is looked through once, not with each piece of it.
+    const [rest, ...begun] = text.split('\n');
+    this.#line += rest;
+    for (const next of begun) {
+      for (const listener of [...this.#listeners]) listener(this.#line);
+      this.#line = next;
+    }
   }
 
   #wake(): void {
