@@ -96,9 +96,9 @@ async function checkDecisions() {
 async function checkSuricata() {
   await lab.put('suricata');
   await lab.visit('handshake', { atOnce: 1, seconds: 0.5, warm: 0 });
-  const passed = await lab.visit('new-certificate', { atOnce: 1, seconds: 0.5, warm: 0 }).catch(() => undefined);
+  const { handshakes } = await lab.visit('new-certificate', { atOnce: 1, seconds: 0.5, warm: 0 });
   const seen = lab.readSuricata();
-  if (!seen.some(({ tls }) => tls.sni === HOST && tls.fingerprint !== undefined) || passed !== undefined) {
-    throw new Error(`Suricata: ${seen.length} handshakes with certificates, others ${passed ? 'pass' : 'are dropped'}`);
+  if (!seen.some(({ tls }) => tls.sni === HOST && tls.fingerprint !== undefined) || handshakes > 0) {
+    throw new Error(`Suricata: ${seen.length} handshakes with certificates, ${handshakes} others pass`);
   }
 }

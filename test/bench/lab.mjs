@@ -360,10 +360,11 @@ function queueRule(queue) {
   return `iptables -w -t security -A FORWARD -p tcp -m multiport --ports ${ports} -j NFQUEUE --queue-num ${queue}`;
 }
 
-/** What pins this server's certificate, as Suricata says it. */
+/** What pins this server's certificate, as Suricata says it: the name is of one direction, the fingerprint of the other. */
 function suricataRule(leaf) {
   const fingerprint = leaf.fingerprint.toLowerCase();
-  return `drop tls any any -> any any (msg:"another key"; tls.sni; content:"${HOST}"; tls.cert_fingerprint; content:!"${fingerprint}"; sid:1;)`;
+  return `alert tls any any -> any any (msg:"the bank"; tls.sni; content:"${HOST}"; flowbits:set,bank; flowbits:noalert; sid:1;)
+drop tls any any -> any any (msg:"another key"; flowbits:isset,bank; tls.cert_fingerprint; content:!"${fingerprint}"; sid:2;)`;
 }
 
 /** No rule, no hook of conntrack's, and no connection that it remembers. */
