@@ -2,7 +2,7 @@
 
 /**
  * The first certificate of each Certificate message that is there as a whole, up to what is encrypted or no record, or to
- * the end of the server's flight: behind its ServerHelloDone no client takes any (RFC 5246 §7.3).
+ * the end of a flight that had one: behind its ServerHelloDone no client takes another (RFC 5246 §7.3).
  */
 export function certificatesIn(received: Buffer): Buffer[] {
   const bodies: Buffer[] = [];
@@ -20,6 +20,7 @@ export function certificatesIn(received: Buffer): Buffer[] {
     at + 4 <= messages.length && messages[at] !== SERVER_HELLO_DONE;
     at += 4 + messages.readUIntBE(at + 1, 3)
   ) {
+    if (messages[at] === SERVER_HELLO_DONE && leaves.length > 0) break;
     const body = messages.subarray(at + 4, at + 4 + messages.readUIntBE(at + 1, 3));
     const isWhole = body.length === messages.readUIntBE(at + 1, 3);
     if (messages[at] !== 11 || !isWhole || body.length < 6) continue;
