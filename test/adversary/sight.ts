@@ -15,11 +15,7 @@ export function certificatesIn(received: Buffer): Buffer[] {
   }
   const messages = Buffer.concat(bodies);
   const leaves: Buffer[] = [];
-  for (
-    let at = 0;
-    at + 4 <= messages.length && messages[at] !== SERVER_HELLO_DONE;
-    at += 4 + messages.readUIntBE(at + 1, 3)
-  ) {
+  for (let at = 0; at + 4 <= messages.length; at += 4 + messages.readUIntBE(at + 1, 3)) {
     if (messages[at] === SERVER_HELLO_DONE && leaves.length > 0) break;
     const body = messages.subarray(at + 4, at + 4 + messages.readUIntBE(at + 1, 3));
     const isWhole = body.length === messages.readUIntBE(at + 1, 3);
