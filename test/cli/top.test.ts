@@ -178,8 +178,8 @@ describe('on a terminal', () => {
     const child = await watch();
     expect(plain(frames(child).at(-1)!)).toContain('Enter explains 1 ');
     child.write('\r');
-    await child.until(({ output }) => output.includes('verdict: accept, pin-match: '), 'the explanation');
-    expect(plain(frames(child).at(-1)!)).toMatch(/^flow 1 \(settled\): 10\.1\.2\.3:51514 to /);
+    await child.until(() => lastOf(child).includes('verdict: accept, pin-match: '), 'the explanation');
+    expect(lastOf(child)).toMatch(/^flow 1 \(settled\): 10\.1\.2\.3:51514 to /);
     const explained = frames(child).length;
     child.write('\x1b');
     await child.until(
@@ -236,9 +236,10 @@ describe('on a terminal', () => {
     const child = await watch(undefined, '--interval', '60');
     const terminal = readlinkSync(`/proc/${programOf(child)}/fd/1`);
     expect(spawnSync('stty', ['-F', terminal, 'rows', '12', 'cols', '40']).status).toBe(0);
-    await child.until(() => frames(child).at(-1)!.split('\r\n').length === 12, 'drawn anew');
-    for (const text of frames(child).at(-1)!.split('\r\n')) {
-      expect(plain(text).length).toBeLessThanOrEqual(40);
+    // stty sets the rows first, then the columns: there is a view between them.
+    const lines = () => frames(child).at(-1)!.split('\r\n');
+    await child.until(() => lines().length === 12 && lines().every((text) => plain(text).length <= 40), 'drawn anew');
+    for (const text of lines()) {
       // Behind a character in the last column, the terminal would take that one away too.
       expect(text).toMatch(/^\x1b\[K(?!.*\x1b\[K)/);
     }
