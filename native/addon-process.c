@@ -3,7 +3,7 @@
  *
  *   setMark(fd, mark)           0 or an errno
  *   hasCapability(number)       boolean
- *   notify(path, message)       0 or an errno
+ *   notify(path, message, descriptors)         0 or an errno
  *   peerCredentials(fd)         { pid, uid, gid }
  *   connectUnix(path)           a descriptor, to be closed by whoever asked
  *   sendDescriptors(fd, octets, descriptors)   how many octets were taken; or a negated errno
@@ -17,6 +17,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 napi_value uint32_value(napi_env env, uint32_t number)
@@ -67,19 +68,35 @@ static napi_value has_capability(napi_env env, napi_callback_info info)
 	return result;
 }
 
+/* False where it is no list, or one that is too long. */
+static bool read_descriptors(napi_env env, napi_value list, int32_t *descriptors, uint32_t *held)
+{
+	napi_value element;
+	if (napi_get_array_length(env, list, held) != napi_ok || *held > PROCESS_DESCRIPTORS)
+		return false;
+	for (uint32_t i = 0; i < *held; i++) {
+		descriptors[i] = -1;
+		if (napi_get_element(env, list, i, &element) == napi_ok)
+			napi_get_value_int32(env, element, &descriptors[i]);
+	}
+	return true;
+}
+
 static napi_value notify(napi_env env, napi_callback_info info)
 {
-	size_t count = 2, path_length, message_length;
-	napi_value arguments[2];
+	size_t count = 3, path_length, message_length;
+	uint32_t held = 0;
+	int32_t descriptors[PROCESS_DESCRIPTORS];
+	napi_value arguments[3];
 	char path[128], message[512];
 	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
-	if (count < 2 ||
+	if (count < 3 || !read_descriptors(env, arguments[2], descriptors, &held) ||
 	    napi_get_value_string_utf8(env, arguments[0], path, sizeof path, &path_length) != napi_ok ||
 	    napi_get_value_string_utf8(env, arguments[1], message, sizeof message, &message_length) != napi_ok) {
-		napi_throw_type_error(env, NULL, "notify(path, message)");
+		napi_throw_type_error(env, NULL, "notify(path, message, descriptors)");
 		return NULL;
 	}
-	return uint32_value(env, (uint32_t)process_notify(path, message, message_length));
+	return uint32_value(env, (uint32_t)process_notify(path, message, message_length, descriptors, held));
 }
 
 static napi_value peer_credentials(napi_env env, napi_callback_info info)
@@ -126,18 +143,13 @@ static napi_value send_descriptors(napi_env env, napi_callback_info info)
 	uint32_t held = 0;
 	int32_t fd = -1, descriptors[PROCESS_DESCRIPTORS];
 	void *octets;
-	napi_value arguments[3], element, result;
+	napi_value arguments[3], result;
 	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
 	if (count < 3 || napi_get_value_int32(env, arguments[0], &fd) != napi_ok ||
 	    napi_get_buffer_info(env, arguments[1], &octets, &length) != napi_ok || length == 0 ||
-	    napi_get_array_length(env, arguments[2], &held) != napi_ok || held > PROCESS_DESCRIPTORS) {
+	    !read_descriptors(env, arguments[2], descriptors, &held)) {
 		napi_throw_type_error(env, NULL, "sendDescriptors(fd, octets, descriptors)");
 		return NULL;
-	}
-	for (uint32_t i = 0; i < held; i++) {
-		descriptors[i] = -1;
-		if (napi_get_element(env, arguments[2], i, &element) == napi_ok)
-			napi_get_value_int32(env, element, &descriptors[i]);
 	}
 	napi_create_int64(env, process_send(fd, octets, length, descriptors, held), &result);
 	return result;

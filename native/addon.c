@@ -42,7 +42,7 @@ struct instance {
 	bool open;
 };
 
-#define INTERFACE 3u
+#define INTERFACE 4u
 
 /* ---- arguments ---- */
 

@@ -42,7 +42,27 @@ int process_peer_credentials(int fd, struct process_peer *peer)
 	return 0;
 }
 
-int process_notify(const char *path, const char *message, size_t length)
+union control {
+	struct cmsghdr header;
+	char octets[CMSG_SPACE(PROCESS_DESCRIPTORS * sizeof(int))];
+};
+
+/* `count` is at most PROCESS_DESCRIPTORS; `control` has to last as long as the message. */
+static void attach(struct msghdr *message, union control *control, const int *descriptors, size_t count)
+{
+	if (count == 0)
+		return;
+	memset(control, 0, sizeof *control);
+	message->msg_control = control->octets;
+	message->msg_controllen = CMSG_SPACE(count * sizeof(int));
+	struct cmsghdr *header = CMSG_FIRSTHDR(message);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
+}
+
+int process_notify(const char *path, const char *text, size_t length, const int *descriptors, size_t count)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	size_t octets = strlen(path);
@@ -50,14 +70,24 @@ int process_notify(const char *path, const char *message, size_t length)
 		return EINVAL;
 	if (octets > sizeof address.sun_path)
 		return ENAMETOOLONG;
+	if (count > PROCESS_DESCRIPTORS)
+		return E2BIG;
 	memcpy(address.sun_path, path, octets);
 	if (path[0] == '@')
 		address.sun_path[0] = '\0';
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return errno;
-	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + octets);
-	ssize_t sent = sendto(fd, message, length, MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+	union control control;
+	struct iovec vector = { .iov_base = (void *)text, .iov_len = length };
+	struct msghdr message = {
+		.msg_name = &address,
+		.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + octets),
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+	};
+	attach(&message, &control, descriptors, count);
+	ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
 	int error = sent < 0 ? errno : 0;
 	close(fd);
 	return error;
@@ -83,11 +113,6 @@ int process_connect(const char *path)
 	return fd;
 }
 
-union control {
-	struct cmsghdr header;
-	char octets[CMSG_SPACE(PROCESS_DESCRIPTORS * sizeof(int))];
-};
-
 long process_send(int fd, const void *octets, size_t length, const int *descriptors, size_t count)
 {
 	union control control;
@@ -95,16 +120,7 @@ long process_send(int fd, const void *octets, size_t length, const int *descript
 	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
 	if (count > PROCESS_DESCRIPTORS)
 		return -E2BIG;
-	if (count > 0) {
-		memset(&control, 0, sizeof control);
-		message.msg_control = control.octets;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
-	}
+	attach(&message, &control, descriptors, count);
 	ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	return sent < 0 ? -errno : sent;
 }

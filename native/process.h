@@ -20,14 +20,19 @@ struct process_peer {
 };
 int process_peer_credentials(int fd, struct process_peer *peer);
 
-/* One datagram to the service manager (sd_notify(3)); `path` is $NOTIFY_SOCKET, '@' for the abstract namespace. 0 or an errno. */
-int process_notify(const char *path, const char *message, size_t length);
+/* How many descriptors may travel beside octets (SCM_RIGHTS). */
+enum { PROCESS_DESCRIPTORS = 128 };
 
 /*
- * A unix stream on which descriptors travel beside the octets (SCM_RIGHTS). Nothing here waits, but connecting for room
- * among those who wait, for two seconds at the most.
+ * One datagram to the service manager (sd_notify(3)), and descriptors beside it; `path` is $NOTIFY_SOCKET, '@' for the
+ * abstract namespace. 0 or an errno.
  */
-enum { PROCESS_DESCRIPTORS = 128 };
+int process_notify(const char *path, const char *message, size_t length, const int *descriptors, size_t count);
+
+/*
+ * A unix stream on which descriptors travel beside the octets. Nothing here waits, but connecting for room among those who
+ * wait, for two seconds at the most.
+ */
 
 /* The descriptor, or a negated errno. */
 int process_connect(const char *path);

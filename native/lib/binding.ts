@@ -57,8 +57,8 @@ export interface NativeBinding {
   setMark(fd: number, mark: number): number;
   /** Whether this thread has a capability of linux/capability.h in effect. */
   hasCapability(capability: number): boolean;
-  /** One datagram to the service manager; 0 or an errno. */
-  notify(path: string, message: string): number;
+  /** One datagram to the service manager, and descriptors beside it; 0 or an errno. */
+  notify(path: string, message: string, descriptors: readonly number[]): number;
   /** Who connected to a unix socket (SO_PEERCRED). Throws an Error with `errno` and `operation`. */
   peerCredentials(fd: number): PeerCredentials;
   /** A unix stream's descriptor, which the caller closes. Throws an Error with `errno` and `operation`. */
@@ -98,7 +98,7 @@ export const VERDICT = {
 export const SET = { mark: 0x1, connmark: 0x2, payload: 0x4 } as const;
 
 /** Grows with the addon's surface, there and here. */
-const INTERFACE = 3;
+const INTERFACE = 4;
 
 /** linux/capability.h */
 export const CAP_NET_ADMIN = 12;

@@ -3,7 +3,8 @@
  *
  *   SIGHUP           reads the configuration again, and opens the log file again
  *   SIGUSR1          opens the log file again (after rotation)
- *   SIGTERM, SIGINT  answers what is held, unbinds, writes the log out, exits 0; a second one exits at once
+ *   SIGTERM, SIGINT  answers what is held, unbinds, writes the log out, exits 0; a second one exits at once. What the service
+ *                    manager has room to keep is left with it first
  */
 import { type Command, InvalidArgumentError } from 'commander';
 
@@ -22,6 +23,8 @@ import { giveUpPrivileges, unreadable } from '../runtime/privileges.ts';
 import { spawnQueueThread } from '../runtime/queue/thread.ts';
 import { ServiceManager } from '../runtime/service-manager.ts';
 import { FileLock } from '../runtime/state-lock.ts';
+import { type Forerunner, termsOf } from '../runtime/takeover/handed.ts';
+import { LeftBehind } from '../runtime/takeover/left-behind.ts';
 import { Predecessor } from '../runtime/takeover/predecessor.ts';
 import { CAP_NET_ADMIN, loadBinding, type NativeBinding } from '../source/binding.ts';
 import { neededConfig } from './configuration.ts';
@@ -113,7 +116,8 @@ async function run(file: string, flags: Flags): Promise<void> {
   giveUpPrivileges(binding, user);
   for (const path of unreadable([...loaded.contents.keys()]))
     say(`${path}: ${user} cannot read it, so a reload will fail`);
-  const predecessor = flags.takeover === true ? await findPredecessor(flags, policy, binding) : undefined;
+  const manager = new ServiceManager(process.env, binding);
+  const predecessor = await findForerunner(flags, policy, { manager, binding });
   const added = new Map(predecessor?.added);
   if (added.size > 0) {
     const again = readConfiguration(file, undefined, added);
@@ -136,7 +140,7 @@ async function run(file: string, flags: Flags): Promise<void> {
       spawnExaminer,
       createProber: mirrorProbers(binding),
       spawn: spawnQueueThread,
-      manager: new ServiceManager(process.env, binding),
+      manager,
       say,
     },
     learner,
@@ -163,6 +167,7 @@ async function run(file: string, flags: Flags): Promise<void> {
       if (signal === 'SIGHUP') void operator.reload(signal);
     });
     by = await Promise.race([stop.asked, operator.daemon.failure]);
+    await operator.leave();
   } catch (error) {
     by = messageOf(error);
     throw error;
@@ -174,7 +179,13 @@ async function run(file: string, flags: Flags): Promise<void> {
   }
 }
 
-async function findPredecessor(flags: Flags, policy: Policy, binding: NativeBinding): Promise<Predecessor | undefined> {
+async function findForerunner(
+  flags: Flags,
+  policy: Policy,
+  { manager, binding }: { readonly manager: ServiceManager; readonly binding: NativeBinding },
+): Promise<Forerunner | undefined> {
+  const left = await LeftBehind.find(manager, termsOf(policy, flags.queue ?? policy.queues), { say });
+  if (left !== undefined || flags.takeover !== true) return left;
   const path = flags.control ?? policy.control.socket;
   if (path === null) throw new Error('--takeover needs a control socket, of the configuration or by --control');
   return Predecessor.find(path, binding);

@@ -196,10 +196,11 @@ interface LoadOutcome {
 /** A pinned connection that is accepted, and then says something each 50 ms. */
 async function startEcho() {
   const { cert, key } = bank.genuineChain;
-  const server = lab.start('server', [process.execPath, '-e', ECHO_SERVER, JSON.stringify({ cert, key, port: 9443 })]);
+  const argument = JSON.stringify({ cert, key, port: 9443 });
+  const server = lab.start('server', [process.execPath, peer('echo-server.mjs'), argument]);
   await server.says(/listening/);
   const options = { host: lab.address('server'), port: 9443, servername: NAME, ca: bank.ca, maxVersion: 'TLSv1.2' };
-  const child = lab.start('client', [process.execPath, '-e', ECHO_CLIENT, JSON.stringify(options)]);
+  const child = lab.start('client', [process.execPath, peer('echo-client.mjs'), JSON.stringify(options)]);
   await child.says(/echo/);
   return {
     child,
@@ -210,25 +211,6 @@ async function startEcho() {
     },
   };
 }
-
-const ECHO_SERVER = `
-const { port, ...files } = JSON.parse(process.argv[1]);
-const [cert, key] = [files.cert, files.key].map((path) => require('fs').readFileSync(path));
-require('tls').createServer({ cert, key }, (s) => s.on('error', () => {}).pipe(s)).listen(port, '::', () => console.log('listening'));`;
-
-const ECHO_CLIENT = `
-const options = JSON.parse(process.argv[1]);
-let last, longest = 0;
-const s = require('tls').connect({ ...options, ca: require('fs').readFileSync(options.ca) });
-s.on('data', () => {
-  const now = performance.now();
-  if (last === undefined) console.log('echo');
-  else longest = Math.max(longest, now - last);
-  last = now;
-});
-s.on('error', (error) => console.log('gone ' + error.code)).on('close', () => console.log('gone'));
-setInterval(() => s.write('tick'), 50);
-process.stdin.resume().on('end', () => (console.log('longest ' + Math.round(longest)), process.exit()));`;
 
 /** Asks for everything, and then is gone. */
 const FALSE_SUCCESSOR = `

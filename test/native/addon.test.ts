@@ -64,24 +64,25 @@ test('capabilities are those that the kernel shows in /proc', () => {
   expect(binding.hasCapability(64)).toBe(false);
 });
 
-test('a notification is one datagram, also to an abstract socket', () => {
+test('a notification is one datagram with its descriptors, also to an abstract socket', () => {
   const script = `
 import socket, subprocess, sys
 path = '\\0tlspin-test-notify-%d' % ${process.pid}
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(path); s.settimeout(5)
-subprocess.check_call([sys.argv[1], '-e', 'process.exitCode = require(process.argv[1]).notify(process.argv[2], "READY=1\\\\nSTATUS=ok")', sys.argv[2], '@' + path[1:]])
-print(s.recv(100).decode())`;
+subprocess.check_call([sys.argv[1], '-e', 'process.exitCode = require(process.argv[1]).notify(process.argv[2], "READY=1\\\\nSTATUS=ok", [0, 2])', sys.argv[2], '@' + path[1:]])
+message, descriptors, _, _ = socket.recv_fds(s, 100, 4)
+print(message.decode(), len(descriptors))`;
   const addon = `${ROOT}native/build/Release/node_nfqueue.node`;
   expect(execFileSync('python3', ['-c', script, process.execPath, addon], { encoding: 'utf8' })).toBe(
-    'READY=1\nSTATUS=ok\n',
+    'READY=1\nSTATUS=ok 2\n',
   );
 });
 
 test('a notification that cannot be sent answers with an errno', () => {
-  expect(binding.notify('/nonexistent/notify', 'READY=1')).toBe(errno.ENOENT);
-  expect(binding.notify('relative', 'READY=1')).toBe(errno.EINVAL);
-  expect(binding.notify('', 'READY=1')).toBe(errno.EINVAL);
-  expect(binding.notify(`/${'x'.repeat(110)}`, 'READY=1')).toBe(errno.ENAMETOOLONG);
+  expect(binding.notify('/nonexistent/notify', 'READY=1', [])).toBe(errno.ENOENT);
+  expect(binding.notify('relative', 'READY=1', [])).toBe(errno.EINVAL);
+  expect(binding.notify('', 'READY=1', [])).toBe(errno.EINVAL);
+  expect(binding.notify(`/${'x'.repeat(110)}`, 'READY=1', [])).toBe(errno.ENAMETOOLONG);
 });
 
 test('worker threads load it, several at once and after others have ended', async () => {

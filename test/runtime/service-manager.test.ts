@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 import { expect, it } from 'vitest';
 
 import { ServiceManager } from '../../src/runtime/service-manager.ts';
@@ -39,4 +41,30 @@ it.each([
   [{}, undefined],
 ])('hears of us in half the time that its watchdog gives: %o', (environment, expected) => {
   expect(manager({ NOTIFY_SOCKET: '/run/notify', ...environment }).manager.watchdogMs).toBe(expected);
+});
+
+it('keeps descriptors, by name, and is told when it need not', () => {
+  const sent: [string, readonly number[]][] = [];
+  const notify = (_: string, message: string, descriptors: readonly number[]) => sent.push([message, descriptors]) * 0;
+  const told = new ServiceManager({ NOTIFY_SOCKET: '@tlspin', FDSTORE: '8' }, { notify });
+  expect(told.room).toBe(8);
+  told.keep('queue', 21);
+  told.discard('queue');
+  expect(sent).toEqual([
+    ['FDSTORE=1\nFDNAME=queue\nFDPOLL=0', [21]],
+    ['FDSTOREREMOVE=1\nFDNAME=queue', []],
+  ]);
+  expect(manager({ FDSTORE: '8' }).manager.room).toBe(0);
+  expect(manager({ NOTIFY_SOCKET: '@tlspin' }).manager.room).toBe(0);
+  const deaf = new ServiceManager({ NOTIFY_SOCKET: '@tlspin', FDSTORE: '8' }, { notify: () => constants.errno.ENOENT });
+  expect(() => deaf.keep('queue', 21)).toThrow('the service manager cannot be reached (ENOENT)');
+});
+
+it.each([
+  [String(process.pid), 'queue:memory', [['queue', 3], ['memory', 4]]], // prettier-ignore
+  ['1', 'queue:memory', []],
+  [String(process.pid), undefined, []],
+])('passes what it has kept to the process that it has started: %s %s', (LISTEN_PID, LISTEN_FDNAMES, expected) => {
+  const environment = { LISTEN_PID, LISTEN_FDS: '2', ...(LISTEN_FDNAMES === undefined ? {} : { LISTEN_FDNAMES }) };
+  expect([...manager(environment).manager.kept]).toEqual(expected);
 });

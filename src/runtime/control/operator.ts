@@ -27,8 +27,8 @@ import { ListAges } from './list-ages.ts';
 import { OneArm } from './one-arm.ts';
 import { RecentVerdicts } from './recent-verdicts.ts';
 import { ControlServer } from './server.ts';
-import { termsOf, type Remembered } from '../takeover/handed.ts';
-import type { Predecessor } from '../takeover/predecessor.ts';
+import { type Forerunner, type Remembered, type Terms, termsOf } from '../takeover/handed.ts';
+import { leaveBehind } from '../takeover/left-behind.ts';
 import { Successor } from '../takeover/successor.ts';
 import { type Overview, statsOf, sum } from './status.ts';
 import { TimeOfDay } from './time-of-day.ts';
@@ -108,7 +108,7 @@ export class Operator {
     });
     this.#successor = new Successor({
       binding: options.binding,
-      terms: () => termsOf(this.daemon.policy, this.daemon.queues),
+      terms: () => this.#terms,
       added: () => [...this.#configuration.added],
       release: () => this.#release(),
       resume: () => this.#resume(),
@@ -139,9 +139,9 @@ export class Operator {
     this.#begun();
   }
 
-  /** In the place of one that runs; rejects as `start` does, and that one goes on. */
-  async takeOver(predecessor: Predecessor): Promise<void> {
-    predecessor.agree(termsOf(this.daemon.policy, this.daemon.queues));
+  /** In the place of another one; rejects as `start` does. */
+  async takeOver(predecessor: Forerunner): Promise<void> {
+    predecessor.agree(this.#terms);
     await this.#orNothing(async () => {
       await this.daemon.prepare();
       const handed = await predecessor.release();
@@ -219,6 +219,21 @@ export class Operator {
     } catch (error) {
       this.#options.daemon.say(`not reopened: ${(error as Error).message}; records go where they went`);
     }
+  }
+
+  /** Before `stop`: has the service manager keep what the one that it starts next can go on with. */
+  async leave(): Promise<void> {
+    const { manager, say } = this.#options.daemon;
+    if (manager.room === 0 || this.#successor.isUnderWay) return;
+    try {
+      leaveBehind(manager, this.#terms, await this.#release());
+    } catch (error) {
+      say(`nothing is left for the tlspin that is started next: ${(error as Error).message}`);
+    }
+  }
+
+  get #terms(): Terms {
+    return termsOf(this.daemon.policy, this.daemon.queues);
   }
 
   /** `by`: who asked, or what failed. */

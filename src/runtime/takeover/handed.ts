@@ -9,6 +9,7 @@
  */
 import type { KeptAnswers } from '../../probe/cache.ts';
 import type { Policy } from '../../pins/policy.ts';
+import type { Released } from '../daemon.ts';
 import type { ReleasedQueue } from '../queue/queues.ts';
 import { ownedConnmarkBits } from '../rules/connmark-mask.ts';
 
@@ -48,6 +49,19 @@ export interface Remembered {
   readonly queues: readonly (readonly [queueNum: number, released: ReleasedQueue])[];
   readonly probes: KeptAnswers | null;
   readonly added: AddedLists;
+}
+
+/** Whoever had the queues, to the one that goes on with them. */
+export interface Forerunner {
+  readonly added: AddedLists;
+  /** Throws a sentence where this one could not go on with what that one has. */
+  agree(terms: Terms): void;
+  /** From then on it reads nothing; the queues' sockets are this process's too. */
+  release(): Promise<Released>;
+  /** This one reads them. */
+  running(): void;
+  /** This one is done, or has failed. */
+  close(): void;
 }
 
 /** Descriptors in it are numbers of the process that writes it. */

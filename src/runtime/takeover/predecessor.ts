@@ -12,6 +12,7 @@ import type { Released } from '../daemon.ts';
 import {
   type AddedLists,
   differingTerms,
+  type Forerunner,
   readRemembered,
   type Remembered,
   TAKEOVER_VERSION,
@@ -20,7 +21,8 @@ import {
 
 type Descriptors = Pick<NativeBinding, 'connectUnix' | 'sendDescriptors' | 'receiveDescriptors'>;
 
-export class Predecessor {
+/** One that runs. */
+export class Predecessor implements Forerunner {
   readonly #binding: Descriptors;
   readonly #path: string;
   #descriptor: number;
@@ -61,7 +63,6 @@ export class Predecessor {
     this.#binding = binding;
   }
 
-  /** Throws a sentence where this one could not go on with what that one has. */
   agree(terms: Terms): void {
     const differing = differingTerms(this.#terms, terms);
     if (differing.length === 0) return;
@@ -69,7 +70,7 @@ export class Predecessor {
     throw new Error(`cannot take over from the tlspin at ${this.#path}: ${what} changed, which takes a restart`);
   }
 
-  /** From then on it reads nothing, until this connection ends; the queues' sockets are this process's too. */
+  /** It reads on where this connection ends. */
   async release(): Promise<Released> {
     this.#send({ command: 'takeover', version: TAKEOVER_VERSION, release: true });
     const line = await this.#line();

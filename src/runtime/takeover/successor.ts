@@ -30,6 +30,11 @@ export class Successor {
   readonly #options: SuccessorOptions;
   #isUnderWay = false;
 
+  /** Another one has, or is about to have, what only one may have. */
+  get isUnderWay(): boolean {
+    return this.#isUnderWay;
+  }
+
   constructor(options: SuccessorOptions) {
     this.#options = options;
   }
