@@ -50,9 +50,21 @@ export interface Encounter {
 /**
  * `crossing`: the server sends a SYN of its own behind the client's, ahead of it, or when it may be forgotten;
  * `two-numbers`: a SYN/ACK with another number, which the client never gets, ahead of the one that it gets;
- * `multipath`: both ends offer RFC 8684.
+ * `multipath`: both ends offer RFC 8684;
+ * `fast-open`: the client's first octets come with its SYN (RFC 7413), and the server takes them; `refused`: it does not;
+ * `answered`: what it says to them comes with its SYN/ACK; `ahead`: what it says unasked does.
  */
-export type Opening = 'plain' | 'crossing' | 'crossing-first' | 'crossing-forgotten' | 'two-numbers' | 'multipath';
+export type Opening =
+  | 'plain'
+  | 'crossing'
+  | 'crossing-first'
+  | 'crossing-forgotten'
+  | 'two-numbers'
+  | 'multipath'
+  | 'fast-open'
+  | 'fast-open-refused'
+  | 'fast-open-answered'
+  | 'fast-open-ahead';
 
 export interface ClientMove {
   readonly version: 'TLSv1.2' | 'TLSv1.3' | 'any';

@@ -14,29 +14,44 @@ export interface First {
   readonly server: number;
 }
 
-/** Opens it; whether the client's TCP holds it for open. `pass` is called ahead of each packet. */
-export function open(gateway: Gateway, ends: Ends, first: First, opening: Opening, pass: () => void): boolean {
-  return new Opener(gateway, ends, first, opening === 'multipath', pass).open(opening);
+/** What a scene lends to it. */
+export interface Stage {
+  /** Called ahead of each packet. */
+  pass(): void;
+  /** The client's first octets, for its SYN. */
+  request(): Promise<Buffer>;
+  /** The server's, for its SYN/ACK. */
+  answer(): Promise<Buffer>;
+  /** Data of a SYN that that end's TCP takes. */
+  take(by: 'client' | 'server', octets: Uint8Array): void;
+}
+
+/** Opens it; whether the client's TCP holds it for open. */
+export function open(gateway: Gateway, ends: Ends, first: First, opening: Opening, stage: Stage): Promise<boolean> {
+  return new Opener(gateway, ends, first, opening, stage).open(opening);
 }
 
 class Opener {
   readonly #gateway: Gateway;
   readonly #ends: Ends;
   readonly #first: First;
-  readonly #isMultipath: boolean;
-  readonly #pass: () => void;
+  readonly #options: Uint8Array;
+  readonly #stage: Stage;
+  /** RFC 7413: what goes with the SYN, as far as the server takes it. */
+  #request = NONE;
+  #taken = 0;
   #state: 'closed' | 'syn-sent' | 'syn-received' | 'open' = 'closed';
   readonly #offering = new Set<'client' | 'server'>();
 
-  constructor(gateway: Gateway, ends: Ends, first: First, isMultipath: boolean, pass: () => void) {
+  constructor(gateway: Gateway, ends: Ends, first: First, opening: Opening, stage: Stage) {
     this.#gateway = gateway;
     this.#ends = ends;
     this.#first = first;
-    this.#isMultipath = isMultipath;
-    this.#pass = pass;
+    this.#options = opening === 'multipath' ? MULTIPATH_CAPABLE : opening.startsWith('fast-open') ? COOKIE : NONE;
+    this.#stage = stage;
   }
 
-  open(opening: Opening): boolean {
+  async open(opening: Opening): Promise<boolean> {
     switch (opening) {
       case 'plain':
       case 'multipath':
@@ -60,8 +75,19 @@ class Opener {
       case 'two-numbers':
         this.#clientSyn();
         // One that the client never gets.
-        this.#send(false, syn | ack, OTHER_NUMBER, this.#first.client, true);
+        this.#send(false, syn | ack, OTHER_NUMBER, this.#first.client, { isLost: true });
         this.#serverSynAck();
+        break;
+      case 'fast-open':
+      case 'fast-open-refused':
+      case 'fast-open-answered':
+        this.#request = await this.#stage.request();
+        this.#clientSyn(opening !== 'fast-open-refused');
+        this.#serverSynAck(opening === 'fast-open-answered' ? await this.#stage.answer() : NONE);
+        break;
+      case 'fast-open-ahead':
+        this.#clientSyn();
+        this.#serverSynAck(await this.#stage.answer());
         break;
       default:
         opening satisfies never;
@@ -75,24 +101,30 @@ class Opener {
     return this.#state === 'open';
   }
 
-  #clientSyn(): void {
-    if (this.#state === 'closed') this.#state = 'syn-sent';
-    this.#send(true, syn, seqAdd(this.#first.client, -1), 0);
+  #clientSyn(isTaken = false): void {
+    const isFirst = this.#state === 'closed';
+    if (isFirst) this.#state = 'syn-sent';
+    this.#send(true, syn, seqAdd(this.#first.client, -1), 0, { data: isFirst ? this.#request : NONE, isTaken });
   }
 
   #serverSyn(): void {
     this.#send(false, syn, seqAdd(this.#first.server, -1), 0);
   }
 
-  #serverSynAck(): void {
-    this.#send(false, syn | ack, seqAdd(this.#first.server, -1), this.#first.client);
+  #serverSynAck(data = NONE): void {
+    this.#send(false, syn | ack, seqAdd(this.#first.server, -1), this.#next, { data, isTaken: true });
+  }
+
+  /** What the server expects next. */
+  get #next(): number {
+    return seqAdd(this.#first.client, this.#taken);
   }
 
   /** RFC 9293 §3.10.7.3 and §3.10.7.4, of the client. */
   #receive(packet: Uint8Array): void {
     const tcp = parsed(packet);
     const isSyn = tcp.has(syn);
-    const isAnswered = tcp.has(ack) && tcp.ack === this.#first.client;
+    const isAnswered = tcp.has(ack) && tcp.ack === this.#next;
     if (this.#state === 'syn-sent' && isSyn && !tcp.has(ack)) {
       this.#state = 'syn-received';
       this.#send(true, syn | ack, seqAdd(this.#first.client, -1), this.#first.server);
@@ -103,18 +135,22 @@ class Opener {
     if (!isAnswered || this.#state === 'open') return;
     if (this.#state === 'syn-received' || isSyn) {
       this.#state = 'open';
-      this.#send(true, ack, this.#first.client, this.#first.server);
+      this.#send(true, ack, this.#next, this.#first.server);
     }
   }
 
-  #send(fromClient: boolean, flags: number, seq: number, acked: number, isLost = false): void {
-    this.#pass();
+  #send(fromClient: boolean, flags: number, seq: number, acked: number, how: How = {}): void {
+    this.#stage.pass();
+    const { data = NONE, isTaken = false, isLost = false } = how;
     const { clientPort } = this.#ends;
     const isSyn = (flags & syn) !== 0;
-    const options = this.#isMultipath && isSyn ? MULTIPATH_CAPABLE : NONE;
-    const packet = segment(this.#ends, { fromClient, flags, seq, ack: acked, options });
+    const options = isSyn ? this.#options : NONE;
+    const packet = segment(this.#ends, { fromClient, flags, seq, ack: acked, options, data });
     const arrive = (arrived: Uint8Array) => {
       this.#readOffer(arrived, fromClient);
+      const { bytes, dataStart, dataEnd } = parsed(arrived);
+      if (isTaken && fromClient) this.#taken = dataEnd - dataStart;
+      if (isTaken) this.#stage.take(fromClient ? 'server' : 'client', bytes.subarray(dataStart, dataEnd));
       if (!fromClient) this.#receive(arrived);
     };
     this.#gateway.send(clientPort, fromClient, packet, isSyn, isLost ? undefined : arrive);
@@ -129,6 +165,13 @@ class Opener {
   }
 }
 
+interface How {
+  readonly data?: Uint8Array;
+  /** Whether whom it comes to takes its data. */
+  readonly isTaken?: boolean;
+  readonly isLost?: boolean;
+}
+
 function parsed(packet: Uint8Array): TcpView {
   const ip = new IpView();
   const tcp = new TcpView();
@@ -140,7 +183,9 @@ const { syn, ack } = TCP_FLAG;
 const MULTIPATH = 30;
 /** MP_CAPABLE of version 1, with a key. */
 const MULTIPATH_CAPABLE = Uint8Array.of(MULTIPATH, 12, 1, 0x81, 1, 2, 3, 4, 5, 6, 7, 8);
-const NONE = new Uint8Array(0);
+/** RFC 7413 §4.1.1: a cookie of eight octets, and padding. */
+const COOKIE = Uint8Array.of(34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1);
+const NONE: Uint8Array = new Uint8Array(0);
 const OTHER_NUMBER = 0x4000_0000;
 /** Milliseconds: longer than a half-open connection is known. */
 const FORGOTTEN_AFTER = 80_000;

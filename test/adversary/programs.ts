@@ -193,7 +193,18 @@ const hostile: fc.Arbitrary<Encounter> = fc.record({
     { weight: 4, arbitrary: real },
     { weight: 1, arbitrary: two },
   ),
-  opening: often<Opening>('plain', 'crossing', 'crossing-first', 'crossing-forgotten', 'two-numbers', 'multipath'),
+  opening: often<Opening>(
+    'plain',
+    'crossing',
+    'crossing-first',
+    'crossing-forgotten',
+    'two-numbers',
+    'multipath',
+    'fast-open',
+    'fast-open-refused',
+    'fast-open-answered',
+    'fast-open-ahead',
+  ),
   preamble: fc.oneof(
     { weight: 4, arbitrary: fc.constant(null) },
     {
@@ -333,7 +344,7 @@ function genuine({ tls13 }: Setting): fc.Arbitrary<Encounter> {
       suites: often<ClientMove['suites']>('usual', 'rsa'),
     }),
     server: real.map((move) => ({ ...move, whose: 'genuine' as const })),
-    opening: often<Opening>('plain', 'multipath'),
+    opening: often<Opening>('plain', 'multipath', 'fast-open', 'fast-open-refused', 'fast-open-answered'),
     preamble: fc.oneof(
       { weight: 4, arbitrary: fc.constant(null) },
       {

@@ -39,6 +39,11 @@ export class Receiver {
     return Buffer.concat(this.#ready.splice(0));
   }
 
+  /** Data of a SYN, of which there is one: nothing is ahead of it. */
+  takeEarly(octets: Uint8Array): void {
+    if (this.#length === 0) this.#append(octets);
+  }
+
   receive(packet: Uint8Array): void {
     const ip = new IpView();
     const tcp = new TcpView();

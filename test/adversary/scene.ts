@@ -17,7 +17,7 @@ import type { Speaker } from './forger/speaker.ts';
 import { factsOf, Gateway } from './gateway.ts';
 import { identities, isGenuine } from './identities.ts';
 import type { Encounter, Happening, PathTrick, Program } from './moves.ts';
-import { open } from './opening.ts';
+import { open, type Stage } from './opening.ts';
 import { policyOf } from './policy.ts';
 import { Receiver } from './receiver.ts';
 import { type Ends, segment } from './segment.ts';
@@ -125,6 +125,7 @@ class Meeting {
   #heardAt: number | undefined;
   readonly #due: { at: number; act: () => void }[] = [];
   readonly #happenings: Happening[];
+  readonly #begun = new Set<'client' | 'server'>();
 
   constructor(scene: Scene, encounter: Encounter, ends: Ends) {
     this.#scene = scene;
@@ -166,7 +167,7 @@ class Meeting {
     const before = this.#scene.gateway.verdicts.length;
     const { gateway } = this.#scene;
     const first = { client: CLIENT_FIRST, server: SERVER_FIRST };
-    if (open(gateway, this.#ends, first, this.#encounter.opening, () => this.#pass())) await this.#converse();
+    if (await open(gateway, this.#ends, first, this.#encounter.opening, this.#stage())) await this.#converse();
     this.#client.close();
     this.session = this.#client.session;
     this.#speaker.close();
@@ -175,10 +176,36 @@ class Meeting {
     return this.#outcome(before);
   }
 
-  async #converse(): Promise<void> {
-    this.#client.open();
+  #stage(): Stage {
+    return {
+      pass: () => this.#pass(),
+      request: async () => {
+        this.#begin('client');
+        await this.#settle();
+        return this.#clientSide.next()?.data ?? NOTHING;
+      },
+      answer: async () => {
+        this.#begin('server');
+        this.#deliver();
+        await this.#settle();
+        return this.#serverSide.next()?.data ?? NOTHING;
+      },
+      take: (by, octets) => (by === 'client' ? this.#atClient : this.#atServer).takeEarly(octets),
+    };
+  }
+
+  /** An end that does not wait for the connection to be open may have begun ahead of that. */
+  #begin(side: 'client' | 'server'): void {
+    if (this.#begun.has(side)) return;
+    this.#begun.add(side);
+    if (side === 'client') return this.#client.open();
     this.#speaker.open();
     this.#ghost?.open();
+  }
+
+  async #converse(): Promise<void> {
+    this.#begin('client');
+    this.#begin('server');
     const isPatient = this.#encounter.path.length > 0;
     const pauses = isPatient ? [...PAUSES, ...PAUSES] : PAUSES;
     for (let idle = 0, steps = 0; idle < pauses.length && steps < MOST_STEPS; steps++) {
