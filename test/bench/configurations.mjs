@@ -27,6 +27,9 @@ export function configurations(leaf) {
           pins: [pins[version], strangerPin()],
         })),
       ),
+    /** By any name below one. */
+    'nginx-names': (pins) =>
+      document([{ name: 'nginx', match: { hosts: ['**.nginx.example'] }, pins: [pins['1.3'], strangerPin()] }]),
     /** The same servers, and somebody else is pinned. */
     'nginx-unpinned': () => document([{ ...bank, match: { hosts: ['www.other.example'] } }]),
   };

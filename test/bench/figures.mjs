@@ -177,10 +177,23 @@ export const FIGURES = [
     goal: atLeast(bound),
     longOnly: true,
     sides: { accept: 'accept-all', tlspin: `tlspin:${configuration}` },
-    extra: { 'no queue': 'none' },
+    extra: { 'no queue': 'none', suricata: 'suricata' },
     isPossible: (lab) => lab.hasNginx,
     visit: (lab, { seconds }) => lab.visitNginx('1.3', { atOnce: 4, seconds }),
   })),
+  {
+    name: 'tls13-first',
+    title: 'real TLS 1.3, first contact (the server is asked first), milliseconds that it takes longer, p50',
+    unit: 'ms',
+    value: (outcome) => outcome.p50 / 1000,
+    // A round trip to the server is a twentieth of one here.
+    ratio: (values) => values.tlspin - values['no queue'],
+    goal: atMost(3),
+    longOnly: true,
+    sides: { 'no queue': 'none', tlspin: 'tlspin:nginx-names' },
+    isPossible: (lab) => lab.hasNginx,
+    visit: (lab) => lab.visitFirst(),
+  },
   {
     name: 'many-pins',
     title: '100,000 pins of 10,000 hosts against 10 pins of one, handshakes/s',
@@ -214,6 +227,7 @@ export const FIGURES = [
   ...[
     ['tshark', 'tshark -q -z io,stat,0', 20],
     ['ndpiReader', "nDPI's ndpiReader -q", 1],
+    ['suricata', 'Suricata, one thread, which records certificates and names too', 1],
   ].flatMap(([reader, command, bound]) => [
     {
       name: `inspect-${reader.toLowerCase()}`,
@@ -227,7 +241,7 @@ export const FIGURES = [
       name: `inspect-data-${reader.toLowerCase()}`,
       title: `the same of a capture with 256 KiB of data behind each handshake, against ${reader}`,
       unit: 'MB/s',
-      goal: null,
+      goal: reader === 'suricata' ? atLeast(bound) : null,
       longOnly: true,
       measure: (plan) => measureInspection(reader, 'data', plan),
     },

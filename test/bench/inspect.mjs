@@ -6,12 +6,12 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { FIXTURE, readFrames } from './recording.mjs';
 import { median } from './rounds.mjs';
 
-/** `reader`: `tshark` or `ndpiReader`; `kind`: `handshakes` or `data`. */
+/** `reader`: `tshark`, `ndpiReader` or `suricata`; `kind`: `handshakes` or `data`. */
 export async function measureInspection(reader, kind, { scratch, short, rounds, tools }) {
   if (tools[reader] === null) return { measured: null, ratios: [], why: `${reader} is missing` };
   const size = SIZES[reader][short ? 'short' : 'long'];
@@ -19,7 +19,7 @@ export async function measureInspection(reader, kind, { scratch, short, rounds, 
   const { size: octets } = statSync(capture);
   const sides = {
     tlspin: ['node', TLSPIN, 'inspect', capture],
-    [reader]: [tools[reader], ...ARGUMENTS[reader](capture)],
+    [reader]: COMMANDS[reader](tools[reader], capture),
   };
   const speeds = { tlspin: [], [reader]: [] };
   for (let round = 0; round < rounds; round++) {
@@ -47,6 +47,13 @@ function secondsOf([program, ...args]) {
         : reject(new Error(`${program} ended with ${code}: ${said.trim()}`)),
     );
   });
+}
+
+/** Out of a root of its own, which has what is in the capture's folder; its start, a tenth of a second, counts. */
+function readBySuricata(root, capture) {
+  const start = join(import.meta.dirname, 'yardsticks/suricata/start');
+  const options = ['--runmode', 'single', '-k', 'none', '-r', `/mnt/${basename(capture)}`];
+  return ['unshare', '--mount', start, root, dirname(capture), '', ...options];
 }
 
 function makeCapture(path, frames, size) {
@@ -124,13 +131,18 @@ function writeIpv4Checksum(block, header) {
   block.writeUInt16BE(~sum & 0xffff, header + 10);
 }
 
-const ARGUMENTS = {
-  tshark: (capture) => ['-q', '-z', 'io,stat,0', '-r', capture],
-  ndpiReader: (capture) => ['-q', '-i', capture],
+const COMMANDS = {
+  tshark: (program, capture) => [program, '-q', '-z', 'io,stat,0', '-r', capture],
+  ndpiReader: (program, capture) => [program, '-q', '-i', capture],
+  suricata: readBySuricata,
 };
 const TLSPIN = join(import.meta.dirname, '../../dist/cli/main.js');
 /** Octets. tshark takes minutes for a gigabyte, and the more for an octet the more there are. */
-const SIZES = { tshark: { short: 32e6, long: 125e6 }, ndpiReader: { short: 64e6, long: 1e9 } };
+const SIZES = {
+  tshark: { short: 32e6, long: 125e6 },
+  ndpiReader: { short: 64e6, long: 1e9 },
+  suricata: { long: 200e6 },
+};
 const KINDS = { handshakes: (frames) => frames, data: withData };
 const DATA = 256 * 1024;
 const SEGMENT = 1448;

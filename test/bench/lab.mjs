@@ -111,6 +111,15 @@ export class Lab {
     };
   }
 
+  /** Real TLS 1.3, one after the other, each to a name that nobody asked for before: what peers/first-contact.mjs says. */
+  async visitFirst() {
+    await this.#startNginx();
+    const peer = join(import.meta.dirname, 'peers/first-contact.mjs');
+    const before = this.#usage();
+    const text = await this.#output('client', ['node', peer, SERVERS[0], NGINX['1.3'].port]);
+    return { ...JSON.parse(text), ...this.#usedSince(before) };
+  }
+
   get hasNginx() {
     return this.#plan.tools.nginx !== null && this.#plan.tools.openssl !== null;
   }
@@ -204,7 +213,8 @@ export class Lab {
       case 'suricata': {
         const start = join(import.meta.dirname, 'yardsticks/suricata/start');
         const rule = suricataRule(this.#recording.leaf);
-        const argv = ['unshare', '--mount', start, tools.suricata, queue, this.#path('suricata'), rule];
+        const options = ['--runmode', 'workers', '-q', queue];
+        const argv = ['unshare', '--mount', start, tools.suricata, this.#path('suricata'), rule, ...options];
         const process = await this.#start('gateway', argv, /Engine started/);
         return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
       }
