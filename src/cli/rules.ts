@@ -40,7 +40,10 @@ export function registerRules(program: Command): void {
         ['verdict', 'packet-mark'],
       ),
     )
-    .option('--remove', 'print what takes the rules away again; with --apply, take them away')
+    .option(
+      '--remove',
+      'print what takes the rules away again, those of either hook unless one is given; with --apply, take them away',
+    )
     .option('--apply', 'run what would be printed, all of it or nothing (as root)')
     .option(
       '--or-close',
@@ -78,7 +81,8 @@ export function registerRules(program: Command): void {
 async function apply(flags: Flags, command: Command): Promise<void> {
   if (process.geteuid!() !== 0) command.error('error: --apply needs root: run it with sudo', { exitCode: 1 });
   try {
-    const failed = await applyRules(rulesText(flags, command), flags);
+    const options = { hook: flags.remove === true ? removedHook(flags, command) : flags.hook, format: flags.format };
+    const failed = await applyRules(rulesText(flags, command), options);
     if (failed !== undefined) command.error(`error: the rules are as they were: ${failed}`, { exitCode: 1 });
   } catch (error) {
     if (flags.orClose === true && !isUsage(error)) await close(flags);
@@ -100,10 +104,15 @@ function isUsage(error: unknown): boolean {
 
 function rulesText(flags: Flags, command: Command): string {
   const { config, hook, format, quic, route, established } = flags;
-  if (flags.remove === true) return renderRemoval(hook, format);
+  if (flags.remove === true) return renderRemoval(removedHook(flags, command), format);
   const policy = policyOf(neededConfig(config, command), command, 'no rules printed');
   const queueBypass = flags.queueBypass === true;
   const queueUdp = flags.queueUdp === true;
   const options = { hook, format, quic, queueUdp, queueBypass, established };
   return renderRules(policy, route === undefined ? options : { ...options, route });
+}
+
+/** Whose rules go: who names no hook may have forgotten which it was. */
+function removedHook({ hook }: Flags, command: Command): Hook | 'either' {
+  return command.getOptionValueSource('hook') === 'default' ? 'either' : hook;
 }

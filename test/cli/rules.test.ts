@@ -70,6 +70,15 @@ describe('tlspin rules', () => {
   it('needs no configuration to print the removal', async () => {
     expect(await rules('--remove', '--hook', 'local')).toBeUndefined();
     expect(out).toContain("remove iptables security OUTPUT '-p tcp -m addrtype ! --dst-type LOCAL -j tlspin-out'");
+    expect(out).not.toContain(' security FORWARD ');
+  });
+
+  it.each([
+    ['iptables', ["ip6tables security FORWARD '-p tcp -j tlspin' ", 'ip6tables security OUTPUT ']],
+    ['nft', ['delete table inet tlspin\n', 'delete table inet tlspin_local\n']],
+  ])('prints the removal of either hook where none is named, with %s', async (format, parts) => {
+    await rules('--remove', '--format', format);
+    expect(parts.filter((part) => !out.includes(part))).toEqual([]);
   });
 
   it('prints nothing for an invalid configuration, says what is wrong with it and ends with 1', async () => {

@@ -17,6 +17,7 @@ describe.each(FORMATS)('with %s', (format) => {
     for (let times = 0; times < 2; times++)
       expect(rules('--apply', '--format', format)).toEqual({ status: 0, said: '' });
     expect(ruleset()).toMatch(/NFQUEUE|queue/);
+    expect(rules('--apply', '--format', format, '--hook', 'local')).toEqual({ status: 0, said: '' });
     expect(rules('--apply', '--remove', '--format', format)).toEqual({ status: 0, said: '' });
     expect(ruleset()).toBe(before);
   });

@@ -30,17 +30,24 @@ export function renderIptables(plan: RulesPlan): string {
   ].join('\n');
 }
 
-export function renderIptablesRemoval(hook: Hook): string {
-  const parts = [...PARTS[hook]].reverse();
+export function renderIptablesRemoval(hooks: readonly Hook[]): string {
   return [
     '#!/bin/sh',
-    `# Takes away the rules of tlspin for ${DESCRIPTION[hook]}.`,
+    `# Takes away the rules of tlspin for ${hooks.map((hook) => DESCRIPTION[hook]).join(', and for ')}.`,
     PRELUDE,
     REMOVE,
     ...FAMILIES.map((family) =>
-      section(family, [...retiredRemovals(hook, family), ...parts.map((part) => removal(part, family))]),
+      section(
+        family,
+        hooks.flatMap((hook) => removals(hook, family)),
+      ),
     ),
   ].join('\n');
+}
+
+function removals(hook: Hook, family: Family): string[] {
+  const parts = [...PARTS[hook]].reverse();
+  return [...retiredRemovals(hook, family), ...parts.map((part) => removal(part, family))];
 }
 
 function section(family: Family, parts: readonly string[]): string {

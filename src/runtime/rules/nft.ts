@@ -29,11 +29,11 @@ export function renderNft(plan: RulesPlan): string {
   ].join('\n');
 }
 
-export function renderNftRemoval(hook: Hook): string {
+export function renderNftRemoval(hooks: readonly Hook[]): string {
   return [
     '#!/usr/sbin/nft -f',
-    `# Takes away the rules of tlspin for ${DESCRIPTION[hook]}.`,
-    ...dropTable(hook),
+    `# Takes away the rules of tlspin for ${hooks.map((hook) => DESCRIPTION[hook]).join(', and for ')}.`,
+    ...hooks.flatMap(dropTable),
     '',
   ].join('\n');
 }

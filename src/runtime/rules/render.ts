@@ -32,7 +32,8 @@ export function renderRules(policy: Policy, options: RulesOptions): string {
   return options.format === 'nft' ? renderNft(plan) : renderIptables(plan);
 }
 
-/** The text that takes away what `renderRules` put in place for this hook, whatever the configuration was. */
-export function renderRemoval(hook: Hook, format: RulesFormat): string {
-  return format === 'nft' ? renderNftRemoval(hook) : renderIptablesRemoval(hook);
+/** The text that takes away what `renderRules` put in place for this hook, or for either, whatever the configuration was. */
+export function renderRemoval(hook: Hook | 'either', format: RulesFormat): string {
+  const hooks = hook === 'either' ? (['forward', 'local'] as const) : [hook];
+  return format === 'nft' ? renderNftRemoval(hooks) : renderIptablesRemoval(hooks);
 }

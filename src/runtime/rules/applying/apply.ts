@@ -7,7 +7,7 @@ import type { Hook } from '../plan.ts';
 import { renderRemoval, type RulesFormat } from '../render.ts';
 
 export interface ApplyOptions {
-  readonly hook: Hook;
+  readonly hook: Hook | 'either';
   readonly format: RulesFormat;
   /** For tests. */
   readonly feed?: FeedProgram;
