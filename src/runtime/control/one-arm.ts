@@ -1,7 +1,7 @@
 /**
  * Tells when a flow came in and went out by one interface. Where a gateway has two arms nobody on the server's side can
- * speak in the client's name; with one arm only addresses on the link keep him from it, which is less: see README, "What
- * it does not protect against". Said once; `status` has how many flows there were.
+ * speak in the client's name; with one arm only addresses on the link keep him from it, which is less: see
+ * docs/threat-model.md. Said once; `status` has how many flows there were.
  */
 import type { Protection } from '../protection/protection.ts';
 
