@@ -113,7 +113,8 @@ export class QuicConversation implements Conversation {
     for (const { consumer, fault } of read.attempts) {
       verdict = worse(verdict, consumer.ruling === undefined ? 'hold' : verdictOf(consumer.ruling));
       // A hello that contradicts itself after it was accepted.
-      if (fault !== undefined) verdict = worse(verdict, verdictOf(this.#unread(fault.code)));
+      if (fault === undefined || consumer.ruling?.action !== 'accept') continue;
+      verdict = worse(verdict, verdictOf(this.#reportOnce(this.#unread(fault.code))));
     }
     if (read.isUnreadable) return worse(verdict, verdictOf(this.#reportOnce(this.#unread('quic.unreadable'))));
     return read.attempts.length > 0 ? verdict : this.#verdictForTheRest(read.isLong);

@@ -12,6 +12,10 @@ import { cryptoFrame, DCID, initialPacket, longPacket, retryPacket } from '../su
 import * as tls from '../support/tls-bytes.ts';
 
 const hello = (name?: string) => tls.clientHelloMessage({ name, supportedVersions: [0x0304] });
+const helloWith = (...extensions: readonly Buffer[]) =>
+  tls.clientHelloMessage({ extensions, supportedVersions: [0x0304] });
+const named = (name: string) => Buffer.concat([Buffer.of(0), tls.vector16(Buffer.from(name))]);
+const twoNames = tls.extension(0, tls.vector16(Buffer.concat([named('www.other.example'), named(HOST)])));
 const initial = (name?: string, dcid?: Uint8Array) =>
   initialPacket(cryptoFrame(0, hello(name)), { padTo: 1100, ...(dcid === undefined ? {} : { dcid }) });
 const SHORT = Buffer.alloc(60, 0x45);
@@ -179,6 +183,15 @@ describe('where a host pinset could apply', () => {
       initialPacket(Buffer.concat([cryptoFrame(0, hello(HOST)), cryptoFrame(9, hello(HOST))])),
     ],
     ['a hello that cannot be read', initialPacket(cryptoFrame(0, tls.handshake(1, Buffer.alloc(30))))],
+    [
+      'a second hello, as after a HelloRetryRequest, with another name',
+      initialPacket(cryptoFrame(0, Buffer.concat([hello('www.other.example'), hello(HOST)]))),
+    ],
+    [
+      'a message behind the hello that is none',
+      initialPacket(cryptoFrame(0, Buffer.concat([hello('www.other.example'), tls.handshake(11, Buffer.alloc(4))]))),
+    ],
+    ['a hello with two names', initialPacket(cryptoFrame(0, helloWith(twoNames)))],
   ])('%s is refused', (_, datagram) => {
     const wire = new DatagramWire({ pinsets: [bank()] });
     expect(wire.fromClient(datagram)).toBe('emptied');
@@ -198,6 +211,12 @@ describe('where a host pinset could apply', () => {
   it('a server speaks only when it is asked', () => {
     expect(new DatagramWire({ pinsets: [bank()] }).fromServer(answer)).toBe('drop');
     expect(new DatagramWire().fromServer(answer)).toBe('accept');
+  });
+
+  it('a second hello with the name of the first passes', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    const both = Buffer.concat([hello('www.other.example'), hello('www.other.example')]);
+    expect(wire.fromClient(initialPacket(cryptoFrame(0, both)))).toBe('accept');
   });
 
   it('a client without a name passes, unless noSni says no', () => {
