@@ -23,7 +23,8 @@ type Move =
   | { readonly move: 'client'; readonly which: number; readonly sends: 'again' | 'early data' | 'short' }
   | { readonly move: 'server'; readonly which: number; readonly answer: Answer }
   | { readonly move: 'wait'; readonly milliseconds: number }
-  | { readonly move: 'reload' | 'restart' };
+  | { readonly move: 'reload' }
+  | { readonly move: 'restart' };
 
 const ANSWERS = ['retry', 'negotiation', 'negotiation of nothing known', 'initial', 'handshake', 'short'] as const;
 type Answer = (typeof ANSWERS)[number];
@@ -37,7 +38,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ move: fc.constant('client' as const), which, sends: fc.constantFrom('again', 'again', 'early data', 'short') }) },
   { weight: 4, arbitrary: fc.record({ move: fc.constant('server' as const), which, answer: fc.constantFrom(...ANSWERS) }) },
   { weight: 1, arbitrary: fc.record({ move: fc.constant('wait' as const), milliseconds: fc.constantFrom(200, 3100, 61_000) }) },
-  { weight: 1, arbitrary: fc.record({ move: fc.constantFrom('reload', 'restart') }) },
+  { weight: 1, arbitrary: fc.constantFrom<Move[]>({ move: 'reload' }, { move: 'restart' }) },
 ); // prettier-ignore
 const scripts = fc.array(script, { minLength: 1, maxLength: 3 });
 const moves = fc.array(move, { maxLength: 12 });
