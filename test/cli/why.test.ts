@@ -48,6 +48,13 @@ const why = (...args: string[]) => tlspin(['why', ...args], { env: nobody() });
 const causesIn = (out: string) => (JSON.parse(out) as { causes: { reason: string; count: number }[] }).causes;
 
 describe('log files', () => {
+  it('of captures that nothing was pinned for say how it came that they were logged', async () => {
+    const { out: record } = await tlspin(['inspect', `${FLOWS}tls12.pcap`]);
+    writeFileSync(log, record);
+    const { out } = await why('www.bank.example', '--log', log);
+    expect(out).toContain('  to do: nothing; logged with "log": { "unpinned": true } only\n');
+  });
+
   it('are read with what was rotated away, gzip or not, and only what is a decision', async () => {
     writeFileSync(join(folder, 'tlspin.json.2.gz'), gzipSync(lines(at(denied, 1))));
     writeFileSync(join(folder, 'tlspin.json.1'), lines(at(denied, 2), { event_type: 'stats', stats: {} }));

@@ -54,7 +54,7 @@ function showCause(cause: Cause, out: Output): void {
   out.line(`  servers: ${tallyText(cause.servers, serverText)}`);
   if (cause.names.sorted.length > 0) out.line(`  names: ${tallyText(cause.names)}`);
   if (leaf !== null) showLeaf(leaf, out);
-  if (advice !== 'nothing') out.line(`  to do: ${advice.replaceAll('`', '"')}`);
+  if (advice !== 'nothing') out.line(`  to do: ${advice.replace(/`([^`]*)`/g, quoted)}`);
   if (paste !== null) {
     out.line(`  where that key is genuine, into "pins" of the pinset "${printable(paste.pinset)}":`);
     out.line(`    ${out.paint('note', printable(paste.line))}`);
@@ -89,6 +89,11 @@ function times(count: number): string {
 
 function many(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** What has quotes of its own needs no others. */
+function quoted(_: string, code: string): string {
+  return code.includes('"') ? code : `"${code}"`;
 }
 
 const SHOWN = 5;
