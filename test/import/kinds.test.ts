@@ -7,6 +7,7 @@ import { Findings } from '../../src/import/found.ts';
 import { type Kind, kindOf, KINDS, readKind } from '../../src/import/kind.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
+import { ROOT } from '../support/built.ts';
 import { certificate, fixturePath } from '../support/certificates.ts';
 import { load, NOW } from '../support/configuration.ts';
 
@@ -210,6 +211,29 @@ describe('xt_sslpin', () => {
       'save.txt: INPUT: what this host itself begins comes to the engine by "tlspin rules --hook local"',
       'save.txt:3: ! --source cannot be said here: -A INPUT ! -s 192.0.2.0/24 -m sslpin --fpl 3 -j DROP',
       '/sys/kernel/xt_sslpin/3:3: this is no SHA-1 of a certificate: nonsense',
+    ]);
+  });
+});
+
+describe('docs/xt_sslpin.md', () => {
+  const page = readFileSync(`${ROOT}docs/xt_sslpin.md`, 'utf8');
+  const rows = [...page.matchAll(/^\| `(.*-m sslpin.*)` \| (?:in `"rules"`: )?`(\{.*?\})`/gm)];
+  const key = presentCertificate(certificate('leaf')).key!;
+  const meant = ({ rules }: Policy) => rules.map(({ test, verdict: { action } }) => ({ test, action }));
+
+  it.each(rows.map(([, old, now]) => [old!, now!]))('%s is what stands beside it', (old, now) => {
+    const whole = (text: string) => text.replace(/rsa:00ab…/, key).replace('…, ', '');
+    const { policy } = imported({ 'rules.sh': `${whole(old).replace('…', 'iptables -I FORWARD -p tcp')}\n` });
+    const lists = { 0: { entries: [], writable: true }, 1: { entries: [], writable: true } };
+    const { policy: beside } = load({ version: 1, lists, rules: [JSON.parse(whole(now))], pinsets: [] });
+    expect(meant(policy)).toEqual(meant(beside!));
+  });
+
+  it('has a row for each kind of rule', () => {
+    expect(rows.map(([row]) => /--fpl|! --fpl|! --pubkey/.exec(row)![0]).sort()).toEqual([
+      '! --fpl',
+      '! --pubkey',
+      '--fpl',
     ]);
   });
 });
