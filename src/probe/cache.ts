@@ -1,7 +1,8 @@
 /**
  * What servers showed lately, by question. Certificates stand for a while, and longer the more often they were found
  * again; failures stand for a shorter one, only for the very question that failed, and never take the place of
- * certificates. Where probes of one question were shown different chains, all of them are told.
+ * certificates. Where probes of one question were shown different chains, all of them are told. Bounded in number and in
+ * octets, whatever servers show.
  *
  *   shown ──ttl──▶ asked again: the same ──2 ttl──▶ the same ──4 ttl──▶ the same ──8 ttl──▶ …    another: all anew
  *                                  └── for one ttl more it is told while it is being asked anew
@@ -47,8 +48,8 @@ export class ProbeCache {
 
   /** `entries`: questions that are remembered; the one that was not asked longest is forgotten first. */
   constructor(entries: number) {
-    this.#shown = new LRUCache({ max: entries });
-    this.#failed = new LRUCache({ max: entries });
+    this.#shown = new LRUCache({ max: entries, maxSize: OCTETS, sizeCalculation: octetsOfShown });
+    this.#failed = new LRUCache({ max: entries, maxSize: OCTETS, sizeCalculation: octetsOfFailed });
   }
 
   find({ exact, certificate }: QuestionKey, nowMs: number, { ttl, negativeTtl }: Lifetimes): Known | undefined {
@@ -139,12 +140,27 @@ function fresh(shown: readonly Shown[] | undefined, nowMs: number, ttl: number):
   });
 }
 
+/** A question is as long as what the client has said to proxies. */
+function octetsOfShown(all: readonly Shown[], question: string): number {
+  return all.reduce((sum, { finding: { chain } }) => sum + octetsOf(chain), question.length);
+}
+
+function octetsOfFailed({ finding: { detail } }: Failed, question: string): number {
+  return question.length + detail.length;
+}
+
+export function octetsOf(chain: readonly Uint8Array[]): number {
+  return chain.reduce((sum, der) => sum + der.length, 0);
+}
+
 /** What a decision may hang on: the whole chain, and whether its leaf's key was shown. */
 function isSame({ chain, proven, isRawPublicKey }: Shown['finding'], other: Shown['finding']): boolean {
   if (proven !== other.proven || isRawPublicKey !== other.isRawPublicKey) return false;
   return chain.length === other.chain.length && chain.every((der, at) => Buffer.compare(der, other.chain[at]!) === 0);
 }
 
+/** Whole chains of as many servers as are remembered have fewer, unless somebody makes them long. */
+const OCTETS = 64 * 1024 * 1024;
 const MAX_ALTERNATIVES = 3;
 /** An answer stands for 2 ** this times its lifetime at the most, and one lifetime more while it is asked anew. */
 export const MAX_CONFIRMATIONS = 3;

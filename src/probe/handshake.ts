@@ -213,7 +213,8 @@ export class ProbeHandshake {
       return;
     }
     if (authentication.kind === 'psk') return this.#fail('protocol', 'tls.server-hello.psk');
-    this.#certificates = authentication.certificates;
+    // Without what comes with each in the message, which may be much more.
+    this.#certificates = authentication.certificates.map((der) => copyOf(der));
     this.#isRawPublicKey = authentication.isRawPublicKey;
     this.#showCertificates(verifyIdentity(authentication, Date.now()));
   }

@@ -37,7 +37,7 @@ export type ProbeSettings = Omit<ProbePolicy, 'mark'>;
 export interface ProbeBounds {
   /** Questions that wait for a connection. Beyond: `limited`. */
   readonly waiting: number;
-  /** Questions without an answer yet, those that wait for the same one too. Beyond: `limited`. */
+  /** Questions without an answer yet, those that wait for the same one too; long ones count as several. Beyond: `limited`. */
   readonly unanswered: number;
   /** Questions whose answers are remembered, and destinations and clients whose connections are counted. */
   readonly entries: number;
@@ -117,12 +117,13 @@ export class MirrorProber implements Prober {
     }
     const { group } = asking;
     const room = this.#options.unanswered - this.#unanswered;
-    if (room <= 0 || this.#unansweredOf.of(group) > room) return refuse('limited', 'unanswered');
-    this.#unanswered++;
-    this.#unansweredOf.add(group);
+    const weight = weightOf(request);
+    if (weight > room || this.#unansweredOf.of(group) > room) return refuse('limited', 'unanswered');
+    this.#unanswered += weight;
+    this.#unansweredOf.add(group, weight);
     const answered = (answer: ProbeAnswer) => {
-      this.#unanswered--;
-      this.#unansweredOf.remove(group);
+      this.#unanswered -= weight;
+      this.#unansweredOf.remove(group, weight);
       done(answer);
     };
     this.#join({ ...asking, deadline: this.#deadlineOf(request) }, { done: answered, connected });
@@ -337,6 +338,12 @@ function askingOf(request: ProbeRequest, mirror: Mirror): Asking {
   return { request, mirror, destination, group, key, flight: key.certificate };
 }
 
+/** As many usual ones it takes up the memory of. */
+function weightOf({ clientHello, tunnels }: ProbeRequest): number {
+  const octets = tunnels.reduce((sum, { request }) => sum + (request?.length ?? 0), clientHello.length);
+  return Math.max(1, Math.ceil(octets / USUAL_OCTETS));
+}
+
 function asker({ request, destination }: Asking): { destination: string; client: ProbeRequest['client'] } {
   return { destination, client: request.client };
 }
@@ -359,6 +366,8 @@ function unpredictable(): number {
  * the client that waits for the answer has a connection there itself.
  */
 const OF_THE_SERVER: ReadonlySet<ProbeFailure> = new Set(['alert', 'protocol', 'unsupported', 'no-certificate']);
+/** Of a question, at the most. */
+const USUAL_OCTETS = 4_096;
 const BOUNDS: ProbeBounds = { waiting: 256, unanswered: 16_384, entries: 4_096 };
 const MAX_RECHECK_DELAY_MS = 2_000;
 /** Of every limit, for what nobody waits for. */

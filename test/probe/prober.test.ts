@@ -446,6 +446,18 @@ describe('limits', () => {
     expect(ask(prober, { name: 'b.example' })).toEqual([]);
   });
 
+  it('of their octets: a long question counts as several', () => {
+    const prober = newProber({ unanswered: 12 });
+    const longRequest = Buffer.alloc(14_000);
+    const long = { starttls: 'smtp', tunnels: [{ protocol: 'http-connect', request: longRequest } as const] };
+    const answer = ask(prober, long);
+    const others = [2, 3].map((last) => ask(prober, { ...long, client: [10, 0, 0, last] }));
+    expect(ask(prober, { client: [10, 0, 0, 4] })).toEqual(limited('unanswered'));
+    begun[0]!.done(shown());
+    for (const each of [answer, ...others]) expect(each).toMatchObject([{ kind: 'certificates' }]);
+    expect(ask(prober, { client: [10, 0, 0, 4] })).toEqual([]);
+  });
+
   it('hold in a storm: so many connections, so many that wait, and an answer for everybody in time', () => {
     vi.useFakeTimers();
     const prober = newProber();

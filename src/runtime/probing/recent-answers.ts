@@ -1,11 +1,13 @@
 /**
  * The packet thread's own memory of what the prober has just said, so that a busy server's clients are answered without a
- * word to the main thread: of certificates only, for a second. The main thread's memory is the one that counts; it is told
- * how often it was spoken for, because every connection is to be as likely as any other to have its server asked anew.
+ * word to the main thread: of certificates only, for a second, in so many octets. The main thread's memory is the one that
+ * counts; it is told how often it was spoken for, because every connection is to be as likely as any other to have its
+ * server asked anew.
  */
 import { LRUCache } from 'lru-cache';
 
-import type { ProbeAnswer, ProbeRequest } from '../../judge/ports.ts';
+import type { ProbeAnswer, ProbedCertificates, ProbeRequest } from '../../judge/ports.ts';
+import { octetsOf } from '../../probe/cache.ts';
 import { withoutOwnOctets } from '../../probe/own-octets.ts';
 
 export class RecentAnswers {
@@ -15,6 +17,8 @@ export class RecentAnswers {
   constructor(report: (request: ProbeRequest, times: number) => void) {
     this.#answers = new LRUCache({
       max: ENTRIES,
+      maxSize: OCTETS,
+      sizeCalculation: octetsOfRecent,
       dispose: ({ request, times }) => {
         if (times > 0) report(request, times);
       },
@@ -55,9 +59,14 @@ export class RecentAnswers {
 
 interface Recent {
   readonly request: ProbeRequest;
-  readonly answer: ProbeAnswer;
+  readonly answer: ProbedCertificates;
   readonly atMs: number;
   times: number;
+}
+
+function octetsOfRecent({ request, answer }: Recent, key: string): number {
+  const chains = [answer, ...answer.alternatives].map(({ chain }) => octetsOf(chain));
+  return key.length + request.clientHello.length + chains.reduce((sum, octets) => sum + octets, 0);
 }
 
 function isOver({ atMs }: Recent): boolean {
@@ -65,6 +74,8 @@ function isOver({ atMs }: Recent): boolean {
 }
 
 const ENTRIES = 256;
+/** Of those many times what they mostly have. */
+const OCTETS = 8 * 1024 * 1024;
 const STANDS_FOR_MS = 1_000;
 /** Octets of a hello that is worth remembering. */
 const LONGEST = 4_096;

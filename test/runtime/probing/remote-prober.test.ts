@@ -87,6 +87,16 @@ it('remembers no failure, nothing that went through a proxy, and no hello that i
   expect(asked()).toBe(6);
 });
 
+it('keeps so many octets only, however long chains are', async () => {
+  const long: ProbeAnswer = { ...SHOWN, chain: [new Uint8Array(256 * 1024)] };
+  const names = Array.from({ length: 40 }, (_, i) => `www${i}.bank.example`);
+  for (const name of names) ask(await question({ clientHello: await hello(name) }), long);
+  expect(asked()).toBe(40);
+  for (const name of names.toReversed()) ask(await question({ clientHello: await hello(name) }), long);
+  // 8 MiB have room for those that came last.
+  expect(asked()).toBe(40 + 9);
+});
+
 it('another configuration forgets all, and what was spoken for is told', async () => {
   ask(await question());
   ask(await question());
