@@ -5,7 +5,7 @@
  *   hasCapability(number)       boolean
  *   notify(path, message, descriptors)         0 or an errno
  *   peerCredentials(fd)         { pid, uid, gid }
- *   connectUnix(path)           a descriptor, to be closed by whoever asked
+ *   connectUnix(path, datagrams?)              a descriptor, to be closed by whoever asked
  *   sendDescriptors(fd, octets, descriptors)   how many octets were taken; or a negated errno
  *   receiveDescriptors(fd, into)               { octets, descriptors }; octets: how many, 0 at the end, or a negated errno
  *   confine(user, capability)   user: a string, or undefined to stay; see confine.h
@@ -122,15 +122,17 @@ static napi_value peer_credentials(napi_env env, napi_callback_info info)
 
 static napi_value connect_unix(napi_env env, napi_callback_info info)
 {
-	size_t count = 1, length;
-	napi_value argument, result;
+	size_t count = 2, length;
+	napi_value arguments[2], result;
 	char path[256];
-	napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
-	if (count < 1 || napi_get_value_string_utf8(env, argument, path, sizeof path, &length) != napi_ok) {
-		napi_throw_type_error(env, NULL, "connectUnix(path)");
+	bool datagrams = false;
+	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+	if (count < 1 || napi_get_value_string_utf8(env, arguments[0], path, sizeof path, &length) != napi_ok ||
+	    (count > 1 && napi_get_value_bool(env, arguments[1], &datagrams) != napi_ok)) {
+		napi_throw_type_error(env, NULL, "connectUnix(path, datagrams)");
 		return NULL;
 	}
-	int fd = process_connect(path);
+	int fd = process_connect(path, datagrams);
 	if (fd < 0)
 		return throw_errno(env, "connect", -fd);
 	napi_create_int32(env, fd, &result);

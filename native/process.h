@@ -34,8 +34,8 @@ int process_notify(const char *path, const char *message, size_t length, const i
  * wait, for two seconds at the most.
  */
 
-/* The descriptor, or a negated errno. */
-int process_connect(const char *path);
+/* The descriptor, or a negated errno. Or of datagrams instead of a stream. */
+int process_connect(const char *path, bool datagrams);
 
 /* How many octets were taken, the descriptors with the first of them; or a negated errno. */
 long process_send(int fd, const void *octets, size_t length, const int *descriptors, size_t count);

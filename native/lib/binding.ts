@@ -61,8 +61,11 @@ export interface NativeBinding {
   notify(path: string, message: string, descriptors: readonly number[]): number;
   /** Who connected to a unix socket (SO_PEERCRED). Throws an Error with `errno` and `operation`. */
   peerCredentials(fd: number): PeerCredentials;
-  /** A unix stream's descriptor, which the caller closes. Throws an Error with `errno` and `operation`. */
-  connectUnix(path: string): number;
+  /**
+   * The descriptor, which the caller closes and no call waits for, of a unix stream, or of a socket of datagrams. Throws an
+   * Error with `errno` and `operation`.
+   */
+  connectUnix(path: string, isOfDatagrams?: boolean): number;
   /** How many octets were taken, at least one, and the descriptors with them; or a negated errno. */
   sendDescriptors(fd: number, octets: Buffer, descriptors: readonly number[]): number;
   /** `octets`: how many there are in `into` now, 0 at the end, or a negated errno. The descriptors are the caller's. */

@@ -6,12 +6,14 @@
  *   SIGTERM, SIGINT  answers what is held, unbinds, writes the log out, exits 0; a second one exits at once. What the service
  *                    manager has room to keep is left with it first
  */
+import { resolve } from 'node:path';
+
 import { type Command, InvalidArgumentError } from 'commander';
 
 import { printableLines } from '../bytes/invisible.ts';
 import { Learner } from '../learn/learner.ts';
 import { formatMessage } from '../pins/document/message.ts';
-import type { Policy } from '../pins/policy.ts';
+import type { LogTarget, Policy } from '../pins/policy.ts';
 import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
 import { readConfiguration } from '../runtime/control/configuration.ts';
 import { Operator } from '../runtime/control/operator.ts';
@@ -35,7 +37,7 @@ import { packageVersion } from './version.ts';
 interface Flags {
   readonly config?: string;
   readonly queue?: readonly [number, number];
-  readonly log: string;
+  readonly log?: string;
   readonly control?: string;
   readonly user?: string;
   readonly takeover?: true;
@@ -50,7 +52,10 @@ export function registerRun(program: Command): void {
     .description('Run the engine in the foreground, on the queues that the rules of `tlspin rules` fill.')
     .option('-c, --config <file>', 'the configuration')
     .option('--queue <number>', 'queue, or first:last, instead of those of the configuration', parseQueues)
-    .option('--log <file>', 'where verdict records go: a file, or - for standard output', '-')
+    .option(
+      '--log <file>',
+      'where records go, instead of "log": { "to" } of the configuration: a file, or - for standard output',
+    )
     .option('--control <socket>', 'the control socket, instead of the one of the configuration')
     .option('--user <name>', 'whom to become, once started as root, instead of the one of the configuration')
     .option('--takeover', 'take the place of the tlspin that runs at the control socket, if one does')
@@ -123,7 +128,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     const again = readConfiguration(file, undefined, added);
     if (!('errors' in again)) loaded = again;
   }
-  const log = new EveLog({ destination: flags.log, policy, say, watch: flags.debug });
+  const log = new EveLog({ targets: logTargets(flags.log), policy, say, watch: flags.debug });
   const stop = new Stop();
   const stateLock = new FileLock(policy.learn.file);
   // What is read of it is nobody else's to write from then on; of one that is to give place still, read again later.
@@ -177,6 +182,12 @@ async function run(file: string, flags: Flags): Promise<void> {
     predecessor?.close();
     await stateLock.release();
   }
+}
+
+/** A process has its own working directory. */
+function logTargets(path: string | undefined): readonly LogTarget[] | undefined {
+  if (path === undefined) return undefined;
+  return [{ kind: 'file', path: path === '-' ? path : resolve(path) }];
 }
 
 async function findForerunner(

@@ -197,6 +197,34 @@ export interface KeptRules {
   readonly queueBypass: boolean;
 }
 
+/** Where records of the log go. */
+export type LogTarget =
+  /** An absolute path, or `-` for standard output. */
+  { readonly kind: 'file'; readonly path: string } | SyslogTarget | TransportTarget;
+
+/** How syslog has records. */
+export interface SyslogForm {
+  /** RFC 5424 §6.2.1. */
+  readonly facility: number;
+  readonly format: 'local' | 'rfc5424';
+}
+
+export interface SyslogTarget extends SyslogForm {
+  readonly kind: 'syslog';
+  /** Absolute path of the unix socket that a syslog daemon reads datagrams from. */
+  readonly socket: string;
+}
+
+/** A transport of pino, or several, each of which has what the one before it makes. */
+export interface TransportTarget {
+  readonly kind: 'transport';
+  readonly stages: readonly { readonly target: string; readonly options: Readonly<Record<string, unknown>> }[];
+  /** The folder that packages are looked for from. */
+  readonly folder: string;
+  /** Absent: it has records as lines of JSON. */
+  readonly syslog?: SyslogForm | undefined;
+}
+
 /** Where a server listens. */
 export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
@@ -223,6 +251,8 @@ export interface Policy {
     readonly certificates: 'pins' | 'full';
     /** Seconds between two records of the counters; 0: none. */
     readonly stats: number;
+    /** Where records go; absent: it does not say. */
+    readonly to?: readonly LogTarget[] | undefined;
   };
   readonly control: { readonly socket: string | null; readonly mode: number };
   /** Where metrics are to be had; absent: nowhere. */

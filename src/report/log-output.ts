@@ -4,16 +4,13 @@
  * descriptor twice where one reopening fails and the next does not, bounds octets instead of records, and after an error
  * goes on only with the next record.) Knows no records.
  *
- *   waiting ──some at a time──▶ batch ──▶ file        EAGAIN: asked again soon; any other error: asked again later
- *      │ full: lost                 ╲── reopened: what is not out, whole lines, goes to the new file
+ *   waiting ──some at a time──▶ batch ──▶ channel     EAGAIN: asked again soon; any other error: asked again later
+ *      │ full: lost                 ╲── reopened: what is not out, whole lines, goes to the new one
  */
-import { write } from 'node:fs';
-
-import { closeLogFile, isSameFile, type LogFile, openLogFile } from './log-file.ts';
+import type { LogChannel, LogDestination, WriteError } from './log-destination.ts';
 
 export interface LogOutputOptions {
-  /** A path, or '-' for standard output. */
-  readonly destination: string;
+  readonly destination: LogDestination;
   /** Lines that may wait. */
   readonly backlog: number;
   /** Told when lines begin to be lost, or cannot be written, and when that is over. */
@@ -21,6 +18,8 @@ export interface LogOutputOptions {
 }
 
 export interface LogTrouble {
+  /** The destination's name. */
+  readonly name: string;
   readonly isOver: boolean;
   readonly detail: string;
 }
@@ -41,24 +40,33 @@ export class LogOutput {
   dropped = 0;
   written = 0;
   readonly #options: LogOutputOptions;
-  #file: LogFile;
+  #channel: LogChannel;
+  #isTorn: boolean;
   #waiting: string[] = [];
   #batch: Batch | undefined;
   /** Whose write is under way. */
-  #writing: LogFile | undefined;
+  #writing: LogChannel | undefined;
   #isToBegin = false;
   #retry: NodeJS.Timeout | undefined;
+  /** Longer and longer while nothing goes out. */
+  #soon = SOONEST_MS;
   #octets = 0;
   #onIdle: (() => void) | undefined;
   /** While lines are lost or cannot be written: how many were lost before. */
   #lostBefore: number | undefined;
   #isCalm = true;
+  #isClosed = false;
   #calm: NodeJS.Timeout | undefined;
 
   /** Throws a sentence that names the destination. */
   constructor(options: LogOutputOptions) {
     this.#options = options;
-    this.#file = openLogFile(options.destination);
+    this.#channel = options.destination.open((why) => this.#inTrouble(this.#unwritable(why)));
+    this.#isTorn = this.#channel.isTorn;
+  }
+
+  get destination(): LogDestination {
+    return this.#options.destination;
   }
 
   /** A whole line. */
@@ -78,12 +86,10 @@ export class LogOutput {
     });
   }
 
-  /** Opens the same path again. Throws a sentence, and all stays as it was. */
+  /** Opens the same place again. Throws a sentence, and all stays as it was. */
   reopen(): void {
-    if (this.#options.destination === '-') return;
-    const file = openLogFile(this.#options.destination);
-    if (isSameFile(file, this.#file)) closeLogFile(file);
-    else this.#replace(file);
+    const channel = this.#channel.reopen();
+    if (channel !== undefined) this.#replace(channel);
     this.#next();
   }
 
@@ -106,7 +112,8 @@ export class LogOutput {
     const left = this.#waiting.length + (this.#batch === undefined ? 0 : this.#batch.lines.length - this.#batch.done);
     this.dropped += left;
     if (left > 0) this.#tell(false, `${left} records could not be written before the end`);
-    if (this.#writing === undefined) closeLogFile(this.#file);
+    this.#isClosed = true;
+    await this.#channel.close();
   }
 
   get #isBusy(): boolean {
@@ -124,12 +131,11 @@ export class LogOutput {
     });
   }
 
-  #replace(file: LogFile): void {
-    const old = this.#file;
-    this.#file = file;
-    // One that is being written to is closed, and what is left taken back, once that is done.
-    if (this.#writing?.descriptor === old.descriptor) return;
-    closeLogFile(old);
+  #replace(channel: LogChannel): void {
+    void this.#channel.close();
+    this.#channel = channel;
+    this.#isTorn = channel.isTorn;
+    // What is being written still is taken back once that is done.
     if (this.#writing === undefined) this.#takeBack();
   }
 
@@ -141,46 +147,56 @@ export class LogOutput {
   }
 
   #next(): void {
-    if (this.#writing !== undefined) return;
+    if (this.#writing !== undefined || this.#isClosed) return;
     clearTimeout(this.#retry);
     this.#retry = undefined;
     this.#batch ??= this.#take();
     if (this.#batch === undefined) return this.#onIdle?.();
-    this.#write(this.#batch, this.#file);
+    this.#write(this.#batch, this.#channel);
   }
 
   #take(): Batch | undefined {
-    const lines = this.#waiting.splice(0, LINES_A_WRITE);
+    const lines = this.#waiting.splice(0, this.destination.linesAWrite);
     if (lines.length === 0) return undefined;
     // What somebody left half written is to swallow no line.
-    const ahead = this.#file.isTorn ? '\n' : '';
-    this.#file = { ...this.#file, isTorn: false };
+    const ahead = this.#isTorn ? '\n' : '';
+    this.#isTorn = false;
     let end = ahead.length;
     const ends = lines.map((line) => (end += Buffer.byteLength(line)));
     return { lines, octets: Buffer.from(ahead + lines.join('')), ends, at: 0, done: 0 };
   }
 
-  #write(batch: Batch, file: LogFile): void {
-    this.#writing = file;
-    write(file.descriptor, batch.octets, batch.at, (error, count) => {
+  #write(batch: Batch, channel: LogChannel): void {
+    this.#writing = channel;
+    channel.write(batch.octets, batch.at, (error, count) => {
       this.#writing = undefined;
       if (error === null) this.#onWritten(batch, count);
-      if (file.descriptor !== this.#file.descriptor) {
-        closeLogFile(file);
+      if (channel !== this.#channel) {
         this.#takeBack();
         return this.#next();
       }
       if (error === null) return this.#next();
-      if (error.code !== 'EAGAIN') {
-        const { backlog } = this.#options;
-        this.#inTrouble(`cannot be written (${error.code}): up to ${backlog} records wait, further ones are lost`);
-      }
-      this.#retry = setTimeout(() => this.#next(), error.code === 'EAGAIN' ? SOON_MS : LATER_MS);
+      if (error.isFinal === true) return this.#onRefused(batch, error);
+      if (error.code !== 'EAGAIN') this.#inTrouble(this.#unwritable(error.code));
+      this.#soon = Math.min(this.#soon * 2, SOON_MS);
+      this.#retry = setTimeout(() => this.#next(), error.code === 'EAGAIN' ? this.#soon : LATER_MS);
     });
+  }
+
+  #unwritable(why = 'unknown error'): string {
+    return `cannot be written (${why}): up to ${this.#options.backlog} records wait, further ones are lost`;
+  }
+
+  #onRefused(batch: Batch, { code }: WriteError): void {
+    this.#inTrouble(`does not take some records (${code}): they are lost`);
+    this.dropped += batch.lines.length - batch.done;
+    this.#batch = undefined;
+    this.#next();
   }
 
   #onWritten(batch: Batch, count: number): void {
     this.#octets += count;
+    this.#soon = SOONEST_MS;
     batch.at += count;
     for (; batch.done < batch.lines.length && batch.ends[batch.done]! <= batch.at; batch.done++) this.written++;
     if (batch.at === batch.octets.length) this.#batch = undefined;
@@ -199,7 +215,7 @@ export class LogOutput {
   #onCalm(): void {
     const wasCalm = this.#isCalm;
     this.#isCalm = true;
-    if (!wasCalm || this.#isBusy) return;
+    if (!wasCalm || this.#isBusy || !this.#channel.isUp) return;
     clearInterval(this.#calm);
     const lost = this.dropped - this.#lostBefore!;
     this.#lostBefore = undefined;
@@ -207,11 +223,12 @@ export class LogOutput {
   }
 
   #tell(isOver: boolean, what: string): void {
-    this.#options.onTrouble?.({ isOver, detail: `log ${this.#options.destination}: ${what}` });
+    const { name } = this.destination;
+    this.#options.onTrouble?.({ name, isOver, detail: `log ${name}: ${what}` });
   }
 }
 
-const LINES_A_WRITE = 256;
+const SOONEST_MS = 0.5;
 const SOON_MS = 10;
 const LATER_MS = 500;
 const CALM_MS = 1_000;

@@ -160,7 +160,7 @@ const anomalyRecord = z
         .optional()
         .describe('Of a condition of protection, which begins and ends: how bad it is.'),
       state: z.enum(['begin', 'end']).optional().describe('Whether it begins or ends.'),
-      subject: text('The pinset, list or queue; empty where there is but one.').optional(),
+      subject: text('The pinset, list, queue or destination of the log; empty where there is but one.').optional(),
       detail: text('The same for people, with names and numbers.'),
     }),
   })

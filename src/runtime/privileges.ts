@@ -22,6 +22,11 @@ export function giveUpPrivileges(binding: Pick<NativeBinding, 'confine'>, user: 
   }
 }
 
+/** Of a process that speaks with nobody but its starter. Throws as confining does, after which it must not go on. */
+export function giveUpEverything(binding: Pick<NativeBinding, 'confine'>): void {
+  binding.confine(undefined, NO_CAPABILITY);
+}
+
 /** What a reload could not read again. */
 export function unreadable(paths: readonly string[]): string[] {
   return paths.filter((path) => {
@@ -44,5 +49,7 @@ function describeFailure({ errno, operation }: { errno?: number; operation?: str
   return `privileges cannot be given up (${operation}: ${code}): start tlspin as a user with CAP_NET_ADMIN and no other`;
 }
 
+/** No kernel has that many. */
+const NO_CAPABILITY = 63;
 /** Nothing for others but what its mode says; a log's group may read it. */
 const UMASK = 0o027;

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { TEXTS } from '../../src/cli/ctl/text.ts';
 import { Output } from '../../src/cli/output.ts';
+import { fileDestination } from '../../src/report/file-destination.ts';
 import { VerdictLog } from '../../src/report/verdict-log.ts';
 import { ControlServer } from '../../src/runtime/control/server.ts';
 import { CHECKS } from '../../src/runtime/rules/shell.ts';
@@ -54,7 +55,8 @@ describe('what is said', () => {
   });
 
   it('of a log whose folder is not there, and of one that is a folder', () => {
-    const open = (destination: string) => thrown(() => new VerdictLog({ destination, backlog: 1 }));
+    const open = (destination: string) =>
+      thrown(() => new VerdictLog({ destinations: [fileDestination(destination)], backlog: 1 }));
     isOnPage(
       open(at('none/tlspin.json'))
         .replace(/^.*?: /, '')

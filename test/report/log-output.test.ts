@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { fileDestination } from '../../src/report/file-destination.ts';
 import { LogOutput, type LogTrouble } from '../../src/report/log-output.ts';
 
 let directory: string;
@@ -33,7 +34,11 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const open = (backlog = 100) =>
-  new LogOutput({ destination, backlog, onTrouble: (trouble) => void told.push(trouble) });
+  new LogOutput({
+    destination: fileDestination(destination),
+    backlog,
+    onTrouble: (trouble) => void told.push(trouble),
+  });
 const until = async (isSo: () => boolean) => {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
 };
@@ -126,8 +131,9 @@ describe('a FIFO', () => {
 
 describe('standard output', () => {
   const child = `
-    import { LogOutput } from ${JSON.stringify(MODULE)};
-    const output = new LogOutput({ destination: '-', backlog: 10 });
+    import { fileDestination } from ${JSON.stringify(`${DIST}file-destination.js`)};
+    import { LogOutput } from ${JSON.stringify(`${DIST}log-output.js`)};
+    const output = new LogOutput({ destination: fileDestination('-'), backlog: 10 });
     setInterval(() => output.write('x'.repeat(10_000) + '\\n'), 1);
     process.on('SIGTERM', async () => { await output.close(); process.exit(7); });
     process.stderr.write('ready');
@@ -158,6 +164,7 @@ describe('a file system that is full', () => {
     expect(output.dropped).toBeGreaterThan(0);
     expect(told).toEqual([
       {
+        name: '/dev/full',
         isOver: false,
         detail: 'log /dev/full: cannot be written (ENOSPC): up to 10 records wait, further ones are lost',
       },
@@ -169,10 +176,11 @@ describe('a file system that is full', () => {
   it('in the midst of a line, and has room again, tears none', async () => {
     // A limit of the process's own, at which writes are cut short in the same way.
     const writing = `
-      import { LogOutput } from ${JSON.stringify(MODULE)};
+      import { fileDestination } from ${JSON.stringify(`${DIST}file-destination.js`)};
+      import { LogOutput } from ${JSON.stringify(`${DIST}log-output.js`)};
       process.on('SIGXFSZ', () => {});
       const onTrouble = ({ isOver, detail }) => process.stderr.write(detail + '\\n');
-      const output = new LogOutput({ destination: ${JSON.stringify(destination)}, backlog: 100, onTrouble });
+      const output = new LogOutput({ destination: fileDestination(${JSON.stringify(destination)}), backlog: 100, onTrouble });
       for (let n = 0; n < 20; n++) output.write(String(n).padEnd(999, '.') + '\\n');
       process.on('SIGTERM', async () => { await output.close(); process.exit(output.written); });
     `;
@@ -192,4 +200,4 @@ describe('a file system that is full', () => {
   });
 });
 
-const MODULE = new URL('../../dist/report/log-output.js', import.meta.url).href;
+const DIST = new URL('../../dist/report/', import.meta.url).href;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { fileDestination } from '../../src/report/file-destination.ts';
 import { VerdictLog } from '../../src/report/verdict-log.ts';
 
 let directory: string;
@@ -21,7 +22,7 @@ const lines = (path: string): unknown[] =>
 
 test('a line is the record and nothing else, escaped', async () => {
   const destination = join(directory, 'plain');
-  const log = new VerdictLog({ destination, backlog: 10 });
+  const log = new VerdictLog({ destinations: [fileDestination(destination)], backlog: 10 });
   log.write({ event_type: 'verdict', sni: 'a\nb\0"\u2028\x9b31m\x7f', nested: { n: 1 }, nothing: null });
   await log.close();
   expect(readFileSync(destination, 'utf8')).toBe(
@@ -31,7 +32,7 @@ test('a line is the record and nothing else, escaped', async () => {
 
 test('records keep their order and all arrive', async () => {
   const destination = join(directory, 'many');
-  const log = new VerdictLog({ destination, backlog: 5000 });
+  const log = new VerdictLog({ destinations: [fileDestination(destination)], backlog: 5000 });
   for (let n = 0; n < 5000; n++) log.write({ event_type: 'verdict', n });
   await log.close();
   expect(lines(destination)).toEqual(Array.from({ length: 5000 }, (_, n) => ({ event_type: 'verdict', n })));
@@ -43,7 +44,7 @@ describe('a reader that does not read', () => {
     const fifo = join(directory, 'fifo');
     execFileSync('mkfifo', [fifo]);
     const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
-    const log = new VerdictLog({ destination: fifo, backlog: 100 });
+    const log = new VerdictLog({ destinations: [fileDestination(fifo)], backlog: 100 });
     const text = 'x'.repeat(1000);
     const began = performance.now();
     for (let n = 0; n < 10_000; n++) log.write({ event_type: 'verdict', n, text });
@@ -75,7 +76,7 @@ describe('a reader that does not read', () => {
 });
 
 test('a destination that cannot take records counts them', async () => {
-  const log = new VerdictLog({ destination: '/dev/full', backlog: 10 });
+  const log = new VerdictLog({ destinations: [fileDestination('/dev/full')], backlog: 10 });
   log.write({ event_type: 'verdict', n: 1 });
   await log.close();
   expect([log.written, log.dropped]).toEqual([0, 1]);
@@ -83,7 +84,7 @@ test('a destination that cannot take records counts them', async () => {
 
 test('reopen writes on in a new file of the same name', async () => {
   const destination = join(directory, 'rotated');
-  const log = new VerdictLog({ destination, backlog: 10 });
+  const log = new VerdictLog({ destinations: [fileDestination(destination)], backlog: 10 });
   log.write({ event_type: 'verdict', n: 1 });
   log.write({ event_type: 'verdict', n: 2 });
   renameSync(destination, `${destination}.1`);
@@ -96,7 +97,9 @@ test('reopen writes on in a new file of the same name', async () => {
 
 test('a destination that cannot be opened is named', () => {
   const destination = join(directory, 'absent', 'file');
-  expect(() => new VerdictLog({ destination, backlog: 1 })).toThrow(`log ${destination}: cannot be opened (ENOENT)`);
+  expect(() => new VerdictLog({ destinations: [fileDestination(destination)], backlog: 1 })).toThrow(
+    `log ${destination}: cannot be opened (ENOENT)`,
+  );
 });
 
 /** Octets that are there to be read. */

@@ -56,9 +56,21 @@ function sectionsOf(root: Node, pinset: Node): Section[] {
       [...keysOf(rules!.anyOf![0]!.items!), ...(kept === undefined ? [] : ['.PP', text(KEPT), ...keysOf(kept)])],
     ],
     ...Object.entries(others).flatMap(([key, node]): Section[] =>
-      node.properties === undefined || HAVE_SITUATIONS.has(key) ? [] : [[key.toUpperCase(), keysOf(node)]],
+      node.properties === undefined || HAVE_SITUATIONS.has(key)
+        ? []
+        : [[key.toUpperCase(), [...keysOf(node), ...(key === 'log' ? destinationLines(node) : [])]]],
     ),
   ];
+}
+
+function destinationLines({ properties }: Node): string[] {
+  const service = properties!['to']!.anyOf!.find((node) => node.properties !== undefined)!;
+  const own = Object.entries(service.properties!).flatMap(([key, node]) => [
+    '.PP',
+    text(`In ${key}:`),
+    ...keysOf(node),
+  ]);
+  return ['.PP', text(DESTINATIONS), ...keysOf(service), ...own];
 }
 
 /** What has a section of its own is told there. */
@@ -149,4 +161,5 @@ const PINS =
 const PIN_OBJECTS = 'Or it is an object, which says more of it:';
 const SITUATIONS =
   'What is done where no certificate can decide. They stand in a pinset, or in pinned for all pinsets, and in unpinned for all other flows. deny does what onMismatch says.';
+const DESTINATIONS = 'A place in to is the path of a file, "-" for standard output, or an object:';
 const KEPT = 'Or rules is an object, which says how those of netfilter are kept:';

@@ -7,6 +7,7 @@ import type { TakenBits } from './connmark.ts';
 import { compileMatch, compileNames, compilePorts } from './match.ts';
 import { compileDates, compilePins, emptyListsPin, unknownList } from './pins.ts';
 import type { PinContext } from './pins.ts';
+import { compileLog } from './log.ts';
 import { compileMetrics } from './metrics.ts';
 import { compileLearn, reportLearning } from './learn.ts';
 import { compileKeylog, compileProbe, holdTimeFor, reportMissingKeylog } from './probe.ts';
@@ -70,11 +71,7 @@ export function compile(
     keylog,
     learn: compileLearn(source.learn, files),
     ports: queuedPorts(source, pinsets, rules, report),
-    log: {
-      unpinned: source.log?.unpinned ?? false,
-      certificates: source.log?.certificates ?? 'pins',
-      stats: source.log?.stats ?? 0,
-    },
+    log: compileLog(source.log, files, report),
     control: {
       socket: source.control?.socket === undefined ? null : files.path(source.control.socket),
       mode: fileMode(source, report),

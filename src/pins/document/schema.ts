@@ -6,10 +6,11 @@
 import { z } from 'zod';
 import { keylog, learn, probe } from './schema/evidence.ts';
 import { list, rules } from './schema/lists.ts';
+import { log } from './schema/log.ts';
 import { connmark, limits } from './schema/packets.ts';
 import { pinset } from './schema/pinset.ts';
 import { situations } from './schema/situations.ts';
-import { choice, DAY_MS, port, text, verdict } from './schema/values.ts';
+import { port, text, verdict } from './schema/values.ts';
 
 export const configurationSchema = z
   .strictObject({
@@ -44,26 +45,7 @@ export const configurationSchema = z
     probe: probe.optional(),
     keylog: keylog.optional(),
     learn: learn.optional(),
-    log: z
-      .strictObject({
-        unpinned: z
-          .boolean()
-          .optional()
-          .describe('Whether flows without a pinset are logged.')
-          .meta({ default: false }),
-        certificates: choice(['pins', 'full'])
-          .optional()
-          .describe('pins: digests and names of certificates; full: the DER too.')
-          .meta({ default: 'pins' }),
-        stats: z
-          .int()
-          .min(0)
-          .max(DAY_MS / 1000)
-          .optional()
-          .describe('Seconds between two records of the counters (event_type stats). 0: none.')
-          .meta({ default: 0 }),
-      })
-      .optional(),
+    log: log.optional(),
     control: z
       .strictObject({
         socket: text()

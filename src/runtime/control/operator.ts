@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Learner } from '../../learn/learner.ts';
 import type { AddedEntries } from '../../pins/load.ts';
+import type { Policy } from '../../pins/policy.ts';
 import type { NativeBinding } from '../../source/binding.ts';
-import { Daemon, type DaemonOptions } from '../daemon.ts';
+import { Daemon, type DaemonOptions, type ReloadOutcome } from '../daemon.ts';
 import type { EveLog } from '../events/log.ts';
 import { EachSecond } from '../protection/each-second.ts';
 import { Expiries } from '../protection/expiries.ts';
@@ -66,6 +67,8 @@ export class Operator {
   readonly #ages: ListAges;
   #endedBy = 'a failure to start';
   readonly #successor: Successor;
+  /** Of the configuration that is coming into force. */
+  #destinations: ReturnType<EveLog['prepare']> | undefined;
   readonly #pinsets: Pinsets;
   readonly #eachSecond: EachSecond;
   readonly #rules: Rules;
@@ -78,7 +81,7 @@ export class Operator {
     const protection = new Protection({ log, say: options.daemon.say });
     this.protection = protection;
     this.#pinsets = new Pinsets({ protection, policy: () => this.#configuration.policy });
-    log.onTrouble = ({ isOver, detail }) => protection[isOver ? 'end' : 'begin']('log.lost', '', detail);
+    log.listen(({ name, isOver, detail }) => protection[isOver ? 'end' : 'begin']('log.lost', name, detail));
     const { say, createProber } = options.daemon;
     const listen = loaded.policy.metrics?.listen;
     this.#metrics = new MetricsEndpoint({ listen, overview: () => this.#overview, say });
@@ -103,7 +106,7 @@ export class Operator {
       file,
       loaded,
       added: options.added,
-      apply: (policy) => this.daemon.reload(policy),
+      apply: (policy) => this.#apply(policy),
       onChange: (change) => this.#onChange(change),
     });
     this.#successor = new Successor({
@@ -210,6 +213,16 @@ export class Operator {
   /** Reads the configuration again; what comes of it is said, and logged. */
   async reload(by: string): Promise<void> {
     await this.#configuration.reload(by);
+  }
+
+  /** Records go where it says from its own record on, or it does not come into force. */
+  async #apply(policy: Policy): Promise<ReloadOutcome> {
+    try {
+      this.#destinations = this.#options.log.prepare(policy);
+    } catch (error) {
+      return { isInForce: false, reason: (error as Error).message };
+    }
+    return this.daemon.reload(policy);
   }
 
   /** Opens the log's file again; what cannot be is said. */
@@ -321,7 +334,6 @@ export class Operator {
     const { log, file, daemon } = this.#options;
     for (const message of change.messages) daemon.say(message);
     if (change.isInForce) {
-      log.adopt(change.policy);
       this.#watch?.settle();
       this.#ages.look();
       this.#pinsets.look();
@@ -334,6 +346,9 @@ export class Operator {
     const rules = change.difference?.rules ?? [];
     if (rules.length > 0) daemon.say(newRules(rules, file));
     log.record('config', { ...recordFields(change, file), config: this.daemon.policy.hash });
+    if (change.isInForce) this.#destinations?.commit();
+    else this.#destinations?.cancel();
+    this.#destinations = undefined;
   }
 }
 

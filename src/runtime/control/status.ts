@@ -1,6 +1,4 @@
 /** How the daemon stands, for operators: the answers of `status` and `stats`. Reads only. */
-import { resolve } from 'node:path';
-
 import { LIMIT_DEFAULTS, type LimitName } from '../../pins/limits.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { readKernelQueue } from '../../source/kernel-queue.ts';
@@ -66,10 +64,10 @@ export async function statusOf(
     limits: limitsHit(...queues.map(({ counts }) => counts)),
     probes,
     log: {
-      // A process has its own working directory.
-      file: log.destination === '-' ? null : resolve(log.destination),
+      file: log.file,
       written: log.written,
       dropped: log.dropped,
+      destinations: log.destinations,
       events_dropped: sum(queues, 'eventsDropped'),
     },
   };

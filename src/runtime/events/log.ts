@@ -5,20 +5,21 @@
 import { hostname } from 'node:os';
 
 import type { FlowEvent, LoggedEvent } from '../../judge/events.ts';
-import type { Policy } from '../../pins/policy.ts';
+import type { LogTarget, Policy } from '../../pins/policy.ts';
 import { CertificateEntries } from '../../report/certificate-entry.ts';
 import { type EveRecord, type Machine, type OfNoFlow, recordOf, toEve } from '../../report/eve.ts';
 import { type WatchFilter, watchLine } from '../../report/watch.ts';
 import type { LogTrouble } from '../../report/log-output.ts';
-import { VerdictLog } from '../../report/verdict-log.ts';
+import { type DestinationCounts, VerdictLog } from '../../report/verdict-log.ts';
 import { InterfaceNames } from '../../source/interface-names.ts';
 import { describeCertificate } from '../../x509/certificate.ts';
 import { presentCertificate } from '../../x509/presented.ts';
 import type { EventLog } from '../daemon.ts';
+import { destinationsOf } from './destinations.ts';
 
 export interface EveLogOptions {
-  /** A path, or `-` for standard output. */
-  readonly destination: string;
+  /** Instead of those of the policy. */
+  readonly targets?: readonly LogTarget[] | undefined;
   readonly policy: Policy;
   /** One line to the operator. */
   readonly say: (line: string) => void;
@@ -28,21 +29,28 @@ export interface EveLogOptions {
 
 export class EveLog implements EventLog {
   readonly #log: VerdictLog;
-  /** A path, or `-` for standard output. */
-  readonly destination: string;
+  readonly #fixed: readonly LogTarget[] | undefined;
+  #targets: readonly LogTarget[];
   #certificates: CertificateEntries;
   readonly #interfaces = new InterfaceNames();
   readonly #machine: Machine = { host: hostname(), interfaceName: (ifindex) => this.#interfaces.nameOf(ifindex) };
   readonly #say: (line: string) => void;
   readonly #watch: WatchFilter | undefined;
+  readonly #troubles = new Map<string, LogTrouble>();
+  #listener: ((trouble: LogTrouble) => void) | undefined;
 
   /** Throws a sentence that names the destination. */
-  constructor({ destination, policy, say, watch }: EveLogOptions) {
-    this.destination = destination;
-    const { logBacklog: backlog } = policy.limits;
-    this.#log = new VerdictLog({ destination, backlog, onTrouble: (trouble) => this.onTrouble(trouble) });
+  constructor({ targets, policy, say, watch }: EveLogOptions) {
     this.#say = say;
     this.#watch = watch;
+    this.#fixed = targets;
+    this.#targets = this.#targetsOf(policy);
+    this.#sayWhatIsUnused(policy);
+    this.#log = new VerdictLog({
+      destinations: destinationsOf(this.#targets),
+      backlog: policy.limits.logBacklog,
+      onTrouble: (trouble) => this.#onTrouble(trouble),
+    });
     this.#certificates = certificatesFor(policy);
   }
 
@@ -51,8 +59,43 @@ export class EveLog implements EventLog {
     return this.#log.dropped;
   }
 
-  adopt(policy: Policy): void {
-    this.#certificates = certificatesFor(policy);
+  /** What became of records, by destination. */
+  get destinations(): readonly DestinationCounts[] {
+    return this.#log.counts;
+  }
+
+  /** Path of the first file among the destinations. */
+  get file(): string | null {
+    const paths = this.#targets.flatMap((target) =>
+      target.kind === 'file' && target.path !== '-' ? [target.path] : [],
+    );
+    return paths[0] ?? null;
+  }
+
+  /**
+   * Opens what a policy has records go to, and has them go there as well; throws a sentence, and all stays as it was. Once
+   * it is committed to, they go nowhere else, and are made by its wishes.
+   */
+  prepare(policy: Policy): { commit(): void; cancel(): void } {
+    const targets = this.#targetsOf(policy);
+    const prepared = this.#log.prepare(destinationsOf(targets));
+    return {
+      commit: () => {
+        prepared.commit();
+        this.#targets = targets;
+        this.#certificates = certificatesFor(policy);
+        this.#sayWhatIsUnused(policy);
+      },
+      cancel: () => prepared.cancel(),
+    };
+  }
+
+  #sayWhatIsUnused({ log: { to } }: Policy): void {
+    if (this.#fixed !== undefined && to !== undefined) this.#say(UNUSED);
+  }
+
+  #targetsOf({ log: { to } }: Policy): readonly LogTarget[] {
+    return this.#fixed ?? to ?? [STANDARD_OUTPUT];
   }
 
   write(events: readonly FlowEvent[]): void {
@@ -60,7 +103,7 @@ export class EveLog implements EventLog {
       if (event.kind === 'handshake') {
         if (this.#watch?.(event)) this.#say(watchLine(event, READERS));
       } else if (event.kind !== 'continued') {
-        this.#log.write(this.recordOf(event));
+        this.#log.write(this.recordOf(event), lostBy(event));
       }
     }
   }
@@ -93,8 +136,24 @@ export class EveLog implements EventLog {
     return this.#log.close();
   }
 
-  /** Tells of records that are lost or cannot be written, and when that is over. Until somebody listens it is said. */
-  onTrouble: (trouble: LogTrouble) => void = ({ detail }) => this.#say(detail);
+  /** Has somebody told of records that are lost or cannot be written, and when that is over. Until then it is said. */
+  listen(listener: (trouble: LogTrouble) => void): void {
+    this.#listener = listener;
+    for (const trouble of this.#troubles.values()) listener(trouble);
+  }
+
+  #onTrouble(trouble: LogTrouble): void {
+    if (trouble.isOver) this.#troubles.delete(trouble.name);
+    else this.#troubles.set(trouble.name, trouble);
+    if (this.#listener === undefined) this.#say(trouble.detail);
+    else this.#listener(trouble);
+  }
+}
+
+/** What cannot take records is not to be told so by one. */
+function lostBy(event: LoggedEvent): string | undefined {
+  const isLoss = event.kind === 'anomaly' && event.code === 'log.lost' && event.condition?.state === 'begin';
+  return isLoss ? event.condition.subject : undefined;
 }
 
 function certificatesFor(policy: Policy): CertificateEntries {
@@ -102,3 +161,5 @@ function certificatesFor(policy: Policy): CertificateEntries {
 }
 
 const READERS = { present: presentCertificate, describe: describeCertificate };
+const STANDARD_OUTPUT: LogTarget = { kind: 'file', path: '-' };
+const UNUSED = 'records go where --log says: "to" of the configuration is not used';

@@ -92,8 +92,6 @@ export class Protection {
     const { severity, mend } = CONDITIONS[code];
     const lasted = `over after ${Math.round((performance.now() - began) / 1000)} s`;
     say(state === 'begin' ? `${WORDS[severity]} (${code}): ${detail}: ${mend}` : `${lasted} (${code}): ${detail}`);
-    // There is no room for a record of it; its end is recorded.
-    if (code === 'log.lost' && state === 'begin') return;
     const condition = { severity, state, subject };
     const time = Date.now() * 1000;
     log.write([{ kind: 'anomaly', time, flowId: 0, client: null, server: null, code, detail, condition }]);

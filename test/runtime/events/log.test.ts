@@ -18,7 +18,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 let said: string[] = [];
 const open = (loaded = policy()) =>
-  new EveLog({ destination: path, policy: loaded, say: (line) => void said.push(line) });
+  new EveLog({ targets: [{ kind: 'file', path }], policy: loaded, say: (line) => void said.push(line) });
 
 const event = (detail: string): FlowEvent => ({
   kind: 'anomaly',

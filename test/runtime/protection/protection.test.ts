@@ -92,10 +92,10 @@ describe('a record', () => {
     });
   });
 
-  it('of a log that loses records comes at the end only, when there is room for it', () => {
-    protection.begin('log.lost', '', 'why');
-    protection.end('log.lost', '', '3 records were lost');
-    expect(states()).toEqual(['log.lost  end']);
+  it('of a log that loses records names the destination, and at its end what was lost', () => {
+    protection.begin('log.lost', 'pino-socket', 'why');
+    protection.end('log.lost', 'pino-socket', '3 records were lost');
+    expect(states()).toEqual(['log.lost pino-socket begin', 'log.lost pino-socket end']);
     expect(said[1]).toBe('over after 0 s (log.lost): 3 records were lost');
   });
 });

@@ -59,8 +59,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** A command that starts it in its own place. */
   readonly under?: readonly string[];
-  /** Where records go instead. */
-  readonly log?: string;
+  /** Where records go instead; null: where the configuration says. */
+  readonly log?: string | null;
   /** Further arguments. */
   readonly more?: readonly string[];
 }
@@ -94,9 +94,10 @@ export class Engine {
 
   /** Starts the process (again). */
   async run({ env, under = [], log = this.#log, more = [] }: RunOptions = {}): Promise<void> {
-    this.#log = log;
+    if (log !== null) this.#log = log;
     this.#checked = 0;
-    const command = [...under, ...TLSPIN, 'run', '-c', this.#config, '--log', log, ...more];
+    const to = log === null ? [] : ['--log', log];
+    const command = [...under, ...TLSPIN, 'run', '-c', this.#config, ...to, ...more];
     const child = this.#lab.start(this.#host, command, env === undefined ? {} : { env });
     this.#children.push(child);
     await child.says(/bound/, STARTED_MS);

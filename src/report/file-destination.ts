@@ -3,37 +3,76 @@
  * takes nothing says EAGAIN instead. Knows files, pipes and terminals; knows no lines but the last one of a file, which a
  * process may have left half written.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 
-export interface LogFile {
-  readonly descriptor: number;
-  /** The octets there end in the midst of a line. */
-  readonly isTorn: boolean;
+import type { LogChannel, LogDestination, WriteError } from './log-destination.ts';
+
+/** `-` is standard output. */
+export function fileDestination(path: string): LogDestination {
+  return { name: path, key: path, linesAWrite: LINES_A_WRITE, open: () => openLogFile(path) };
 }
 
-/** `-` is standard output. Throws a sentence that names the destination. */
-export function openLogFile(destination: string): LogFile {
-  if (destination === '-') return { descriptor: standardOutput(), isTorn: false };
+class LogFile implements LogChannel {
+  readonly isTorn: boolean;
+  readonly isUp = true;
+  readonly #path: string;
+  readonly #descriptor: number;
+  #isWriting = false;
+  #isClosing = false;
+
+  constructor(path: string, descriptor: number, isTorn = false) {
+    this.#path = path;
+    this.#descriptor = descriptor;
+    this.isTorn = isTorn;
+  }
+
+  write(octets: Buffer, at: number, done: (error: WriteError | null, count: number) => void): void {
+    this.#isWriting = true;
+    write(this.#descriptor, octets, at, (error, count) => {
+      this.#isWriting = false;
+      if (this.#isClosing) this.#close();
+      done(error, count);
+    });
+  }
+
+  reopen(): LogChannel | undefined {
+    if (this.#path === '-') return undefined;
+    const file = openLogFile(this.#path);
+    if (!this.#isSame(file)) return file;
+    file.#close();
+    return undefined;
+  }
+
+  close(): Promise<void> {
+    this.#isClosing = true;
+    if (!this.#isWriting) this.#close();
+    return Promise.resolve();
+  }
+
+  #isSame(other: LogFile): boolean {
+    const [a, b] = [fstatSync(this.#descriptor), fstatSync(other.#descriptor)];
+    return a.dev === b.dev && a.ino === b.ino;
+  }
+
+  #close(): void {
+    if (this.#descriptor > STDERR) closeSync(this.#descriptor);
+  }
+}
+
+/** Throws a sentence that names the destination. */
+function openLogFile(destination: string): LogFile {
+  if (destination === '-') return new LogFile(destination, standardOutput());
   try {
     const descriptor = openSync(destination, isFifo(destination) ? FIFO : APPENDED, MODE);
-    return { descriptor, isTorn: isTorn(destination, descriptor) };
+    return new LogFile(destination, descriptor, isTorn(destination, descriptor));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new Error(`log ${destination}: cannot be opened (${code})${CURES[code]?.(destination) ?? ''}`, {
       cause: error,
     });
   }
-}
-
-export function isSameFile(one: LogFile, other: LogFile): boolean {
-  const [a, b] = [fstatSync(one.descriptor), fstatSync(other.descriptor)];
-  return a.dev === b.dev && a.ino === b.ino;
-}
-
-export function closeLogFile({ descriptor }: LogFile): void {
-  if (descriptor > STDERR) closeSync(descriptor);
 }
 
 /**
@@ -72,6 +111,7 @@ function isTorn(path: string, descriptor: number): boolean {
 
 /** Kept, because whoever collects it would close the descriptor. */
 let journal: Socket | undefined;
+const LINES_A_WRITE = 256;
 const STDOUT = 1;
 const STDERR = 2;
 const NEWLINE = 0x0a;
