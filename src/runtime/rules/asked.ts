@@ -70,10 +70,10 @@ function nftEquality(left: unknown, right: unknown, isAny: boolean): Ask | undef
   const words = wordsOf(right);
   if (key === '{"ct":{"key":"mark"}}') return nftMarked('connmark', right, mask);
   if (key === '{"meta":{"key":"mark"}}') return nftMarked('mark', right, mask);
-  if (key === '{"payload":{"protocol":"tcp","field":"flags"}}') return nftFlagged(mask, words, isAny);
+  if (key === '{"payload":{"protocol":"tcp","field":"flags"}}') return nftFlagged(mask, right, isAny);
   if (mask !== undefined || words === undefined) return undefined;
   if (key === '{"ct":{"key":"state"}}') return inState(words.map((word) => word.toUpperCase()));
-  if (INTERFACES.has(key)) return words.includes('lo') ? () => false : undefined;
+  if (INTERFACES.has(key)) return words.every((word) => word === 'lo') ? () => false : undefined;
   if (key === '{"fib":{"result":"type","flags":["daddr"]}}' && words[0] === 'local') return toThisHost;
   if (key === '{"meta":{"key":"nfproto"}}') return ({ family }) => words.includes(family);
   if (PROTOCOLS.has(key)) return ({ protocol }) => words.includes(protocol);
@@ -85,10 +85,13 @@ function nftMarked(of: 'mark' | 'connmark', right: unknown, mask: unknown): Ask 
   return marked(of, `${right}`, mask === undefined ? undefined : `${mask}`);
 }
 
-function nftFlagged(mask: unknown, words: readonly string[] | undefined, isAny: boolean): Ask | undefined {
+function nftFlagged(mask: unknown, right: unknown, isAny: boolean): Ask | undefined {
+  const words = wordsOf(right);
   if (words === undefined) return undefined;
   const bits = bitsOf(words);
   if (isAny) return ({ flags }) => (flags & bits) !== 0;
+  // Each of a set for itself, and not all of them together.
+  if (words.length > 1 && (right as { set?: unknown }).set !== undefined) return undefined;
   const masked = wordsOf(mask);
   return masked === undefined ? ({ flags }) => flags === bits : flagged(bitsOf(masked), bits);
 }

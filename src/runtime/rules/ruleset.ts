@@ -104,12 +104,13 @@ export function iptablesChains(text: string, family: Family): Chain[] {
       chains.set(`${table} ${declared}`, chain);
     }
     const [, packets, chain, rest] = /^(?:\[(\d+):\d+\] )?-A (\S+) ?(.*)$/.exec(line) ?? [];
-    if (chain !== undefined) chains.get(`${table} ${chain}`)?.rules.push(iptablesRule(rest!, packets));
+    const isChain = (name: string) => chains.has(`${table} ${name}`);
+    if (chain !== undefined) chains.get(`${table} ${chain}`)?.rules.push(iptablesRule(rest!, packets, isChain));
   }
   return [...chains.values()];
 }
 
-function iptablesRule(text: string, packets: string | undefined): Rule {
+function iptablesRule(text: string, packets: string | undefined, isChain: (name: string) => boolean): Rule {
   const plain = text.replace(QUOTED, '""');
   const [, jump, target, rest] = / ?(-[jg]) (\S+)(.*)$/.exec(` ${plain}`) ?? [];
   const matches = ` ${plain}`.replace(/ ?-[jg] \S+.*$/, '');
@@ -125,7 +126,9 @@ function iptablesRule(text: string, packets: string | undefined): Rule {
     ports: ports === undefined ? undefined : portsOf(ports),
     side: sideOf(option?.[0]),
     asks: iptablesAsks(asked),
-    target: target === undefined ? { kind: 'other' } : iptablesTarget(jump!, target, rest!),
+    target: isChain(target ?? '')
+      ? { kind: 'chain', chain: target!, returns: jump === '-j' }
+      : iptablesTarget(target ?? '', rest ?? ''),
     text,
     packets: packets === undefined ? undefined : Number(packets),
   };
@@ -136,17 +139,14 @@ function sideOf(letter: string | undefined): Side {
   return letter === 's' ? 'source' : letter === 'd' ? 'destination' : 'either';
 }
 
-function iptablesTarget(jump: string, target: string, rest: string): Target {
+function iptablesTarget(target: string, rest: string): Target {
   if (target === 'NFQUEUE') {
     const [, first = '0', last = first] = /--queue-(?:num|balance) (\d+)(?::(\d+))?/.exec(rest) ?? [];
     return { kind: 'queue', first: Number(first), last: Number(last), bypass: /--queue-bypass\b/.test(rest) };
   }
   if (VERDICTS.has(target)) return { kind: 'verdict', passes: target === 'ACCEPT' };
   if (target === 'MARK') return markTarget(` -j MARK${rest}`);
-  if (target === 'RETURN') return { kind: 'return' };
-  // Targets that go on are written in capitals too, and so are built-in chains, which nothing jumps to.
-  if (/^[A-Z0-9_]+$/.test(target)) return { kind: 'other' };
-  return { kind: 'chain', chain: target, returns: jump === '-j' };
+  return target === 'RETURN' ? { kind: 'return' } : { kind: 'other' };
 }
 
 function markTarget(text: string): Target {

@@ -88,6 +88,8 @@ describe.each(KINDS)('rules for %s, route %s, UDP queued: %s', (hook, route, udp
     ['-m mark --mark 0x1/0xff -j ACCEPT', 'bypassed'],
     ['-p tcp -m tcp --dport 443 -m set --match-set friends dst -j RETURN', 'bypassed'],
     ['-m connmark --mark 0x5/0xff -j ACCEPT', 'bypassed'],
+    ['-j BYPASS', 'partial'],
+    ['-s 198.51.100.7/32 -g BYPASS', 'bypassed'],
     ['-p tcp -m tcp --sport 22 -j ACCEPT', undefined],
     ['-p icmp -j ACCEPT', undefined],
     ['-p tcp -m tcp --dport 22 -j ACCEPT', undefined],
@@ -97,8 +99,8 @@ describe.each(KINDS)('rules for %s, route %s, UDP queued: %s', (hook, route, udp
     ['-m mark --mark 0x4000001/0x4000001 -m connmark --mark 0x3000000/0x3000000 -j LOG', undefined],
   ])('with one ahead of them: %s', (rule, is) => {
     const builtin = first!.text.split(' ')[1]!;
-    const ahead = { ...first!, text: `-A ${builtin} ${rule}` };
-    const all = lines.flatMap((line) => (line === first ? [ahead, line] : [line]));
+    const ahead = [':BYPASS - [0:0]', '-A BYPASS -j ACCEPT', `-A ${builtin} ${rule}`].map((text) => ({ ...first!, text }));
+    const all = lines.flatMap((line) => (line === first ? [...ahead, line] : [line]));
     expect(said(chainsOf(all)).map((text) => text.split(':')[0])).toEqual(is === undefined ? [] : [is]);
     if (is !== 'bypassed') return;
     expect(said(chainsOf(all))[0]).toContain(`of port 443`);
@@ -170,6 +172,16 @@ describe.each(['forward', 'local'] as const)('rules of nft for %s', (hook) => {
       'accepts by loopback',
       [{ match: { op: '==', left: { meta: { key: 'iif' } }, right: 'lo' } }, { accept: null }],
       undefined,
+    ],
+    [
+      'accepts by loopback, and by another interface',
+      [{ match: { op: '==', left: { meta: { key: 'iifname' } }, right: { set: ['lo', 'eth1'] } } }, { accept: null }],
+      'bypassed',
+    ],
+    [
+      'accepts SYNs, and what has one other flag alone',
+      [{ match: { op: '==', left: FLAGS, right: { set: ['syn', 'rst'] } } }, { accept: null }],
+      'bypassed',
     ],
     [
       'accepts UDP',
