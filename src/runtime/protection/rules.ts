@@ -75,14 +75,20 @@ export class Rules {
   }
 
   async look(): Promise<void> {
-    const { policy: policyOf, queues, run, readQueues, isLiberal } = this.#options;
-    const policy = policyOf();
+    const policy = this.#options.policy();
+    const found = await this.#findings(policy).catch(notUnderstood);
+    if (this.#isStopped) return;
+    this.#tell(found);
+    if (++this.#looks === 2) this.#onLooked();
+    if (found.has('rules.none') || found.has('rules.partial')) await this.#keep(policy);
+  }
+
+  async #findings(policy: Policy): Promise<Map<ConditionCode, string>> {
+    const { queues, run, readQueues, isLiberal } = this.#options;
     const entered = readQueues();
     const ruleset = await readRuleset(run);
     const feeds = feedsOf(ruleset, queues());
-    const diversions = await findDiversions(run, ruleset, feeds.feeds, policy.ports);
-    if (this.#isStopped) return;
-    const found = new Map<ConditionCode, string>(diversions);
+    const found = new Map<ConditionCode, string>(await findDiversions(run, ruleset, feeds.feeds, policy.ports));
     if (isLiberal()) found.set('conntrack.liberal', 'nf_conntrack_tcp_be_liberal is on');
     const unread = unreadOf(ruleset);
     if (unread !== undefined) found.set('rules.unreadable', unread);
@@ -95,9 +101,7 @@ export class Rules {
       if (offload.length > 0) found.set('offload.found', offload.join(', '));
       if (policy.failOpen) this.#lookForUnseen(feeds.feeds, entered, readQueues());
     }
-    this.#tell(found);
-    if (++this.#looks === 2) this.#onLooked();
-    if (found.has('rules.none') || found.has('rules.partial')) await this.#keep(policy);
+    return found;
   }
 
   #lookAtFeeds(ruleset: Ruleset, feeds: Feeds, policy: Policy, found: Map<ConditionCode, string>): void {
@@ -179,6 +183,11 @@ interface Unseen {
   readonly texts: string;
   /** As many more were sent than the queues took. */
   readonly most: number;
+}
+
+/** Programs of other versions print what nobody knows here; that must not end the engine. */
+function notUnderstood(error: unknown): Map<ConditionCode, string> {
+  return new Map([['rules.unreadable', `what the programs print is not understood (${(error as Error).message})`]]);
 }
 
 function took(queues: ReadonlyMap<number, KernelQueue>): number {

@@ -79,3 +79,15 @@ it('an address that is let pass ahead of the queue is told of when two looks hav
   await looks(2);
   expect(protection.conditions.map(({ code }) => code)).not.toContain('rules.bypassed');
 });
+
+it('what is printed otherwise than any version known here is not to be read, and ends nothing', async () => {
+  await looks(1);
+  ruleset = JSON.stringify({ nftables: [{ rule: { family: 'inet', table: 'tlspin', chain: 'queue_forward' } }] });
+  await looks(2);
+  expect(said()).toEqual([
+    expect.stringMatching(/^rules\.unreadable: what the programs print is not understood \(.+\)$/),
+  ]);
+  ruleset = JSON.stringify(RECORDED.forward);
+  await looks(1);
+  expect(said()).toEqual([]);
+});

@@ -99,7 +99,10 @@ describe.each(KINDS)('rules for %s, route %s, UDP queued: %s', (hook, route, udp
     ['-m mark --mark 0x4000001/0x4000001 -m connmark --mark 0x3000000/0x3000000 -j LOG', undefined],
   ])('with one ahead of them: %s', (rule, is) => {
     const builtin = first!.text.split(' ')[1]!;
-    const ahead = [':BYPASS - [0:0]', '-A BYPASS -j ACCEPT', `-A ${builtin} ${rule}`].map((text) => ({ ...first!, text }));
+    const ahead = [':BYPASS - [0:0]', '-A BYPASS -j ACCEPT', `-A ${builtin} ${rule}`].map((text) => ({
+      ...first!,
+      text,
+    }));
     const all = lines.flatMap((line) => (line === first ? [...ahead, line] : [line]));
     expect(said(chainsOf(all)).map((text) => text.split(':')[0])).toEqual(is === undefined ? [] : [is]);
     if (is !== 'bypassed') return;
