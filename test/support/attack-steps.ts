@@ -15,6 +15,8 @@ export interface Setting {
   readonly action: 'tls-alert' | 'reset' | 'drop';
   /** False: the server's SYN/ACK is still to come. */
   readonly isOpen: boolean;
+  /** Whether the client offers an encrypted ClientHello, which GREASE does as well. */
+  readonly offersEch: boolean;
 }
 
 export type Step =
@@ -59,6 +61,7 @@ export const setting: fc.Arbitrary<Setting> = fc.record({
   prefers: fc.constantFrom('first', 'last'),
   action: fc.constantFrom('tls-alert', 'tls-alert', 'reset', 'drop'),
   isOpen: fc.constantFrom(true, true, true, false),
+  offersEch: fc.boolean(),
 });
 
 const place = fc.oneof(

@@ -45,7 +45,7 @@ class Scene {
   readonly #wire: Wire;
   readonly #fields;
   readonly #flights: readonly Buffer[];
-  readonly #hello = tls.clientHello(HOST);
+  readonly #hello: Buffer;
   readonly #clientFirst: number;
   readonly #serverFirst: number;
   #asked: { chain: readonly Uint8Array[]; answer: (facts: ChainFacts) => void }[] = [];
@@ -65,6 +65,7 @@ class Scene {
       limits: { ...LIMIT_DEFAULTS, flows: 16 },
       pinsets: [how.pinned === 'leaf' ? bank({ onMismatch }) : bank({ onMismatch, pins: [ISSUER_PIN] })],
     };
+    this.#hello = tls.clientHello({ name: HOST, ech: how.offersEch });
     this.#flights = flightsFor(how);
     this.#wire = new Wire(this.#fields, {
       isn: how.isn,

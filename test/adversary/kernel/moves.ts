@@ -11,6 +11,8 @@ export interface RawProgram {
   readonly name: (typeof NAMES)[number];
   readonly version: 4 | 6;
   readonly signed: boolean;
+  /** Whether the client's hello has an encrypted one in it, or GREASE in its place. */
+  readonly offersEch: boolean;
   readonly recordSize: number;
   readonly steps: readonly RawStep[];
 }
@@ -106,6 +108,7 @@ export const rawProgram: fc.Arbitrary<RawProgram> = fc.record({
   name: fc.constantFrom(...NAMES),
   version: fc.constantFrom(4, 6 as const),
   signed: fc.boolean(),
+  offersEch: fc.boolean(),
   recordSize: fc.constantFrom(16_000, 300, 40),
   steps: fc.array(
     fc.oneof({ weight: 6, arbitrary: piece }, { weight: 1, arbitrary: control }, { weight: 1, arbitrary: spoof }),

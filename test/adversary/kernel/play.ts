@@ -78,7 +78,7 @@ export class RawScene {
   /** A busy machine may take longer than a client waits: then another one tries. */
   async #connect(program: RawProgram): Promise<{ id: number; port: number }> {
     const host = this.#lab.address('server', program.version);
-    const send = clientHello(hostOf(program.name)).toString('hex');
+    const send = clientHello({ name: hostOf(program.name), ech: program.offersEch }).toString('hex');
     for (let tries = 0; tries < 5; tries++) {
       const id = ++this.#count;
       this.#clients.write(`${JSON.stringify({ id, host, send, wait: 800, timeout: 5_000 })}\n`);
