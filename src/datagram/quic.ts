@@ -24,11 +24,6 @@ export class QuicConversation implements Conversation {
     this.#reader = new InitialReader(MAX_CRYPTO, () => this.#begin());
   }
 
-  /** Whether anything was recognised. */
-  get begun(): boolean {
-    return this.#names.length > 0;
-  }
-
   onClient(p: PacketContext): DatagramVerdict {
     const { bytes, dataStart, dataEnd } = p.udp;
     const read = this.#reader.feedClient(bytes, dataStart, dataEnd);

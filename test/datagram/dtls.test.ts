@@ -127,6 +127,20 @@ describe('a pinned name over DTLS', () => {
     expect(wire.verdicts).toMatchObject([{ reason: 'overload' }]);
   });
 
+  it('holds so many datagrams only, and counts the others', () => {
+    const limits = { ...LIMIT_DEFAULTS, heldPackets: 2 };
+    const wire = new DatagramWire({ pinsets: [checked], limits }, { examiner: { examine: () => undefined } });
+    wire.fromClient(helloOf(HOST));
+    const again = [1, 2, 3].map(() => wire.fromServer(handshake(...flightOf(GENUINE))));
+    expect(again).toEqual(['held', 'held', 'drop']);
+    expect(wire.engine.counters.limits.heldPackets).toBe(1);
+    wire.wait(LIMIT_DEFAULTS.holdTime - 1);
+    expect(wire.answers.get(2)).toBe('held');
+    wire.wait(2);
+    expect([2, 3].map((id) => wire.answers.get(id))).toEqual(['drop', 'drop']);
+    expect(wire.engine.counters.limits.holdTime).toBe(1);
+  });
+
   it('is not waited for once it is forgotten', () => {
     const examiner = { examine: () => undefined };
     const wire = new DatagramWire({ pinsets: [checked] }, { examiner });

@@ -41,6 +41,14 @@ describe('a pinned name over QUIC', () => {
     expect(wire.verdicts[0]!.tls).toMatchObject({ sni: HOST, version: 0x0304 });
   });
 
+  it('and so is whatever its client sends then', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] });
+    wire.fromClient(initial(HOST));
+    expect(wire.fromClient(SHORT)).toBe('emptied');
+    expect(wire.fromClient(longPacket(0x20, 1, Buffer.of(0x40, 40, ...Buffer.alloc(40))))).toBe('emptied');
+    expect(wire.verdicts).toHaveLength(1);
+  });
+
   it('again and again, and is said once', () => {
     const wire = new DatagramWire({ pinsets: [bank()] });
     for (let i = 0; i < 3; i++) expect(wire.fromClient(initial(HOST))).toBe('emptied');
@@ -275,6 +283,38 @@ it('flows are bounded: the oldest goes, and is judged again when it comes back',
   expect(wire.fromClient(initial(HOST), { clientPort: 50_000 })).toBe('emptied');
   wire.wait(61_000);
   expect(wire.engine.flows).toBe(0);
+});
+
+describe('in a capture', () => {
+  const captured = (...server: readonly Uint8Array[]) => {
+    const wire = new DatagramWire({ pinsets: [bank()] }, { live: false });
+    expect(wire.fromClient(initial(HOST))).toBe('accept');
+    const crypto = cryptoFrame(0, Buffer.concat(server));
+    expect(wire.fromServer(initialPacket(crypto, { from: 'server', originalDcid: DCID }))).toBe('accept');
+    expect(wire.verdicts).toEqual([]);
+    wire.finish();
+    expect(wire.verdicts).toMatchObject([{ action: 'reject', reason: 'quic', tls: { sni: HOST } }]);
+    return wire.verdicts[0]!.tls!.cipherSuite;
+  };
+
+  it('the end says what was decided, and what the server has chosen', () => {
+    expect(captured(tls.serverHello13)).toBe(0x1301);
+  });
+
+  it.each([
+    ['a HelloRetryRequest', tls.helloRetryRequest],
+    ['what cannot be read', tls.handshake(2, Buffer.alloc(3))],
+    ['another message, in its place', tls.handshake(11, tls.serverHello13.subarray(4))],
+  ])('%s says nothing of that', (_, message) => {
+    expect(captured(message)).toBe(0);
+  });
+
+  it('nothing is said where no hello is whole', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] }, { live: false });
+    wire.fromClient(halves(HOST)[0]);
+    wire.finish();
+    expect(wire.verdicts).toEqual([]);
+  });
 });
 
 describe('Initial packets to read something else in', () => {

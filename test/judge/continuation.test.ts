@@ -173,15 +173,17 @@ describe('over TLS 1.3, where records do not say what they are', () => {
 });
 
 describe('over DTLS', () => {
+  /** Key transport, by RSA. */
+  const TRANSPORT = 0x009c;
   const handshake = (...parts: readonly Uint8Array[]) => dtls.dtlsRecord(22, Buffer.concat(parts));
   const keyExchange = handshake(...dtls.fragments(tls.handshake(16, tls.vector16(Buffer.alloc(65, 0x0c))), 1));
   const finished = dtls.dtlsRecord(22, Buffer.alloc(60, 0x5a), { epoch: 1 });
-  const shown = (pinset = learning) => {
+  const shown = (pinset = learning, suite = 0xc02f) => {
     const wire = new DatagramWire({ pinsets: [pinset] });
     const messages = [
-      dtls.overDatagrams(tls.serverHello({ suite: 0xc02f })),
+      dtls.overDatagrams(tls.serverHello({ suite })),
       tls.certificateMessage(GENUINE),
-      tls.serverKeyExchange(),
+      ...(suite === TRANSPORT ? [] : [tls.serverKeyExchange()]),
       tls.serverHelloDone,
     ];
     wire.fromClient(handshake(...dtls.fragments(dtls.withCookie(tls.clientHelloMessage({ name: HOST })), 0)));
@@ -198,6 +200,14 @@ describe('over DTLS', () => {
     expect(continued(wire)).toMatchObject([{ datagrams: 'dtls', reason: 'learning', proven: true }]);
     wire.fromClient(finished);
     expect(continued(wire)).toHaveLength(1);
+  });
+
+  it('not where nothing is signed, and its Finished says nothing of the server: the mark does not wait', () => {
+    const wire = shown(learning, TRANSPORT);
+    wire.fromClient(keyExchange);
+    expect(wire.connmark).toBe(0);
+    wire.fromClient(finished);
+    expect([continued(wire), wire.connmark]).toEqual([[], ACCEPT]);
   });
 
   it('not with an alert', () => {

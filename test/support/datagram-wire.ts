@@ -19,6 +19,8 @@ export interface DatagramFields {
   /** Who sends it over the link; 0 unless told. */
   readonly inLink?: number;
   readonly badChecksum?: boolean;
+  /** What the header says where it does not tell the truth. */
+  readonly length?: number;
   readonly clientPort?: number;
   /** Several datagrams that are cut on their way out. */
   readonly isGso?: boolean;
@@ -149,7 +151,7 @@ function datagram(fromClient: boolean, data: Uint8Array, fields: DatagramFields)
   out.set(to.address, 16);
   out.writeUInt16BE(fromClient ? clientPort : from.port, 20);
   out.writeUInt16BE(fromClient ? to.port : clientPort, 22);
-  out.writeUInt16BE(8 + data.length, 24);
+  out.writeUInt16BE(fields.length ?? 8 + data.length, 24);
   out.set(data, 28);
   writeIpv4Checksum(out, 0, 20);
   writeUdpChecksum(out, 12, 4, 20);
