@@ -89,6 +89,20 @@ function clear(at: 'server-hello' | 'certificate' | 'proof' | 'path'): Scene {
   return it;
 }
 
+/** The genuine server has shown itself where nobody on the path sees it, and its path is asked for. */
+function hiddenPath(tls13: 'probe' | 'keylog'): Scene {
+  const above = pin('spki-sha256', PIN.key, { at: 'path' });
+  const at = scene({ tls13, checks: { ...PINNED.checks, validity: 'on' } }, { pins: [above] });
+  const { hello, server } = flights(genuineWhole);
+  at.wire.fromClient(hello);
+  if (tls13 === 'keylog') logged(at, genuineWhole);
+  at.wire.fromServer(server.subarray(0, 8960));
+  if (tls13 === 'probe') at.prober.answer(shown(genuineDer));
+  else at.allowed = clearOctets(server);
+  expect(at.answers).toHaveLength(1);
+  return at;
+}
+
 const states: Readonly<Record<string, () => Scene>> = {
   'a ServerHello': () => hidden('probe', whole, 0),
   'the rest of a ServerHello': () => Object.assign(hidden('probe', whole, 50), { allowed: 50 }),
@@ -96,6 +110,8 @@ const states: Readonly<Record<string, () => Scene>> = {
   'a Certificate': () => clear('certificate'),
   'a proof': () => clear('proof'),
   'a path': () => clear('path'),
+  'a path that a probe has shown': () => hiddenPath('probe'),
+  'a path that a secret has shown': () => hiddenPath('keylog'),
   'a probe': () => hidden('probe', whole),
   'a probe that may fail': () => hidden('probe-else-accept', whole),
   'a secret': () => hidden('keylog', whole),
@@ -165,7 +181,7 @@ const events: Readonly<Record<string, (scene: Scene) => void>> = {
   'the secret': (it) => logged(it, whole),
   'a path that is none': ({ answers }) => answers.splice(0).forEach((answer) => answer(NO_PATH)),
 };
-const NO_PATH = chainFacts();
+const NO_PATH = chainFacts({ leafValidAt: false });
 
 describe.each(Object.entries(states))('while %s is awaited', (_, begin) => {
   it.each(Object.entries(events))('%s accepts nothing and lets go of nothing', (_name, happen) => {
@@ -204,6 +220,28 @@ describe('what was asked', () => {
     logged(it, genuineWhole);
     expect(it.wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-match', evidence: 'decrypted' }]);
     expect(it.prober.requests).toEqual([]);
+  });
+
+  it.each(Object.entries(reloads))('is asked again after %s: a path', (_, reload) => {
+    for (const [tls13, reason, evidence] of [
+      ['probe', 'probe-match', 'probed'],
+      ['keylog', 'pin-match', 'decrypted'],
+    ] as const) {
+      const it = hiddenPath(tls13);
+      const [late] = it.answers.splice(0);
+      reload(it);
+      late!(chainFacts());
+      expect(it.wire.verdicts).toEqual([]);
+      it.answers.pop()!(chainFacts());
+      expect(it.wire.verdicts).toMatchObject([{ action: 'accept', reason, evidence }]);
+      expect(it.prober.requests).toHaveLength(tls13 === 'probe' ? 1 : 0);
+    }
+  });
+
+  it('of a chain that a secret has shown is of no use to a configuration that wants none', () => {
+    const it = hiddenPath('keylog');
+    it.wire.reload({ pinsets: [bank({ pins: [PIN], situations: { ...PINNED, tls13: 'deny' } })] });
+    expect(it.wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'no-certificate' }]);
   });
 
   it('is not awaited for longer because of reloads', () => {

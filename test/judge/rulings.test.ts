@@ -19,7 +19,7 @@ import {
   opened,
   PENDING,
 } from '../support/flows.ts';
-import { match, pin, PINNED, pinset, rule } from '../support/policy.ts';
+import { match, pin, PINNED, pinset, range, rule } from '../support/policy.ts';
 import * as tls from '../support/tls-bytes.ts';
 import type { Wire, WireOptions } from '../support/wire.ts';
 
@@ -247,6 +247,25 @@ describe('connmark bits of the configuration', () => {
 });
 
 describe('report-only and learn', () => {
+  it('a pinset that only reports is said once, with the first that it would have denied', () => {
+    const situations = { ...PINNED, ech: 'deny', checks: { ...PINNED.checks, minVersion: 0x0304 } } as const;
+    const wire = opened({ pinsets: [bank({ mode: 'report-only', situations })] });
+    wire.fromClient(tls.clientHello({ name: HOST, ech: true }));
+    wire.fromServer(forgedFlight);
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'ech', would: 'tls-alert', others: [] }]);
+  });
+
+  it('two that only report are both said, each with its own reason', () => {
+    const byAddress = { ...PINNED, checks: { ...PINNED.checks, minVersion: 0x0304 } } as const;
+    const address = match({ addresses: [range('198.51.100.0/24')] });
+    const other = pinset(1, { match: address, mode: 'report-only', pins: [genuinePin], situations: byAddress });
+    const wire = opened({ pinsets: [bank({ mode: 'report-only', situations: { ...PINNED, ech: 'deny' } }), other] });
+    wire.fromClient(tls.clientHello({ name: HOST, ech: true }));
+    wire.fromServer(genuineFlight);
+    const said = wire.verdicts.flatMap(({ reason, others }) => [reason, ...others.map((each) => each.reason)]);
+    expect(said.sort()).toEqual(['ech', 'min-version']);
+  });
+
   it.each(['report-only', 'learn'] as const)('%s accepts, and tells what enforcement had done', (mode) => {
     const wire = judged(pinsets(bank({ mode })), forgedFlight);
     expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'pin-mismatch', would: 'tls-alert', mode }]);

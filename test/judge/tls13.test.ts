@@ -9,9 +9,10 @@ import { parseKeyLog } from '../../src/source/key-log.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
 import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import { seqAdd } from '../../src/tcp/sequence.ts';
-import { PENDING } from '../support/flows.ts';
+import { HOST, PENDING } from '../support/flows.ts';
 import { match, pin, pinset, UNPINNED } from '../support/policy.ts';
 import { record, ServerMemory, type Recording } from '../support/recorded.ts';
+import * as tls from '../support/tls-bytes.ts';
 import {
   Asked,
   FAILED,
@@ -192,6 +193,20 @@ describe('a probe', () => {
     }
   });
 
+  it.each([
+    ['pin', genuineDer, { action: 'accept', reason: 'probe-match' }],
+    ['pin', forgedDer, { action: 'tls-alert', reason: 'probe-mismatch' }],
+    ['deny', genuineDer, { action: 'tls-alert', reason: 'raw-public-key' }],
+  ] as const)('that was shown a raw public key is taken as rawPublicKey has it: %s', (rawPublicKey, of, ruling) => {
+    const { prober, wire } = probing('probe');
+    wire.reload(pinned({ tls13: 'probe', rawPublicKey }));
+    const { hello, server } = flights(toGenuine);
+    wire.fromClient(hello);
+    wire.fromServer(server.subarray(0, MSS));
+    prober.answer(shown(presentCertificate(of).spki!, { isRawPublicKey: true }));
+    expect(wire.verdicts).toMatchObject([ruling]);
+  });
+
   it('that only reports lets everything pass, and says what would have been', () => {
     const prober = new Asked();
     const wire = wireWith(pinned({ tls13: 'probe' }, { mode: 'report-only' }), { prober });
@@ -266,6 +281,43 @@ describe('early data', () => {
     expect(wire.atServer.stream.subarray(-EARLY.length)).toEqual(EARLY);
     wire.fromServer(flights(toGenuine).server.subarray(0, MSS));
     expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'probe-match', evidence: 'probed' }]);
+  });
+
+  it('waits on after a reload, for what was asked already', () => {
+    const prober = new Asked();
+    const wire = wireWith(pinned({ tls13: 'probe' }), { prober });
+    wire.fromClient(early(toGenuine));
+    wire.reload(pinned({ tls13: 'probe' }));
+    expect(prober.requests).toHaveLength(1);
+    expect(wire.atServer.stream).toHaveLength(0);
+    prober.answer(shown(genuineDer));
+    expect(wire.atServer.stream).toEqual(early(toGenuine));
+    expect(wire.held).toBe(0);
+  });
+
+  it('of which nobody can tell goes where that accepts, and what the server shows in clear counts all the same', () => {
+    for (const [recording, ruling] of [
+      [toForged, { action: 'accept', reason: 'probe-failed', evidence: 'none' }],
+      [toOld, { action: 'tls-alert', reason: 'pin-mismatch', evidence: 'observed' }],
+    ] as const) {
+      const prober = new Asked();
+      const wire = wireWith(pinned({ tls13: 'probe-else-accept' }), { prober });
+      expect(wire.fromClient(early(recording))).toMatchObject({ verdict: 'held' });
+      prober.answer(FAILED);
+      expect(wire.verdicts).toEqual([]);
+      expect(wire.atServer.stream).toEqual(early(recording));
+      wire.fromServer(flights(recording).server.subarray(0, MSS));
+      expect(wire.verdicts).toMatchObject([ruling]);
+    }
+  });
+
+  it('of which nobody can tell is denied where that denies', () => {
+    const prober = new Asked();
+    const wire = wireWith(pinned({ tls13: 'probe' }), { prober });
+    wire.fromClient(early(toGenuine));
+    prober.answer(FAILED);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'probe-failed' }]);
+    expect(wire.atServer.stream).toHaveLength(0);
   });
 
   it('never reaches a server that shows something else', () => {
@@ -445,6 +497,17 @@ describe('a key log', () => {
     ]);
   });
 
+  it('opens nothing of a suite that nobody here knows, which denies', () => {
+    const keylog = new KeyLogStore();
+    const wire = wireWith(pinned({ tls13: 'keylog-else-probe' }), { keylog, prober: new Asked() });
+    const random = Buffer.alloc(32, 0xc1);
+    wire.fromClient(tls.clientHello({ name: HOST, random, suites: [0x13aa], supportedVersions: [0x0304] }));
+    keylog.add({ clientRandom: random, secret: new Uint8Array(32) });
+    wire.fromServer(tls.record(22, tls.serverHello({ suite: 0x13aa, selectedVersion: 0x0304 })));
+    wire.fromServer(tls.record(23, Buffer.alloc(100)));
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'keylog-missing', fault: 'tls.cipher-suite' }]);
+  });
+
   it('keeps nothing of flows that are decided', () => {
     const { wire, server, keylog, log } = logging('keylog', toGenuine);
     log();
@@ -463,6 +526,48 @@ describe('a key log', () => {
     wire.engine.finish();
     expect(wire.verdicts).toMatchObject([
       { action: 'accept', reason: 'unpinned', evidence: 'decrypted', tls: { certificates: [forgedDer] } },
+    ]);
+  });
+});
+
+describe('a key log of a capture', () => {
+  const played = (fields: object, recording: Recording, keyLog: Uint8Array) => {
+    const keylog = new KeyLogStore();
+    for (const secret of parseKeyLog(keyLog)) keylog.add(secret);
+    const wire = wireWith(fields, { keylog, live: false });
+    const { hello, server } = flights(recording);
+    wire.fromClient(hello);
+    wire.fromServer(server);
+    wire.engine.finish();
+    return wire.verdicts;
+  };
+
+  it.each(['probe', 'keylog', 'keylog-else-probe', 'probe-else-accept'] as const)(
+    'decides what %s asks of a gateway',
+    (tls13) => {
+      expect(played(pinned({ tls13 }), toGenuine, toGenuine.keyLog)).toMatchObject([
+        { action: 'accept', reason: 'pin-match', evidence: 'decrypted' },
+      ]);
+      expect(played(pinned({ tls13 }), toForged, toForged.keyLog)).toMatchObject([
+        { action: 'tls-alert', reason: 'pin-mismatch', evidence: 'decrypted' },
+      ]);
+    },
+  );
+
+  it.each([
+    ['keylog', 'keylog-missing'],
+    ['probe', 'no-certificate'],
+    ['keylog-else-probe', 'no-certificate'],
+  ] as const)('without the secret leaves %s what it is without evidence', (tls13, reason) => {
+    expect(played(pinned({ tls13 }), toGenuine, new Uint8Array(0))).toMatchObject([
+      { action: 'tls-alert', reason, evidence: 'none' },
+    ]);
+    expect(played(pinned({ tls13 }), toGenuine, toForged.keyLog)).toMatchObject([{ action: 'tls-alert', reason }]);
+  });
+
+  it('shows, and decides nothing, where the situation is decided without it', () => {
+    expect(played(pinned({ tls13: 'deny' }), toGenuine, toGenuine.keyLog)).toMatchObject([
+      { action: 'tls-alert', reason: 'no-certificate' },
     ]);
   });
 });
