@@ -296,6 +296,19 @@ describe("packets with the client's address that do not come from where its SYN 
   });
 });
 
+describe('a reset in the client’s name from the server’s side', () => {
+  it.each([
+    ['that has said nothing', ''],
+    ['that asks for TLS', 'EHLO gateway.example\r\n'],
+  ])('does not have a connection forgotten %s', (_, words) => {
+    const wire = opened();
+    wire.fromClient(words);
+    expect(wire.fromClient('', { ...SERVER_SIDE, flags: rst | ack }).verdict).toBe('drop');
+    wire.wait(31_000);
+    expect(wire.engine.flows).toBe(1);
+  });
+});
+
 describe('endpoints that are used again', () => {
   /** A connection that ended with the accept mark; `gap` milliseconds later the next SYN. */
   function again(gap: number, first = genuineFlight): Wire {

@@ -293,6 +293,17 @@ describe('the accept mark', () => {
       expect(wire.connmark).toBe(ACCEPT);
     });
 
+    it.each(['resets', 'finishes'])('nor until somebody %s in its own name, from the server’s side', (how) => {
+      const wire = handedOut();
+      const flags = how === 'resets' ? rst : fin;
+      expect(wire.fromClient('', { flags, inIfindex: 3 }).verdict).toBe('drop');
+      wire.fromServer('', { flags: fin });
+      wire.fromClient('');
+      expect(wire.connmark).toBe(PENDING);
+      wire.fromClient(tls.applicationData);
+      expect(resume(wire, { sessionId: ID })).toMatchObject(BOUND);
+    });
+
     it('however often one end finishes', () => {
       const wire = handedOut();
       for (let time = 0; time < 3; time++) wire.fromClient('', { flags: fin });
