@@ -107,9 +107,10 @@ export class QuicConversation implements Conversation {
     let verdict: DatagramVerdict = 'accept';
     for (const { consumer, fault } of read.attempts) {
       verdict = worse(verdict, consumer.ruling === undefined ? 'hold' : verdictOf(consumer.ruling));
-      // A hello that contradicts itself after it was accepted.
+      // A hello that contradicts itself after it was accepted, which is news only where that is not.
       if (fault === undefined || consumer.ruling?.action !== 'accept') continue;
-      verdict = worse(verdict, verdictOf(this.#reportOnce(this.#unread(fault.code))));
+      const unread = this.#unread(fault.code);
+      if (unread.action !== 'accept') verdict = worse(verdict, verdictOf(this.#reportOnce(unread)));
     }
     if (read.isUnreadable) return worse(verdict, verdictOf(this.#reportOnce(this.#unread('quic.unreadable'))));
     return read.attempts.length > 0 ? verdict : this.#verdictForTheRest(read.isLong);

@@ -6,7 +6,7 @@ import { IpView } from '../../src/packet/ip.ts';
 import { QUIC_V2 } from '../../src/quic/version.ts';
 import { DatagramWire } from '../support/datagram-wire.ts';
 import { ACCEPT, bank, bankWith, DENY, HOST } from '../support/flows.ts';
-import { match, pinset, range, UNPINNED } from '../support/policy.ts';
+import { match, PINNED, pinset, policy, range, UNPINNED } from '../support/policy.ts';
 import * as dtls from '../support/dtls-bytes.ts';
 import { cryptoFrame, DCID, initialPacket, longPacket, retryPacket } from '../support/quic-bytes.ts';
 import * as tls from '../support/tls-bytes.ts';
@@ -29,6 +29,8 @@ function halves(name: string): [Buffer, Buffer] {
     initialPacket(cryptoFrame(50, octets.subarray(50)), { padTo: 1100, packetNumber: 1 }),
   ];
 }
+
+const { log: LOG } = policy({});
 
 describe('a pinned name over QUIC', () => {
   it('is refused: what leaves is empty, and marked', () => {
@@ -219,6 +221,21 @@ describe('where a host pinset could apply', () => {
   it('a server speaks only when it is asked', () => {
     expect(new DatagramWire({ pinsets: [bank()] }).fromServer(answer)).toBe('drop');
     expect(new DatagramWire().fromServer(answer)).toBe('accept');
+  });
+
+  it('what is let go though it cannot be read is said once', () => {
+    const unread = initialPacket(cryptoFrame(0, tls.handshake(1, Buffer.alloc(30))));
+    const other = hello('www.other.example');
+    const contradicted = initialPacket(cryptoFrame(0, Buffer.concat([other, tls.handshake(11, Buffer.alloc(4))])));
+    for (const datagram of [unread, contradicted]) {
+      const wire = new DatagramWire({
+        pinsets: [bankWith({ quic: 'accept' })],
+        pinned: { ...PINNED, quic: 'accept' },
+        log: { ...LOG, unpinned: true },
+      });
+      expect(wire.fromClient(datagram)).toBe('accept');
+      expect(wire.verdicts.map(({ action }) => action)).toEqual(['accept']);
+    }
   });
 
   it('a second hello with the name of the first passes', () => {
