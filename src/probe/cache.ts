@@ -122,6 +122,17 @@ interface Failed {
   readonly atMs: number;
 }
 
+/** The same, so long after they were kept. */
+export function olderAnswers({ shown, failed }: KeptAnswers, byMs: number): KeptAnswers {
+  return {
+    shown: shown.map(([question, all]) => [
+      question,
+      all.map((each) => ({ ...each, atMs: each.atMs + byMs, confirmedMs: each.confirmedMs + byMs })),
+    ]),
+    failed: failed.map(([question, each]) => [question, { ...each, atMs: each.atMs + byMs }]),
+  };
+}
+
 /** One that is found again within the time that it stands for anyway says nothing new; one not asked for long, little. */
 function confirmed(same: Shown | undefined, nowMs: number, ttl: number): Pick<Shown, 'confirmations' | 'confirmedMs'> {
   if (same === undefined || same.atMs <= nowMs - ttl * 2 ** (MAX_CONFIRMATIONS + 1)) {

@@ -7,7 +7,8 @@
  *   new ◀── what is remembered, then the queues ── old
  *   new ── {"running":true} ────────────────────▶ old ends     or the connection ends, and the old one goes on
  */
-import type { KeptAnswers } from '../../probe/cache.ts';
+import type { EngineMemory } from '../../engine/engine.ts';
+import { type KeptAnswers, olderAnswers } from '../../probe/cache.ts';
 import type { Policy } from '../../pins/policy.ts';
 import type { Released } from '../daemon.ts';
 import type { ReleasedQueue } from '../queue/queues.ts';
@@ -78,6 +79,22 @@ export function readRemembered(text: string): Remembered {
     const octets = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[OCTETS] : undefined;
     return typeof octets === 'string' ? Buffer.from(octets, 'base64') : value;
   }) as Remembered;
+}
+
+/** The same, so many seconds later. Of settled flows packets may still be in the queue: they stay as long as ever. */
+export function aged({ queues, probes, added }: Remembered, seconds: number): Remembered {
+  return {
+    queues: queues.map(([queueNum, { handed, memory }]) => [queueNum, { handed, memory: later(memory, seconds) }]),
+    probes: probes === null ? null : olderAnswers(probes, seconds * 1000),
+    added,
+  };
+}
+
+function later(memory: EngineMemory, seconds: number): EngineMemory {
+  return {
+    ...memory,
+    sessions: memory.sessions.map((session) => ({ ...session, left: session.left - seconds * 1e6 })),
+  };
 }
 
 const OCTETS = '$octets';

@@ -13,6 +13,7 @@ import type { Released } from '../daemon.ts';
 import type { ServiceManager } from '../service-manager.ts';
 import {
   type AddedLists,
+  aged,
   differingTerms,
   type Forerunner,
   readRemembered,
@@ -113,9 +114,10 @@ function readLeft(kept: ReadonlyMap<string, number>, own: Terms, now: number): R
     return descriptor;
   };
   const [head, body] = readWhole(descriptorOf(FILE, 'what is remembered')).split('\n', 2) as [string, string];
-  const reason = whyNot(JSON.parse(head) as Left, own, now);
+  const left = JSON.parse(head) as Left;
+  const reason = whyNot(left, own, now);
   if (reason !== undefined) throw new Error(reason);
-  const remembered = readRemembered(body);
+  const remembered = aged(readRemembered(body), now - left.at);
   const queues = remembered.queues.map(([queueNum, { handed, memory }]) => {
     const descriptor = descriptorOf(queueName(queueNum), `the socket of queue ${queueNum}`);
     return [queueNum, { handed: { ...handed, descriptor }, memory }] as const;

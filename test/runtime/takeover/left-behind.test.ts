@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
+import { ProbeCache } from '../../../src/probe/cache.ts';
 import { ServiceManager } from '../../../src/runtime/service-manager.ts';
 import { type Remembered, type Terms, termsOf } from '../../../src/runtime/takeover/handed.ts';
 import { leaveBehind, LeftBehind } from '../../../src/runtime/takeover/left-behind.ts';
@@ -28,6 +29,33 @@ it('what is left is found, once, with descriptors of the process that finds it',
   // What it leaves itself by then stays.
   left!.close();
   expect(store.discarded).toHaveLength(3);
+});
+
+it('what is remembered has grown older by as long as nobody ran', async () => {
+  const store = new Store();
+  const prober = new ProbeCache(8);
+  const finding = { kind: 'certificates', chain: [], isRawPublicKey: false, version: 0x0304, proven: true } as const;
+  const refusal = { kind: 'failed', reason: 'alert', detail: '40' } as const;
+  const times = { ttl: 60_000, negativeTtl: 30_000 };
+  const [one, other] = ['one', 'other'].map((name) => ({ exact: `exactly ${name}`, certificate: name }));
+  prober.add(one!, finding, 0, times);
+  prober.add(other!, refusal, 0, times);
+  const mark = { value: 1, mask: 1 };
+  const settled = [{ key: 'flow', synSeq: 1, packed: 1, mark, idle: 3 }];
+  const sessions = [{ key: 'session', pinsets: ['bank'], left: 90e6, dateMs: null }];
+  const [[queueNum, { handed }]] = remembered(0).queues as [Remembered['queues'][number]];
+  const memory = { config: 'sha256:00', settled, sessions };
+  const kept = { queues: [[queueNum, { handed, memory }]] as const, probes: prober.keep(10_000), added: [] };
+  const terms = termsOf(policy(), [0, 0]);
+  leaveBehind(store.manager(), terms, kept, NOW);
+  const { queues, probes } = await (await find(store, terms, 20)).left!.release();
+  expect(queues.get(0)!.memory.settled).toEqual(settled);
+  expect(queues.get(0)!.memory.sessions).toEqual([{ ...sessions[0], left: 70e6 }]);
+  const restored = new ProbeCache(8);
+  restored.restore(probes!, 0);
+  expect(restored.find(one!, 29_999, times)).toBeDefined();
+  expect(restored.find(one!, 30_000, times)).toBeUndefined();
+  expect(restored.find(other!, 0, times)).toBeUndefined();
 });
 
 it('whoever fails to go on with it throws it away', async () => {
