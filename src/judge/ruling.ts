@@ -92,9 +92,9 @@ export function withReported(findings: readonly Finding[], reported: readonly Fi
   return [...findings.map((finding) => (denies(finding) ? finding : (earlier(finding) ?? finding))), ...rest];
 }
 
-/** Accepted, and no pinset had a say. */
-export function isOfNoPinset({ action, pinset, would, others }: Ruling): boolean {
-  return action === 'accept' && pinset === null && would === null && others.length === 0;
+/** Accepted, and neither had a pinset a say, nor has a rule left a mark, by which others may block it. */
+export function isOfNoPinset({ action, pinset, would, others, connmark }: Ruling): boolean {
+  return action === 'accept' && pinset === null && would === null && others.length === 0 && connmark === null;
 }
 
 /** Among verdicts that accept, one that enforces speaks for the flow before one that only reports. */

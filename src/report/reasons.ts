@@ -60,7 +60,8 @@ export const ADVICE: Readonly<Record<Reason, string>> = {
     'ask the owner whether the key was changed: if so, add it (`tlspin pin HOST`); if not, somebody is in the middle',
   'deny-pin': 'find out who shows it',
   rule: '`rules` names it: its place, its list, the entry',
-  unpinned: 'nothing; logged with `"log": { "unpinned": true }` only',
+  unpinned:
+    'nothing; logged with `"log": { "unpinned": true }`, and where a rule that accepts has left its mark (`connmark`, `rules`)',
   'no-certificate': 'see which server answers so: a pinned host has to show its certificate',
   'expired-pinset': 'give the pinset pins and a date that hold',
   'name-mismatch': 'pin the leaf itself, or the server that has the name',

@@ -207,6 +207,17 @@ describe('rules', () => {
     expect(judged(withRules(listed(true, 'drop')), forgedFlight).connmark).toBe(ACCEPT);
   });
 
+  it('one that accepts and leaves a mark, by which others may block, is recorded though no pinset is for the flow', () => {
+    const log = { unpinned: false, certificates: 'pins', stats: 0 };
+    const mark = { value: 0x12, mask: 0xff };
+    const marked = judged({ ...withRules(listed(false, 'accept', mark)), log }, forgedFlight);
+    const rules = [{ index: 0, list: '0', entry: forgedPin.canonical }];
+    expect(marked.verdicts).toMatchObject([
+      { action: 'accept', reason: 'unpinned', rules, connmark: { value: ACCEPT | 0x12 } },
+    ]);
+    expect(judged({ ...withRules(listed(false, 'accept')), log }, forgedFlight).verdicts).toEqual([]);
+  });
+
   it('one that accepts writes its mark and goes on, and lifts no pinset', () => {
     const mark = { value: 0x12, mask: 0xff };
     const wire = judged(

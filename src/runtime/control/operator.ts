@@ -151,7 +151,10 @@ export class Operator {
       await this.#options.stateLock.take();
       await this.#listen();
       this.#options.log.record('start', this.#startFields());
+      const { hash } = this.daemon.policy;
       await this.daemon.begin(handed);
+      // The other one has learned more since this one has read it.
+      if (this.daemon.policy.hash !== hash) this.#onLearned(this.daemon.status().generation);
       predecessor.running();
     });
     this.#begun();

@@ -36,6 +36,11 @@ export class EveLog implements EventLog {
   readonly #machine: Machine = { host: hostname(), interfaceName: (ifindex) => this.#interfaces.nameOf(ifindex) };
   readonly #say: (line: string) => void;
   readonly #watch: WatchFilter | undefined;
+  /** Hashes of configurations that a record has told of. */
+  readonly #introduced = new Set<string>();
+  /** Verdicts by a configuration of which no record tells yet. */
+  readonly #early: LoggedEvent[] = [];
+  readonly #mostEarly: number;
   readonly #troubles = new Map<string, LogTrouble>();
   #listener: ((trouble: LogTrouble) => void) | undefined;
 
@@ -52,6 +57,7 @@ export class EveLog implements EventLog {
       onTrouble: (trouble) => this.#onTrouble(trouble),
     });
     this.#certificates = certificatesFor(policy);
+    this.#mostEarly = policy.limits.logBacklog;
   }
 
   /** Records that the log's reader was too slow for. */
@@ -103,9 +109,21 @@ export class EveLog implements EventLog {
       if (event.kind === 'handshake') {
         if (this.#watch?.(event)) this.#say(watchLine(event, READERS));
       } else if (event.kind !== 'continued') {
-        this.#log.write(this.recordOf(event), lostBy(event));
+        this.#put(event);
       }
     }
+  }
+
+  /** What decided is introduced by a record of its own, which comes first. */
+  #put(event: LoggedEvent): void {
+    const isKnown = event.kind !== 'verdict' || this.#introduced.has(event.config);
+    if (isKnown) return this.#log.write(this.recordOf(event), lostBy(event));
+    this.#early.push(event);
+    if (this.#early.length >= this.#mostEarly) this.#putEarly();
+  }
+
+  #putEarly(): void {
+    for (const event of this.#early.splice(0)) this.#log.write(this.recordOf(event));
   }
 
   /** As it is logged. */
@@ -116,6 +134,10 @@ export class EveLog implements EventLog {
   /** What is of no flow. */
   record(eventType: OfNoFlow, fields: Readonly<Record<string, unknown>>): void {
     this.#log.write(recordOf(eventType, Date.now() * 1000, fields, { host: this.#machine.host }));
+    const { config } = fields;
+    if (typeof config !== 'string' || this.#introduced.has(config)) return;
+    this.#introduced.add(config);
+    this.#putEarly();
   }
 
   get written(): number {
@@ -129,10 +151,12 @@ export class EveLog implements EventLog {
 
   /** Resolves when nothing waits, or nothing more of it goes out. */
   drain(): Promise<void> {
+    this.#putEarly();
     return this.#log.drain();
   }
 
   close(): Promise<void> {
+    this.#putEarly();
     return this.#log.close();
   }
 

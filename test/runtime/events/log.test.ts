@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { FlowEvent } from '../../../src/judge/events.ts';
 import { EveLog } from '../../../src/runtime/events/log.ts';
 import { policy } from '../../support/policy.ts';
+import { verdictEvent } from '../../support/verdict-event.ts';
 
 let directory: string;
 let path: string;
@@ -43,6 +44,25 @@ it('every event is one record, in order', async () => {
   await log.close();
   expect(details(path)).toEqual(['detail-1', 'detail-2', 'detail-3']);
   expect(log.dropped).toBe(0);
+});
+
+it('a verdict waits for the record that introduces the configuration by which it was made', async () => {
+  const log = open();
+  const kinds = () =>
+    readFileSync(path, 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => (JSON.parse(line) as { event_type: string }).event_type);
+  log.record('start', { config: 'sha256:01' });
+  log.write([verdictEvent({ config: 'sha256:01' }), verdictEvent({ config: 'sha256:02' }), event('detail-1')]);
+  log.write([verdictEvent({ config: 'sha256:02' })]);
+  log.record('config', { config: 'sha256:02' });
+  log.write([verdictEvent({ config: 'sha256:01' }), verdictEvent({ config: 'sha256:02' })]);
+  log.write([verdictEvent({ config: 'sha256:03' })]);
+  await log.close();
+  const introduced = ['start', 'verdict', 'anomaly', 'config', 'verdict', 'verdict', 'verdict', 'verdict'];
+  // One of which nobody tells is lost for it no more than any other.
+  expect(kinds()).toEqual([...introduced, 'verdict']);
 });
 
 it('after a rotation records go to a new file of the same name', async () => {
