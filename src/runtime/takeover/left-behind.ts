@@ -66,6 +66,7 @@ export class LeftBehind implements Forerunner {
     if (kept.size === 0) return undefined;
     try {
       const left = readLeft(kept, terms, now);
+      closeSync(kept.get(FILE)!);
       say(`going on with what the tlspin before this one has left: ${left.queues.length} queues`);
       return new LeftBehind(manager, left);
     } catch (error) {

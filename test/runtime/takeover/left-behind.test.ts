@@ -17,6 +17,7 @@ it('what is left is found, once, with descriptors of the process that finds it',
   const { left, said } = await find(store);
   expect(said).toEqual(['going on with what the tlspin before this one has left: 2 queues']);
   expect(left!.added).toEqual([['bad', ['sha256//x']]]);
+  expect(() => fstatSync(store.kept.get('tlspin-remembered')!)).toThrow('EBADF');
   const { queues, probes } = await left!.release();
   expect(probes).toBeNull();
   expect([...queues.keys()]).toEqual([0, 1]);
