@@ -45,7 +45,7 @@ export function replay(events: Iterable<VerdictEvent>, policy: Policy, most = MO
 
 class Replaying {
   readonly #snapshot: PinsetSnapshot;
-  /** The same few chains come again and again; by pinset, name and certificates. */
+  /** The same few chains come again and again; by pinset, name, version and certificates. */
   readonly #satisfied = new Map<string, boolean>();
   readonly #servers = new Map<string, { -readonly [key in keyof ReplayedServer]: ReplayedServer[key] }>();
   replayed = 0;
@@ -103,7 +103,7 @@ class Replaying {
     name: string | null,
     event: VerdictEvent,
   ): boolean {
-    const key = JSON.stringify([pinset.index, name, ...chain.map(({ sha256 }) => sha256)]);
+    const key = JSON.stringify([pinset.index, name, event.tls!.version, ...chain.map(({ sha256 }) => sha256)]);
     let satisfied = this.#satisfied.get(key);
     if (satisfied === undefined) {
       const { pins, facts, isAboveLeaf, names } = compareChain(pinset, chain, name, Date.now());

@@ -49,6 +49,12 @@ describe('decisions of late, by another configuration', () => {
     expect(replay([shown()], policyWith(pinset))).toMatchObject({ replayed: 1, would_deny: denied });
   });
 
+  it('each is judged by its own version of TLS, whatever the same chain was shown with before', () => {
+    const newer = shown({ tls: tlsSummary({ certificates: [LEAF], version: 0x0304 }) });
+    const asking = policyWith({ pins: [KEY, PIN_A], checks: { minVersion: '1.3' } });
+    expect(replay([newer, shown(), newer], asking)).toMatchObject({ replayed: 3, would_deny: 1, newly_denied: 1 });
+  });
+
   it('without a certificate are left alone, and no more than are wanted are looked at', () => {
     const incomplete = verdictEvent({ ...DENIED, reason: 'incomplete' });
     expect(replay([incomplete, verdictEvent({ tls: null })], policyWith({}))).toMatchObject({ replayed: 0 });
