@@ -1,5 +1,5 @@
 /** Other programs, asked without anybody waiting for them. Knows none of them. */
-import { execFile } from 'node:child_process';
+import { execFile, type ExecFileException } from 'node:child_process';
 
 /** Standard output of a program; undefined when it is missing or fails. */
 export type RunProgram = (program: string, args: readonly string[]) => Promise<string | undefined>;
@@ -18,13 +18,20 @@ export type FeedProgram = (program: string, args: readonly string[], input: stri
 /** Resolves with what it has said of its failure; undefined where it has done what it was to do. */
 export function feedProgram(program: string, args: readonly string[], input: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const child = execFile(program, args, { encoding: 'utf8', timeout: PATIENCE_MS }, (error, _, stderr) =>
-      resolve(error === null ? undefined : stderr.trim() || error.message),
+    const child = execFile(program, args, { encoding: 'utf8', timeout: FEEDING_PATIENCE_MS }, (error, _, stderr) =>
+      resolve(error === null ? undefined : stderr.trim() || whyNot(error, program)),
     );
     child.stdin?.on('error', () => {}); // its end tells
     child.stdin?.end(input);
   });
 }
 
+function whyNot({ code, killed, message }: ExecFileException, program: string): string {
+  if (code === 'ENOENT') return `${program} is missing: install the package that has it`;
+  return killed === true ? `${program} took longer than ${FEEDING_PATIENCE_MS / 1000} s` : message;
+}
+
 const PATIENCE_MS = 10_000;
+/** The rules' script has many a step, each of which waits for xtables' lock for up to ten seconds. */
+const FEEDING_PATIENCE_MS = 45_000;
 const MOST_OCTETS = 1 << 28;

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { applyRules } from '../../../../src/runtime/rules/applying/apply.ts';
 import { renderClosing } from '../../../../src/runtime/rules/applying/closing.ts';
+import { feedProgram } from '../../../../src/runtime/rules/program.ts';
 
 let fed: string[];
 let fails: (program: string, input: string) => string | undefined;
@@ -62,4 +63,10 @@ it('what closes a host drops what it forwards, or what it begins, but to itself'
     /table inet tlspin \{\n {2}chain closed \{\n.* hook forward .*\n +drop\n/,
   );
   expect(renderClosing('local', 'nft')).toContain('oifname != "lo" ct state new drop');
+});
+
+it('a program that is not there is said to be missing', async () => {
+  expect(await feedProgram('tlspin-no-such-program', [], '')).toBe(
+    'tlspin-no-such-program is missing: install the package that has it',
+  );
 });
