@@ -1,8 +1,9 @@
 /**
  * Records read back from log files, those that were rotated away included: FILE.1, FILE-20261129, either in gzip. What is
- * no record of ours is counted and left alone. Knows files and lines; what is looked for is the caller's.
+ * no record of ours is left alone. Knows files and lines; what is looked for is the caller's.
  */
 import { createReadStream, readdirSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { basename, dirname, extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -23,8 +24,8 @@ export interface LogReading {
 export async function* readVerdicts({ files, since, onTrouble }: LogReading): AsyncGenerator<VerdictRecord> {
   const sinceText = since === -Infinity ? '' : new Date(since).toISOString().slice(0, 23);
   for (const file of files) {
-    if (isOlder(file, since)) continue;
     try {
+      if (isOlder(file, since)) continue;
       for await (const line of linesOf(file)) {
         const record = verdictOf(line);
         // Timestamps are UTC and as long as each other: their texts are in their order.
@@ -42,7 +43,7 @@ export function withRotated(file: string): string[] {
   if (file === '-') return [file];
   const [folder, name] = [dirname(file), basename(file)];
   const stem = basename(name, extname(name));
-  const names = entriesOf(folder).filter((each) => each === name || isRotated(each, name, stem));
+  const names = entriesOf(folder, file).filter((each) => each === name || isRotated(each, name, stem));
   if (names.length === 0) throw new Error(`log ${file}: there is no such file`);
   const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return names.map((each) => join(folder, each)).sort((a, b) => modified(a) - modified(b));
@@ -58,10 +59,12 @@ function isRotated(each: string, name: string, stem: string): boolean {
     : false;
 }
 
-function entriesOf(folder: string): string[] {
+function entriesOf(folder: string, file: string): string[] {
   try {
     return readdirSync(folder);
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES')
+      throw new Error(`log ${file}: ${TROUBLES['EACCES']}`, { cause: error });
     return [];
   }
 }
@@ -83,17 +86,25 @@ async function* linesOf(file: string): AsyncGenerator<string> {
 function verdictOf(line: string): VerdictRecord | undefined {
   if (!line.includes(MARK)) return undefined;
   try {
-    const record = JSON.parse(line) as Partial<VerdictRecord>;
-    return record.event_type === 'verdict' && typeof record.timestamp === 'string' && isObject(record.verdict)
-      ? (record as VerdictRecord)
-      : undefined;
+    const record = JSON.parse(line) as VerdictRecord;
+    return isOurs(record) ? record : undefined;
   } catch {
     return undefined; // half written, or somebody else's
   }
 }
 
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null;
+/** As much as everybody relies on: versions may differ in the rest. */
+function isOurs({
+  event_type: type,
+  timestamp,
+  src_ip: client,
+  dest_ip: server,
+  verdict,
+  tls,
+}: VerdictRecord): boolean {
+  const isVerdict = type === 'verdict' && typeof verdict === 'object' && typeof verdict.reason === 'string';
+  const hasChain = tls === undefined || Array.isArray(tls.certificates);
+  return isVerdict && hasChain && typeof timestamp === 'string' && isIP(client) !== 0 && isIP(server) !== 0;
 }
 
 const MARK = '"verdict"';

@@ -1,10 +1,17 @@
 /** The reasons of verdicts, and the faults behind them, for people: what each means, and what helps. */
 import type { Reason, VerdictEvent } from '../judge/events.ts';
 
-/** One sentence, without its full stop. */
-export function meaningOf(reason: Reason): string {
-  return MEANINGS[reason];
+/** One sentence, without its full stop. Logs of other versions have reasons that nobody knows here. */
+export function meaningOf(reason: string): string {
+  return (MEANINGS as Meanings)[reason] ?? 'a reason that this version of tlspin does not know';
 }
+
+/** What to do about it, as docs/log.md says it. */
+export function adviceFor(reason: string): string {
+  return (ADVICE as Meanings)[reason] ?? 'look it up in the documentation of the version that decided';
+}
+
+type Meanings = Readonly<Record<string, string | undefined>>;
 
 /** What may be behind a fault, and what helps: null where the fault says it all. */
 export function hintFor({ fault }: VerdictEvent): string | null {
@@ -51,7 +58,6 @@ export const MEANINGS: Readonly<Record<Reason, string>> = {
   quic: 'QUIC hides the name',
 };
 
-/** What to do about each, as docs/log.md says it. */
 export const ADVICE: Readonly<Record<Reason, string>> = {
   learning: 'nothing; `tlspin learn show` says how far it is',
   'pin-match': 'nothing',

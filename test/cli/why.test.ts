@@ -1,5 +1,6 @@
 /** `tlspin why` and `tlspin ctl explain` over log files, as processes: records that `tlspin inspect` has made of real captures. */
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -9,7 +10,7 @@ import { recordSchema, type VerdictRecord } from '../../src/report/schema.ts';
 import { ControlServer } from '../../src/runtime/control/server.ts';
 import { loadBinding } from '../../src/source/binding.ts';
 import { ROOT } from '../support/built.ts';
-import { ensureBuilt, tlspin } from '../support/command-line.ts';
+import { ensureBuilt, MAIN, tlspin } from '../support/command-line.ts';
 
 const FLOWS = `${ROOT}fixtures/flows/`;
 const PINNED = `${FLOWS}pinned.json`;
@@ -103,6 +104,30 @@ describe('log files', () => {
     writeFileSync(log, lines(at(denied, 1), at(denied, 30)));
     const { out, err } = await why('*.bank.example', '--since', '2026-11-29T12:10:00Z', '--log', log, '--json');
     expect([err, causesIn(out).map(({ count }) => count)]).toEqual(['', [1]]);
+  });
+
+  it('that may not be read are no missing ones', () => {
+    const user = process.getuid!() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+    writeFileSync(log, lines(at(denied, 1)));
+    chmodSync(folder, 0);
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, 'why', 'www.bank.example', '--log', log], user);
+    chmodSync(folder, 0o700);
+    expect([status, stderr.toString()]).toEqual([
+      1,
+      `error: log ${log}: its permissions forbid reading it (use sudo)\n`,
+    ]);
+  });
+
+  it('of another version are read as far as they are understood, and what is no record is left alone', async () => {
+    const verdict = { ...denied.verdict, reason: 'of-tomorrow' };
+    const bare = { ...at(denied, 2), src_ip: undefined };
+    writeFileSync(log, lines({ ...at(denied, 1), verdict }, bare, { ...at(denied, 3), tls: {} }));
+    const { status, out, err } = await why('www.bank.example', '--log', log);
+    expect([status, err]).toEqual([0, '']);
+    expect(out).toContain('1 decision, 1 of them denied\n');
+    expect(out).toContain('\n  a reason that this version of tlspin does not know\n');
+    const explained = await tlspin(['ctl', 'explain', '101', '--log', log, '-c', PINNED], { env: nobody() });
+    expect([explained.status, explained.err]).toEqual([0, '']);
   });
 
   it('that are not there are exit status 1', async () => {

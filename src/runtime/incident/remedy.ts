@@ -3,7 +3,7 @@
  * nobody here can know: the words say so. Knows no configuration file.
  */
 import type { Reason } from '../../judge/events.ts';
-import { ADVICE } from '../../report/reasons.ts';
+import { adviceFor } from '../../report/reasons.ts';
 import { type Cause, isDenied } from './causes.ts';
 
 export interface Remedy {
@@ -13,7 +13,7 @@ export interface Remedy {
 }
 
 export function remedyFor(cause: Cause): Remedy {
-  const advice = ADVICE[cause.reason];
+  const advice = adviceFor(cause.reason);
   const pin = isDenied(cause) && isOfKeys(cause.reason) ? pinOf(cause) : null;
   if (pin === null || cause.pinset === null) return { advice, paste: null };
   const comment = `${cause.leaf!.subject ?? 'a certificate that nobody can read'}, as seen on ${cause.last.slice(0, 10)}`;
