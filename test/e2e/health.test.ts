@@ -1,6 +1,8 @@
 /** What an engine says of lost protection, within five seconds: the program on the kernel's real queue, and real losses. */
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
+import type { Health } from '../../src/cli/health.ts';
+import { ControlClient } from '../../src/runtime/control/client.ts';
 import { spkiPin } from '../../src/runtime/demo/certificates.ts';
 import { Engine, TLSPIN } from '../support/lab/engine.ts';
 import { NAME as HOST } from '../support/lab/bank.ts';
@@ -30,9 +32,10 @@ describe('its exit status is', () => {
     await run({ pinsets: [bank({ mode: 'report-only' })] });
     await becomes(1, 'pinset.report-only');
     await engine.child.stop();
+    const cause = performance.now() + 8_000;
     const expires = new Date(Date.now() + 8_000).toISOString();
     await run({ pinsets: [bank({ expires })] });
-    await becomes(2, 'pinset.expired');
+    await becomes(2, 'pinset.expired', cause);
     expect(engine.conditions).toContain('pinset.expired begin');
     await engine.child.says(/^NOT PROTECTED \(pinset.expired\): the pinset bank expired on .*: give it pins/m);
   });
@@ -236,9 +239,35 @@ function nftQueues(): boolean {
   return lab.shell('gateway', "nft 'add table inet x; add chain inet x y; add rule inet x y queue num 9' 2>/dev/null && nft delete table inet x && echo yes || true") !== ''; // prettier-ignore
 }
 
-/** Within five seconds and what the asking itself takes on a busy machine. */
-async function becomes(status: number, codes = ''): Promise<void> {
-  await expect.poll(() => health(), { timeout: 15_000, interval: 200 }).toMatchObject({ status, text: expect.stringMatching(codes) as string }); // prettier-ignore
+/** Asked at the socket until it says so, by which it is known how long that took; and then of the program, once. */
+async function becomes(status: number, codes = '', began = performance.now()): Promise<void> {
+  const expected = { status, text: expect.stringMatching(codes) as string };
+  await expect.poll(() => told(), { timeout: 15_000, interval: 50 }).toMatchObject(expected);
+  const seconds = (performance.now() - began) / 1000;
+  if (status > 0) delays.push([seconds, codes]);
+  expect(health()).toMatchObject(expected);
+}
+
+const delays: [seconds: number, codes: string][] = [];
+
+/** A machine that is busy may be late once: test/runtime/protection/rules.test.ts has the longest that it takes by itself. */
+afterAll(() => {
+  const slowest = delays.toSorted(([a], [b]) => b - a);
+  const shown = slowest.map(([seconds, codes]) => `${seconds.toFixed(1)} s ${codes}`);
+  console.log(`from the cause to the word of it: ${shown.join(', ')}`);
+  const [middle] = slowest[Math.floor(slowest.length / 2)] ?? [0];
+  expect(middle).toBeLessThan(5);
+});
+
+async function told(): Promise<{ status: number; text: string }> {
+  const client = await ControlClient.connect(lab.path('control.sock'));
+  try {
+    const { health } = (await client.ask({ command: 'health' })) as unknown as { health: Health };
+    const lines = health.conditions.map(({ code, detail }) => `${code}  ${detail}`);
+    return { status: ['protected', 'degraded', 'unprotected'].indexOf(health.state), text: lines.join('\n') };
+  } finally {
+    client.close();
+  }
 }
 
 /** More SYNs than the queue and its buffer have room for, while nobody reads. */

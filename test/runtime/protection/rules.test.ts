@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { Protection } from '../../../src/runtime/protection/protection.ts';
 import { Rules } from '../../../src/runtime/protection/rules.ts';
@@ -11,10 +11,12 @@ let ruleset: string;
 let entered: number;
 let protection: Protection;
 let rules: Rules;
+let sleepsIn: (program: string) => Promise<unknown>;
 
 beforeEach(() => {
   ruleset = JSON.stringify(RECORDED.forward);
   entered = 0;
+  sleepsIn = async () => undefined;
   protection = new Protection({ log: { write: () => {} }, say: () => {} });
   const watched = policy({ pinsets: [pinset(0)], ports: [[443, 443]], failOpen: true }); // prettier-ignore
   rules = new Rules({
@@ -22,10 +24,18 @@ beforeEach(() => {
     policy: () => watched,
     queues: () => [0, 0],
     keeper: { restore: async () => 'restored' },
-    run: async (program, args) => (program === 'nft' && args[0] === '-j' ? ruleset : undefined),
+    run: async (program, args) => {
+      await sleepsIn(program);
+      return program === 'nft' && args[0] === '-j' ? ruleset : undefined;
+    },
     readQueues: () => new Map([[0, { sequence: entered, queueDropped: 0 } as KernelQueue]]),
     isLiberal: () => false,
   });
+});
+
+afterEach(() => {
+  rules.stop();
+  vi.useRealTimers();
 });
 
 const count = (packets: number) => void (ruleset = JSON.stringify(RECORDED.forward).replaceAll(/"packets":\d+/g, `"packets":${packets}`)); // prettier-ignore
@@ -91,3 +101,22 @@ it('what is printed otherwise than any version known here is not to be read, and
   await looks(1);
   expect(said()).toEqual([]);
 });
+
+it.each([0, 300, 600, 900, 1200, 1500, 1800, 2100])(
+  'what is lost %i ms behind a look is told of within five seconds, though programs take their time',
+  async (behind) => {
+    vi.useFakeTimers();
+    sleepsIn = () => new Promise((resolve) => setTimeout(resolve, PROGRAM_MS));
+    rules.start();
+    await vi.advanceTimersByTimeAsync(6_000 + behind);
+    expect(said()).toEqual([]);
+    const { nftables } = RECORDED.forward as { nftables: { rule?: object }[] };
+    ruleset = JSON.stringify({ nftables: nftables.filter(({ rule }) => rule === undefined) });
+    const began = performance.now();
+    while (said().length === 0 && performance.now() - began < 5_000) await vi.advanceTimersByTimeAsync(50);
+    expect(said()).toEqual(['rules.none: no rule sends packets to queue 0']);
+  },
+);
+
+/** On a machine that has other work. */
+const PROGRAM_MS = 400;
