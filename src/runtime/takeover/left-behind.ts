@@ -68,6 +68,8 @@ export class LeftBehind implements Forerunner {
       const left = readLeft(kept, terms, now);
       closeSync(kept.get(FILE)!);
       say(`going on with what the tlspin before this one has left: ${left.queues.length} queues`);
+      // What it takes of memory goes when the service manager lets go of it too.
+      closeSync(kept.get(FILE)!);
       return new LeftBehind(manager, left);
     } catch (error) {
       say(`what the tlspin before this one has left is of no use (${(error as Error).message}): starting as ever`);

@@ -25,6 +25,7 @@ it('what is left is found, once, with descriptors of the process that finds it',
     expect(handed).toEqual({ descriptor: store.kept.get(`tlspin-queue-${queueNum}`), conntrack: true });
     expect(memory).toEqual({ config: 'sha256:00', settled: [], sessions: [] });
   }
+  expect(() => fstatSync(store.kept.get('tlspin-remembered')!)).toThrow('EBADF');
   left!.running();
   expect(store.discarded.toSorted()).toEqual(['tlspin-queue-0', 'tlspin-queue-1', 'tlspin-remembered']);
   // What it leaves itself by then stays.
