@@ -1,5 +1,5 @@
-"""A client that ends without a word that others on the way would see. Arguments: its port, and `silent` if it only connects.
-Prints `connected`, or what the server answered, `none` where that is nothing."""
+"""A client that ends without a word that others on the way would see. Arguments: its port, and `silent` if it only connects, or
+`waits` if it goes on when its standard input has a line. Prints `connected`, or what the server answered, `none` where that is nothing."""
 import socket
 import ssl
 import struct
@@ -15,6 +15,9 @@ plain.connect(('198.51.100.2', 443))
 if sys.argv[2:] == ['silent']:
     print('connected', flush=True)
     time.sleep(600)
+if sys.argv[2:] == ['waits']:
+    print('connected', flush=True)
+    sys.stdin.readline()
 trust = ssl.create_default_context(cafile='/job/ca.pem')
 trust.maximum_version = ssl.TLSVersion.TLSv1_2
 body = b''

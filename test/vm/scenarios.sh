@@ -42,6 +42,38 @@ connected() {
   kill $!
 }
 
+# Two connections of the same addresses and ports at the same time, in two zones of connection tracking.
+overlapping() {
+  ip netns add twin
+  ip link add to-twin netns gateway type veth peer name eth0 netns twin
+  ip -n gateway link set to-twin up
+  ip -n twin addr add 192.0.2.2/24 dev eth0
+  ip -n twin link set eth0 up
+  ip -n twin route add default via 192.0.2.1
+  ip -n gateway route add 192.0.2.2 dev to-twin table 7
+  ip -n gateway route add 198.51.100.2 via 203.0.113.2 table 7
+  for device in to-twin to-forger; do ip -n gateway rule add iif "$device" table 7; done
+  on gateway nft -f /job/zones.nft
+
+  CLIENT_PORT=$((CLIENT_PORT + 1))
+  mkfifo /tmp/go
+  ip netns exec client timeout 120 python3 /job/abrupt-client.py "$CLIENT_PORT" waits </tmp/go >/tmp/first &
+  local first=$!
+  exec 8>/tmp/go
+  until_says /tmp/first connected
+  check 'a forged server, by the addresses and ports of a connection in another zone' none \
+    "$(ip netns exec twin timeout 60 python3 /job/abrupt-client.py "$CLIENT_PORT")"
+  echo >&8
+  wait "$first"
+  until_says /tmp/log "\"src_port\":$CLIENT_PORT,.*\"reason\":\"pin-match\""
+  check 'the genuine one, of the other zone' bbbbb "$(tail -n 1 /tmp/first)"
+
+  exec 8>&-
+  on gateway nft delete table ip zones
+  for device in to-twin to-forger; do ip -n gateway rule del iif "$device" table 7; done
+  ip netns del twin
+}
+
 translated() {
   iptables_of_gateway '-t nat -A PREROUTING -d 198.18.0.99 -p tcp --dport 443 -j DNAT --to-destination 198.51.100.2'
   iptables_of_gateway '-t nat -A POSTROUTING -p tcp --dport 443 -j MASQUERADE'
@@ -109,6 +141,7 @@ with_engine() {
     kill -HUP "$ENGINE" # the rules of the format before are no longer missed
     genuine_and_forged
     connected
+    [ "$route $format" != 'verdict nft' ] || overlapping
     if [ "$format" = iptables-legacy ]; then
       translated
       others_marks
