@@ -74,6 +74,8 @@ function prepare(directory: string): void {
   const config = { version: 1, ports: [443, 8443, 9443], ...bank.config };
   write('good.json', config);
   write('other.json', { ...config, queues: 5 });
+  const transport = { target: 'pino/file', options: { destination: '/var/log/tlspin/other.json' } };
+  write('logs.json', { ...config, log: { to: ['/var/log/tlspin/tlspin.json', { syslog: {} }, { transport }] } });
   const identity = (name: string) => ({ cert: `/opt/job/${name}.pem`, key: `/opt/job/${name}.key` });
   write('genuine.arg', { ...identity('genuine'), port: 443, maxVersion: 'TLSv1.3' });
   write('forged.arg', { ...identity('forged'), port: 8443, maxVersion: 'TLSv1.3' });
@@ -103,6 +105,7 @@ const STEPS = [
   'goes on with its queues where it is restarted',
   'has them wait where it cannot start',
   'starts as ever where they are others',
+  'logs where the configuration says, to journald and by a transport too',
   'is killed and started again where it hangs',
   'stops, and the rules stay',
   'the rules go when they are told to',
@@ -216,6 +219,18 @@ differs() {
   good
   systemctl restart tlspin
 }
+is_in_journal() { journalctl -b _TRANSPORT=syslog -t tlspin -o cat | grep -q '^{"event_type":"start".*}$'; }
+logs() {
+  mkdir -p /run/systemd/system/tlspin.service.d
+  printf '[Service]\nEnvironment=TLSPIN_LOG=\n' >/run/systemd/system/tlspin.service.d/log.conf
+  install -m 0640 -g tlspin /opt/job/logs.json /etc/tlspin/tlspin.json
+  systemctl daemon-reload
+  systemctl restart tlspin
+  until_true is_in_journal
+  until_true grep '^{"event_type":"start"' /var/log/tlspin/other.json
+  rm /run/systemd/system/tlspin.service.d/log.conf
+  good
+}
 watches() {
   before=$(main)
   mkdir -p /run/systemd/system/tlspin.service.d
@@ -254,6 +269,7 @@ step 'a reload of what is broken fails, and changes nothing' refuses
 step 'goes on with its queues where it is restarted' restarts
 step 'has them wait where it cannot start' waits
 step 'starts as ever where they are others' differs
+step 'logs where the configuration says, to journald and by a transport too' logs
 step 'is killed and started again where it hangs' watches
 step 'stops, and the rules stay' stops
 step 'the rules go when they are told to' goes
