@@ -22,6 +22,8 @@ export interface LogChannel {
   readonly isTorn: boolean;
   /** Whether it takes anything now. */
   readonly isUp: boolean;
+  /** Whether it is about to take some, and has not failed to: within bounds. */
+  readonly isStarting?: boolean;
   /** Whole lines, from an octet of theirs on; one call at a time. `done`: how many octets are out, or why none is. */
   write(octets: Buffer, at: number, done: (error: WriteError | null, count: number) => void): void;
   /** Another channel, where the same place is elsewhere by now. Throws a sentence, and all stays as it was. */

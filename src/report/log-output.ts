@@ -106,7 +106,7 @@ export class LogOutput {
       before = this.#octets;
       this.#next();
       await this.#idle(CLOSING_PATIENCE_MS);
-    } while (this.#isBusy && this.#octets > before);
+    } while (this.#isBusy && (this.#octets > before || this.#channel.isStarting === true));
     clearTimeout(this.#retry);
     clearInterval(this.#calm);
     const left = this.#waiting.length + (this.#batch === undefined ? 0 : this.#batch.lines.length - this.#batch.done);

@@ -63,6 +63,10 @@ class TransportChannel implements LogChannel {
     return this.#upAt !== undefined;
   }
 
+  get isStarting(): boolean {
+    return this.#child !== undefined && !this.isUp && this.#why === undefined;
+  }
+
   write(octets: Buffer, at: number, done: (error: WriteError | null, count: number) => void): void {
     if (!this.isUp || this.#isClosing) return done({ code: this.#why ?? 'EAGAIN' }, 0);
     this.#given = { octets, done };

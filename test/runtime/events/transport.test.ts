@@ -64,6 +64,19 @@ describe('a transport that works', () => {
     expect([output!.written, output!.dropped, told]).toEqual([900, 0, []]);
   });
 
+  it('is waited for while it starts, also by who closes it', async () => {
+    const source = `
+      module.exports = async ({ to }) => {
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        return new (require('node:stream').Writable)({ write(chunk, _, done) { appendFileSync(to, chunk); done(); } });
+      };`;
+    open({ stages: own('slow.cjs', source) });
+    write(3);
+    await output!.close();
+    expect(lines('out')).toEqual(numbers(3));
+    expect([output!.written, output!.dropped, told]).toEqual([3, 0, []]);
+  });
+
   it('may be a package, found from the configuration’s folder: pino-socket, over TCP', async () => {
     let received = '';
     const server = createServer((socket: Socket) => socket.on('data', (octets) => (received += String(octets))));
