@@ -22,7 +22,7 @@ export function withControlFlags(command: Command): Command {
 export interface Asking {
   /** Where the answer is an error, or none comes. */
   readonly exitCode?: number;
-  /** Milliseconds until an answer has to begin. */
+  /** Milliseconds until an answer has to be there. */
   readonly patienceMs?: number;
 }
 

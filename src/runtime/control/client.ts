@@ -13,13 +13,13 @@ export class ControlClient {
   readonly #path: string;
   #text = '';
   #waiting: ((line: string | undefined) => void) | undefined;
-  readonly #beginMs: number;
+  readonly #patienceMs: number | undefined;
   #patience: NodeJS.Timeout | undefined;
   /** Why the connection was given up; undefined where the other end has. */
   #reason: string | undefined;
 
-  /** Rejects with a sentence that names the path and what may be done. `beginMs`: until an answer has to begin. */
-  static async connect(path: string, beginMs = BEGIN_MS): Promise<ControlClient> {
+  /** Rejects with a sentence that names the path and what may be done. `patienceMs`: until an answer has to be there. */
+  static async connect(path: string, patienceMs?: number): Promise<ControlClient> {
     const socket = connect(path);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
@@ -28,13 +28,13 @@ export class ControlClient {
         reject(new Error(`control socket ${path}: ${cure}`, { cause }));
       });
     });
-    return new ControlClient(socket, path, beginMs);
+    return new ControlClient(socket, path, patienceMs);
   }
 
-  private constructor(socket: Socket, path: string, beginMs: number) {
+  private constructor(socket: Socket, path: string, patienceMs: number | undefined) {
     this.#socket = socket;
     this.#path = path;
-    this.#beginMs = beginMs;
+    this.#patienceMs = patienceMs;
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => this.#onText(text));
     socket.on('error', () => {}); // 'close' follows
@@ -46,8 +46,8 @@ export class ControlClient {
     const line = await new Promise<string | undefined>((resolve) => {
       if (this.#socket.destroyed) return resolve(undefined);
       this.#waiting = resolve;
-      const seconds = this.#beginMs / 1000;
-      this.#wait(this.#beginMs, `does not answer within ${seconds} s: what was asked for is not done`);
+      const patience = this.#patienceMs ?? BEGIN_MS;
+      this.#wait(patience, `does not answer within ${patience / 1000} s: what was asked for is not done`);
       this.#socket.write(`${JSON.stringify(request)}\n`);
     });
     if (line === undefined) {
@@ -64,7 +64,9 @@ export class ControlClient {
 
   #onText(text: string): void {
     // The blank that says that it is under way.
-    if (this.#text === '') this.#wait(ANSWER_MS, `has not answered within ${ANSWER_MS / 1000} s: it may yet be done`);
+    if (this.#text === '' && this.#patienceMs === undefined) {
+      this.#wait(ANSWER_MS, `has not answered within ${ANSWER_MS / 1000} s: it may yet be done`);
+    }
     this.#text += text;
     const end = this.#text.indexOf('\n');
     if (end < 0) return;
@@ -95,7 +97,7 @@ export function isNobodyThere(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ECONNREFUSED';
 }
 
-/** Until it is begun, and from then on until it is done: a reload may have much to read. */
+/** Unless said otherwise: until it is begun, and from then on until it is done: a reload may have much to read. */
 const BEGIN_MS = 10_000;
 const ANSWER_MS = 60_000;
 const CURES: Readonly<Record<string, string>> = {

@@ -52,6 +52,17 @@ it('waits longer for what is under way, but not for ever', async () => {
   await given;
 });
 
+it('who has to know by a time of its own waits no longer, also for what is under way', async () => {
+  const client = await ControlClient.connect(path, 5_000);
+  const answer = client.ask({ command: 'health' });
+  const given = expect(answer).rejects.toThrow('does not answer within 5 s');
+  await whenAsked();
+  asked!.write(' ');
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  vi.advanceTimersByTime(5_000);
+  await given;
+});
+
 it('takes an answer that comes in time', async () => {
   const client = await ControlClient.connect(path);
   const answer = client.ask({ command: 'status' });
