@@ -81,7 +81,7 @@ export function rule(findings: readonly Finding[], evidence: Evidence, fault: st
     others: findings.filter((finding) => finding !== decisive && finding.pinset !== null).map(outcomeOf),
     rules: [],
     fault,
-    allowedBy: enforced && decisive.grounds instanceof Allowed ? decisive.grounds.setting : null,
+    allowedBy: decisive.grounds instanceof Allowed ? decisive.grounds.setting : null,
   };
 }
 

@@ -25,7 +25,10 @@ describe('a claim that accepts', () => {
   });
 
   it('that only reports needs none', () => {
-    expect(actionOf(Finding.of(claim(bank(), 'report-only'), null))).toBe('accept');
+    expect(rule([Finding.of(claim(bank(), 'report-only'), null)], 'none')).toMatchObject({
+      action: 'accept',
+      would: 'accept',
+    });
   });
 
   it('accepts with some, and the ruling names the setting where that is what it rests on', () => {

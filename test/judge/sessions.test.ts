@@ -389,3 +389,40 @@ it('a forged flight binds nothing', () => {
 /** For a millisecond, whatever the date. */
 const ALWAYS = { until: 1000, dateMs: Infinity };
 const at = (now: number) => ({ now, dateMs: 0 });
+
+describe('what is handed out in one flow', () => {
+  const NONE = new Uint8Array(0);
+  const told = (binding: SessionBinding) => binding.onBelief().map(({ lifetimeSeconds }) => lifetimeSeconds);
+
+  it('lasts as long as the server says, and a day at the most, or where it does not say', () => {
+    const binding = new SessionBinding();
+    for (const seconds of [0, 7 * 86_400, 60]) binding.onTicket(seconds, TICKET);
+    binding.begin(NONE, false, false);
+    expect([binding.isAwaited, told(binding)]).toEqual([true, []]);
+    binding.onDelivered(false);
+    expect(binding.isAwaited).toBe(true);
+    expect(told(binding)).toEqual([86_400, 86_400, 60]);
+    expect([binding.isAwaited, told(binding)]).toEqual([false, []]);
+  });
+
+  it('is waited for where there is any, or will be: an id that is taken up again is none', () => {
+    const awaits = (...how: Parameters<SessionBinding['begin']>) => {
+      const binding = new SessionBinding();
+      binding.begin(...how);
+      return binding.isAwaited;
+    };
+    expect(awaits(NONE, false, false)).toBe(false);
+    expect(awaits(NONE, true, false)).toBe(true);
+    expect(awaits(ID, false, false)).toBe(true);
+    expect(awaits(ID, false, true)).toBe(false);
+  });
+
+  it('counts no more once it was given up', () => {
+    const binding = new SessionBinding();
+    binding.giveUp();
+    binding.onTicket(60, TICKET);
+    binding.begin(NONE, true, false);
+    binding.onDelivered(false);
+    expect(told(binding)).toEqual([]);
+  });
+});
