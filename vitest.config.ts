@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { relative } from 'node:path';
-
 import { defineConfig } from 'vitest/config';
 
 import { LeftOut } from './test/support/left-out.ts';
@@ -102,21 +99,6 @@ export default defineConfig({
               },
             },
           ]),
-      // Likewise: npm run mutation.
-      ...(process.env['MUTATION'] === undefined
-        ? []
-        : [
-            {
-              plugins: [mutated(JSON.parse(process.env['MUTATION']) as { directory: string })],
-              test: {
-                name: 'mutation',
-                runner: './test/mutation/runner.ts',
-                include: ['test/{judge,connection,datagram,engine,adversary,quic}/**/*.test.ts'],
-                fileParallelism: false,
-                testTimeout: 3_600_000,
-              },
-            },
-          ]),
       // Likewise: npm run test:vm.
       ...(process.env['TLSPIN_VM'] === undefined
         ? []
@@ -137,16 +119,6 @@ export default defineConfig({
     ],
   },
 });
-
-/** Sources with their mutants in them. */
-function mutated({ directory }: { directory: string }) {
-  const code = JSON.parse(readFileSync(`${directory}/code.json`, 'utf8')) as Record<string, string>;
-  return {
-    name: 'mutated',
-    enforce: 'pre' as const,
-    load: (path: string) => code[relative(import.meta.dirname, path)],
-  };
-}
 
 function jsonReport(outputFile: string): ['json', { outputFile: string }] {
   return ['json', { outputFile }];

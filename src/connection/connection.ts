@@ -107,12 +107,13 @@ export class Connection extends TrackedConnection implements Waiter {
 
   /** A segment that is not a SYN, from the client. */
   onClientPacket(p: PacketContext): void {
-    this.note(p, true);
+    this.touch(p.time);
     if (this.#streams === undefined && !this.#open(p)) {
       // RFC 9293 §3.10.7.3: a client refuses a SYN/ACK that it did not ask for with a reset.
       return p.tcp.has(TCP_FLAG.rst) ? this.#answers.accept(p.packetId) : this.#answers.drop(p.packetId);
     }
     if (this.#host.live && !this.#streams!.isFromClient(p)) return this.#onAnother(p);
+    this.note(p, true);
     switch (this.phase) {
       case 'accepted':
         return this.#acceptFromClient(p);

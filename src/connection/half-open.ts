@@ -47,7 +47,7 @@ export class HalfOpen extends Aged {
     const { tcp } = p;
     if (tcp.dataLength > 0 || tcp.has(TCP_FLAG.fin)) return undefined;
     this.lastSeconds = secondsOf(p.time);
-    this.isReset ||= tcp.has(TCP_FLAG.rst);
+    if (!fromClient || this.opening.comesBy(p)) this.isReset ||= tcp.has(TCP_FLAG.rst);
     if (this.opening.isVoid) return false;
     if (!fromClient) return true;
     const selected = this.opening.selected ?? this.#select(p);

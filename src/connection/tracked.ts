@@ -63,14 +63,14 @@ export abstract class TrackedConnection extends Aged {
     return this.#isResetByClient || this.#finishedBy === BOTH;
   }
 
-  /** A SYN of it came. */
+  /** A packet of it came. */
   touch(now: number): void {
     this.lastSeen = now;
   }
 
-  /** Any other segment of it came. */
+  /** A segment of that end's own came. */
   protected note({ tcp, time }: PacketContext, fromClient: boolean): void {
-    this.lastSeen = time;
+    this.touch(time);
     if (tcp.has(TCP_FLAG.rst)) {
       this.#isReset = true;
       this.#isResetByClient ||= fromClient;
