@@ -16,6 +16,7 @@ export interface HelloMessages {
 
 export class Hellos {
   #client: ClientHello | undefined;
+  #name: string | null = null;
   #retryRequest: ServerHello | undefined;
   #secondClient: ClientHello | undefined;
   #server: ServerHello | undefined;
@@ -39,7 +40,7 @@ export class Hellos {
 
   /** The name by which pinsets are selected. */
   get name(): string | null {
-    return effectiveName(this.#client?.serverName ?? null);
+    return this.#name;
   }
 
   /** The name that a proxy was asked for, where that is not the one that is asked for in TLS. */
@@ -88,6 +89,7 @@ export class Hellos {
   onClient(hello: ClientHello): boolean {
     if (this.#client === undefined) {
       this.#client = hello;
+      this.#name = effectiveName(hello.serverName);
       return true;
     }
     this.#secondClient = hello;

@@ -7,6 +7,7 @@ import { type Fault, malformed } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
 import { type Extensions, readExtensions } from './extensions.ts';
+import { MAX_SERVER_NAME } from './server-name.ts';
 
 /** Plain and immutable; spans are copies. */
 export interface ClientHello {
@@ -19,7 +20,7 @@ export interface ClientHello {
   readonly extensionTypes: readonly number[];
   /** As sent, one character an octet; null when there is none. */
   readonly serverName: string | null;
-  /** False where server_name holds anything else than one host_name: which of them counts is anybody's guess. */
+  /** False where server_name holds anything else than one host_name, as long as names are: what counts is anybody's guess. */
   readonly isServerNameValid: boolean;
   readonly alpns: readonly string[];
   readonly supportedVersions: readonly number[];
@@ -75,14 +76,14 @@ function invalid(reader: ByteReader): Fault {
   return malformed('tls.client-hello.syntax', reader.at);
 }
 
-/** RFC 6066 §3: one host_name; undefined where the list is anything else. */
+/** RFC 6066 §3: one host_name; undefined where the list is anything else, or that is longer than any name. */
 function readServerName(body: Uint8Array | undefined): string | null | undefined {
   if (body === undefined) return null;
   const reader = new ByteReader(body);
   const list = reader.vector16();
   const type = list.u8();
   const name = list.vector16().rest();
-  if (!list.atEnd() || !reader.atEnd() || type !== 0) return undefined;
+  if (!list.atEnd() || !reader.atEnd() || type !== 0 || name.length > MAX_SERVER_NAME) return undefined;
   return Buffer.from(name).toString('latin1');
 }
 

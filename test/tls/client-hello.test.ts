@@ -176,11 +176,12 @@ describe('server_name (RFC 6066 §3)', () => {
       Buffer.concat(entries.map(([type, name]) => Buffer.concat([Buffer.from([type]), vector16(Buffer.from(name))]))),
     );
 
-  it('with two names, another type of name, none at all, or octets behind it, is invalid', () => {
+  it('with two names, another type of name, none at all, one longer than any, or octets behind it, is invalid', () => {
     for (const body of [
       list([0, 'a.example'], [0, 'b.example']),
       list([0, 'a.example'], [1, 'b']),
       list([1, 'a.example']),
+      list([0, `www.bank.example\0${'x'.repeat(1_024)}`]),
       list(),
       Buffer.alloc(0),
       Buffer.concat([list([0, 'a.example']), Buffer.alloc(1)]),

@@ -46,4 +46,13 @@ describe('what a client sent as a name', () => {
   ])('of %s is none', (_, name) => {
     expect(effectiveName(name)).toBeNull();
   });
+
+  it.each([
+    ['dots inside', `a${'.'.repeat(60_000)}a`],
+    ['letters', utf8(String.fromCodePoint(...Array.from({ length: 20_000 }, (_, i) => 0x4e00 + i)))],
+  ])('of %s, as many as a hello has room for, takes no longer than its octets', (_, name) => {
+    const begun = performance.now();
+    expect(effectiveName(name)).toBeNull();
+    expect(performance.now() - begun).toBeLessThan(1_000);
+  });
 });
