@@ -64,15 +64,16 @@ describe('the daemon', () => {
     const daemon = spawn('python3', ['-uc', DAEMON, path], { stdio: ['ignore', 'pipe', 'inherit'] });
     daemons.push(daemon);
     const received: string[] = [];
+    let isListening = false;
     let text = '';
     daemon.stdout.setEncoding('utf8').on('data', (part: string) => {
       text += part;
       const all = text.split('\n');
       text = all.pop()!;
+      if (!isListening && all.shift() !== undefined) isListening = true;
       received.push(...all);
     });
-    await until(() => received.length > 0);
-    received.length = 0;
+    await until(() => isListening);
     return { daemon, received };
   };
   const open = (backlog = 1_000) => {
