@@ -16,6 +16,7 @@ import { reusing } from '../../pins/match/reuse.ts';
 import { differenceOfSequences } from '../../pins/match/sequence-difference.ts';
 import type { ReloadOutcome } from '../daemon.ts';
 import { refusalOf } from '../restart.ts';
+import { writtenAt } from './file-watch.ts';
 import { type Difference, differenceOf } from './difference.ts';
 
 /** What was read, as it was then. */
@@ -113,9 +114,9 @@ export class LiveConfiguration {
     return this.#loaded.contents.get(path)?.modifiedMs;
   }
 
-  /** Whether any of its files was written since. */
+  /** Whether any of its files was written since, as far as this user may know. */
   isBehind(): boolean {
-    return this.paths.some((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs !== this.modifiedAt(path));
+    return this.paths.some((path) => (writtenAt(path) ?? this.modifiedAt(path)) !== this.modifiedAt(path));
   }
 
   /** Reads everything anew. A configuration that cannot be had changes nothing. */

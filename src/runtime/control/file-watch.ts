@@ -49,6 +49,15 @@ export class FileWatch {
   }
 }
 
+/** When it was last written, in milliseconds since the epoch; undefined where it is not there, or this user may not know. */
+export function writtenAt(path: string): number | undefined {
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    return undefined;
+  }
+}
+
 function signatureOf(path: string): string {
   try {
     const { ino, size, mtimeMs, ctimeMs } = statSync(path);

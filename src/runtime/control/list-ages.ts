@@ -5,11 +5,10 @@
  *
  *   fresh ──older than maxAge──▶ stale ──a newer file is in force, or no maxAge──▶ fresh
  */
-import { statSync } from 'node:fs';
-
 import type { CompiledList } from '../../pins/policy.ts';
 import type { Protection } from '../protection/protection.ts';
 import type { LiveConfiguration } from './configuration.ts';
+import { writtenAt } from './file-watch.ts';
 
 export interface ListAgesOptions {
   readonly configuration: Pick<LiveConfiguration, 'policy' | 'modifiedAt'>;
@@ -51,8 +50,8 @@ export function isStale({ file, maxAge }: CompiledList, configuration: Pick<Live
 }
 
 function isNewer(file: string, modifiedMs: number): boolean {
-  const now = statSync(file, { throwIfNoEntry: false });
-  return now !== undefined && now.mtimeMs > modifiedMs;
+  const now = writtenAt(file);
+  return now !== undefined && now > modifiedMs;
 }
 
 /** As configurations spell it. */

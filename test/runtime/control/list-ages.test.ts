@@ -1,5 +1,5 @@
 /** Real files with dates of their own; the time of day is made up. */
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -98,6 +98,20 @@ it('it is told of at the start where it is stale already', () => {
   fetchList(37);
   started();
   expect(codes()).toEqual(['list.stale begin']);
+});
+
+it('in a folder that is looked into no more it becomes stale all the same', () => {
+  fetchList(33);
+  const configuration = started();
+  renameSync(directory, `${directory}-moved`);
+  writeFileSync(directory, 'what is below it is ENOTDIR, as it is EACCES for a user who may not look');
+  try {
+    vi.advanceTimersByTime(4 * HOUR);
+    expect([codes(), configuration.isBehind()]).toEqual([['list.stale begin'], false]);
+  } finally {
+    rmSync(directory);
+    renameSync(`${directory}-moved`, directory);
+  }
 });
 
 it('a newer file ends it when it is in force, and not before', async () => {
