@@ -15,7 +15,7 @@ import { Learner } from '../learn/learner.ts';
 import { formatMessage } from '../pins/document/message.ts';
 import type { LogTarget, Policy } from '../pins/policy.ts';
 import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
-import { readConfiguration } from '../runtime/control/configuration.ts';
+import { asLoaded, readConfiguration } from '../runtime/control/configuration.ts';
 import { Operator } from '../runtime/control/operator.ts';
 import { EveLog } from '../runtime/events/log.ts';
 import { spawnExaminer } from '../runtime/examining/thread.ts';
@@ -125,7 +125,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const predecessor = await findForerunner(flags, policy, { manager, binding });
   const added = new Map(predecessor?.added);
   if (added.size > 0) {
-    const again = readConfiguration(file, undefined, added);
+    const again = readConfiguration(file, asLoaded(loaded), added);
     if (!('errors' in again)) loaded = again;
   }
   const log = new EveLog({ targets: logTargets(flags.log), policy, say, watch: flags.debug });

@@ -195,7 +195,7 @@ export class LiveConfiguration {
     const known = new Set(this.#withoutAdded(id));
     const added = new Map([...this.#added, [id, [...entries].filter((entry) => !known.has(entry))] as const]);
     if (added.get(id)!.length === 0) added.delete(id);
-    return { read: readConfiguration(this.file, this.#asLoaded, added), text: undefined, added };
+    return { read: readConfiguration(this.file, asLoaded(this.#loaded), added), text: undefined, added };
   }
 
   #withoutAdded(id: string): string[] {
@@ -207,15 +207,10 @@ export class LiveConfiguration {
   #inFile({ kind }: CompiledList, file: string, add: ReadonlySet<string>, remove: ReadonlySet<string>): NextList {
     const text = editList(readText(file), kind, { add, remove });
     const content = { bytes: new TextEncoder().encode(text), modifiedMs: Date.now() };
-    const read: ReadFile = (path) => (path === file ? content : this.#asLoaded(path));
+    const before = asLoaded(this.#loaded);
+    const read: ReadFile = (path) => (path === file ? content : before(path));
     return { read: readConfiguration(this.file, read, this.#added), text, added: this.#added };
   }
-
-  readonly #asLoaded: ReadFile = (path) => {
-    const content = this.#loaded.contents.get(path);
-    if (content === undefined) throw Object.assign(new Error(`${path} was not there`), { code: 'ENOENT' });
-    return content;
-  };
 
   #writable(id: string): CompiledList {
     const list = this.policy.lists.find((each) => each.id === id);
@@ -296,6 +291,15 @@ export function readConfiguration(
   );
   if ('errors' in loaded) return { errors: [...loaded.errors, ...loaded.warnings] };
   return { policy: loaded.policy, warnings: loaded.warnings, contents };
+}
+
+/** Its files as they were then: this user may not read them any more. */
+export function asLoaded({ contents }: LoadedConfiguration): ReadFile {
+  return (path) => {
+    const content = contents.get(path);
+    if (content === undefined) throw Object.assign(new Error(`${path} was not there`), { code: 'ENOENT' });
+    return content;
+  };
 }
 
 interface NextList {

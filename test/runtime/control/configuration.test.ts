@@ -7,8 +7,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Policy } from '../../../src/pins/policy.ts';
 import { PinsetSnapshot } from '../../../src/pins/match/snapshot.ts';
 import {
+  asLoaded,
   type ConfigurationChange,
   LiveConfiguration,
+  type LoadedConfiguration,
   readConfiguration,
 } from '../../../src/runtime/control/configuration.ts';
 import type { ReloadOutcome } from '../../../src/runtime/daemon.ts';
@@ -246,6 +248,16 @@ describe('a list with a file', () => {
 
 describe('a list without a file', () => {
   const document = { lists: { mem: { entries: [A], writable: true } } };
+
+  it('is had again with what was added, of files that may not be read any more', () => {
+    configure({ lists: { mem: { writable: true, entries: [A] }, 0: { file: '0.list' } } });
+    write('0.list', `${C}\n`);
+    const loaded = readConfiguration(file) as LoadedConfiguration;
+    rmSync(file);
+    rmSync(join(directory, '0.list'));
+    const again = readConfiguration(file, asLoaded(loaded), new Map([['mem', [`cert-sha1:${B}`]]]));
+    expect('policy' in again && again.policy.lists.map((list) => list.entries.length)).toEqual([1, 2]);
+  });
 
   it('keeps what is added until it is removed again, reloads included', async () => {
     const configuration = live(document);
