@@ -70,8 +70,8 @@ function summary(grid: Grid): string[] {
   const explained = new Set(triples.map(explanationOf).filter((each) => each !== undefined));
   return [
     `Played on ${new Date().toISOString().slice(0, 10)}, on ${system()}, Linux ${kernel()}, under Node.js ${process.version}.
-Probes had ten seconds (\`probe.timeout\`), because the machine was busy and many pairs met \`hold-time\` with the default of three; the
-servers knew the names of whoever came. It was played in several runs; a pair keeps what was last seen of it.`,
+All settings are the defaults. The servers know the names of whoever comes, since mail servers wait for a resolver otherwise. Pairs
+that the last run did not play keep what was seen of them before.`,
     `Of ${triples.length} triples of client, server and version ${triples.length - count('none')} speak with each other without tlspin. With it ${count('passes', 'resumes')} of them reach
 the genuine server, ${count('resumes')} over a resumed session too. From the forged one ${count('delivered')} of all ${triples.length} get an octet of what it serves.`,
     [

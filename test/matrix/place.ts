@@ -66,9 +66,8 @@ export class Place {
     for (const directory of [lab.directory, join(bank.ca, '..')]) chmodSync(directory, 0o755);
     layOver(lab, bank);
     const ports = [`${FIRST_PORT}-${LAST_PORT}`];
-    // This machine plays many pairs at once.
     const match = by === 'name' ? {} : { match: { addresses: [lab.address('server')] } };
-    const config = { pinsets: [pinset({ pins: [bank.pin], ...match })], ports, probe: { timeout: 10_000 } };
+    const config = { pinsets: [pinset({ pins: [bank.pin], ...match })], ports };
     const engine = await Engine.start(lab, { config });
     return new Place(lab, bank, engine, build(lab));
   }
