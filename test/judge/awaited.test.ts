@@ -89,10 +89,16 @@ function clear(at: 'server-hello' | 'certificate' | 'proof' | 'path'): Scene {
   return it;
 }
 
+/** A match wants a path, whose dates are asked for. */
+const byPath = (situations: Partial<Situations>) =>
+  bank({
+    pins: [pin('spki-sha256', PIN.key, { at: 'path' })],
+    situations: { ...PINNED, checks: { ...PINNED.checks, validity: 'on' }, ...situations },
+  });
+
 /** The genuine server has shown itself where nobody on the path sees it, and its path is asked for. */
 function hiddenPath(tls13: 'probe' | 'keylog'): Scene {
-  const above = pin('spki-sha256', PIN.key, { at: 'path' });
-  const at = scene({ tls13, checks: { ...PINNED.checks, validity: 'on' } }, { pins: [above] });
+  const at = scene({}, byPath({ tls13 }));
   const { hello, server } = flights(genuineWhole);
   at.wire.fromClient(hello);
   if (tls13 === 'keylog') logged(at, genuineWhole);
@@ -240,8 +246,18 @@ describe('what was asked', () => {
 
   it('of a chain that a secret has shown is of no use to a configuration that wants none', () => {
     const it = hiddenPath('keylog');
-    it.wire.reload({ pinsets: [bank({ pins: [PIN], situations: { ...PINNED, tls13: 'deny' } })] });
+    it.wire.reload({ pinsets: [byPath({ tls13: 'deny' })] });
     expect(it.wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'no-certificate' }]);
+  });
+
+  it('of a chain that a probe has shown for a session is of no use to one that wants no sessions', () => {
+    const it = scene({}, byPath({ resumed: 'bound-else-probe' }));
+    const { hello, server } = flights(resumed12);
+    it.wire.fromClient(hello);
+    it.wire.fromServer(server);
+    it.prober.answer(shown(genuineDer, { version: 0x0303 }));
+    it.wire.reload({ pinsets: [byPath({ resumed: 'deny' })] });
+    expect(it.wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'resumed-unbound' }]);
   });
 
   it('is not awaited for longer because of reloads', () => {

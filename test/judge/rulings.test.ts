@@ -266,6 +266,19 @@ describe('report-only and learn', () => {
     expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'ech', would: 'tls-alert', others: [] }]);
   });
 
+  it('and once also where another pinset decides', () => {
+    const situations = { ...PINNED, ech: 'deny', earlyData: 'deny' } as const;
+    const strict = { ...PINNED, earlyData: 'accept', checks: { ...PINNED.checks, minVersion: 0x0304 } } as const;
+    const address = match({ addresses: [range('198.51.100.0/24')] });
+    const wire = opened({
+      pinsets: [bank({ mode: 'report-only', situations }), pinset(1, { match: address, situations: strict })],
+    });
+    wire.fromClient(tls.clientHello({ name: HOST, ech: true, earlyData: true, supportedVersions: [0x0304, 0x0303] }));
+    wire.fromServer(forgedFlight);
+    expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'min-version', pinset: 'pinset-1' }]);
+    expect(wire.verdicts[0]!.others).toEqual([{ pinset: 'pinset-0', reason: 'ech', would: 'tls-alert' }]);
+  });
+
   it('two that only report are both said, each with its own reason', () => {
     const byAddress = { ...PINNED, checks: { ...PINNED.checks, minVersion: 0x0304 } } as const;
     const address = match({ addresses: [range('198.51.100.0/24')] });

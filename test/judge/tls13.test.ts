@@ -10,13 +10,14 @@ import { presentCertificate } from '../../src/x509/presented.ts';
 import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import { seqAdd } from '../../src/tcp/sequence.ts';
 import { HOST, PENDING } from '../support/flows.ts';
-import { match, pin, pinset, UNPINNED } from '../support/policy.ts';
+import { match, pin, PINNED, pinset, UNPINNED } from '../support/policy.ts';
 import { record, ServerMemory, type Recording } from '../support/recorded.ts';
 import * as tls from '../support/tls-bytes.ts';
 import {
   Asked,
   FAILED,
   MSS,
+  PIN,
   flights,
   forged,
   forgedDer,
@@ -293,6 +294,22 @@ describe('early data', () => {
     prober.answer(shown(genuineDer));
     expect(wire.atServer.stream).toEqual(early(toGenuine));
     expect(wire.held).toBe(0);
+  });
+
+  it('is denied by a reload that lets none through, while the probe is awaited, or its path', () => {
+    const checks = { ...PINNED.checks, validity: 'on' } as const;
+    const above = [pin('spki-sha256', PIN.key, { at: 'path' })];
+    for (const isAnswered of [false, true]) {
+      const prober = new Asked();
+      const examiner = { examine: () => undefined };
+      const wire = wireWith(pinned({ tls13: 'probe', checks }, { pins: above }), { prober, examiner });
+      wire.fromClient(early(toGenuine));
+      if (isAnswered) prober.answer(shown(genuineDer));
+      expect(wire.verdicts).toEqual([]);
+      wire.reload(pinned({ tls13: 'probe', earlyData: 'deny', checks }, { pins: above }));
+      expect(wire.verdicts).toMatchObject([{ action: 'tls-alert', reason: 'no-certificate' }]);
+      expect(wire.atServer.stream).toHaveLength(0);
+    }
   });
 
   it('of which nobody can tell goes where that accepts, and what the server shows in clear counts all the same', () => {
