@@ -25,6 +25,7 @@ export class GrowingBuffer {
 
   /** The first octets are of no interest any more. */
   skip(count: number): void {
+    if (count === 0) return;
     this.#bytes.copyWithin(0, count, this.#length);
     this.#length -= count;
   }

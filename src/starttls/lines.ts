@@ -63,7 +63,8 @@ class LineBuffer {
   take(bytes: Uint8Array, at: number): number {
     if (this.partial === '') this.overlong = false;
     const newline = bytes.indexOf(LF, at);
-    const text = latin1(bytes, at, newline < 0 ? bytes.length : newline);
+    const isFull = this.partial.length > MAX_LINE;
+    const text = isFull ? '' : latin1(bytes, at, newline < 0 ? bytes.length : newline);
     const line = this.partial + text.slice(0, MAX_LINE + 1);
     if (line.length > MAX_LINE) this.overlong = true;
     if (newline < 0) {

@@ -29,6 +29,9 @@ export class MysqlPreamble implements Preamble {
   }
 }
 
+/** Octets that tell how long a greeting is. */
+export const GREETING_HEAD = 5;
+
 /** Octets of the greeting that a server opens with, or of its refusal; 0 while that is not known, -1 when it is none. */
 export function greetingLength(head: Uint8Array): number {
   const [length, second, third, sequence, version] = head;

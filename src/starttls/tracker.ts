@@ -22,7 +22,7 @@ import { ImapPreamble } from './imap.ts';
 import { IrcPreamble } from './irc.ts';
 import { LdapPreamble } from './ldap.ts';
 import { GrowingBuffer } from '../bytes/growing-buffer.ts';
-import { greetingLength, MysqlPreamble } from './mysql.ts';
+import { GREETING_HEAD, greetingLength, MysqlPreamble } from './mysql.ts';
 import { NntpPreamble } from './nntp.ts';
 import { Pop3Preamble } from './pop3.ts';
 import { PostgresPreamble } from './postgres.ts';
@@ -91,6 +91,12 @@ export class PreambleTracker {
 
   get heldServer(): Uint8Array {
     return Buffer.concat([this.#greeting.bytes, this.#ahead.bytes]);
+  }
+
+  /** As much of it as tells a greeting: what waits is looked at with each octet that comes. */
+  get #serverHead(): Uint8Array {
+    const [greeting, ahead] = [this.#greeting, this.#ahead].map(({ bytes }) => bytes.subarray(0, GREETING_HEAD));
+    return Buffer.concat([greeting!, ahead!]);
   }
 
   /**
@@ -183,7 +189,7 @@ export class PreambleTracker {
     if (layer.recognised?.text === false) return layer.recognised.server(bytes).end;
     const end = endOfText(bytes, 0);
     // A greeting in binary is one message, and nothing that follows it.
-    const greeting = layer.served < MAX_GREETING_TEXT ? greetingLength(this.heldServer) - layer.served : 0;
+    const greeting = layer.served < MAX_GREETING_TEXT ? greetingLength(this.#serverHead) - layer.served : 0;
     if (greeting > end && greeting <= bytes.length) return greeting;
     const text = bytes.subarray(0, end);
     for (const candidate of layer.candidates) if (candidate.text) candidate.server(text);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { PreambleTracker } from '../../src/starttls/tracker.ts';
 import { FLIGHT, HELLO, play, playSplitEverywhere } from './dialogue.ts';
@@ -380,4 +380,13 @@ test('a client that never asks and says only harmless things stays in the preamb
   }
   expect(tracker.protocol).toBe('smtp');
   expect(tracker.client(Buffer.from('QUIT\r\n')).state).toBe('preamble');
+});
+
+test('of what a server says ahead of its client, octet by octet, none is copied with each one that comes', () => {
+  const tracker = new PreambleTracker();
+  const concat = vi.spyOn(Buffer, 'concat');
+  for (let count = 0; count < 2_000; count++) tracker.server(Buffer.of(0));
+  const copied = concat.mock.results.map(({ value }) => (value as Buffer).length);
+  concat.mockRestore();
+  expect(Math.max(...copied)).toBeLessThan(11);
 });
