@@ -5,8 +5,7 @@
 # version 2.
 set -e
 export directory=$1 node=$2 root=$3
-group=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/tlspin-$$
-mkdir "$group"
+group=$(mktemp -d "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/tlspin-XXXXXX")
 trap 'for i in $(seq 50); do if find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; then break; fi; sleep 0.1; done' EXIT
 enter() {
   echo 0 >"$group/cgroup.procs"
