@@ -1,8 +1,8 @@
 /**
- * `npm run package:deb [-- ARCH]`: a Debian package (amd64 or arm64; this machine's unless said otherwise) into packaging/out.
- * Out of the npm tarball there, which has everything that tlspin depends on; manual pages and completions the program writes
- * itself, units are those of packaging/systemd. Wants dpkg-dev and debhelper, which know what a package has to do on a
- * machine: see packaging/debian.
+ * `npm run package:deb [-- ARCH…]`: Debian packages, for amd64 and arm64 unless one is named, into packaging/out. Out of the
+ * npm tarball there, which has everything that tlspin depends on; manual pages and completions the program writes itself,
+ * units are those of packaging/systemd. Wants dpkg-dev and debhelper, which know what a package has to do on a machine: see
+ * packaging/debian.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,32 +16,41 @@ const NODE_ARCH = { amd64: 'x64', arm64: 'arm64' };
 const UNUSED =
   /\.(ts|mts|cts|map|c|h|gyp|md|markdown|yml|html|sh)$|node_modules\/.*\/(\.[^/]+|test|tests|benchmarks?|examples?|docs)(\/|$)/;
 
-const arch = process.argv[2] ?? run('dpkg', ['--print-architecture']).trim();
+const asked = process.argv.slice(2);
+const archs = asked.length > 0 ? asked : Object.keys(NODE_ARCH);
 const { version: own } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const version = `${own}-1`;
-if (NODE_ARCH[arch] === undefined) fail(2, `there is no package for ${arch}: amd64, arm64`);
+const unknown = archs.filter((arch) => NODE_ARCH[arch] === undefined);
+if (unknown.length > 0) fail(2, `there is no package for ${unknown.join(', ')}: amd64, arm64`);
 
-const work = mkdtempSync(join(tmpdir(), 'tlspin-deb-'));
-try {
+for (const arch of archs) {
+  const work = mkdtempSync(join(tmpdir(), 'tlspin-deb-'));
+  try {
+    const made = await build(arch, work);
+    mkdirSync(OUT, { recursive: true });
+    cpSync(join(work, made), join(OUT, made));
+    process.stdout.write(`packaging/out/${made}\n`);
+  } catch (error) {
+    fail(1, `${arch}: ${error.message}\n${error.stdout ?? ''}${error.stderr ?? ''}`);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+/** The package's name, in `work`. */
+async function build(arch, work) {
   const source = join(work, 'tlspin');
   const staged = join(source, 'staged');
   mkdirSync(staged, { recursive: true });
-  await stageProgram(staged);
+  stageProgram(arch, work, staged);
   await stageShells(staged);
   stageDebian(source);
   run('dpkg-buildpackage', ['--build=binary', '--no-sign', '-d', `--host-arch=${arch}`], { cwd: source });
-  mkdirSync(OUT, { recursive: true });
-  const made = `tlspin_${version}_${arch}.deb`;
-  cpSync(join(work, made), join(OUT, made));
-  process.stdout.write(`packaging/out/${made}\n`);
-} catch (error) {
-  fail(1, `${error.message}\n${error.stdout ?? ''}${error.stderr ?? ''}`);
-} finally {
-  rmSync(work, { recursive: true });
+  return `tlspin_${version}_${arch}.deb`;
 }
 
 /** What runs, and no more of it. */
-async function stageProgram(staged) {
+function stageProgram(arch, work, staged) {
   const addon = `linux-${NODE_ARCH[arch]}`;
   const tarball = join(OUT, `tlspin-${own}.tgz`);
   if (!existsSync(tarball)) throw new Error(`${tarball} is not there: npm run package:npm`);

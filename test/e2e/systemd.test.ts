@@ -112,17 +112,9 @@ const STEPS = [
 ];
 
 const SCENARIO = String.raw`
-step() {
-  local name=$1
-  shift
-  if ( set -e; "$@" ) >/tmp/said 2>&1; then echo "ok: $name"; else echo "not ok: $name"; cat /tmp/said; journalctl -b -n 15 --no-pager -o cat -u tlspin -u tlspin-rules; fi
-}
+. /opt/job/steps
 good() { install -m 0640 -g tlspin /opt/job/good.json /etc/tlspin/tlspin.json; }
 broken() { echo '{' >/etc/tlspin/tlspin.json; }
-chains() { iptables-save | grep -- "-A .*$1"; }
-fails() { if "$@"; then return 1; fi; }
-until_true() { for i in $(seq 300); do if "$@"; then return 0; fi; sleep 0.1; done; return 1; }
-main() { systemctl show -P MainPID tlspin; }
 
 closes() {
   broken
@@ -152,8 +144,6 @@ capabilities() {
   grep '^NoNewPrivs:.1$' "/proc/$(main)/status"
 }
 counts() { tlspin ctl status --json --control /run/tlspin/tlspin.sock | grep -q '"id_sequence"'; }
-is_protected() { tlspin health --control /run/tlspin/tlspin.sock; }
-protects() { until_true is_protected; }
 reloads() {
   systemctl reload tlspin
   [ "$(systemctl is-active tlspin)" = active ]
@@ -165,44 +155,11 @@ refuses() {
   good
   [ "$(systemctl is-active tlspin)" = active ] && [ "$(main)" = "$before" ]
 }
-is_another() { now=$(main); [ "$now" != 0 ] && [ "$now" != "$1" ] && [ "$(systemctl is-active tlspin)" = active ]; }
-peer() { local where=$1 name=$2; ip netns exec "$where" /opt/node /opt/tlspin/test/support/peers/$name.mjs "$(cat /opt/job/$3.arg)"; }
-host() {
-  ip netns add $1
-  ip link add to-$1 type veth peer name eth0 netns $1
-  ip addr add 10.9.$2.1/24 dev to-$1
-  ip link set to-$1 up
-  ip -n $1 addr add 10.9.$2.2/24 dev eth0
-  ip -n $1 link set eth0 up
-  ip -n $1 route add default via 10.9.$2.1
-}
-network() {
-  host client 1
-  host server 2
-  echo 1 >/proc/sys/net/ipv4/ip_forward
-  for each in genuine forged; do peer server tls-server $each >/tmp/$each & done
-  peer server echo-server echo >/tmp/echoes &
-  for each in genuine forged echoes; do until_true grep -q listening /tmp/$each; done
-}
 restarts() {
   network
-  mkfifo /tmp/end
-  peer client echo-client client </tmp/end >/opt/job/echo &
-  exec 7>/tmp/end
-  until_true grep -q echo /opt/job/echo
-  peer client tls-load load >/opt/job/load.json 2>/tmp/load &
-  load=$!
-  until_true grep -q half /tmp/load
-  before=$(main)
-  systemctl restart tlspin
-  is_another "$before"
-  wait "$load"
-  exec 7>&-
-  until_true grep -q longest /opt/job/echo
-  journalctl -b -u tlspin -o cat | grep 'going on with'
+  among_connections systemctl restart tlspin
   kill $(jobs -p)
 }
-is_active() { [ "$(systemctl is-active tlspin)" = active ]; }
 waits() {
   broken
   fails systemctl restart tlspin
@@ -244,10 +201,8 @@ watches() {
   until_true is_another "$before"
   journalctl -b -u tlspin -o cat | grep -i watchdog
 }
-is_unbound() { [ ! -s /proc/net/netfilter/nfnetlink_queue ]; }
 stops() {
   systemctl stop tlspin
-  # systemd keeps the sockets as long as it might start it again.
   until_true is_unbound
   tail -n 1 /var/log/tlspin/tlspin.json | grep '"event_type":"stop"'
   chains NFQUEUE

@@ -1,13 +1,30 @@
 # The Debian package that `npm run package:deb` makes: installed, upgraded, removed, purged. Sourced, behind npm.sh.
 
+# Of both processors: without errors, and the same but for the addon, which is that processor's.
+try_debs() {
+  lintian --fail-on error "$1" "$2" || exit 1
+  is "$(dpkg-deb --field "$1" Architecture) $(dpkg-deb --field "$2" Architecture)" 'amd64 arm64'
+  is "$(files "$2" | sed 's/linux-arm64/linux-x64/')" "$(files "$1")"
+  is "$(machine "$1" x64) $(machine "$2" arm64)" '3e b7'
+}
+
+files() {
+  dpkg-deb --contents "$1" | awk '{ print $1, $2, $6, $7, $8 }'
+}
+
+# ELF: the first octet of e_machine.
+machine() {
+  dpkg-deb --fsys-tarfile "$1" | tar -xO "./usr/lib/tlspin/node_modules/node-nfqueue/prebuilds/linux-$2/node-nfqueue.glibc.node" |
+    od -An -tx1 -j18 -N1 | tr -d ' '
+}
+
 try_deb() {
-  lintian --fail-on error "$1" || exit 1
   # Rules without an engine would block what they queue.
   is "$(dpkg-deb --info "$1" prerm | grep -o "stop '[a-z.-]*'" | tr '\n' ' ')" "stop 'tlspin-rules.service' stop 'tlspin.service' "
   is "$(dpkg-deb --info "$1" postinst | grep -c '_dh_action=restart')" 1
   stub_nodejs
   cp "$1" "$root/tlspin.deb"
-  newer "$1" "$root/newer.deb"
+  newer "$1" 99-1 "$root/newer.deb"
 
   install_package ./nodejs.deb ./tlspin.deb logrotate systemd-standalone-tmpfiles
   is "$(within tlspin --version)" "$(node -p "require('$project/package.json').version")"
@@ -53,11 +70,11 @@ stub_nodejs() {
   rm -r stub
 }
 
-# The same under a version that is an upgrade.
+# newer PACKAGE VERSION INTO: the same under a version that is an upgrade.
 newer() {
   dpkg-deb --raw-extract "$1" newer
-  sed -i 's/^Version: .*/Version: 99-1/' newer/DEBIAN/control
-  dpkg-deb --root-owner-group --build newer "$2" >/dev/null
+  sed -i "s/^Version: .*/Version: $2/" newer/DEBIAN/control
+  dpkg-deb --root-owner-group --build newer "$3" >/dev/null
   rm -r newer
 }
 

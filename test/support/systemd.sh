@@ -1,10 +1,12 @@
 #!/bin/bash
-# systemd.sh DIRECTORY NODE ROOT: systemd as the first process of namespaces of its own, over this machine's files, which stay
-# as they are. /usr/bin/tlspin is the program in ROOT, its units are installed, and there is a user of that name. Runs
-# DIRECTORY/scenario as a service, leaves what it says in DIRECTORY/output, and ends with it. Needs root, and a cgroup of
-# version 2.
+# systemd.sh DIRECTORY NODE ROOT [BASE]: systemd as the first process of namespaces of its own, over this machine's files, which
+# stay as they are. /usr/bin/tlspin is the program in ROOT, its units are installed, and there is a user of that name. With BASE
+# it is over the files of that system instead, in which tlspin is not installed. Runs DIRECTORY/scenario as a service, leaves
+# what it says in DIRECTORY/output, and ends with it. There /opt/job is DIRECTORY, with the steps of systemd-steps.sh in
+# /opt/job/steps, /opt/node is NODE, /opt/tlspin is ROOT. Needs root, and a cgroup of version 2.
 set -e
-export directory=$1 node=$2 root=$3
+export directory=$1 node=$2 root=$3 base=${4:-/}
+cp "$(dirname "$0")/systemd-steps.sh" "$directory/steps"
 group=$(mktemp -d "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/tlspin-XXXXXX")
 trap 'for i in $(seq 50); do if find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; then break; fi; sleep 0.1; done' EXIT
 enter() {
@@ -18,7 +20,7 @@ enter() {
     mount -t tmpfs none "$overlay"
     cd "$overlay"
     mkdir up work root
-    mount -t overlay overlay -o lowerdir=/,upperdir=up,workdir=work root
+    mount -t overlay overlay -o lowerdir=$base,upperdir=up,workdir=work root
     cd root
     mount -t proc proc proc
     mount -t sysfs sysfs sys
@@ -26,19 +28,22 @@ enter() {
     mount -t tmpfs none run
     mount -t tmpfs none tmp
     mount --rbind /dev dev
-    mkdir -p opt/tlspin opt/job etc/tlspin
+    mkdir -p opt/tlspin opt/job
     touch opt/node
     mount --bind "$node" opt/node
     mount --bind "$root" opt/tlspin
     mount --bind "$job" opt/job
-    printf "#!/bin/sh\nexec /opt/node /opt/tlspin/dist/cli/main.js \"\$@\"\n" >usr/bin/tlspin
-    chmod 755 usr/bin/tlspin
     rm -rf etc/systemd/system/*.wants
-    cp "$root"/packaging/systemd/*.service etc/systemd/system
+    if [ "$base" = / ]; then
+      mkdir -p etc/tlspin
+      printf "#!/bin/sh\nexec /opt/node /opt/tlspin/dist/cli/main.js \"\$@\"\n" >usr/bin/tlspin
+      chmod 755 usr/bin/tlspin
+      cp "$root"/packaging/systemd/*.service etc/systemd/system
+      chroot . useradd --system --no-create-home --shell /usr/sbin/nologin tlspin 2>/dev/null || true
+    fi
     printf "%s\n" "[Unit]" "SuccessAction=exit-force" "FailureAction=exit-force" "[Service]" "Type=oneshot" \
       "ExecStart=/bin/bash /opt/job/scenario" "StandardOutput=append:/opt/job/output" "StandardError=append:/opt/job/output" \
       >etc/systemd/system/scenario.service
-    chroot . useradd --system --no-create-home --shell /usr/sbin/nologin tlspin 2>/dev/null || true
     ip link set lo up
     exec env -i container=tlspin PATH="$PATH" chroot . /lib/systemd/systemd --system --unit=scenario.service --show-status=0'
 }
