@@ -12,6 +12,7 @@ import { Findings, type ImportFile } from '../import/found.ts';
 import { type Kind, kindOf, KINDS, readKind } from '../import/kind.ts';
 import { readFromDisk } from '../pins/document/files.ts';
 import { SYSTEM_STORES } from '../pins/document/system-store.ts';
+import { unreadable } from '../source/unreadable.ts';
 import { readCertificates } from '../x509/pem.ts';
 import { loadPolicy } from '../pins/load.ts';
 import { formatMessage } from '../pins/document/message.ts';
@@ -113,7 +114,7 @@ function readFile(name: string): ImportFile {
   try {
     return { name, text: readFileSync(name === '-' ? 0 : name, 'utf8').replace(/^\uFEFF/, '') };
   } catch (error) {
-    throw new Error(`${name}: cannot be read: ${(error as NodeJS.ErrnoException).code}`, { cause: error });
+    throw new Error(`${name}: ${unreadable(error) ?? (error as Error).message}`, { cause: error });
   }
 }
 

@@ -9,6 +9,7 @@ import { type Command, Option } from 'commander';
 import { commentedJson } from '../import/commented-json.ts';
 import { readKeyFile } from '../x509/key-files.ts';
 import { presentCertificate, presentRawPublicKey } from '../x509/presented.ts';
+import { unreadable } from '../source/unreadable.ts';
 import { addExamples } from './help.ts';
 import { Output } from './output.ts';
 import type { VersionWish } from './pin/hello.ts';
@@ -107,6 +108,9 @@ function sentenceOf(cause: unknown): string {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return 'there is no such host or file';
+    case 'EISDIR':
+    case 'EACCES':
+      return unreadable(error) ?? error.message;
     default:
       return error.message;
   }

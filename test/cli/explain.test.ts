@@ -100,7 +100,7 @@ it('flows that there are not, captures and configurations that cannot be had: ex
   });
   expect(await tlspin(['explain', 'absent.pcap', '-c', PINNED])).toMatchObject({
     status: 1,
-    err: expect.stringMatching(/error: absent.pcap: cannot be read: ENOENT\n$/),
+    err: expect.stringMatching(/error: absent.pcap: cannot be read: ENOENT \(there is no such file\)\n$/),
   });
   expect(await tlspin(['explain', capture, '-c', 'absent.json'])).toMatchObject({
     status: 1,

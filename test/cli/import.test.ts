@@ -71,6 +71,10 @@ it('that finds nothing is exit status 1, with what it found instead', async () =
   const { status, out, err } = await run(['--from', 'curl', '-'], 'sha256//short\n');
   expect([status, out]).toEqual([1, '']);
   expect(err).toMatch(/^error: there is nothing to import\n {2}-:1: sha256\/\/short: /);
-  expect(await run(['absent'])).toEqual({ status: 1, out: '', err: 'error: absent: cannot be read: ENOENT\n' });
+  expect(await run(['absent'])).toEqual({
+    status: 1,
+    out: '',
+    err: 'error: absent: cannot be read: ENOENT (there is no such file)\n',
+  });
   expect((await run(['--from', 'curk', '-'])).status).toBe(2);
 });

@@ -111,7 +111,7 @@ describe('several captures', () => {
     expect(err).toMatch(
       /^tlspin inspect: \S+cut\.pcap: cut short: a record has \d+ of at least \d+ octets at byte \d+\n/,
     );
-    expect(err).toContain(`tlspin inspect: ${absent}: cannot be read: ENOENT\n`);
+    expect(err).toContain(`tlspin inspect: ${absent}: cannot be read: ENOENT (there is no such file)\n`);
   });
 });
 
@@ -146,7 +146,7 @@ test('a key log that cannot be read is said to be so, and nothing is inspected',
   expect(await run('--keylog', absent, `${FLOWS}tls13.pcap`)).toEqual({
     status: 1,
     records: [],
-    err: `error: key log ${absent}: cannot be read: ENOENT\n`,
+    err: `error: key log ${absent}: cannot be read: ENOENT (there is no such file)\n`,
   });
 });
 

@@ -90,7 +90,7 @@ test('what was asked about is wrong: exit status 1', () => {
   expect(tlspin(['inspect', 'absent.pcap'])).toEqual({
     status: 1,
     out: '',
-    err: 'tlspin inspect: absent.pcap: cannot be read: ENOENT\n',
+    err: 'tlspin inspect: absent.pcap: cannot be read: ENOENT (there is no such file)\n',
   });
 });
 

@@ -3,14 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { TEXTS } from '../../src/cli/ctl/text.ts';
 import { Output } from '../../src/cli/output.ts';
 import { fileDestination } from '../../src/report/file-destination.ts';
 import { VerdictLog } from '../../src/report/verdict-log.ts';
 import { ControlServer } from '../../src/runtime/control/server.ts';
-import { CHECKS } from '../../src/runtime/rules/shell.ts';
+import { applyRules } from '../../src/runtime/rules/applying/apply.ts';
+import { renderClosing } from '../../src/runtime/rules/applying/closing.ts';
+import { CHECKS, PRESENT } from '../../src/runtime/rules/shell.ts';
 import { loadBinding } from '../../src/source/binding.ts';
 import { ROOT } from '../support/built.ts';
 import { fixturePath } from '../support/certificates.ts';
@@ -92,6 +94,21 @@ describe('what is said', () => {
 
   it('of iptables that is not there', () => {
     isOnPage(/'(iptables is missing.*)'/.exec(CHECKS)?.[1] ?? 'nothing');
+    expect(renderClosing('forward', 'iptables')).toContain(PRESENT);
+  });
+
+  it('of nft that is not there', async () => {
+    vi.stubEnv('PATH', at('none'));
+    const said = await applyRules('', { hook: 'forward', format: 'nft' });
+    vi.unstubAllEnvs();
+    isOnPage(said ?? 'nothing');
+  });
+
+  it('of a folder in place of a file that is read', async () => {
+    for (const command of [['pin'], ['inspect']]) {
+      const { err } = await tlspin([...command, folder]);
+      isOnPage(err.trim().replace(/^.*: cannot/, 'cannot'));
+    }
   });
 
   it('of a filter that fits nothing', () => {

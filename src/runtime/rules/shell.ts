@@ -8,8 +8,10 @@ die() { echo "tlspin rules: $*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || die 'iptables needs root: pipe this script into "sudo sh"'
 `;
 
-export const CHECKS = String.raw`command -v iptables-restore ip6tables-restore >/dev/null || die 'iptables is missing: install the package of that name, or use --format nft'
-iptables -w 10 -t security -S >/dev/null || die 'this kernel has no "security" table for iptables: use --format nft'
+export const PRESENT = String.raw`command -v iptables-restore ip6tables-restore >/dev/null || die 'iptables is missing: install the package of that name, or use --format nft'
+`;
+
+export const CHECKS = String.raw`${PRESENT}iptables -w 10 -t security -S >/dev/null || die 'this kernel has no "security" table for iptables: use --format nft'
 # With be_liberal conntrack lets segments outside of the window pass, which the client may take or not.
 liberal=/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal
 if [ -e $liberal ] && [ "$(cat $liberal)" != 0 ]; then

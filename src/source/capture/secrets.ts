@@ -8,6 +8,7 @@ import { gunzipSync } from 'node:zlib';
 
 import type { KeylogSource } from '../../judge/ports.ts';
 import { type HandshakeSecret, KeyLogReader, type KeyLogSink, parseKeyLog } from '../key-log.ts';
+import { unreadable } from '../unreadable.ts';
 import { Gunzip } from './gunzip.ts';
 import { PcapngReader } from './pcapng.ts';
 import type { CaptureReader, RecordSink } from './record.ts';
@@ -87,7 +88,7 @@ function keyLogOctets(path: string): Uint8Array {
     octets = readFileSync(path);
     if (Gunzip.recognises(octets)) octets = gunzipSync(octets, { maxOutputLength: MOST_OCTETS });
   } catch (cause) {
-    throw new Error(`key log ${path}: cannot be read: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    throw new Error(`key log ${path}: ${unreadable(cause) ?? (cause as Error).message}`, { cause });
   }
   const mark = octets.toString('hex', 0, 2);
   if (mark === 'feff') octets = octets.subarray(0, octets.length & ~1).swap16();

@@ -5,6 +5,7 @@
  */
 import { createReadStream } from 'node:fs';
 
+import { unreadable } from '../unreadable.ts';
 import { Gunzip } from './gunzip.ts';
 
 export interface ChunkConsumer {
@@ -42,7 +43,8 @@ export async function readCapture(path: string, consumer: ChunkConsumer, options
     }
   } catch (error) {
     // A directory, or a file that went away: name the operation, not the call.
-    throw isSystemError(error) ? new Error(`cannot be read: ${error.code}`, { cause: error }) : error;
+    const clause = unreadable(error);
+    throw clause === undefined ? error : new Error(clause, { cause: error });
   }
   if (options.signal?.aborted) return;
   if (gunzip !== undefined) gunzip.end();
@@ -55,10 +57,6 @@ function refuseOtherCompression(head: Buffer, path: string): void {
   if (program === undefined) return;
   const from = path === '-' ? '' : ` ${path}`;
   throw new Error(`compressed with ${program}, which is not read here: ${program} -dc${from} | tlspin inspect -`);
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
 const CHUNK = 1 << 20;

@@ -6,7 +6,7 @@ import { CLOSED } from '../iptables-parts.ts';
 import { TABLE } from '../nft.ts';
 import { FAMILIES, type Hook } from '../plan.ts';
 import type { RulesFormat } from '../render.ts';
-import { FILL, PRELUDE } from '../shell.ts';
+import { FILL, PRELUDE, PRESENT } from '../shell.ts';
 
 /** In words. */
 export const CLOSING: Readonly<Record<Hook, string>> = {
@@ -25,7 +25,9 @@ function closingIptables(hook: Hook): string {
     const fill = `fill ${family === 'ipv4' ? 'iptables' : 'ip6tables'} ${place} '${jump}' <<'EOF'`;
     return [fill, `:${chain} - [0:0]`, `-A ${chain} -j DROP`, 'EOF'].join('\n');
   });
-  return ['#!/bin/sh', PRELUDE, FILL, fills[0], '[ -e /proc/net/if_inet6 ] || exit 0', fills[1], ''].join('\n');
+  return ['#!/bin/sh', PRELUDE, PRESENT, FILL, fills[0], '[ -e /proc/net/if_inet6 ] || exit 0', fills[1], ''].join(
+    '\n',
+  );
 }
 
 /** In the table that the rules proper replace. */
