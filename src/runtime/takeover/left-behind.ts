@@ -66,7 +66,6 @@ export class LeftBehind implements Forerunner {
     if (kept.size === 0) return undefined;
     try {
       const left = readLeft(kept, terms, now);
-      closeSync(kept.get(FILE)!);
       say(`going on with what the tlspin before this one has left: ${left.queues.length} queues`);
       // What it takes of memory goes when the service manager lets go of it too.
       closeSync(kept.get(FILE)!);
