@@ -1,6 +1,6 @@
 /**
  * What a certificate says of itself, as far as paths need it (RFC 5280 §4.1, §4.2): read once for each certificate and
- * kept by its SHA-256. Whether any of it is true is for the path.
+ * kept by its SHA-256, bounded in number and in octets. Whether any of it is true is for the path.
  */
 import { X509Certificate } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -43,7 +43,7 @@ export function factsOf(der: Uint8Array): CertificateFacts | null {
   const known = cache.get(sha256);
   if (known !== undefined) return known.facts;
   const facts = readFacts(new Uint8Array(der), sha256);
-  cache.set(sha256, { facts });
+  cache.set(sha256, { facts }, { size: der.length + 1 });
   return facts;
 }
 
@@ -90,8 +90,11 @@ function octets(der: Uint8Array, start: number, end: number): string {
   return Buffer.from(der.buffer, der.byteOffset + start, end - start).toString('latin1');
 }
 
-/** Certificates of CAs come again and again; leaves are as many as servers. */
-const cache = new LRUCache<string, { facts: CertificateFacts | null }>({ max: 1024 });
+const CERTIFICATES = 1024;
+/** Of certificates; what is read out of one takes up a few times as many. */
+const OCTETS = 8 * 1024 * 1024;
+/** Certificates of CAs come again and again; leaves are as many as servers, and as long as these like. */
+const cache = new LRUCache<string, { facts: CertificateFacts | null }>({ max: CERTIFICATES, maxSize: OCTETS });
 
 const NOT_SAID = { isCa: false, pathLen: Infinity };
 /** Extensions that the path takes into account, or that do not matter to whether a key may be believed. */
