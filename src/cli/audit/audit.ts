@@ -45,7 +45,7 @@ export function registerAudit(program: Command): void {
       const out = new Output(process.stdout);
       if (flags.json === true) out.json(documentOf(policy.hash, pinsets, targets, answers, findings));
       else show(pinsets, targets, answers, findings, out);
-      process.exitCode = statusOf(findings);
+      process.exitCode = statusOf(findings, targets);
     });
   setExitStatuses(command, [
     [0, 'The pins are as they should be.'],
@@ -54,7 +54,7 @@ export function registerAudit(program: Command): void {
       'Something wants attention: an end that is near, a backup, a change of keys. Also: the configuration is not valid.',
     ],
     [2, 'A host shows what no pin is of, or something has ended. Also: the command line was not understood.'],
-    [3, 'A host could not be asked.'],
+    [3, 'A host could not be asked, or no pinset is for one that was named.'],
   ]);
   addExamples(
     command,
@@ -64,10 +64,10 @@ export function registerAudit(program: Command): void {
   );
 }
 
-function statusOf(findings: readonly AuditFinding[]): number {
+function statusOf(findings: readonly AuditFinding[], { unknown }: Targets): number {
   const has = (severity: AuditFinding['severity']) => findings.some((each) => each.severity === severity);
   if (has('wrong')) return 2;
-  if (has('unknown')) return 3;
+  if (has('unknown') || unknown.length > 0) return 3;
   return has('attention') ? 1 : 0;
 }
 
