@@ -53,7 +53,9 @@ describe('log files', () => {
     const { out: record } = await tlspin(['inspect', `${FLOWS}tls12.pcap`]);
     writeFileSync(log, record);
     const { out } = await why('www.bank.example', '--log', log);
-    expect(out).toContain('  to do: nothing; logged with "log": { "unpinned": true } only\n');
+    expect(out).toContain(
+      '  to do: nothing; logged with "log": { "unpinned": true }, and where a rule that accepts has left its mark',
+    );
   });
 
   it('are read with what was rotated away, gzip or not, and only what is a decision', async () => {
