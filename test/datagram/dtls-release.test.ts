@@ -213,6 +213,16 @@ describe('ahead of the ruling', () => {
   }); // prettier-ignore
 
   it.each([
+    ['a HelloVerifyRequest', () => cookie(0xc0), 'pin-mismatch'],
+    ['another ServerHello', () => handshake(...dtls.fragments(serverHello!, 0)), 'parse-error'],
+  ])('%s may not go where it is all that a forged flight ahead of it lacks', (_, datagram, reason) => {
+    const wire = pinned();
+    expect(wire.fromServer(flightOf(FORGED, 1))).toBe('accept');
+    expect(wire.fromServer(datagram())).toBe('drop');
+    expect(wire.verdicts).toMatchObject([{ action: 'drop', reason }]);
+  });
+
+  it.each([
     ['a ChangeCipherSpec', changeCipherSpec],
     ['what is encrypted', finished],
     ['what is encrypted, behind a permitted record', Buffer.concat([warning, data])],

@@ -140,8 +140,8 @@ export function playDatagrams(moves: readonly DatagramMove[], { isPinned = true 
   });
   for (const arrived of wire.atClient) for (const readers of [hello, certificate]) readers.read(arrived);
   wire.finish();
-  // Ahead of its ServerHello nobody takes it.
-  if (certificate.whole.some((seq) => hello.whole.includes(seq - 1)))
+  // Ahead of its ServerHello nobody takes it, nor that ahead of what came first (RFC 6347 §4.2.2).
+  if (certificate.whole.some((seq) => hello.whole.includes(seq - 1) && hello.isReached(seq - 1)))
     throw new Error('a client may read the whole of a forged Certificate');
   if (copied > COPIES_AN_OCTET * octets + COPIES_A_RUN) throw new Error(`${copied} octets copied of ${octets}`);
 }

@@ -7,6 +7,8 @@
 export class DtlsReaders {
   /** By message_seq: which octets of the message that is looked for are there. */
   readonly #found = new Map<number, Set<number>>();
+  /** The message_seq of messages of other types that something came of. */
+  readonly #others = new Set<number>();
   readonly #message: Buffer;
 
   /** `message`: of TLS, with its header of four octets. */
@@ -18,6 +20,11 @@ export class DtlsReaders {
   get whole(): number[] {
     const body = this.#message.length - 4;
     return [...this.#found].filter(([, { size }]) => size === body).map(([seq]) => seq);
+  }
+
+  /** Whether other messages are all that is missing ahead of that one, and something came of each: they are read in order. */
+  isReached(seq: number): boolean {
+    return Array.from({ length: seq }, (_, before) => before).every((before) => this.#others.has(before));
   }
 
   read(datagram: Buffer): void {
@@ -48,6 +55,7 @@ export class DtlsReaders {
       const length = record.readUIntBE(at + 1, 3);
       const offset = record.readUIntBE(at + 6, 3);
       const octets = record.subarray(at + FRAGMENT_HEADER, at + FRAGMENT_HEADER + record.readUIntBE(at + 9, 3));
+      if (record[at] !== this.#message[0]) this.#others.add(record.readUInt16BE(at + 4));
       const isOfIt = record[at] === this.#message[0] && length === body.length;
       if (isOfIt && octets.equals(body.subarray(offset, offset + octets.length))) {
         const key = record.readUInt16BE(at + 4);
