@@ -10,8 +10,8 @@ import { ca, genuine, lab } from '../support/lab/twins-of-each.ts';
 const FORMATS = ['iptables', 'nft'] as const;
 
 describe.each(FORMATS)('with %s', (format) => {
-  it('are put in place, again, and taken away', () => {
-    if (format === 'nft' && !hasNftQueue()) return;
+  it('are put in place, again, and taken away', ({ skip }) => {
+    skip(format === 'nft' && !hasNftQueue(), 'this kernel has no queue of nft');
     const before = ruleset();
     configure();
     for (let times = 0; times < 2; times++)
@@ -22,8 +22,8 @@ describe.each(FORMATS)('with %s', (format) => {
     expect(ruleset()).toBe(before);
   });
 
-  it('that cannot be had close the host where that is wished, until they can', async () => {
-    if (format === 'nft' && !hasNftQueue()) return;
+  it('that cannot be had close the host where that is wished, until they can', async ({ skip }) => {
+    skip(format === 'nft' && !hasNftQueue(), 'this kernel has no queue of nft');
     await startTlsServer(lab, 'server', { identity: genuine, port: 8443 });
     expect(await reaches()).toBe(true);
     lab.write('tlspin.json', '{');
