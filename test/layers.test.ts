@@ -72,7 +72,7 @@ const LINES_IN_A_FILE = 400;
 const PACKET_THREADS = ['engine/engine.ts', 'runtime/queue/worker.ts'];
 
 /** Packages that stay off the packet threads: whatever a worker loads must not reach them. */
-const CONTROL_PLANE_ONLY = ['zod', 'commander', 'pino', 'prom-client', 'pkijs', 'asn1js', 'jsonc-parser'];
+const CONTROL_PLANE_ONLY = ['zod', 'commander', 'pino', 'prom-client', 'pkijs', 'asn1js', 'jsonc-parser', '@nats-io'];
 
 interface Import {
   readonly file: string;
