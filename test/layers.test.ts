@@ -46,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'learn',
     'fleet',
   ],
+  web: ['bytes', 'pins', 'report', 'learn', 'runtime'],
   cli: [
     'bytes',
     'minisign',
@@ -60,6 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'learn',
     'fleet',
     'runtime',
+    'web',
   ],
 };
 

@@ -4,7 +4,7 @@
  */
 import type { Reason } from '../../judge/events.ts';
 import { adviceFor } from '../../report/reasons.ts';
-import { type Cause, isDenied } from './causes.ts';
+import { type Cause, isDenied, type LeafOfRecord } from './causes.ts';
 
 export interface Remedy {
   readonly advice: string;
@@ -14,7 +14,7 @@ export interface Remedy {
 
 export function remedyFor(cause: Cause): Remedy {
   const advice = adviceFor(cause.reason);
-  const pin = isDenied(cause) && isOfKeys(cause.reason) ? pinOf(cause) : null;
+  const pin = isDenied(cause) && isOfKeys(cause.reason) && cause.leaf !== null ? pinOf(cause.leaf) : null;
   if (pin === null || cause.pinset === null) return { advice, paste: null };
   const comment = `${cause.leaf!.subject ?? 'a certificate that nobody can read'}, as seen on ${cause.last.slice(0, 10)}`;
   return { advice, paste: { pinset: cause.pinset, line: pinLine(pin, comment) } };
@@ -25,10 +25,10 @@ export function pinLine(pin: string, comment: string): string {
   return `{ "pin": ${JSON.stringify(pin)}, "at": "leaf", "comment": ${JSON.stringify(comment)} },`;
 }
 
-function pinOf({ leaf }: Cause): string | null {
-  if (leaf === null) return null;
-  if (leaf.spki_sha256 !== null) return `spki-sha256:${leaf.spki_sha256}`;
-  return leaf.sha256 === '' ? null : `cert-sha256:${leaf.sha256}`;
+/** Of its key; of the certificate where that cannot be read. */
+export function pinOf({ spki_sha256: spki, sha256 }: LeafOfRecord): string | null {
+  if (spki !== null) return `spki-sha256:${spki}`;
+  return sha256 === '' ? null : `cert-sha256:${sha256}`;
 }
 
 /** Whether a pin of the leaf's own key would have let it pass. */
