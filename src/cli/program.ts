@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   list: async () => (await import('./list.ts')).registerList,
   learn: async () => (await import('./learn/learn.ts')).registerLearn,
   rules: async () => (await import('./rules.ts')).registerRules,
+  fleet: async () => (await import('./fleet.ts')).registerFleet,
   demo: async () => (await import('./demo.ts')).registerDemo,
   completion: async () => (await import('./completion.ts')).registerCompletion,
   man: async () => (await import('./man.ts')).registerMan,

@@ -43,6 +43,12 @@ export function verifySignature(signed: Uint8Array, text: string, trusted: reado
   return isWhole ? { trustedComment, by } : { error: 'its trusted comment was changed' };
 }
 
+/** Whoever wrote it; undefined where it is no signature. */
+export function trustedCommentOf(text: string): string | undefined {
+  const parts = partsOf(text);
+  return 'error' in parts ? undefined : parts.trustedComment;
+}
+
 interface Parts {
   readonly id: string;
   readonly signature: Uint8Array;

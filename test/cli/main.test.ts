@@ -29,6 +29,7 @@ const COMMANDS = [
   'list',
   'learn',
   'rules',
+  'fleet',
   'demo',
   'completion',
   'man',

@@ -1,0 +1,16 @@
+/** `tlspin fleet`: pins that several gateways share, and who vouches for them. The group; each command is a file of fleet/. */
+import type { Command } from 'commander';
+
+import { addKey } from './fleet/key.ts';
+import { addSign } from './fleet/sign.ts';
+import { addExamples } from './help.ts';
+
+export function registerFleet(program: Command): void {
+  const fleet = program
+    .command('fleet')
+    .summary('share pins between gateways')
+    .description('Share pins between gateways, signed by whoever may change them.');
+  addExamples(fleet, { command: 'tlspin fleet key office.key', does: 'the key that your gateways are to trust' });
+  addKey(fleet);
+  addSign(fleet);
+}
