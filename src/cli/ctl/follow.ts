@@ -1,47 +1,49 @@
 /**
- * `tlspin ctl verdicts --follow`: the decisions as they come, each second those that are new, over a restart of the engine
- * too. Ends with whoever reads it.
+ * `tlspin ctl verdicts --follow`: the decisions as they come, over a restart of the engine too. Ends with whoever reads
+ * it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { jsonText } from '../../bytes/invisible.ts';
-import { ControlClient } from '../../runtime/control/client.ts';
+import { subscribe, type Subscription } from '../../runtime/control/subscription.ts';
 import { type ControlFlags, socketOf } from '../control.ts';
 import { Output } from '../output.ts';
 import { type Fields, verdictLines } from './text.ts';
-
-interface Answer {
-  readonly verdicts: readonly Fields[];
-  readonly last: number;
-  readonly missed: number;
-}
 
 /** Rejects where it cannot even begin. `request`: which decisions, as `tlspin ctl verdicts` asks for them. */
 export async function followVerdicts(request: Fields, flags: ControlFlags): Promise<void> {
   const out = new Output(process.stdout);
   const path = socketOf(flags);
-  let client: ControlClient | undefined = await ControlClient.connect(path);
-  let after = await show(client, request, flags, out, 0);
+  let subscription = await subscribe(path, { ...request, events: ['verdict'] });
   for (;;) {
-    await sleep(EVERY_MS);
-    try {
-      if (client === undefined) [client, after] = [await ControlClient.connect(path), 0];
-      after = await show(client, { ...request, limit: MOST, after }, flags, out, after);
-    } catch (error) {
-      if (client !== undefined) say(`${(error as Error).message}; waiting for it`);
-      client?.close();
-      client = undefined;
-    }
+    const { run, last } = await show(subscription, flags, out);
+    say('the engine is gone, or this reader was too slow for it; waiting for it');
+    subscription = await again(path, { ...request, events: ['verdict'], limit: MOST, after: last, run });
+    const missed = Number(subscription.answer['missed']);
+    if (missed > 0) say(`${missed} more decisions came than are remembered: see the log`);
   }
 }
 
-async function show(client: ControlClient, request: Fields, { json }: ControlFlags, out: Output, after: number) {
-  const { verdicts, last, missed } = (await client.ask({ command: 'verdicts', ...request })) as unknown as Answer;
-  if (after > 0 && missed > 0) say(`${missed} more decisions came than are remembered: see the log`);
-  const inOrder = [...verdicts].reverse();
-  if (json === true) for (const record of inOrder) out.line(jsonText(record));
-  else out.write(verdictLines(inOrder, out));
-  return last;
+/** The process that it was, and the number of its last decision, once it has ended. */
+async function show({ answer, events }: Subscription, { json }: ControlFlags, out: Output) {
+  let last = Number(answer['last']);
+  for await (const { number, ...record } of events) {
+    last = Number(number);
+    if (json === true) out.line(jsonText(record));
+    else out.write(verdictLines([record], out));
+  }
+  return { run: answer['run'], last };
+}
+
+async function again(path: string, request: Fields): Promise<Subscription> {
+  for (;;) {
+    await sleep(EVERY_MS);
+    try {
+      return await subscribe(path, request);
+    } catch {
+      // Not yet.
+    }
+  }
 }
 
 function say(line: string): void {

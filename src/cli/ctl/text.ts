@@ -80,6 +80,7 @@ function statusText(status: Fields, out: Output): string {
     ],
     ['flows', `${show(status['flows'])}, ${show(status['held'])} packets held, ${kibibytes(status['buffered'])}`],
     ...oneArmLines(Number(status['one_armed'] ?? 0)),
+    ...subscriberLines((status['subscribers'] ?? {}) as Fields),
     ['limits', pairs(status['limits'] as Fields) || 'none was reached'],
     ['probes', status['probes'] === null ? 'none' : probesText(status['probes'] as Fields)],
     [
@@ -101,6 +102,11 @@ function statusText(status: Fields, out: Output): string {
 
 function kibibytes(octets: unknown): string {
   return `${Math.ceil(Number(octets ?? 0) / 1024)} KiB in use`;
+}
+
+function subscriberLines({ now, dropped }: Fields): [string, string][] {
+  const isNone = Number(now ?? 0) + Number(dropped ?? 0) === 0;
+  return isNone ? [] : [['subscribers', `${show(now)}, ${show(dropped)} dropped because they did not read`]];
 }
 
 function oneArmLines(count: number): [string, string][] {

@@ -20,15 +20,7 @@ export class ControlClient {
 
   /** Rejects with a sentence that names the path and what may be done. `patienceMs`: until an answer has to be there. */
   static async connect(path: string, patienceMs?: number): Promise<ControlClient> {
-    const socket = connect(path);
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', (cause: NodeJS.ErrnoException) => {
-        const cure = CURES[cause.code ?? ''] ?? cause.message;
-        reject(new Error(`control socket ${path}: ${cure}`, { cause }));
-      });
-    });
-    return new ControlClient(socket, path, patienceMs);
+    return new ControlClient(await connectTo(path), path, patienceMs);
   }
 
   private constructor(socket: Socket, path: string, patienceMs: number | undefined) {
@@ -89,6 +81,19 @@ export class ControlClient {
     this.#waiting = undefined;
     waiting?.(line);
   }
+}
+
+/** Rejects with a sentence that names the path and what may be done. */
+export async function connectTo(path: string): Promise<Socket> {
+  const socket = connect(path);
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', (cause: NodeJS.ErrnoException) => {
+      const cure = CURES[cause.code ?? ''] ?? cause.message;
+      reject(new Error(`control socket ${path}: ${cure}`, { cause }));
+    });
+  });
+  return socket;
 }
 
 /** Whether `connect` has failed because no tlspin listens there, which is certain of no other failure. */

@@ -14,12 +14,14 @@ import { replay } from './replay.ts';
 import { RequestReader } from './requests.ts';
 import type { Answer, AnswerRequest, HandedOn } from './server.ts';
 import { type Overview, statsOf, statusOf } from './status.ts';
+import type { Subscriptions } from './subscriptions.ts';
 
 export interface CommandHost extends Overview {
   /** Undefined where nothing is learned. */
   readonly learning: LearnControl | undefined;
   /** Gives place to another tlspin. */
   readonly successor: { answer(request: RequestReader, peer: PeerCredentials, by: string): Answer | HandedOn };
+  readonly subscriptions: Subscriptions;
   /** Ends the daemon as SIGTERM does; returns at once. */
   shutdown(by: string): void;
   /** Resolves once it is known how the rules are. */
@@ -33,6 +35,7 @@ export function answerCommands(host: CommandHost): AnswerRequest {
   return async (request, peer): Promise<Answer | HandedOn> => {
     const { command } = request;
     if (command === 'takeover') return host.successor.answer(new RequestReader(request), peer, describePeer(peer));
+    if (command === 'subscribe') return host.subscriptions.answer(new RequestReader(request));
     const answer = typeof command === 'string' ? COMMANDS.get(command) : undefined;
     if (answer === undefined) return { ok: false, error: unknownCommand(command) };
     // Nothing that could not be asked for is an error of ours: it is answered like what was.
@@ -41,9 +44,10 @@ export function answerCommands(host: CommandHost): AnswerRequest {
 }
 
 function unknownCommand(command: unknown): string {
-  if (typeof command !== 'string') return `"command" must be one of ${[...COMMANDS.keys()].join(', ')}`;
-  const near = nearest(command, [...COMMANDS.keys()]);
-  const cure = near === undefined ? `there are ${[...COMMANDS.keys()].join(', ')}` : `did you mean "${near}"?`;
+  const known = [...COMMANDS.keys(), 'subscribe'];
+  if (typeof command !== 'string') return `"command" must be one of ${known.join(', ')}`;
+  const near = nearest(command, known);
+  const cure = near === undefined ? `there are ${known.join(', ')}` : `did you mean "${near}"?`;
   return `there is no command "${command.slice(0, 40)}": ${cure}`;
 }
 
@@ -56,7 +60,7 @@ function describePeer({ uid, pid }: PeerCredentials): string {
 const status: Command = async (host, request) => {
   const isBrief = request.flag('brief');
   request.end();
-  return { status: await statusOf(host, isBrief) };
+  return { status: { ...(await statusOf(host, isBrief)), subscribers: host.subscriptions.counts } };
 };
 
 const health: Command = async ({ protection, rules }, request) => {

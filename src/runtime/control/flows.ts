@@ -35,32 +35,47 @@ export async function flowsAnswer(daemon: Daemon, request: RequestReader): Promi
  * The decisions of late that fit, the latest first, as the log has them. `last` is the number of the latest of all:
  * what comes `after` it has not been told. `missed`: how many between are not known any more.
  */
-export function verdictsAnswer({ verdicts, log }: Pick<Overview, 'verdicts' | 'log'>, request: RequestReader): Fields {
+export function verdictsAnswer(host: Pick<Overview, 'verdicts' | 'log'>, request: RequestReader): Fields {
+  const wanted = wantedVerdicts(request);
+  request.end();
+  const { found, ...rest } = verdictsOfLate(host.verdicts, wanted);
+  return { verdicts: found.map(({ queue, event }) => ({ queue, ...host.log.recordOf(event) })), ...rest };
+}
+
+export function verdictsOfLate(verdicts: RecentVerdicts, { limit, after, fits }: WantedVerdicts) {
+  const found: RecentVerdict[] = [];
+  let oldest = verdicts.last + 1;
+  for (const verdict of verdicts.latest()) {
+    oldest = verdict.number;
+    if (found.length >= limit || verdict.number <= after) break;
+    if (fits(verdict)) found.push(verdict);
+  }
+  const missed = after === 0 ? 0 : Math.max(0, oldest - after - 1);
+  const others = found.length > 0 || after > 0 ? {} : { others: whatThereIs(verdicts) };
+  return { found, last: verdicts.last, missed, ...others };
+}
+
+export interface WantedVerdicts {
+  readonly limit: number;
+  /** A number; 0: all that are known. */
+  readonly after: number;
+  readonly fits: (verdict: RecentVerdict) => boolean;
+}
+
+/** `isContinued`: whether numbers are of this process. */
+export function wantedVerdicts(request: RequestReader, isContinued = true): WantedVerdicts {
   const limit = request.integer('limit', 1, MOST_VERDICTS) ?? USUAL;
   const after = request.integer('after', 0, Number.MAX_SAFE_INTEGER) ?? 0;
   const action = request.choice('action', ['accept', 'drop', 'reset', 'tls-alert', 'reject']);
   const isDenied = request.flag('denied');
   const since = request.instant('since') ?? -Infinity;
   const filter = filterOf(request);
-  request.end();
-  const found: Fields[] = [];
-  let oldest = verdicts.last + 1;
-  for (const verdict of verdicts.latest()) {
-    oldest = verdict.number;
-    if (found.length >= limit || verdict.number <= after) break;
+  const fits = (verdict: RecentVerdict): boolean => {
     const { event } = verdict;
     const isWanted = (action === undefined || event.action === action) && event.time >= since * 1000;
-    if (isWanted && (!isDenied || isDenial(event)) && fitsVerdict(verdict, filter)) {
-      found.push({ queue: verdict.queue, ...log.recordOf(event) });
-    }
-  }
-  const missed = after === 0 ? 0 : Math.max(0, oldest - after - 1);
-  return {
-    verdicts: found,
-    last: verdicts.last,
-    missed,
-    ...(found.length > 0 || after > 0 ? {} : { others: whatThereIs(verdicts) }),
+    return isWanted && (!isDenied || isDenial(event)) && fitsVerdict(verdict, filter);
   };
+  return { limit, after: isContinued ? after : 0, fits };
 }
 
 /** For who has asked for what there is nothing of: whom the decisions of late are about. */

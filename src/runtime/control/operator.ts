@@ -21,6 +21,7 @@ import { MetricsEndpoint } from '../metrics/endpoint.ts';
 import { timedProbers } from '../metrics/timed-prober.ts';
 import { RulesKeeper } from '../rules/applying/keeper.ts';
 import { answerCommands } from './commands.ts';
+import { newRules, recordFields } from './change-record.ts';
 import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
 import { FileWatch } from './file-watch.ts';
 import { type LearnControl, Learning } from './learning.ts';
@@ -32,6 +33,7 @@ import { type Forerunner, type Remembered, type Terms, termsOf } from '../takeov
 import { leaveBehind } from '../takeover/left-behind.ts';
 import { Successor } from '../takeover/successor.ts';
 import { type Overview, statsOf, sum } from './status.ts';
+import { Subscriptions } from './subscriptions.ts';
 import { TimeOfDay } from './time-of-day.ts';
 
 export interface OperatorOptions {
@@ -73,11 +75,13 @@ export class Operator {
   readonly #eachSecond: EachSecond;
   readonly #rules: Rules;
   readonly #metrics: MetricsEndpoint;
+  readonly #subscriptions: Subscriptions;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
     const { loaded, log, file, learner } = options;
     this.#verdicts = new RecentVerdicts(loaded.policy);
+    this.#subscriptions = new Subscriptions({ verdicts: this.#verdicts, log });
     const protection = new Protection({ log, say: options.daemon.say });
     this.protection = protection;
     this.#pinsets = new Pinsets({ protection, policy: () => this.#configuration.policy });
@@ -179,7 +183,7 @@ export class Operator {
     const path = socket ?? policy.control.socket;
     if (path === null) return;
     const host = { ...this.#overview, learning: this.#learning(), successor: this.#successor, rules: this.#rules };
-    const answer = answerCommands({ ...host, shutdown });
+    const answer = answerCommands({ ...host, shutdown, subscriptions: this.#subscriptions });
     const server = new ControlServer({ path, mode: policy.control.mode, answer, binding });
     await server.start();
     this.#server = server;
@@ -260,6 +264,7 @@ export class Operator {
     this.#rules.stop();
     this.#watch?.stop();
     this.#metrics.stop();
+    this.#subscriptions.close();
     await this.#server?.stop();
     await this.daemon.stop();
   }
@@ -286,6 +291,7 @@ export class Operator {
   async #release(): Promise<Remembered> {
     const { queues, probes } = await this.daemon.release();
     this.#metrics.stop();
+    this.#subscriptions.close();
     this.#server?.leave();
     this.#server = undefined;
     await this.#options.stateLock.release();
@@ -366,26 +372,7 @@ async function again(work: () => Promise<void>): Promise<void> {
   }
 }
 
-function recordFields(change: ConfigurationChange, file: string) {
-  const { kind, by, isInForce, generation, error, messages, difference } = change;
-  return {
-    change: kind,
-    by,
-    file,
-    result: isInForce ? 'in-force' : 'refused',
-    generation,
-    ...(error === null ? {} : { error }),
-    ...(messages.length === 0 ? {} : { messages: messages.slice(0, MESSAGES) }),
-    ...(difference === null ? {} : { changes: difference }),
-  };
-}
-
-function newRules(causes: readonly string[], file: string): string {
-  return `the netfilter rules are others now (${causes.join(', ')}): tlspin rules -c ${file} | sudo sh`;
-}
-
 const ATTEMPTS = 50;
 const ATTEMPT_MS = 100;
-const MESSAGES = 100;
 /** A record names as many. */
 const HOSTS = 1_000;

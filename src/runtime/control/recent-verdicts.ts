@@ -25,6 +25,7 @@ export class RecentVerdicts {
   #octets = 0;
   #anomalies = 0;
   #last = 0;
+  #listener: ((verdict: RecentVerdict) => void) | undefined;
 
   constructor(policy: Policy, bounds: RecentVerdictsBounds = BOUNDS) {
     this.#bounds = bounds;
@@ -63,6 +64,11 @@ export class RecentVerdicts {
     }
   }
 
+  /** Has somebody told of each as it comes. */
+  listen(listener: (verdict: RecentVerdict) => void): void {
+    this.#listener = listener;
+  }
+
   /** The latest first. */
   *latest(): Iterable<RecentVerdict> {
     yield* [...this.#recent].reverse();
@@ -72,7 +78,9 @@ export class RecentVerdicts {
     const kind = `${event.action} ${event.reason}`;
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
     const octets = octetsOf(event);
-    this.#recent.add({ number: ++this.#last, queue, event, octets });
+    const verdict = { number: ++this.#last, queue, event, octets };
+    this.#recent.add(verdict);
+    this.#listener?.(verdict);
     this.#octets += octets;
     for (const oldest of this.#recent) {
       if (this.#recent.size <= this.#bounds.flows && this.#octets <= this.#bounds.octets) break;

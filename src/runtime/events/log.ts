@@ -43,6 +43,7 @@ export class EveLog implements EventLog {
   readonly #mostEarly: number;
   readonly #troubles = new Map<string, LogTrouble>();
   #listener: ((trouble: LogTrouble) => void) | undefined;
+  #follower: ((record: EveRecord) => void) | undefined;
 
   /** Throws a sentence that names the destination. */
   constructor({ targets, policy, say, watch }: EveLogOptions) {
@@ -117,13 +118,24 @@ export class EveLog implements EventLog {
   /** What decided is introduced by a record of its own, which comes first. */
   #put(event: LoggedEvent): void {
     const isKnown = event.kind !== 'verdict' || this.#introduced.has(event.config);
-    if (isKnown) return this.#log.write(this.recordOf(event), lostBy(event));
+    if (isKnown) return this.#send(event);
     this.#early.push(event);
     if (this.#early.length >= this.#mostEarly) this.#putEarly();
   }
 
   #putEarly(): void {
-    for (const event of this.#early.splice(0)) this.#log.write(this.recordOf(event));
+    for (const event of this.#early.splice(0)) this.#send(event);
+  }
+
+  #send(event: LoggedEvent): void {
+    const record = this.recordOf(event);
+    this.#log.write(record, lostBy(event));
+    if (event.kind === 'anomaly') this.#follower?.(record);
+  }
+
+  /** Has somebody told of every record but verdicts. */
+  follow(follower: (record: EveRecord) => void): void {
+    this.#follower = follower;
   }
 
   /** As it is logged. */
@@ -133,7 +145,9 @@ export class EveLog implements EventLog {
 
   /** What is of no flow. */
   record(eventType: OfNoFlow, fields: Readonly<Record<string, unknown>>): void {
-    this.#log.write(recordOf(eventType, Date.now() * 1000, fields, { host: this.#machine.host }));
+    const record = recordOf(eventType, Date.now() * 1000, fields, { host: this.#machine.host });
+    this.#log.write(record);
+    this.#follower?.(record);
     const { config } = fields;
     if (typeof config !== 'string' || this.#introduced.has(config)) return;
     this.#introduced.add(config);
