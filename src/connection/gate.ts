@@ -77,7 +77,7 @@ export class Gate {
     const end = offset + p.tcp.dataLength;
     const mayGo = this.#mayGo(offset, end);
     if (end > this.#delivered && (!mayGo || (this.#holdsAhead && !this.#judge.awaitsClient))) {
-      const isRepeated = outcome === SEGMENT.duplicate && this.#held.covers(offset, end);
+      const isRepeated = this.#held.covers(offset, end);
       if (!mayGo && this.#mayCut(p, offset)) return this.#deliverPermitted(p, offset);
       // The copy that waits stands for it; and a server that is ahead of its client sends again.
       if (!mayGo && (isRepeated || this.#inspection.isPreamble)) return this.#answers.drop(p.packetId);
