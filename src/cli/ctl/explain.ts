@@ -6,7 +6,8 @@ import type { Command } from 'commander';
 
 import type { Policy } from '../../pins/policy.ts';
 import { loadPolicy } from '../../pins/load.ts';
-import { hostPort } from '../../report/endpoint.ts';
+import { parseHostPort } from '../../report/endpoint.ts';
+import { addressText } from '../../report/eve.ts';
 import type { VerdictRecord } from '../../report/schema.ts';
 import { explainRecord } from '../../runtime/explain/recorded.ts';
 import { ControlClient } from '../../runtime/control/client.ts';
@@ -45,10 +46,11 @@ async function explainByLog(flow: string, flags: SourceFlags, refusal: Error, ou
   const say = (line: string): void => void process.stderr.write(`tlspin ctl explain: ${line}\n`);
   const sources = await sourcesOf(flags, -Infinity, say).catch(() => undefined);
   if (sources === undefined) throw refusal;
+  const isOf = matcherOf(flow);
   const found: VerdictRecord[] = [];
   let count = 0;
   for await (const record of decisions(sources, -Infinity, say)) {
-    if (!isOf(record, flow)) continue;
+    if (!isOf(record)) continue;
     count++;
     if (found.length === 0 || record.timestamp >= found[0]!.timestamp) found[0] = record;
   }
@@ -92,6 +94,9 @@ function show(answer: Fields, { json }: ControlFlags, out: Output, text: () => v
 }
 
 /** `1234`, or the client as ADDRESS:PORT. */
-function isOf({ flow_id: id, src_ip: client, src_port: port }: VerdictRecord, flow: string): boolean {
-  return String(id) === flow || hostPort(client, port) === flow || `${client}:${port}` === flow;
+function matcherOf(flow: string): (record: VerdictRecord) => boolean {
+  const client = parseHostPort(flow);
+  if (client === undefined) return ({ flow_id: id }) => String(id) === flow;
+  const address = addressText(client.address);
+  return ({ src_ip: ip, src_port: port }) => ip === address && port === client.port;
 }

@@ -1,10 +1,8 @@
 /** The answer of `explain`: the flow found, among those that live and the decisions of late, and told of. */
-import { isIP } from 'node:net';
-
 import type { VerdictEvent } from '../../judge/events.ts';
 import type { FlowFilter } from '../../connection/listing.ts';
-import { parseRange } from '../../pins/compile/match.ts';
 import type { Policy } from '../../pins/policy.ts';
+import { parseHostPort } from '../../report/endpoint.ts';
 import { explain, type Extent } from '../explain/explanation.ts';
 import { FLOW, type RequestReader } from './requests.ts';
 import type { Overview } from './status.ts';
@@ -70,13 +68,9 @@ function findSettled({ verdicts }: Overview, { id, address, port }: FlowFilter):
   return undefined;
 }
 
-function referenceOf(text: string | undefined): FlowFilter | undefined {
-  const [, id] = FLOW.exec(text ?? '') ?? [];
-  if (id !== undefined) return { id: Number(id) };
-  const [, address = '', port] = /^\[?(.+?)\]?:(\d{1,5})$/.exec(text ?? '') ?? [];
-  const parsed = isIP(address) === 0 ? undefined : parseRange(address);
-  if (parsed === undefined || !('value' in parsed)) return undefined;
-  return { address: parsed.value.address, port: Number(port) };
+function referenceOf(text = ''): FlowFilter | undefined {
+  const [, id] = FLOW.exec(text) ?? [];
+  return id === undefined ? parseHostPort(text) : { id: Number(id) };
 }
 
 /** What an answer tells of at the most. */

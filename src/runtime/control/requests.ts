@@ -1,4 +1,5 @@
 /** The parameters of a request, taken one by one and checked; what is wrong is thrown as one sentence. */
+import { plainAddress } from '../../pins/address.ts';
 import { parseRange } from '../../pins/compile/match.ts';
 import { parseDate } from '../../pins/document/dates.ts';
 
@@ -63,7 +64,9 @@ export class RequestReader {
     const text = this.text(key);
     if (text === undefined) return undefined;
     const parsed = parseRange(text);
-    if ('value' in parsed && parsed.value.prefix === parsed.value.address.length * 8) return parsed.value.address;
+    if ('value' in parsed && parsed.value.prefix === parsed.value.address.length * 8) {
+      return plainAddress(parsed.value.address);
+    }
     throw new Error(`"${key}" must be an address`);
   }
 
