@@ -45,7 +45,7 @@ export function withRotated(file: string): string[] {
   const stem = basename(name, extname(name));
   const names = entriesOf(folder, file).filter((each) => each === name || isRotated(each, name, stem));
   if (names.length === 0) throw new Error(`log ${file}: there is no such file`);
-  const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const modified = (path: string): number => modifiedAt(path) ?? 0;
   return names.map((each) => join(folder, each)).sort((a, b) => modified(a) - modified(b));
 }
 
@@ -70,8 +70,17 @@ function entriesOf(folder: string, file: string): string[] {
 }
 
 function isOlder(file: string, since: number): boolean {
-  const modified = file === '-' ? undefined : statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  const modified = file === '-' ? undefined : modifiedAt(file);
   return modified !== undefined && modified < since;
+}
+
+/** Undefined where that cannot be seen: opening it tells why. */
+function modifiedAt(file: string): number | undefined {
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    return undefined;
+  }
 }
 
 async function* linesOf(file: string): AsyncGenerator<string> {
@@ -112,5 +121,6 @@ const SUFFIX = /^([.-]\d{1,3}|-\d{8}(-\d{1,10})?|\.\d{4}-?\d\d-?\d\d)(\.gz)?$/;
 const TROUBLES: Readonly<Record<string, string>> = {
   EACCES: 'its permissions forbid reading it (use sudo)',
   EISDIR: 'this is a folder: name the file in it',
+  ENOENT: 'it is gone: it was rotated away meanwhile, or removed',
   Z_BUF_ERROR: 'its end is missing; what comes before it was read',
 };

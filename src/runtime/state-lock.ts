@@ -2,11 +2,11 @@
  * That a file has one writer: who keeps it listens at a socket beside it, for as long as the process lives, however it
  * ends. Connecting tells whether somebody does; what a killed process has left behind refuses.
  */
-import { closeSync, lstatSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
-import { clearSocketPath, hasListener } from './control/socket-path.ts';
+import { clearSocketPath, entryAt, hasListener } from '../source/socket-path.ts';
 
 export class StateLock {
   readonly #server: Server;
@@ -16,11 +16,13 @@ export class StateLock {
   static async take(file: string): Promise<StateLock> {
     const folder = openFolder(file);
     // sun_path is short, and folders may be deep: the name is looked up from the folder that is open.
-    const path = `/proc/self/fd/${folder}/.${basename(file)}.lock`;
+    const name = `.${basename(file)}.lock`;
+    const path = `/proc/self/fd/${folder}/${name}`;
+    const shown = join(dirname(file), name);
     try {
-      const isKept = lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true && (await hasListener(path));
+      const isKept = entryAt(path, `lock ${shown}`)?.isSocket() === true && (await hasListener(path));
       if (isKept) throw new Error(`${file} is kept by a tlspin that runs: ask that one, with --control SOCKET`);
-      await clearSocketPath(path, 'the lock of what was learned');
+      await clearSocketPath(path, 'lock', shown);
       return new StateLock(await listen(path, file), folder);
     } catch (error) {
       closeSync(folder);
@@ -76,7 +78,12 @@ function listen(path: string, file: string): Promise<Server> {
   const server = createServer((socket) => socket.destroy());
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(new Error(`${file} cannot be kept: its folder is not to be written to (${cause.code})`, { cause })),
+      reject(
+        new Error(
+          `${file} cannot be kept: its lock cannot be made (${cause.code}): let the user that tlspin runs as write to ${dirname(file)}`,
+          { cause },
+        ),
+      ),
     );
     const before = process.umask(0o077);
     server.listen(path, () => resolve(server));

@@ -2,10 +2,10 @@
  * A unix stream socket that clients write key log lines to, any number of connections, each a log of its own. Knows
  * sockets, not secrets.
  */
-import { lstatSync, unlinkSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 
 import type { KeyLogSink } from './key-log.ts';
+import { clearSocketPath } from './socket-path.ts';
 
 export interface KeyLogSocketOptions {
   readonly path: string;
@@ -30,7 +30,7 @@ export class KeyLogSocket {
   /** Rejects where the path is taken or may not be made. */
   async start(): Promise<void> {
     const { path, mode = 0o660 } = this.#options;
-    await removeStale(path);
+    await clearSocketPath(path, 'key log socket');
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause: NodeJS.ErrnoException) =>
         reject(
@@ -61,20 +61,6 @@ export class KeyLogSocket {
       sink.end();
     });
   }
-}
-
-/** A socket that nobody listens on any more is in the way; anything else at that path is somebody's. */
-async function removeStale(path: string): Promise<void> {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return;
-  if (!stats.isSocket()) throw new Error(`key log socket ${path}: there is a file of that name: remove it`);
-  const isTaken = await new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
-  if (isTaken) throw new Error(`key log socket ${path}: somebody listens there already`);
-  unlinkSync(path);
 }
 
 /** Node says EACCES of a directory that is not there, too. */

@@ -110,14 +110,16 @@ describe('log files', () => {
 
   it('that may not be read are no missing ones', () => {
     const user = process.getuid!() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-    writeFileSync(log, lines(at(denied, 1)));
-    chmodSync(folder, 0);
-    const { status, stderr } = spawnSync(process.execPath, [MAIN, 'why', 'www.bank.example', '--log', log], user);
-    chmodSync(folder, 0o700);
-    expect([status, stderr.toString()]).toEqual([
-      1,
-      `error: log ${log}: its permissions forbid reading it (use sudo)\n`,
-    ]);
+    for (const name of [`${log}.1`, log]) writeFileSync(name, lines(at(denied, 1)));
+    const said = (mode: number) => {
+      chmodSync(folder, mode);
+      const { status, stderr } = spawnSync(process.execPath, [MAIN, 'why', 'www.bank.example', '--log', log], user);
+      chmodSync(folder, 0o700);
+      return [status, stderr.toString()];
+    };
+    const why = 'its permissions forbid reading it (use sudo)\n';
+    expect(said(0)).toEqual([1, `error: log ${log}: ${why}`]);
+    expect(said(0o444)).toEqual([1, [log, `${log}.1`].map((each) => `tlspin why: log ${each}: ${why}`).join('')]);
   });
 
   it('of another version are read as far as they are understood, and what is no record is left alone', async () => {
@@ -255,6 +257,12 @@ describe('ctl explain, where no engine remembers the flow', () => {
       record: { verdict: { reason: 'pin-match' } },
       explanation: { judged: [{ pinset: 'bank', pins: [{ pin: GENUINE, counts: true, equals: [0] }, {}] }] },
     });
+  });
+
+  it('finds it by however its client’s address is spelled', async () => {
+    writeFileSync(log, lines(at(denied, 1, { src_ip: '2001:db8::a', src_port: 51514 })));
+    const { status, out } = await explain('[2001:0DB8:0:0::A]:51514', '-c', PINNED);
+    expect([status, out.split(' to ')[0]]).toEqual([0, 'flow 101 (in the log): [2001:db8::a]:51514']);
   });
 
   it('says when another configuration than the one that decided is compared', async () => {

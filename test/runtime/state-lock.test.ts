@@ -1,7 +1,7 @@
 /** Real files, real processes: one of them keeps the file, and no longer than it lives. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -43,6 +43,12 @@ describe('a file that is kept', () => {
     const lock = await StateLock.take(join(deep, 'learned.json'));
     await expect(StateLock.take(join(deep, 'learned.json'))).rejects.toThrow('is kept');
     await lock.release();
+  });
+
+  it('and what lies in the place of its lock are told of by names that people know', async () => {
+    const lock = join(folder, '.learned.json.lock');
+    writeFileSync(lock, '');
+    await expect(StateLock.take(file)).rejects.toThrow(`lock ${lock}: there is a file of that name: remove it`);
   });
 
   it('needs a folder', async () => {

@@ -14,8 +14,8 @@ import { dirname } from 'node:path';
 import { jsonText } from '../../bytes/invisible.ts';
 import { parseJson } from '../../pins/document/nesting.ts';
 import type { NativeBinding, PeerCredentials } from '../../source/binding.ts';
+import { clearSocketPath } from '../../source/socket-path.ts';
 import { LineReader } from './lines.ts';
-import { clearSocketPath } from './socket-path.ts';
 
 export type Answer =
   ({ readonly ok: true } & Readonly<Record<string, unknown>>) | { readonly ok: false; readonly error: string };

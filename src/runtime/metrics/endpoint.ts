@@ -6,8 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 
 import type { FlowEvent } from '../../judge/events.ts';
 import type { ListenAddress } from '../../pins/policy.ts';
+import { clearSocketPath } from '../../source/socket-path.ts';
 import type { Overview } from '../control/status.ts';
-import { clearSocketPath } from '../control/socket-path.ts';
 import type { Metrics } from './metrics.ts';
 import type { OnProbed } from './timed-prober.ts';
 

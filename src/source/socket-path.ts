@@ -2,27 +2,38 @@
  * A place for a unix socket: a socket that a dead process left there is removed, and whatever else is there is
  * somebody's. Throws a sentence that names the place.
  */
-import { lstatSync, unlinkSync } from 'node:fs';
+import { lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 
-/** `what`: how the sentence begins, such as `control socket`. */
-export async function clearSocketPath(path: string, what: string): Promise<void> {
+/** `what`: how the sentence begins, such as `control socket`. `shown`: the path by which people know it. */
+export async function clearSocketPath(path: string, what: string, shown = path): Promise<void> {
   if (Buffer.byteLength(path) > LONGEST_PATH) {
     throw new Error(`${what} ${path}: the path of a socket has ${LONGEST_PATH} octets at the most`);
   }
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = entryAt(path, `${what} ${shown}`);
   if (stats === undefined) return;
-  if (!stats.isSocket()) throw new Error(`${what} ${path}: there is a file of that name: remove it`);
+  if (!stats.isSocket()) throw new Error(`${what} ${shown}: there is a file of that name: remove it`);
   if (await hasListener(path)) {
-    throw new Error(`${what} ${path}: somebody listens there already: stop that tlspin, or choose another path`);
+    throw new Error(`${what} ${shown}: somebody listens there already: stop that tlspin, or choose another path`);
   }
   try {
     unlinkSync(path);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new Error(`${what} ${path}: what a dead process has left there cannot be removed (${code}): remove it`, {
+    throw new Error(`${what} ${shown}: what a dead process has left there cannot be removed (${code}): remove it`, {
       cause,
     });
+  }
+}
+
+/** Undefined where nothing is there. Throws a sentence where that cannot be seen. */
+export function entryAt(path: string, name: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const cure = code === 'EACCES' ? ': let the user that tlspin runs as into the folders that lead there' : '';
+    throw new Error(`${name}: cannot be looked at (${code})${cure}`, { cause });
   }
 }
 
