@@ -59,7 +59,7 @@ export class Losses {
     if (unmade > 0) {
       protection.notice('log.lost', `queue ${queue}`, `queue ${queue}: ${unmade} records were never made`, SPELL_MS);
     }
-    if (kernel !== undefined) this.#listen(queue, counts.arrived, kernel.sequence);
+    if (kernel !== undefined) this.#listen(queue, counts.received, kernel.sequence);
   }
 
   #listen(queue: number, arrived: number, entered: number): void {
@@ -82,7 +82,7 @@ export class Losses {
   }
 }
 
-/** A thread says once a second what has arrived. */
+/** A thread that has a new policy to take in looks at nothing meanwhile. */
 const DEAF_LOOKS = 3;
 /** How long a loss holds behind its last growth. */
 export const SPELL_MS = 30_000;

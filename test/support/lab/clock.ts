@@ -1,9 +1,8 @@
 /** The time of day as one process sees it, which a test can set while that process runs. */
-import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 
 import type { Lab } from './lab.ts';
+import { buildPreloaded } from './preloaded.ts';
 
 export class Clock {
   readonly #offset: string;
@@ -11,11 +10,9 @@ export class Clock {
   readonly env: NodeJS.ProcessEnv;
 
   constructor(lab: Lab) {
-    const library = lab.path('clock.so');
-    execFileSync('cc', ['-O1', '-Wall', '-shared', '-fPIC', '-o', library, SOURCE, '-ldl']);
     this.#offset = lab.path('clock-offset');
     writeFileSync(this.#offset, seconds(0));
-    this.env = { LD_PRELOAD: library, CLOCK_OFFSET: this.#offset };
+    this.env = { LD_PRELOAD: buildPreloaded(lab, 'clock'), CLOCK_OFFSET: this.#offset };
   }
 
   /** So many seconds after the machine's. */
@@ -31,5 +28,3 @@ function seconds(offset: number): Buffer {
   octets.writeBigInt64LE(BigInt(offset));
   return octets;
 }
-
-const SOURCE = fileURLToPath(new URL('../peers/clock.c', import.meta.url));
