@@ -17,6 +17,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // Vitest would leave one of two CPUs idle.
+          maxWorkers: '100%',
           testTimeout: 60_000,
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/packages/**', 'test/vm/**', 'test/fuzz/**', 'test/bench/**'],
@@ -113,7 +115,8 @@ export default defineConfig({
           hookTimeout: 60_000,
           // A busy machine has its second.
           expect: { poll: { timeout: 15_000 } },
-          fileParallelism: false,
+          // They wait more than they work.
+          maxWorkers: 2,
         },
       },
     ],
