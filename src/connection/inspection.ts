@@ -94,7 +94,7 @@ export class Inspection {
     this.#isCut = true;
     const start = this.#starts[side];
     // Who answers TLS goes on with TLS, wherever in a record that is.
-    if (start.kind === 'undecided' && side === 'server' && this.begun) start.kind = 'tls';
+    if (start.kind === 'undecided' && this.begun) start.kind = 'tls';
     if (start.isTls) this.#observer?.skip(side, octets);
     else if (start.kind === 'undecided') start.restart();
     else if (!this.#opaque) this.#passPreamble();
@@ -175,10 +175,10 @@ export class Inspection {
     const start = this.#starts[side];
     if (start.kind === 'undecided') return;
     // Once the client speaks TLS, or the server has agreed to, everything that the client gets is read as TLS.
-    if (side === 'server' && start.kind === 'other' && (this.#upgraded || this.begun)) start.kind = 'tls';
+    if (side === 'server' && (this.#upgraded || this.begun)) start.kind = 'tls';
     if (start.kind === 'other') return this.#upgraded ? this.#refuse() : this.#advance(side, start.first);
     // A greeting that the client never asked for: it will take it for TLS, and fail.
-    const isMixed = side === 'client' && this.#starts.server.kind === 'other' && this.#options.clientFirst;
+    const isMixed = this.#starts.server.kind === 'other' && this.#options.clientFirst;
     if (isMixed) return this.#judge.settleBy('parseError', 'parse-error', 'starttls.unexpected-tls');
     this.#observe(side, start.first, 0, start.first.length);
   }
