@@ -105,7 +105,7 @@ export default defineConfig({
       ...(process.env['TLSPIN_VM'] === undefined
         ? []
         : [{ test: { name: 'vm', globalSetup: ['test/support/built.ts'], include: ['test/vm/**/*.test.ts'] } }]),
-      { test: { name: 'packages', include: ['test/packages/**/*.test.ts'] } },
+      { test: { name: 'packages', include: ['test/packages/**/*.test.ts'], hookTimeout: 60_000 } },
       {
         test: {
           name: 'e2e',

@@ -1,14 +1,18 @@
 #!/bin/bash
-# systemd.sh DIRECTORY NODE ROOT [BASE]: systemd as the first process of namespaces of its own, over this machine's files, which
+# systemd.sh SECONDS DIRECTORY NODE ROOT [BASE]: systemd as the first process of namespaces of its own, over this machine's files, which
 # stay as they are. /usr/bin/tlspin is the program in ROOT, its units are installed, and there is a user of that name. With BASE
 # it is over the files of that system instead, in which tlspin is not installed. Runs DIRECTORY/scenario as a service, leaves
 # what it says in DIRECTORY/output, and ends with it. There /opt/job is DIRECTORY, with the steps of systemd-steps.sh in
-# /opt/job/steps, /opt/node is NODE, /opt/tlspin is ROOT. Needs root, and a cgroup of version 2.
+# /opt/job/steps, /opt/node is NODE, /opt/tlspin is ROOT. Needs root, and a cgroup of version 2. After SECONDS, or with whoever has
+# started it, all of it is ended, whatever it is doing.
 set -e
+if [ "${1:-}" != --limited ]; then exec setpriv --pdeathsig TERM timeout -k 10 "$1" bash "$0" --limited "${@:2}"; fi
+shift
 export directory=$1 node=$2 root=$3 base=${4:-/}
 cp "$(dirname "$0")/systemd-steps.sh" "$directory/steps"
 group=$(mktemp -d "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/tlspin-XXXXXX")
-trap 'for i in $(seq 50); do if find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; then break; fi; sleep 0.1; done' EXIT
+trap 'exit 124' TERM
+trap 'echo 1 >"$group/cgroup.kill"; for i in $(seq 50); do if find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; then break; fi; sleep 0.1; done' EXIT
 enter() {
   echo 0 >"$group/cgroup.procs"
   exec unshare --pid --mount --net --ipc --uts --cgroup --fork --kill-child bash -c '
@@ -47,4 +51,5 @@ enter() {
     ip link set lo up
     exec env -i container=tlspin PATH="$PATH" chroot . /lib/systemd/systemd --system --unit=scenario.service --show-status=0'
 }
-(enter)
+enter &
+wait $! # which a signal interrupts
