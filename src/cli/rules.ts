@@ -70,11 +70,10 @@ export function registerRules(program: Command): void {
     });
   addExamples(
     command,
-    { command: 'tlspin rules -c /etc/tlspin.json | sudo sh', does: 'what is forwarded goes to the queue' },
-    { command: 'tlspin rules -c /etc/tlspin.json --hook local | sudo sh', does: 'what this host itself begins' },
-    { command: 'tlspin rules --remove | sudo sh', does: 'takes the rules away' },
-    { command: 'sudo tlspin rules --apply -c /etc/tlspin.json', does: 'puts them in place, all or none' },
-    { command: 'sudo tlspin rules --apply --remove', does: 'takes them away, all or none' },
+    { command: 'sudo tlspin rules --apply -c /etc/tlspin.json', does: 'what is forwarded goes to the queue' },
+    { command: 'sudo tlspin rules --apply -c /etc/tlspin.json --hook local', does: 'what this host itself begins' },
+    { command: 'sudo tlspin rules --apply --remove', does: 'takes the rules away' },
+    { command: 'tlspin rules -c /etc/tlspin.json > rules.sh', does: 'the same as a script, to be read' },
   );
 }
 
@@ -93,7 +92,10 @@ async function apply(flags: Flags, command: Command): Promise<void> {
 /** Nothing of what was to be looked at passes unseen. */
 async function close({ hook, format }: Flags): Promise<void> {
   const failed = await applyRules(renderClosing(hook, format), { hook, format });
-  const said = failed === undefined ? `closed: ${CLOSING[hook]} until they can be applied` : `not closed: ${failed}`;
+  const said =
+    failed === undefined
+      ? `closed: ${CLOSING[hook]} until they can be applied`
+      : `not closed, nothing has changed: ${failed}`;
   process.stderr.write(`tlspin rules: ${said}\n`);
 }
 

@@ -193,7 +193,7 @@ const DEFAULTS = {
 } as const;
 
 const CAME_BACK =
-  'packets come back that have their verdict, and are dropped: the rules in force are not those of this version (print and apply them anew: tlspin rules -c FILE | sudo sh)';
+  'packets come back that have their verdict, and are dropped: the rules in force are not those of this version (apply them anew: sudo tlspin rules --apply -c FILE)';
 const NO_STATS: SourceStats = {
   received: 0,
   accepted: 0,

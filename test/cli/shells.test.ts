@@ -135,7 +135,7 @@ describe('manual pages', () => {
       '.TP\n\\fB\\-\\-hook \\fR\\fIhook\\fR\nWhose flows. One of forward, local. Default: forward.\n',
     );
     expect(out).toContain('.SH EXIT STATUS\n.TP\n\\fB0\\fR\n');
-    expect(out).toContain('\\fBtlspin rules \\-\\-remove | sudo sh\\fR\n');
+    expect(out).toContain('\\fBsudo tlspin rules \\-\\-apply \\-\\-remove\\fR\n');
   });
 
   it('of the configuration has every key, every situation and every spelling of a pin', async () => {

@@ -164,7 +164,7 @@ describe('on the packet-mark route', () => {
       [0x40000000, 0x40000000],
     ]);
     expect(kernel.sent).toEqual([1, 3, 5, 7].map((packetId) => ({ packetId, verdict: NF_DROP })));
-    expect(errors).toEqual([expect.stringMatching(/^queue 9: packets come back .*tlspin rules -c FILE/)]);
+    expect(errors).toEqual([expect.stringMatching(/^queue 9: packets come back .*tlspin rules --apply -c FILE/)]);
     source.verdict(8, NF_ACCEPT);
     source.flush();
     expect(kernel.sent.at(-1)).toEqual({ packetId: 8, verdict: NF_ACCEPT, mark: 0 });

@@ -219,7 +219,7 @@ function reloadText(answer: Fields): string {
   if (answer['replay'] !== undefined) lines.push(...replayLines(answer['replay'] as Replay));
   if ((rules as string[]).length > 0) {
     lines.push(
-      `the netfilter rules have to be applied again (${(rules as string[]).join(', ')}): tlspin rules -c FILE | sudo sh`,
+      `the netfilter rules have to be applied again (${(rules as string[]).join(', ')}): sudo tlspin rules --apply -c FILE`,
     );
   }
   return lines.map((line) => `${line}\n`).join('');
@@ -237,7 +237,8 @@ function replayLines(replayed: Replay): string[] {
   if (all === 0) return ['no decision of late rests on a certificate: nothing could be tried'];
   const also = accepted === 0 ? '' : `; ${accepted} that were denied would pass`;
   const shown = servers.slice(0, SERVERS).map(({ sni, dest_ip: address, pinset, key, count }) => {
-    return `  ${show(sni ?? address)} shows ${show(key)}, which the pinset ${show(pinset)} denies: ${many(count, 'time')}`;
+    const server = sni === null ? show(address) : `${show(sni)} (${show(address)})`;
+    return `  ${server} shows ${show(key)}, which the pinset ${show(pinset)} denies: ${many(count, 'time')}`;
   });
   const more = servers.length > SERVERS ? [`  and ${servers.length - SERVERS} more`] : [];
   return [`would deny ${denied} of the last ${all}, of which ${newly} were let pass${also}`, ...shown, ...more];

@@ -16,7 +16,7 @@ export function recordFields(change: ConfigurationChange, file: string) {
 }
 
 export function newRules(causes: readonly string[], file: string): string {
-  return `the netfilter rules are others now (${causes.join(', ')}): tlspin rules -c ${file} | sudo sh`;
+  return `the netfilter rules are others now (${causes.join(', ')}): sudo tlspin rules --apply -c ${file}`;
 }
 
 const MESSAGES = 100;

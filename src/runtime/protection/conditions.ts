@@ -18,12 +18,12 @@ export const CONDITIONS = {
   'rules.none': {
     severity: 'unprotected',
     meaning: 'No rule of netfilter sends packets to the queue: connections pass unseen.',
-    mend: 'apply the rules (tlspin rules -c FILE | sudo sh), or set "rules": { "keep": true }',
+    mend: 'apply the rules (sudo tlspin rules --apply -c FILE), or set "rules": { "keep": true }',
   },
   'rules.partial': {
     severity: 'unprotected',
     meaning: 'The rules leave out what the pins are for (a family, ports, a direction), or what they had before.',
-    mend: 'apply the rules again (tlspin rules -c FILE | sudo sh), or reload where it is meant so',
+    mend: 'apply the rules again (sudo tlspin rules --apply -c FILE), or reload where it is meant so',
   },
   'rules.bypassed': {
     severity: 'unprotected',
@@ -33,7 +33,7 @@ export const CONDITIONS = {
   'rules.changed': {
     severity: 'degraded',
     meaning: "Rules in tlspin's own chains are others than before.",
-    mend: 'find out who changes them, and apply the rules again (tlspin rules -c FILE | sudo sh)',
+    mend: 'where it was not you, find out who it was, and apply the rules again (sudo tlspin rules --apply -c FILE); it is told of for half a minute',
   },
   'rules.unreadable': {
     severity: 'degraded',
@@ -48,7 +48,7 @@ export const CONDITIONS = {
   'rules.given-up': {
     severity: 'unprotected',
     meaning: 'Rules are gone and could not be put in place again, or were taken away again too often.',
-    mend: 'find out who takes them away, and apply them (tlspin rules -c FILE | sudo sh)',
+    mend: 'find out who takes them away, and apply them (sudo tlspin rules --apply -c FILE)',
   },
   'offload.found': {
     severity: 'unprotected',

@@ -48,7 +48,8 @@ export function feedsOf({ chains }: Pick<Ruleset, 'chains'>, queues: readonly [n
           },
           onChain: (chain) => {
             if (!isOwn(chain) || chain.rules.length === 0) return;
-            own.set(`${family} ${chain.table} ${chain.name}`, chain.rules.map(({ text }) => text).join('\n'));
+            const table = chain.table.includes(family) ? chain.table : `${family} ${chain.table}`;
+            own.set(`${table} ${chain.name}`, chain.rules.map(({ text }) => text).join('\n'));
           },
         });
         feeds.push(...fed.values());

@@ -94,7 +94,7 @@ describe('a reload that is only tried', () => {
   it('says what it would make of the decisions of late, and whose they are', () => {
     expect(TEXTS['reload']!({ ...answer, replay }, output(false))).toBe(
       'would deny 812 of the last 1000, of which 800 were let pass; 3 that were denied would pass\n' +
-        '  www.bank.example shows spki-sha256:AA==, which the pinset bank denies: 812 times\n',
+        '  www.bank.example (198.51.100.2) shows spki-sha256:AA==, which the pinset bank denies: 812 times\n',
     );
   });
 

@@ -35,7 +35,7 @@ describe('what feeds a queue', () => {
   it('is found behind jumps, with its ports', () => {
     expect(shown(FORWARD)).toEqual(FED);
     expect(feeds(FORWARD).feeds[0]!.rule.packets).toBe(7);
-    expect([...feeds(FORWARD).own.keys()]).toEqual(['tlspin', 'tlspin-flow', 'tlspin-ask'].map((name) => `ipv4 ipv4 security ${name}`)); // prettier-ignore
+    expect([...feeds(FORWARD).own.keys()]).toEqual(['tlspin', 'tlspin-flow', 'tlspin-ask'].map((name) => `ipv4 security ${name}`)); // prettier-ignore
   });
 
   it.each([
