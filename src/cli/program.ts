@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   ctl: async () => (await import('./ctl/ctl.ts')).registerCtl,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,
   why: async () => (await import('./why/why.ts')).registerWhy,
+  inbox: async () => (await import('./inbox/inbox.ts')).registerInbox,
   health: async () => (await import('./health.ts')).registerHealth,
   top: async () => (await import('./top.ts')).registerTop,
   list: async () => (await import('./list.ts')).registerList,

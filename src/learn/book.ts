@@ -130,6 +130,14 @@ export class LearnBook {
     learned.refused = [];
   }
 
+  /** A promoted host is held to this key as well. */
+  hold(learned: LearnedHost, spki: string): void {
+    const { promoted } = learned;
+    if (promoted === null || promoted.keys.includes(spki)) return;
+    learned.promoted = { ...promoted, keys: [...promoted.keys, spki] };
+    learned.refused = learned.refused.filter((key) => key.spki !== spki);
+  }
+
   readinessOf(learned: LearnedHost): Readiness {
     const { observations: wanted } = this.limits;
     const since = learned.observations - wanted;

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import type { AnomalyEvent, FlowEvent, Reason, VerdictEvent } from '../judge/events.ts';
 import { coversHost, hostOf } from '../pins/match/learning.ts';
 import type { CompiledPin, CompiledPinset, LearnPolicy, Policy } from '../pins/policy.ts';
+import { type AcceptRequest, refusedFor } from './accept.ts';
 import { type BookLimits, LearnBook } from './book.ts';
 import { type LearnedChain, readChain, type Roots } from './chain.ts';
 import { findHosts, type ForgetRequest, type ForgottenHost } from './forget.ts';
@@ -146,6 +147,27 @@ export class Learner {
     );
     this.#latest.clear();
     return found;
+  }
+
+  /**
+   * Hosts that were refused for a key are held to it as well: in the file first, then here. The hosts; rejects with a
+   * sentence where it was refused to none. The policy has to be refined anew.
+   */
+  async accept(request: AcceptRequest): Promise<readonly string[]> {
+    let hosts: readonly string[] = [];
+    const hold = (book: LearnBook): void => {
+      for (const host of hosts) book.hold(book.hostsOf(request.pinset).get(host)!, request.spki);
+    };
+    await this.#file.change(
+      () => {
+        hosts = refusedFor(this.#book, request);
+        const after = new LearnBook(structuredClone(this.#book.state), this.#book.limits);
+        hold(after);
+        return after.state;
+      },
+      () => hold(this.#book),
+    );
+    return hosts;
   }
 
   /** A promotion that counts no more is no accident: nobody is to believe that a host is held which is not. */

@@ -27,7 +27,7 @@ export interface Machine {
 export type EventType = 'verdict' | 'anomaly' | OfNoFlow;
 
 /** Their fields are under a key of that name. */
-export type OfNoFlow = 'start' | 'stop' | 'config' | 'stats';
+export type OfNoFlow = 'start' | 'stop' | 'config' | 'answer' | 'stats';
 
 export type EveRecord = { readonly event_type: EventType } & Fields;
 

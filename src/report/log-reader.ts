@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
-import type { VerdictRecord } from './schema.ts';
+import type { AnswerRecord, VerdictRecord } from './schema.ts';
 
 export interface LogReading {
   /** `-` is standard input. */
@@ -18,18 +18,21 @@ export interface LogReading {
   readonly since: number;
   /** A file that could not be read, or not to its end, and why: one sentence. */
   readonly onTrouble: (sentence: string) => void;
+  /** What was answered to changed certificates, as it is come across. */
+  readonly onAnswer?: ((record: AnswerRecord) => void) | undefined;
 }
 
 /** Decisions in the order of each file, file by file, the oldest file first. */
-export async function* readVerdicts({ files, since, onTrouble }: LogReading): AsyncGenerator<VerdictRecord> {
+export async function* readVerdicts({ files, since, onTrouble, onAnswer }: LogReading): AsyncGenerator<VerdictRecord> {
   const sinceText = since === -Infinity ? '' : new Date(since).toISOString().slice(0, 23);
   for (const file of files) {
     try {
       if (isOlder(file, since)) continue;
       for await (const line of linesOf(file)) {
-        const record = verdictOf(line);
+        const record = recordIn(line);
+        if (record !== undefined && isAnswer(record)) onAnswer?.(record);
         // Timestamps are UTC and as long as each other: their texts are in their order.
-        if (record !== undefined && record.timestamp >= sinceText) yield record;
+        else if (record !== undefined && isOurs(record) && record.timestamp >= sinceText) yield record;
       }
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
@@ -92,31 +95,32 @@ async function* linesOf(file: string): AsyncGenerator<string> {
 }
 
 /** Undefined for every other line. */
-function verdictOf(line: string): VerdictRecord | undefined {
-  if (!line.includes(MARK)) return undefined;
+function recordIn(line: string): VerdictRecord | AnswerRecord | undefined {
+  if (!line.includes(VERDICT) && !line.includes(ANSWER)) return undefined;
   try {
-    const record = JSON.parse(line) as VerdictRecord;
-    return isOurs(record) ? record : undefined;
+    return JSON.parse(line) as VerdictRecord | AnswerRecord;
   } catch {
     return undefined; // half written, or somebody else's
   }
 }
 
+function isAnswer(record: VerdictRecord | AnswerRecord): record is AnswerRecord {
+  if (record.event_type !== 'answer') return false;
+  const { timestamp, answer } = record;
+  return typeof timestamp === 'string' && typeof answer === 'object' && typeof answer.entry === 'string';
+}
+
 /** As much as everybody relies on: versions may differ in the rest. */
-function isOurs({
-  event_type: type,
-  timestamp,
-  src_ip: client,
-  dest_ip: server,
-  verdict,
-  tls,
-}: VerdictRecord): boolean {
-  const isVerdict = type === 'verdict' && typeof verdict === 'object' && typeof verdict.reason === 'string';
+function isOurs(record: VerdictRecord | AnswerRecord): record is VerdictRecord {
+  if (record.event_type !== 'verdict') return false;
+  const { timestamp, src_ip: client, dest_ip: server, verdict, tls } = record;
+  const isVerdict = typeof verdict === 'object' && typeof verdict.reason === 'string';
   const hasChain = tls === undefined || Array.isArray(tls.certificates);
   return isVerdict && hasChain && typeof timestamp === 'string' && isIP(client) !== 0 && isIP(server) !== 0;
 }
 
-const MARK = '"verdict"';
+const VERDICT = '"verdict"';
+const ANSWER = '"event_type":"answer"';
 const SUFFIX = /^([.-]\d{1,3}|-\d{8}(-\d{1,10})?|\.\d{4}-?\d\d-?\d\d)(\.gz)?$/;
 const TROUBLES: Readonly<Record<string, string>> = {
   EACCES: 'its permissions forbid reading it (use sudo)',

@@ -185,6 +185,29 @@ const configRecord = z
   })
   .describe('A change of what is in force, or one that was refused.');
 
+const answerRecord = z
+  .strictObject({
+    event_type: z.literal('answer'),
+    timestamp,
+    host,
+    answer: z.strictObject({
+      answer: choice(
+        ['accept', 'deny', 'snooze', 'reopen'],
+        'What was answered. reopen: it waits for an answer again.',
+      ),
+      entry: text('Number of the entry of `tlspin inbox`: the same for a pinset, host and key.'),
+      pinset: text('The pinset that refused.'),
+      server: text('The server name; ADDRESS:PORT of one that was asked for none.'),
+      key: text('What it was refused for, as a pin.'),
+      by: text('Who answered.'),
+      comment: text('What they said to it.').optional(),
+      until: text('Of snooze: the end of it, ISO 8601.').optional(),
+      pin: text('Of accept: what was written.').optional(),
+      list: text('Of accept: the list that it was written to; absent where it was learned.').optional(),
+    }),
+  })
+  .describe('What somebody has answered to a certificate that had changed.');
+
 const statsRecord = z
   .strictObject({
     event_type: z.literal('stats'),
@@ -228,7 +251,16 @@ const stopRecord = z
   .describe('The engine has ended in order: the last record of a run. A run without one was killed, or died.');
 
 export const recordSchema = z
-  .discriminatedUnion('event_type', [verdictRecord, anomalyRecord, configRecord, statsRecord, startRecord, stopRecord])
+  .discriminatedUnion('event_type', [
+    verdictRecord,
+    anomalyRecord,
+    configRecord,
+    answerRecord,
+    statsRecord,
+    startRecord,
+    stopRecord,
+  ])
   .meta({ title: 'A record of tlspin’s log', description: 'One JSON object a line.' });
 
 export type VerdictRecord = z.infer<typeof verdictRecord>;
+export type AnswerRecord = z.infer<typeof answerRecord>;

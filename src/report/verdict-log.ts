@@ -138,6 +138,7 @@ const EVENT_LEVELS: Readonly<Record<EventType, number>> = {
   start: 15,
   stop: 16,
   config: 20,
+  answer: 21,
   verdict: 30,
   anomaly: 40,
 };

@@ -10,6 +10,7 @@
 import type { AnomalyEvent, FlowEvent } from '../judge/events.ts';
 import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
 import type { ProbeRequest } from '../judge/ports.ts';
+import type { AcceptRequest } from '../learn/accept.ts';
 import type { ForgetRequest, ForgottenHost } from '../learn/forget.ts';
 import { type PackedPolicy, packPolicy } from '../pins/match/pack.ts';
 import type { KeylogPolicy, Policy } from '../pins/policy.ts';
@@ -40,6 +41,8 @@ export interface PolicyLearner {
   reread(): void;
   /** Has never seen some hosts; rejects with a sentence, nothing changed. The policy is to be refined anew. */
   forget(request: ForgetRequest): Promise<readonly ForgottenHost[]>;
+  /** Holds hosts to a key that they were refused for, too; rejects likewise. The policy is to be refined anew. */
+  accept(request: AcceptRequest): Promise<readonly string[]>;
 }
 
 export interface DaemonOptions {
@@ -242,16 +245,31 @@ export class Daemon {
   forget(
     request: ForgetRequest,
   ): Promise<{ readonly forgotten: readonly ForgottenHost[]; readonly generation: number }> {
-    const forgotten = this.#reloading.then(async () => {
-      const { learner } = this.#options;
-      if (learner === undefined) throw new Error('nothing is learned: there is no section "learn"');
-      if (this.#stopping !== undefined) throw new Error('tlspin is ending');
+    return this.#relearning(async (learner) => {
       const hosts = await learner.forget(request);
       if (hosts.some(({ held }) => held !== null)) await this.#reload(this.#loaded);
       return { forgotten: hosts, generation: this.#generation };
     });
-    this.#reloading = forgotten.catch(() => {}); // whoever asked hears of it
-    return forgotten;
+  }
+
+  /** Has the learner hold hosts to another key as well, and every queue know it. Rejects with a sentence likewise. */
+  acceptLearned(request: AcceptRequest): Promise<{ readonly hosts: readonly string[]; readonly generation: number }> {
+    return this.#relearning(async (learner) => {
+      const hosts = await learner.accept(request);
+      await this.#reload(this.#loaded);
+      return { hosts, generation: this.#generation };
+    });
+  }
+
+  #relearning<T>(change: (learner: PolicyLearner) => Promise<T>): Promise<T> {
+    const changed = this.#reloading.then(() => {
+      const { learner } = this.#options;
+      if (learner === undefined) throw new Error('nothing is learned: there is no section "learn"');
+      if (this.#stopping !== undefined) throw new Error('tlspin is ending');
+      return change(learner);
+    });
+    this.#reloading = changed.catch(() => {}); // whoever asked hears of it
+    return changed;
   }
 
   /** The queues that have not acknowledged it in time. */

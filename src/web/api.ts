@@ -19,13 +19,13 @@
  * signing in, the session's token in `X-CSRF-Token`.
  */
 import type { VerdictRecord } from '../report/schema.ts';
-import type { Replay } from '../runtime/control/replay.ts';
+import type { Acceptance } from '../runtime/control/inbox.ts';
 import type { Explanation } from '../runtime/explain/explanation.ts';
 import type { AnswerKind, InboxEntry } from '../runtime/incident/inbox.ts';
 
 export type { AnswerKind, Counted, InboxAnswer, InboxEntry } from '../runtime/incident/inbox.ts';
 export type { CertificateDifference, DifferenceCode } from '../runtime/incident/certificate-differences.ts';
-export type { Explanation, VerdictRecord };
+export type { Acceptance, Explanation, VerdictRecord };
 
 export interface Failure {
   /** One sentence. */
@@ -197,21 +197,6 @@ export interface Answered {
   readonly dry_run: boolean;
   /** Of `accept`. */
   readonly accepted: Acceptance | null;
-}
-
-/** Where an accepted key goes, or would. */
-export interface Acceptance {
-  readonly kind: 'list' | 'learned';
-  /** As it is written there. */
-  readonly pin: string;
-  /** The list; null for what is learned. */
-  readonly list: string | null;
-  /** Null where it lives until a restart. */
-  readonly file: string | null;
-  /** Every pinset that takes the key from then on. */
-  readonly pinsets: readonly string[];
-  /** What it would have made of the decisions of late; null where it was done. */
-  readonly replay: Replay | null;
 }
 
 export interface VerdictQuery {

@@ -336,6 +336,27 @@ describe('a promotion', () => {
     expect(codes(learner.observe([seen(HOST, ['forged'])]))).toEqual(['learn.promoted']);
   });
 
+  it('takes a key that was refused as well, in the file first, and no other key', async () => {
+    const { learner, loaded, held } = promoted();
+    const request = { pinset: 'any', host: HOST, spki: FORGED };
+    await expect(learner.accept(request)).rejects.toThrow(`nothing is learned of ${HOST} for the pinset "any" that`);
+    const denied = { action: 'tls-alert', reason: 'pin-mismatch', mode: 'enforce' } as const;
+    learner.observe([verdict(HOST, ['forged'], denied)]);
+    expect(await learner.accept(request)).toEqual([AT]);
+    const pins = learner
+      .refine(loaded)
+      .pinsets[0]!.learned!.get(AT)!
+      .pins.map(({ canonical }) => canonical);
+    expect(pins).toEqual([`spki-sha256:${LEAF}`, `spki-sha256:${FORGED}`]);
+    expect(readState(file).pinsets.any![AT]).toMatchObject({ promoted: { keys: [LEAF, FORGED] }, refused: [] });
+    rmSync(folder, { recursive: true });
+    learner.observe([verdict(HOST, ['other'], denied)]);
+    await expect(learner.accept({ ...request, spki: spki('other') })).rejects.toThrow('cannot be written');
+    mkdirSync(folder);
+    const [, , known] = [...learner.hosts()][0]!;
+    expect([held(), known.promoted!.keys]).toEqual([[AT], [LEAF, FORGED]]);
+  });
+
   it('is not forgotten where the file cannot be written, nor with a host that nobody knows', async () => {
     const { learner, held } = promoted();
     await expect(learner.forget({ targets: [HOST, 'nobody.example'] })).rejects.toThrow(

@@ -182,6 +182,7 @@ describe('learning', () => {
         save: async () => void steps.push(`saved ${running.policy.hash}`),
         reread: () => {},
         forget: () => Promise.reject(new Error('nothing')),
+        accept: () => Promise.reject(new Error('nothing')),
       },
     );
     const start = running.start();
@@ -220,6 +221,10 @@ describe('forgetting', () => {
       observe: () => ({ anomalies: [], hasChanged: false }),
       save: () => Promise.resolve(),
       reread: () => {},
+      accept: async () => {
+        hash = 'sha256:02';
+        return ['www.bank.example:443'];
+      },
       forget: (request) => {
         hash = 'sha256:02';
         return forget(request);

@@ -4,7 +4,7 @@
  */
 import { ControlClient } from '../../runtime/control/client.ts';
 import { readVerdicts, withRotated } from '../../report/log-reader.ts';
-import type { VerdictRecord } from '../../report/schema.ts';
+import type { AnswerRecord, VerdictRecord } from '../../report/schema.ts';
 import { identityOf } from '../../runtime/incident/causes.ts';
 import { type ControlFlags, socketOf } from '../control.ts';
 
@@ -40,10 +40,11 @@ export async function* decisions(
   { files, remembered = [] }: Sources,
   since: number,
   say: (line: string) => void,
+  onAnswer?: (record: AnswerRecord) => void,
 ): AsyncGenerator<VerdictRecord> {
   const known = new Set(remembered.map(identityOf));
   yield* remembered;
-  for await (const record of readVerdicts({ files, since, onTrouble: say })) {
+  for await (const record of readVerdicts({ files, since, onTrouble: say, onAnswer })) {
     if (!known.has(identityOf(record))) yield record;
   }
 }

@@ -13,10 +13,12 @@ import type { DigestKind } from '../document/pin-string.ts';
 export interface ListChange {
   readonly add: ReadonlySet<string>;
   readonly remove: ReadonlySet<string>;
+  /** Behind each that is added, for whoever reads the file: one line. */
+  readonly comment?: string | undefined;
 }
 
 /** The text with the change made; what is in it already is not added again. */
-export function editList(text: string, kind: DigestKind | null, { add, remove }: ListChange): string {
+export function editList(text: string, kind: DigestKind | null, { add, remove, comment }: ListChange): string {
   const missing = new Set(add);
   const kept = text.split('\n').filter((line) => {
     const canonical = canonicalOf(line, kind);
@@ -26,7 +28,8 @@ export function editList(text: string, kind: DigestKind | null, { add, remove }:
   });
   const rest = kept.join('\n');
   const begun = rest === '' || rest.endsWith('\n') ? rest : `${rest}\n`;
-  return missing.size === 0 ? rest : `${begun}${[...missing].join('\n')}\n`;
+  const behind = comment === undefined ? '' : ` # ${comment}`;
+  return missing.size === 0 ? rest : `${begun}${[...missing].map((entry) => `${entry}${behind}\n`).join('')}`;
 }
 
 /** Undefined where the line holds no entry, or none that can be read. */

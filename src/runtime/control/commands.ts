@@ -8,6 +8,7 @@ import type { ConfigurationChange } from './configuration.ts';
 import { explainAnswer } from './explain-answer.ts';
 import { flowsAnswer, verdictsAnswer } from './flows.ts';
 import { healthOf } from './health.ts';
+import type { InboxAnswers } from './inbox.ts';
 import type { LearnControl } from './learning.ts';
 import { isStale } from './list-ages.ts';
 import { replay } from './replay.ts';
@@ -22,6 +23,7 @@ export interface CommandHost extends Overview {
   /** Gives place to another tlspin. */
   readonly successor: { answer(request: RequestReader, peer: PeerCredentials, by: string): Answer | HandedOn };
   readonly subscriptions: Subscriptions;
+  readonly answers: InboxAnswers;
   /** Ends the daemon as SIGTERM does; returns at once. */
   shutdown(by: string): void;
   /** Resolves once it is known how the rules are. */
@@ -164,6 +166,8 @@ const learn: Command = async ({ learning, configuration }, request, by) => {
   return action === 'show' ? learning.show(after, limit) : learning.forget({ targets, pinset }, by);
 };
 
+const inbox: Command = (host, request, by) => host.answers.answer(host, request, by);
+
 const logReopen: Command = ({ log }, request) => {
   request.end();
   log.reopen();
@@ -188,6 +192,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['lists', lists],
   ['list', list],
   ['learn', learn],
+  ['inbox', inbox],
   ['log-reopen', logReopen],
   ['shutdown', shutdown],
 ]);

@@ -8,7 +8,7 @@ import { readFileSync, statSync } from 'node:fs';
 
 import { type AddedEntries, type LoadResult, loadPolicy } from '../../pins/load.ts';
 import { type FileContent, readFromDisk, type ReadFile } from '../../pins/document/files.ts';
-import { editList, writeListFile } from '../../pins/lists/list-file.ts';
+import { editList, type ListChange, writeListFile } from '../../pins/lists/list-file.ts';
 import { parseEntry } from '../../pins/lists/lists.ts';
 import { formatMessage, type Message, nearest } from '../../pins/document/message.ts';
 import type { CompiledList, CompiledPin, Policy } from '../../pins/policy.ts';
@@ -52,6 +52,14 @@ export interface ConfigurationChange {
   readonly difference: Difference | null;
   /** Of one that was only tried: the policy that it would be. */
   readonly tried?: Policy | undefined;
+}
+
+/** In any spelling. */
+export interface EntriesChange {
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+  /** Into the list's file, behind what is added: one line. */
+  readonly comment?: string | undefined;
 }
 
 export interface ListAnswer {
@@ -144,20 +152,28 @@ export class LiveConfiguration {
   }
 
   /** Adds to a writable list and removes from it; both in any spelling. Rejects with a sentence, nothing changed. */
-  changeList(
-    by: string,
-    id: string,
-    change: { add: readonly string[]; remove: readonly string[] },
-  ): Promise<ListAnswer> {
+  changeList(by: string, id: string, change: EntriesChange): Promise<ListAnswer> {
     return this.#inTurn(() => this.#changeList(by, id, change));
   }
 
-  async #changeList(by: string, id: string, change: { add: readonly string[]; remove: readonly string[] }) {
+  /** The policy that such a change would make, without making it; undefined where it cannot be. */
+  tryList(id: string, change: EntriesChange): Policy | undefined {
+    const list = this.#writable(id);
+    const { read } = this.#nextList(list, canonicalAll(change.add, list), canonicalAll(change.remove, list));
+    return 'errors' in read ? undefined : read.policy;
+  }
+
+  #nextList(list: CompiledList, add: ReadonlySet<string>, remove: ReadonlySet<string>, comment?: string): NextList {
+    if (list.file === null) return this.#inMemory(list, add, remove);
+    return this.#inFile(list, list.file, { add, remove, comment });
+  }
+
+  async #changeList(by: string, id: string, change: EntriesChange) {
     const list = this.#writable(id);
     const add = canonicalAll(change.add, list);
     const remove = canonicalAll(change.remove, list);
     const had = presentIn(list.entries, [...add, ...remove]);
-    const next = list.file === null ? this.#inMemory(list, add, remove) : this.#inFile(list, list.file, add, remove);
+    const next = this.#nextList(list, add, remove, change.comment);
     if ('errors' in next.read) {
       this.#refused('list', by, next.read.errors, `the list "${id}" cannot be changed so`);
       throw new Error(`the list "${id}" cannot be changed so: ${next.read.errors.map(formatMessage).join('; ')}`);
@@ -204,8 +220,8 @@ export class LiveConfiguration {
   }
 
   /** What somebody else has written to the file meanwhile is kept, and comes into force with the change. */
-  #inFile({ kind }: CompiledList, file: string, add: ReadonlySet<string>, remove: ReadonlySet<string>): NextList {
-    const text = editList(readText(file), kind, { add, remove });
+  #inFile({ kind }: CompiledList, file: string, change: ListChange): NextList {
+    const text = editList(readText(file), kind, change);
     const content = { bytes: new TextEncoder().encode(text), modifiedMs: Date.now() };
     const before = asLoaded(this.#loaded);
     const read: ReadFile = (path) => (path === file ? content : before(path));

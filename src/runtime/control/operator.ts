@@ -24,6 +24,7 @@ import { answerCommands } from './commands.ts';
 import { newRules, recordFields } from './change-record.ts';
 import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
 import { FileWatch } from './file-watch.ts';
+import { InboxAnswers } from './inbox.ts';
 import { type LearnControl, Learning } from './learning.ts';
 import { ListAges } from './list-ages.ts';
 import { OneArm } from './one-arm.ts';
@@ -76,6 +77,7 @@ export class Operator {
   readonly #rules: Rules;
   readonly #metrics: MetricsEndpoint;
   readonly #subscriptions: Subscriptions;
+  readonly #answers = new InboxAnswers();
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -183,7 +185,7 @@ export class Operator {
     const path = socket ?? policy.control.socket;
     if (path === null) return;
     const host = { ...this.#overview, learning: this.#learning(), successor: this.#successor, rules: this.#rules };
-    const answer = answerCommands({ ...host, shutdown, subscriptions: this.#subscriptions });
+    const answer = answerCommands({ ...host, shutdown, subscriptions: this.#subscriptions, answers: this.#answers });
     const server = new ControlServer({ path, mode: policy.control.mode, answer, binding });
     await server.start();
     this.#server = server;

@@ -134,5 +134,5 @@ class Subscriber {
   }
 }
 
-const EVENTS: ReadonlySet<string> = new Set(['verdict', 'anomaly', 'config', 'stats', 'start', 'stop']);
+const EVENTS: ReadonlySet<string> = new Set(['verdict', 'anomaly', 'config', 'answer', 'stats', 'start', 'stop']);
 const BOUNDS: SubscriptionBounds = { subscribers: 16, octets: 4 * 1024 * 1024 };

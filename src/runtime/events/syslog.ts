@@ -109,6 +109,7 @@ function severityOf(record: EveRecord): number {
       return severity === 'unprotected' ? CRITICAL : WARNING;
     case 'stats':
       return INFORMATIONAL;
+    case 'answer':
     case 'config':
     case 'start':
     case 'stop':

@@ -12,7 +12,7 @@ import { createHash } from 'node:crypto';
 import { hostPort } from '../../report/endpoint.ts';
 import { millisOf } from '../../report/eve.ts';
 import { adviceFor, meaningOf } from '../../report/reasons.ts';
-import type { VerdictRecord } from '../../report/schema.ts';
+import type { AnswerRecord, VerdictRecord } from '../../report/schema.ts';
 import { isDenied, type LeafOfRecord, Tally } from './causes.ts';
 import { type Accepted, AcceptedKeys } from './accepted-keys.ts';
 import { type CertificateDifference, differencesOf } from './certificate-differences.ts';
@@ -235,6 +235,12 @@ export function idOf(pinset: string, host: string, key: string): string {
     .update(JSON.stringify([pinset, host, key]))
     .digest('hex')
     .slice(0, 12);
+}
+
+/** As the log has recorded it. */
+export function answerOf({ timestamp, answer }: AnswerRecord): InboxAnswer {
+  const { entry, answer: kind, until = null, by, comment = null } = answer;
+  return { entry, answer: kind, at: new Date(millisOf(timestamp)).toISOString(), until, by, comment };
 }
 
 function hostOf({ tls, dest_ip: address, dest_port: port }: VerdictRecord): string {
