@@ -42,6 +42,21 @@ export interface AddressRange {
   readonly prefix: number;
 }
 
+export interface SignedPinsPolicy {
+  /** Its signature is there with .minisig behind its path. */
+  readonly url: string;
+  /** What the signature has to call it. */
+  readonly name: string;
+  /** Lines of minisign's public keys. */
+  readonly trustedKeys: readonly string[];
+  /** Where it is kept. */
+  readonly file: string;
+  /** Milliseconds between two looks. */
+  readonly every: number;
+  /** PEM of who vouches for the web server; null: whom Node trusts. */
+  readonly ca: string | null;
+}
+
 export interface CompiledMatch {
   /** Lower-case patterns: exact, `*.x`, `**.x`; empty when the match names no hosts. */
   readonly hosts: readonly string[];
@@ -257,6 +272,8 @@ export interface Policy {
   readonly control: { readonly socket: string | null; readonly mode: number };
   /** Where metrics are to be had; absent: nowhere. */
   readonly metrics?: { readonly listen: ListenAddress } | undefined;
+  /** From where signed pins are had; absent: from nowhere. */
+  readonly pins?: SignedPinsPolicy | undefined;
   /** Whom to become; null: to stay. */
   readonly user: string | null;
   /** How netfilter's rules are put in place again; absent: they are not. */

@@ -9,6 +9,7 @@ import { compileDates, compilePins, emptyListsPin, unknownList } from './pins.ts
 import type { PinContext } from './pins.ts';
 import { compileLog } from './log.ts';
 import { compileMetrics } from './metrics.ts';
+import { compileSignedPins } from './signed-pins.ts';
 import { compileLearn, reportLearning } from './learn.ts';
 import { compileKeylog, compileProbe, holdTimeFor, reportMissingKeylog } from './probe.ts';
 import { compileSituations, situationDefaults } from './situations.ts';
@@ -77,6 +78,7 @@ export function compile(
       mode: fileMode(source, report),
     },
     ...compileMetrics(source.metrics, files, report),
+    ...compileSignedPins(source.pins, files, report),
     ...keptRules(source.rules),
     queues: queueRange(source, report),
     failOpen: source.failOpen ?? false,

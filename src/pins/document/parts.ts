@@ -4,10 +4,13 @@
  */
 import { ConfigDocument } from './document.ts';
 import type { FileTrouble, ReferredFiles } from './files.ts';
+import { parsePublicKey } from '../../minisign/keys.ts';
 import { whatElse } from './foreign.ts';
 import type { Message, Path, Reporter, Severity } from './message.ts';
+import { readKept } from './kept.ts';
 import type { Configuration } from './schema.ts';
-import { readShape } from './schema-issues.ts';
+import type { SignedPinsSource } from './schema/signed-pins.ts';
+import { elements, readShape } from './schema-issues.ts';
 
 export interface Part {
   readonly document: ConfigDocument;
@@ -43,6 +46,7 @@ export class Parts implements Reporter {
     this.files = main.files;
     this.#add(main);
     for (const path of this.#included()) this.#include(path);
+    if (main.configuration.pins !== undefined) this.#addSigned(main.configuration.pins);
     const pinsets = this.#pinsets.map(({ part, index }) => part.configuration.pinsets![index]!);
     const lists = [...this.#lists].map(([id, part]) => [id, part.configuration.lists![id]!] as const);
     this.configuration = { ...main.configuration, pinsets, lists: Object.fromEntries(lists) };
@@ -127,7 +131,30 @@ export class Parts implements Reporter {
     const content = this.files.load(path);
     const unusable = 'error' in content ? content.error : whatElse(path, content.bytes);
     if ('error' in content || unusable !== undefined) return this.errorIn(path, 1, unusable!);
-    const document = new ConfigDocument(path, new TextDecoder().decode(content.bytes));
+    this.#addIncluded(path, content.bytes);
+  }
+
+  /** What was had last, as it is kept; somebody may have had a hand in it since, or its signer is trusted no more. */
+  #addSigned({ file, trustedKeys }: Partial<SignedPinsSource>): void {
+    // What was wrong in itself has been said.
+    if (file === undefined) return;
+    const path = this.files.path(file);
+    const content = this.files.load(file);
+    if ('error' in content) {
+      if (!content.isMissing) return this.#main.document.error(['pins', 'file'], content.error);
+      return this.#main.document.note(
+        ['pins', 'file'],
+        `there is no ${path} yet: these pins are in force once they are had`,
+      );
+    }
+    const trusted = [...elements(trustedKeys)].map(([, line]) => parsePublicKey(line)).filter((key) => 'key' in key);
+    const kept = readKept(content.bytes, trusted);
+    if (!('error' in kept)) return this.#addIncluded(path, kept.bytes);
+    this.errorIn(path, 1, `${kept.error}: take this file away, and it is had anew`);
+  }
+
+  #addIncluded(path: string, bytes: Uint8Array): void {
+    const document = new ConfigDocument(path, new TextDecoder().decode(bytes));
     const part = partOf(document, this.files.of(path), true);
     if (part === undefined) this.#documents.push(document);
     else this.#add(part);

@@ -9,6 +9,7 @@ import { list, rules } from './schema/lists.ts';
 import { log } from './schema/log.ts';
 import { connmark, limits } from './schema/packets.ts';
 import { pinset } from './schema/pinset.ts';
+import { signedPins } from './schema/signed-pins.ts';
 import { situations } from './schema/situations.ts';
 import { port, text, verdict } from './schema/values.ts';
 
@@ -23,6 +24,7 @@ export const configurationSchema = z
       .describe(
         'Files with further pinsets and lists, or folders of them (*.json, in the order of their names), relative to this file. What such a file names is relative to itself.',
       ),
+    pins: signedPins.optional(),
     pinsets: z.array(pinset).optional(),
     lists: z.record(text(), list).optional().describe('Lists by name or number.'),
     rules: rules.optional(),

@@ -44,7 +44,7 @@ function canonicalOf(line: string, kind: DigestKind | null): string | undefined 
  * Puts the text into the file: temporary file beside it, fsync, rename, fsync of the directory. Owner and mode stay;
  * a symbolic link stays one. Returns when it is on the disk; throws a sentence, with the file as it was.
  */
-export function writeListFile(path: string, text: string): void {
+export function writeListFile(path: string, text: string | Uint8Array): void {
   const before = statSync(path, { throwIfNoEntry: false });
   const target = before === undefined ? path : realpathSync(path);
   const directory = dirname(target);

@@ -39,7 +39,7 @@ export interface ConfigurationOptions {
 }
 
 export interface ConfigurationChange {
-  readonly kind: 'reload' | 'list';
+  readonly kind: 'reload' | 'list' | 'pins';
   /** Who asked: `SIGHUP`, `control (uid 0, pid 4711)`, `file change`. */
   readonly by: string;
   readonly isInForce: boolean;
@@ -168,6 +168,28 @@ export class LiveConfiguration {
     return this.#inFile(list, list.file, { add, remove, comment });
   }
 
+  /** Signed pins, as they are kept in that file: they take effect, and are kept, or neither. */
+  changePins(by: string, file: string, bytes: Uint8Array): Promise<ConfigurationChange> {
+    return this.#inTurn(async () => {
+      const content = { bytes, modifiedMs: Date.now() };
+      const { contents } = this.#loaded;
+      const read = readConfiguration(
+        this.file,
+        (path) => (path === file ? content : (contents.get(path) ?? readFromDisk(path))),
+        this.#added,
+      );
+      if ('errors' in read) return this.#refused('pins', by, read.errors, 'the signed pins are not valid here');
+      const reason = refusalOf(this.policy, read.policy) ?? failureOf(() => writeListFile(file, bytes));
+      if (reason !== undefined) return this.#refused('pins', by, read.warnings, reason);
+      return this.#putIntoForce('pins', by, read, this.#added);
+    });
+  }
+
+  /** The content in force of a file that was read for it. */
+  contentOf(path: string): Uint8Array | undefined {
+    return this.#loaded.contents.get(path)?.bytes;
+  }
+
   async #changeList(by: string, id: string, change: EntriesChange) {
     const list = this.#writable(id);
     const add = canonicalAll(change.add, list);
@@ -252,7 +274,7 @@ export class LiveConfiguration {
     this.#since = new Date();
     this.#began = performance.now();
     // What a list's change does not bring has been said before.
-    const change = { ...this.#change(kind, by, kind === 'reload' ? read.warnings : [], null), difference };
+    const change = { ...this.#change(kind, by, kind === 'list' ? [] : read.warnings, null), difference };
     this.#options.onChange(change);
     return change;
   }
@@ -350,6 +372,16 @@ function presentIn(entries: readonly CompiledPin[], wanted: readonly string[]): 
 function withoutStrangers(added: AddedEntries, { lists }: Policy): AddedEntries {
   const kept = lists.filter(({ writable, file }) => writable && file === null).map(({ id }) => id);
   return new Map([...added].filter(([id]) => kept.includes(id)));
+}
+
+/** A sentence; undefined where it succeeds. */
+function failureOf(work: () => void): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function readText(file: string): string {

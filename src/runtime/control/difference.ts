@@ -146,6 +146,7 @@ function isEqual(a: unknown, b: unknown): boolean {
 }
 
 const SECTIONS = [
+  'pins',
   'rules',
   'pinned',
   'unpinned',

@@ -20,6 +20,7 @@ import { Protection } from '../protection/protection.ts';
 import { MetricsEndpoint } from '../metrics/endpoint.ts';
 import { timedProbers } from '../metrics/timed-prober.ts';
 import { RulesKeeper } from '../rules/applying/keeper.ts';
+import { SignedPins } from '../signed-pins/signed-pins.ts';
 import { answerCommands } from './commands.ts';
 import { newRules, recordFields } from './change-record.ts';
 import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
@@ -134,7 +135,17 @@ export class Operator {
     const losses = new Losses({ protection, daemon: this.daemon });
     const oneArm = new OneArm({ count: () => sum(this.daemon.status().queues, 'oneArmed'), protection });
     const expiries = new Expiries({ policy: () => this.#configuration.policy, log, say });
-    const lookers = [new TimeOfDay(protection), this.#ages, this.#pinsets, expiries, losses, oneArm, protection];
+    const signed = new SignedPins({ configuration: this.#configuration, protection });
+    const lookers = [
+      new TimeOfDay(protection),
+      this.#ages,
+      this.#pinsets,
+      expiries,
+      losses,
+      oneArm,
+      signed,
+      protection,
+    ];
     this.#eachSecond = new EachSecond(...lookers);
   }
 
@@ -348,7 +359,7 @@ export class Operator {
       this.#watch?.settle();
       this.#ages.look();
       this.#pinsets.look();
-      if (change.kind === 'reload') this.#rules.forget();
+      if (change.kind !== 'list') this.#rules.forget();
       if (change.kind === 'reload') this.protection.end('reload.refused', '', 'the configuration is loaded');
     } else {
       daemon.say(`not ${change.kind === 'reload' ? 'reloaded' : 'changed'}: ${change.error}; the one in force stays`);

@@ -136,6 +136,26 @@ export const CONDITIONS = {
     meaning: "A list's file is older than its `maxAge`; what is in force stays.",
     mend: 'fetch it anew, and reload',
   },
+  'pins.missing': {
+    severity: 'unprotected',
+    meaning: 'Signed pins were never had: nothing of them is in force.',
+    mend: 'see that the web server of "pins" can be reached from here, and has what it is asked for',
+  },
+  'pins.stale': {
+    severity: 'degraded',
+    meaning: 'The signed pins in force are past their end, and no newer ones are to be had; they stay in force.',
+    mend: 'sign them again (tlspin fleet sign), and put them on the web server',
+  },
+  'pins.unreachable': {
+    severity: 'degraded',
+    meaning: 'The web server of the signed pins cannot be asked; what is in force stays.',
+    mend: 'see that it can be reached from here, and has the document and its .minisig',
+  },
+  'pins.refused': {
+    severity: 'degraded',
+    meaning: 'What the web server has as signed pins is refused; what is in force stays.',
+    mend: 'find out who put it there; sign what is meant again, with a key that is trusted',
+  },
   'probe.exhausted': {
     severity: 'degraded',
     meaning: 'More servers were to be asked than the limits of probes allow: connections are denied for it.',
