@@ -99,6 +99,11 @@ describe('a resumption', () => {
     expect([said(cases)[0], cases.wantsProbe]).toEqual([expected, wantsProbe]);
   });
 
+  it('that is bound to nothing would be denied by whoever only reports', () => {
+    const cases = hiddenInResumption([holder({ resumed: 'bound' }, { mode: 'report-only' })], () => undefined);
+    expect(said(cases)).toEqual(['tls-alert resumed-unbound']);
+  });
+
   it('that nobody can be asked about denies, though TLS 1.3 would be accepted then', () => {
     const cases = hiddenInResumption(
       [holder({ resumed: 'bound-else-probe', tls13: 'probe-else-accept' })],

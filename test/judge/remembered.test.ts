@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { KeylogSource } from '../../src/judge/ports.ts';
 import { SecretBoard } from '../../src/judge/secret-board.ts';
 import { ServerHabits } from '../../src/judge/server-habits.ts';
+import { type SessionExpiry, SessionMemory } from '../../src/judge/sessions.ts';
 
 describe('a secret', () => {
   const [random, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
@@ -66,5 +67,51 @@ describe('a server', () => {
     habits.onGreeting(server, 1000);
     expect([habits.greets(server, 60_000_999), habits.greets(server, 60_001_000)]).toEqual([true, false]);
     expect(habits.greets({ ...server, port: 25 }, 1000)).toBe(false);
+  });
+});
+
+describe('a session', () => {
+  const subject = {
+    client: { address: Uint8Array.of(10, 1, 2, 3), port: 51_000 },
+    server: { address: Uint8Array.of(198, 51, 100, 7), port: 443 },
+  };
+  const [first, second, third] = [1, 2, 3].map((octet) => Buffer.alloc(32, octet));
+  const lasting: SessionExpiry = { until: 1000, dateMs: Infinity };
+  const isBound = (memory: SessionMemory, credential: Uint8Array, now = 0, dateMs = 0) =>
+    memory.bound(subject, credential, ['bank'], { now, dateMs }) !== undefined;
+
+  it('counts through its lifetime, and before its date', () => {
+    const memory = new SessionMemory(4);
+    memory.remember(subject, first!, ['bank'], { until: 1000, dateMs: 500 });
+    expect(isBound(memory, first!, 1000, 499)).toBe(true);
+    expect(isBound(memory, first!, 0, 500)).toBe(false);
+    memory.remember(subject, first!, ['bank'], lasting);
+    expect([isBound(memory, first!, 1000, 1e15), isBound(memory, first!, 1001)]).toEqual([true, false]);
+  });
+
+  it('that is handed out again takes the place of none but itself', () => {
+    const memory = new SessionMemory(2);
+    for (const credential of [first!, second!, second!]) memory.remember(subject, credential, ['bank'], lasting);
+    expect([isBound(memory, first!), isBound(memory, second!)]).toEqual([true, true]);
+    memory.remember(subject, third!, ['bank'], lasting);
+    expect([isBound(memory, first!), isBound(memory, second!), isBound(memory, third!)]).toEqual([false, true, true]);
+  });
+
+  it('is as it was where another process knows it, with what is left of its time', () => {
+    const memory = new SessionMemory(4);
+    memory.remember(subject, first!, ['bank'], lasting);
+    memory.remember(subject, second!, ['bank'], { until: 1000, dateMs: 500 });
+    const kept = memory.keep(400);
+    expect(kept.map(({ pinsets, left, dateMs }) => [pinsets, left, dateMs])).toEqual([
+      [['bank'], 600, null],
+      [['bank'], 600, 500],
+    ]);
+    const other = new SessionMemory(4);
+    other.restore(kept, 10_000);
+    expect([isBound(other, first!, 10_600, 1e15), isBound(other, second!, 10_600, 499)]).toEqual([true, true]);
+    expect([isBound(other, first!, 10_601), isBound(other, second!, 10_600, 500)]).toEqual([false, false]);
+    const smaller = new SessionMemory(1);
+    smaller.restore(kept, 0);
+    expect([isBound(smaller, first!), isBound(smaller, second!)]).toEqual([false, true]);
   });
 });

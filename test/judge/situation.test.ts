@@ -99,6 +99,15 @@ describe('a situation', () => {
     ]);
   });
 
+  it('that accepts rests on its setting, or on the one for a mismatch, where it may not accept by itself', () => {
+    const accepting = { ...PINNED, notTls: 'accept', incomplete: 'accept' } as const;
+    const [found] = applySituation([holder({ situations: accepting })], 'notTls', 'not-tls');
+    expect(found).toMatchObject({ verdict: { action: 'accept' }, grounds: { setting: 'notTls' } });
+    const lenient = holder({ situations: accepting, onMismatch: { action: 'accept', connmark: null } });
+    const [unfinished] = applySituation([lenient], 'incomplete', 'incomplete');
+    expect(unfinished).toMatchObject({ verdict: { action: 'accept' }, grounds: { setting: 'onMismatch' } });
+  });
+
   it('denies what is not pinned where the policy says so of that', () => {
     const strict = { ...unpinned, situations: { ...UNPINNED, notTls: 'deny' } } as const;
     expect(of(strict)).toEqual([['tls-alert', 'not-tls', null, false]]);
