@@ -5,7 +5,7 @@
 import { CommanderError, Option } from 'commander';
 import type { Command } from 'commander';
 
-import { applyRules } from '../runtime/rules/applying/apply.ts';
+import { applyRules, OTHER } from '../runtime/rules/applying/apply.ts';
 import { CLOSING, renderClosing } from '../runtime/rules/applying/closing.ts';
 import { renderRemoval, renderRules } from '../runtime/rules/render.ts';
 import type { RulesFormat } from '../runtime/rules/render.ts';
@@ -89,14 +89,16 @@ async function apply(flags: Flags, command: Command): Promise<void> {
   }
 }
 
-/** Nothing of what was to be looked at passes unseen. */
+/** Nothing of what was to be looked at passes unseen: where the program of the rules cannot see to it, the other one does. */
 async function close({ hook, format }: Flags): Promise<void> {
-  const failed = await applyRules(renderClosing(hook, format), { hook, format });
-  const said =
-    failed === undefined
-      ? `closed: ${CLOSING[hook]} until they can be applied`
-      : `not closed, nothing has changed: ${failed}`;
-  process.stderr.write(`tlspin rules: ${said}\n`);
+  const say = (line: string): void => void process.stderr.write(`tlspin rules: ${line}\n`);
+  const failures: string[] = [];
+  for (const by of [format, OTHER[format]]) {
+    const failed = await applyRules(renderClosing(hook, by), { hook, format: by });
+    if (failed === undefined) return say(`closed: ${CLOSING[hook]} until they can be applied`);
+    failures.push(failed);
+  }
+  say(`not closed, nothing has changed: ${failures.join('; and ')}`);
 }
 
 /** Nobody has asked for anything yet. */

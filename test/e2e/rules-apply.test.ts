@@ -41,6 +41,26 @@ describe.each(FORMATS)('with %s', (format) => {
   });
 });
 
+it.each([
+  ['iptables', 'nft'],
+  ['nft', 'iptables'],
+] as const)('the host is closed without %s too, by %s, and open once there are rules', async (missing, other) => {
+  await startTlsServer(lab, 'server', { identity: genuine, port: 8443 });
+  configure();
+  const programs = { iptables: ['iptables', 'ip6tables'], nft: ['nft'] }[other];
+  const all = programs.flatMap((name) => (name === 'nft' ? [name] : [name, `${name}-save`, `${name}-restore`]));
+  const found = ['sh', 'id', 'cat', 'grep', ...all].map((name) => lab.shell('gateway', `command -v ${name}`).trim());
+  lab.shell('gateway', `mkdir ${lab.path('few')} && ln -s ${found.join(' ')} ${lab.path('few')}`);
+  const { status, said } = rulesBy(lab.path('few'), '--apply', '--or-close', '--format', missing);
+  expect([status, said]).toEqual([1, expect.stringContaining(`${missing} is missing: install the package`)]);
+  expect(said).toContain('tlspin rules: closed: nothing is forwarded until they can be applied');
+  expect(await reaches()).toBe(false);
+  expect(rules('--apply')).toEqual({ status: 0, said: '' });
+  expect(await reaches()).toBe(true);
+  expect(rules('--apply', '--remove')).toEqual({ status: 0, said: '' });
+  expect(ruleset()).not.toContain('tlspin');
+});
+
 it('rules of which a part cannot be put in place leave those that were there', () => {
   configure();
   rules('--apply', '--no-quic');
@@ -75,8 +95,11 @@ function command(...args: string[]): string {
 }
 
 function rules(...args: string[]): { status: number; said: string } {
-  const path = `PATH=${lab.path('.')}:$PATH`;
-  const said = lab.shell('gateway', `${path}; ${command(...args)} 2>&1 && echo '#0' || echo "#$?"`);
+  return rulesBy(`${lab.path('.')}:$PATH`, ...args);
+}
+
+function rulesBy(path: string, ...args: string[]): { status: number; said: string } {
+  const said = lab.shell('gateway', `PATH=${path}; ${command(...args)} 2>&1 && echo '#0' || echo "#$?"`);
   return { status: Number(/#(\d+)\n$/.exec(said)?.[1]), said: said.replace(/#\d+\n$/, '') };
 }
 

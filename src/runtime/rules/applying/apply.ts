@@ -5,6 +5,7 @@
 import { feedProgram, type FeedProgram, runProgram, type RunProgram } from '../program.ts';
 import type { Hook } from '../plan.ts';
 import { renderRemoval, type RulesFormat } from '../render.ts';
+import { renderOpening } from './closing.ts';
 
 export interface ApplyOptions {
   readonly hook: Hook | 'either';
@@ -16,8 +17,17 @@ export interface ApplyOptions {
 
 /** `text`: of renderRules, renderRemoval or renderClosing. Resolves with why nothing has changed; undefined where it has. */
 export async function applyRules(text: string, options: ApplyOptions): Promise<string | undefined> {
-  const { hook, format, feed = feedProgram, run = runProgram } = options;
-  if (format === 'nft') return feedRules(text, format, feed);
+  const { hook, format, feed = feedProgram } = options;
+  const failed = await (format === 'nft' ? feedRules(text, format, feed) : feedIptables(text, options));
+  // What closed the host by the other program would go on doing so.
+  if (failed === undefined) await feed('sh', [], renderOpening(hook, OTHER[format]));
+  return failed;
+}
+
+async function feedIptables(
+  text: string,
+  { hook, format, feed = feedProgram, run = runProgram }: ApplyOptions,
+): Promise<string | undefined> {
   const before = await Promise.all(FAMILIES.map(([save]) => run(save, ['-c'])));
   const failed = await feedRules(text, format, feed);
   if (failed === undefined) return undefined;
@@ -37,6 +47,8 @@ export function feedRules(text: string, format: RulesFormat, feed: FeedProgram):
   return feed(program, args, text);
 }
 
+/** The program by which a host is closed where that of the rules cannot do it. */
+export const OTHER = { iptables: 'nft', nft: 'iptables' } as const;
 const PROGRAMS = { iptables: ['sh'], nft: ['nft', '-f', '-'] } as const;
 const FAMILIES = [
   ['iptables-save', 'iptables-restore'],

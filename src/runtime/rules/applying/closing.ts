@@ -1,12 +1,12 @@
 /**
  * Rules for a host whose own cannot be had: nothing goes on that they might have sent to the engine. The next set of rules
- * that is put in place, or taken away, takes them away as well. Knows no policy.
+ * that is put in place, or taken away, takes them away as well, by whichever program the host was closed. Knows no policy.
  */
 import { CLOSED } from '../iptables-parts.ts';
 import { TABLE } from '../nft.ts';
 import { FAMILIES, type Hook } from '../plan.ts';
 import type { RulesFormat } from '../render.ts';
-import { FILL, PRELUDE, PRESENT } from '../shell.ts';
+import { FILL, PRELUDE, PRESENT, REMOVE } from '../shell.ts';
 
 /** In words. */
 export const CLOSING: Readonly<Record<Hook, string>> = {
@@ -17,6 +17,28 @@ export const CLOSING: Readonly<Record<Hook, string>> = {
 export function renderClosing(hook: Hook, format: RulesFormat): string {
   return format === 'nft' ? closingNft(hook) : closingIptables(hook);
 }
+
+/** A script for sh that takes them away where they are, and does nothing elsewhere. */
+export function renderOpening(hook: Hook | 'either', format: RulesFormat): string {
+  const hooks = hook === 'either' ? (['forward', 'local'] as const) : [hook];
+  const openings = hooks.map(format === 'nft' ? openingNft : openingIptables);
+  return ['set -eu', ...(format === 'nft' ? [] : [REMOVE]), ...openings, ''].join('\n');
+}
+
+function openingNft(hook: Hook): string {
+  const table = `inet ${TABLE[hook]}`;
+  return `if nft list chain ${table} closed >/dev/null 2>&1; then nft delete table ${table}; fi`;
+}
+
+function openingIptables(hook: Hook): string {
+  const { place, jump, chains } = CLOSED[hook];
+  return PROGRAMS.map((program) => {
+    const removal = `remove ${program} ${place} '${jump}' ${chains.join(' ')}`;
+    return `if ${program}-save 2>/dev/null | grep -q '^:${chains[0]!} '; then ${removal}; fi`;
+  }).join('\n');
+}
+
+const PROGRAMS = ['iptables', 'ip6tables'];
 
 function closingIptables(hook: Hook): string {
   const { place, jump, chains } = CLOSED[hook];

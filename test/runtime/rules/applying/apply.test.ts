@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { applyRules } from '../../../../src/runtime/rules/applying/apply.ts';
-import { renderClosing } from '../../../../src/runtime/rules/applying/closing.ts';
+import { renderClosing, renderOpening } from '../../../../src/runtime/rules/applying/closing.ts';
 import { feedProgram } from '../../../../src/runtime/rules/program.ts';
 
 let fed: string[];
@@ -17,16 +17,23 @@ const apply = (format: 'iptables' | 'nft') =>
     hook: 'forward',
     format,
     feed: async (program, args, input) => {
-      fed.push([program, ...args, input.includes('Takes away') ? 'THE REMOVAL' : input].join(' '));
+      fed.push([program, ...args, nameOf(input)].join(' '));
       return fails(program, input);
     },
     run: async (program) => `what ${program} says`,
   });
 
+function nameOf(input: string): string {
+  for (const format of ['iptables', 'nft'] as const) {
+    if (input === renderOpening('forward', format)) return `THE OPENING BY ${format}`;
+  }
+  return input.includes('Takes away') ? 'THE REMOVAL' : input;
+}
+
 describe('applying', () => {
   it('runs the script, and nothing more where that does it', async () => {
     expect(await apply('iptables')).toBeUndefined();
-    expect(fed).toEqual(['sh THE RULES']);
+    expect(fed).toEqual(['sh THE RULES', 'sh THE OPENING BY nft']);
   });
 
   it('puts back what was there where a part of it fails, and says why', async () => {
