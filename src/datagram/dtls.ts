@@ -72,9 +72,8 @@ export class DtlsConversation implements Conversation {
   onServer(p: PacketContext): DatagramVerdict {
     const datagram = recordsOf(p);
     const content = this.#read('server', p, datagram);
-    const { ruling, waiting } = this.#judge;
     if (!this.#host.live) return 'accept';
-    if (ruling === undefined && waiting) return this.#hold(p, content);
+    if (this.#judge.waiting) return this.#hold(p, content);
     return this.#mayGo(content) ? 'accept' : this.#refuse(content);
   }
 
