@@ -1,8 +1,13 @@
 # Bash, for the virtual machine: what is tried there, each line of `@check` one expectation. The lab is lab.sh.
 
+tlspin_on_gateway() {
+  on gateway "PATH=/tmp/bin:\$PATH '$NODE' '$PROJECT/dist/cli/main.js' $*"
+}
+
+# Those of nft by tlspin itself, those of iptables as they are printed: that tlspin runs these too is tried on any kernel.
 apply_rules() {
   case $1 in
-    nft) on gateway nft -f /job/rules.nft ;;
+    nft) tlspin_on_gateway rules --apply --format nft -c /job/tlspin.json ;;
     *)
       use_iptables "$1"
       on gateway 'PATH=/tmp/bin:$PATH sh -eu /job/rules.sh'
@@ -12,7 +17,7 @@ apply_rules() {
 
 remove_rules() {
   case $1 in
-    nft) on gateway nft -f /job/remove.nft ;;
+    nft) tlspin_on_gateway rules --apply --remove --format nft ;;
     *) on gateway 'PATH=/tmp/bin:$PATH sh -eu /job/remove.sh' ;;
   esac
   on gateway 'conntrack -F' 2>/dev/null
@@ -20,6 +25,33 @@ remove_rules() {
 
 iptables_of_gateway() {
   on gateway "PATH=/tmp/bin:\$PATH iptables $*"
+}
+
+# No set of rules is there yet, and none can be had.
+closed_until_applied() {
+  check 'rules of a broken configuration, or none' 1 "$(status_of rules --apply --or-close --format nft -c /job/broken.json)"
+  check 'what is said of that' 'tlspin rules: closed: nothing is forwarded until they can be applied' "$(tail -n 1 /tmp/said)"
+  check 'what passes until they can be had' none \
+    "$(ip netns exec client curl -sk --connect-timeout 3 https://198.51.100.2/ || echo none)"
+}
+
+# By an nft that is told, at the end of all, what it cannot do.
+left_as_they_were() {
+  mkdir -p /tmp/bin
+  printf '#!/bin/sh\n{ cat; echo add rule inet nowhere at_all drop; } | %s "$@"\n' "$(command -v nft)" >/tmp/bin/nft
+  chmod +x /tmp/bin/nft
+  on gateway nft -s list ruleset >/tmp/before
+  check 'rules of which the last cannot be put in place' 1 "$(status_of rules --apply --no-quic --format nft -c /job/tlspin.json)"
+  check 'what is said of them' 'error: the rules are as they were' "$(grep -o '^error: the rules are as they were' /tmp/said)"
+  check 'the rules after that' '' "$(on gateway nft -s list ruleset | diff /tmp/before - | head -n 1)"
+  rm /tmp/bin/nft
+}
+
+# What it says is in /tmp/said.
+status_of() {
+  local status=0
+  tlspin_on_gateway "$@" >/tmp/said 2>&1 || status=$?
+  echo "$status"
 }
 
 genuine_and_forged() {
@@ -137,7 +169,9 @@ with_engine() {
   for format; do
     scenario "route $route, $format"
     check 'what the engine found' "connmark route: $route" "$(grep -o 'connmark route: [a-z-]*' /tmp/engine)"
+    [ "$route $format" != 'verdict nft' ] || closed_until_applied
     apply_rules "$format"
+    [ "$route $format" != 'verdict nft' ] || left_as_they_were
     kill -HUP "$ENGINE" # the rules of the format before are no longer missed
     genuine_and_forged
     connected
@@ -148,6 +182,7 @@ with_engine() {
     fi
     check_health "$format"
     remove_rules "$format"
+    [ "$format" != nft ] || check 'what is left of the rules' '' "$(on gateway nft list tables inet)"
   done
   stop_engine
 }
@@ -175,7 +210,7 @@ healthy() {
   local status tries
   for tries in {1..60}; do
     status=0
-    on gateway "PATH=/tmp/bin:\$PATH '$NODE' '$PROJECT/dist/cli/main.js' health --control /tmp/control --json" >/tmp/health 2>&1 || status=$?
+    tlspin_on_gateway health --control /tmp/control --json >/tmp/health 2>&1 || status=$?
     [ "$status" != "$1" ] || break
     sleep 1
   done

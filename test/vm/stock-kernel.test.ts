@@ -46,7 +46,7 @@ it.each(checks.map(([, scenario, name, expected, actual]) => [`${scenario}: ${na
 
 it('the scenarios come to their end', () => {
   expect(output).toContain('@end');
-  expect(checks.length).toBe(extent === 'short' ? 20 : 67);
+  expect(checks.length).toBe(extent === 'short' ? 27 : 75);
 });
 
 function filesOfJob(): Record<string, string> {
@@ -84,6 +84,7 @@ function filesOfBank({ ca, genuine, forged, config }: Bank): Record<string, stri
     'forged.pem': readFileSync(forged.cert, 'utf8'),
     'forged.key': readFileSync(forged.key, 'utf8'),
     'tlspin.json': written({}),
+    'broken.json': '{',
     'packet-mark.json': written({ connmark: { route: 'packet-mark' } }),
     'offload.json': written({ allowOffload: true }),
   };
@@ -104,7 +105,6 @@ function rulesOf({ config }: Bank, directory: string): Record<string, string> {
     'rules.sh': rules('-c', file),
     'remove.sh': rules('--remove'),
     'rules.nft': rules('-c', file, '--format', 'nft'),
-    'remove.nft': rules('--format', 'nft', '--remove'),
   };
 }
 
