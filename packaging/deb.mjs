@@ -14,7 +14,7 @@ const OUT = join(ROOT, 'packaging/out');
 const NODE_ARCH = { amd64: 'x64', arm64: 'arm64' };
 /** Of the tarball: types, maps, sources, and what packages of npm have for those who work on them. */
 const UNUSED =
-  /\.(ts|mts|cts|map|c|h|gyp|md|markdown|yml|html|sh)$|node_modules\/.*\/(\.[^/]+|test|tests|benchmarks?|examples?|docs)(\/|$)/;
+  /\.(ts|mts|cts|map|c|h|gyp|md|markdown|yml|sh)$|node_modules\/.*\.html$|node_modules\/.*\/(\.[^/]+|test|tests|benchmarks?|examples?|docs)(\/|$)/;
 
 const asked = process.argv.slice(2);
 const archs = asked.length > 0 ? asked : Object.keys(NODE_ARCH);

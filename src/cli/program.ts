@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   inbox: async () => (await import('./inbox/inbox.ts')).registerInbox,
   health: async () => (await import('./health.ts')).registerHealth,
   top: async () => (await import('./top.ts')).registerTop,
+  web: async () => (await import('./web/web.ts')).registerWeb,
   list: async () => (await import('./list.ts')).registerList,
   learn: async () => (await import('./learn/learn.ts')).registerLearn,
   rules: async () => (await import('./rules.ts')).registerRules,

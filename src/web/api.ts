@@ -20,6 +20,7 @@
  */
 import type { VerdictRecord } from '../report/schema.ts';
 import type { Acceptance } from '../runtime/control/inbox.ts';
+import type { PinsetView as PinsetInForce, PinView as PinInForce } from '../runtime/control/pinsets.ts';
 import type { Explanation } from '../runtime/explain/explanation.ts';
 import type { AnswerKind, InboxEntry } from '../runtime/incident/inbox.ts';
 
@@ -126,26 +127,11 @@ export interface EngineStatus {
   readonly subscribers: { readonly now: number; readonly dropped: number };
 }
 
-export interface PinsetView {
-  readonly pinset: string;
-  readonly mode: string;
-  /** Of `match`, as the configuration writes it; `more`: not all are told. */
-  readonly hosts: readonly string[];
-  readonly addresses: readonly string[];
+export interface PinsetView extends Omit<PinsetInForce, 'pins'> {
   readonly pins: readonly PinView[];
-  readonly pins_left_out: number;
-  readonly deny_pins: number;
-  readonly expires: string | null;
 }
 
-export interface PinView {
-  readonly pin: string;
-  readonly at: string;
-  readonly role: 'primary' | 'backup';
-  readonly not_before: string | null;
-  readonly expires: string | null;
-  /** The list that it is an entry of. */
-  readonly list: string | null;
+export interface PinView extends PinInForce {
   /** When it let a connection pass last, as far as the console remembers. */
   readonly matched: string | null;
 }
@@ -234,7 +220,7 @@ export interface FlowExplanation {
   readonly configuration_known: boolean;
   readonly explanation: Explanation;
   /** As it was logged; null where it is not decided, or not remembered. */
-  readonly record: VerdictRecord | null;
+  readonly record: Verdict | null;
 }
 
 /** By the event's name. At more than some hundred a second verdicts come several at a time. */

@@ -11,6 +11,7 @@ import { healthOf } from './health.ts';
 import type { InboxAnswers } from './inbox.ts';
 import type { LearnControl } from './learning.ts';
 import { isStale } from './list-ages.ts';
+import { pinsetsAnswer } from './pinsets.ts';
 import { replay } from './replay.ts';
 import { RequestReader } from './requests.ts';
 import type { Answer, AnswerRequest, HandedOn } from './server.ts';
@@ -166,6 +167,11 @@ const learn: Command = async ({ learning, configuration }, request, by) => {
   return action === 'show' ? learning.show(after, limit) : learning.forget({ targets, pinset }, by);
 };
 
+const pinsets: Command = ({ daemon }, request) => {
+  request.end();
+  return pinsetsAnswer(daemon.policy);
+};
+
 const inbox: Command = (host, request, by) => host.answers.answer(host, request, by);
 
 const logReopen: Command = ({ log }, request) => {
@@ -192,6 +198,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['lists', lists],
   ['list', list],
   ['learn', learn],
+  ['pinsets', pinsets],
   ['inbox', inbox],
   ['log-reopen', logReopen],
   ['shutdown', shutdown],

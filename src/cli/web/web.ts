@@ -1,0 +1,59 @@
+/**
+ * `tlspin web`: the console in a browser, as a process of its own that talks to a running tlspin over its control socket.
+ * Owns the flags; the console is src/web/.
+ */
+import type { Command } from 'commander';
+
+import type { ListenOptions } from '../../web/listen.ts';
+import { type ControlFlags, socketOf } from '../control.ts';
+import { addExamples } from '../help.ts';
+import { packageVersion } from '../version.ts';
+
+interface Flags extends ListenOptions, Pick<ControlFlags, 'control' | 'config'> {
+  readonly allowChanges?: true;
+  readonly tokenFile?: string;
+}
+
+export function registerWeb(program: Command): void {
+  const command = program
+    .command('web')
+    .summary('show a running tlspin in a browser')
+    .description(
+      'Show a running tlspin in a browser: which certificates have changed, what is decided, whether it protects. It is a process of its own, and needs no privileges but to use the control socket.',
+    )
+    .option('--control <socket>', 'the control socket (otherwise $TLSPIN_CONTROL, or /run/tlspin.sock)')
+    .option('-c, --config <file>', 'the configuration that names the control socket')
+    .option('--listen <address:port>', 'where browsers find it', '127.0.0.1:8477')
+    .option('--allow-changes', 'let changed certificates be answered; otherwise it only shows')
+    .option('--token-file <file>', 'where the token is written (otherwise $XDG_RUNTIME_DIR/tlspin-web.token)')
+    .option('--tls-cert <file>', 'certificate chain in PEM; other addresses than loopback take TLS and a password')
+    .option('--tls-key <file>', 'its key')
+    .option('--password-file <file>', 'whose first line signs in, besides the token')
+    .action((flags: Flags, self: Command) =>
+      web(flags).catch((error: unknown) => self.error(`error: ${(error as Error).message}`, { exitCode: 1 })),
+    );
+  addExamples(
+    command,
+    { command: 'tlspin web', does: 'prints the link to open' },
+    { command: 'tlspin web --allow-changes', does: 'the same; changed certificates may be answered' },
+  );
+}
+
+async function web(flags: Flags): Promise<void> {
+  const [{ listening }, { serve }] = await Promise.all([import('../../web/listen.ts'), import('../../web/serve.ts')]);
+  const { allowChanges, tokenFile } = flags;
+  const served = await serve({
+    listening: listening(flags),
+    ...{ socket: socketOf(flags), allowsChanges: allowChanges === true, tokenFile, version: packageVersion() },
+  });
+  const { state, error } = served.console.engine;
+  process.stdout.write(`${served.link}\n`);
+  say(`the token is in ${served.tokenFile}; ${allowChanges === true ? 'answers are taken' : 'it only shows'}`);
+  if (state === 'gone') say(`${error}; waiting for it`);
+  const stop = (): void => void served.stop().then(() => process.exit(0));
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+}
+
+function say(line: string): void {
+  process.stderr.write(`tlspin web: ${line}\n`);
+}

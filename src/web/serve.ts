@@ -1,0 +1,128 @@
+/** The console as a process serves it: the token, the listening socket, and the end of both. */
+import { constants, closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { createAdaptorServer } from '@hono/node-server';
+
+import { consoleApp } from './app.ts';
+import { cookieName } from './guard.ts';
+import { Console } from './console.ts';
+import type { Listening } from './listen.ts';
+import { Page } from './page.ts';
+import { newSecret, type Rate, Sessions } from './sessions.ts';
+
+export interface ServeOptions {
+  readonly listening: Listening;
+  /** The control socket. */
+  readonly socket: string;
+  readonly allowsChanges: boolean;
+  readonly tokenFile?: string | undefined;
+  readonly version: string;
+  /** Where the page's files are; beside this program unless given. */
+  readonly page?: string | undefined;
+  /** How often an address may ask. */
+  readonly rate?: Rate | undefined;
+}
+
+export interface Served {
+  /** The link that signs in. */
+  readonly link: string;
+  readonly tokenFile: string;
+  readonly console: Console;
+  stop(): Promise<void>;
+}
+
+/** Rejects with a sentence, with nothing left of it. */
+export async function serve(options: ServeOptions): Promise<Served> {
+  const { listening, socket, allowsChanges, version } = options;
+  const page = new Page(options.page ?? PAGE);
+  const token = newSecret();
+  const tokenFile = options.tokenFile ?? defaultTokenFile();
+  const console = new Console(socket);
+  const sessions = new Sessions({ token, password: listening.password });
+  const isTls = listening.tls !== null;
+  const { rate = RATE } = options;
+  const cookie = cookieName(isTls, listening.port);
+  const guard = { sessions, isTls, cookie, rate, isOwn: listening.isOwn };
+  const app = consoleApp({ ...guard, console, page, version, allowsChanges });
+  const server = serverFor(listening, app.fetch);
+  await open(server, listening);
+  try {
+    writeToken(tokenFile, token);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  await console.start();
+  return {
+    link: `${listening.url}/enter?token=${token}`,
+    tokenFile,
+    console,
+    stop: async () => {
+      rmSync(tokenFile, { force: true });
+      console.stop();
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function serverFor({ tls, host }: Listening, fetch: (request: Request, env: never) => Response | Promise<Response>) {
+  const common = { fetch: fetch as Parameters<typeof createAdaptorServer>[0]['fetch'], hostname: host };
+  const options = { ...common, overrideGlobalObjects: false };
+  const made =
+    tls === null
+      ? createAdaptorServer({ ...options, createServer, serverOptions: LIMITS })
+      : createAdaptorServer({ ...options, createServer: createTlsServer, serverOptions: { ...LIMITS, ...tls } });
+  const server = made as Server;
+  server.maxConnections = CONNECTIONS;
+  return server;
+}
+
+async function open(server: Server, { host, port, url }: Listening): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const cure = CURES[cause.code ?? ''] ?? '';
+      reject(new Error(`${url}: cannot listen there (${cause.code})${cure}`, { cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+  server.on('error', () => {}); // an accept that fails, such as EMFILE, concerns one browser
+}
+
+/** Nobody else's file is written to, and nobody else reads it, not even for a moment. */
+function writeToken(file: string, token: string): void {
+  try {
+    rmSync(file, { force: true });
+    const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
+    const descriptor = openSync(file, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600);
+    writeFileSync(descriptor, `${token}\n`);
+    closeSync(descriptor);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new Error(`the token cannot be written to ${file} (${code}): choose another place with --token-file`, {
+      cause,
+    });
+  }
+}
+
+function defaultTokenFile(): string {
+  const { RUNTIME_DIRECTORY, XDG_RUNTIME_DIR } = process.env;
+  return join(RUNTIME_DIRECTORY || XDG_RUNTIME_DIR || homedir(), 'tlspin-web.token');
+}
+
+/** What `npm run build` has made of web/. */
+const PAGE = fileURLToPath(new URL('../page', import.meta.url));
+const LIMITS = { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 };
+const CONNECTIONS = 256;
+const RATE: Rate = { perSecond: 50, burst: 200 };
+const CURES: Readonly<Record<string, string>> = {
+  EADDRINUSE: ': somebody listens there already: choose another port with --listen',
+  EADDRNOTAVAIL: ': this machine has no such address',
+  EACCES: ': choose a port above 1023',
+};

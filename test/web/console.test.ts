@@ -1,0 +1,224 @@
+/** What the console tells, over real sockets: as it happens, under a flood, to who does not read, without an engine. */
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import type { VerdictEvent } from '../../src/judge/events.ts';
+import type { Inbox, Overview, Series, Verdicts } from '../../src/web/api.ts';
+import { EventHub } from '../../src/web/events.ts';
+import { VerdictSeries } from '../../src/web/series.ts';
+import { VerdictMemory } from '../../src/web/verdict-memory.ts';
+import { certificate } from '../support/certificates.ts';
+import { ConsoleStage, MadeUpEngine } from '../support/console.ts';
+import { tlsSummary } from '../support/verdict-event.ts';
+import { verdictRecord } from '../support/verdict-record.ts';
+
+let stage: ConsoleStage;
+let sockets: Socket[];
+beforeEach(() => {
+  stage = new ConsoleStage();
+  sockets = [];
+});
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await stage.close();
+});
+
+const nowMicros = () => Date.now() * 1000;
+const denied = (flowId: number): Partial<VerdictEvent> => ({
+  flowId,
+  time: nowMicros(),
+  action: 'tls-alert',
+  reason: 'pin-mismatch',
+  tls: tlsSummary({ certificates: [certificate('forged')] }),
+});
+
+/** What comes of the events, as text. */
+function follow(): { readonly text: () => string; readonly socket: Socket } {
+  const socket = connect(stage.port, '127.0.0.1');
+  sockets.push(socket);
+  let text = '';
+  socket.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  const head = ['GET /api/events HTTP/1.1', `Host: 127.0.0.1:${stage.port}`, `Cookie: ${stage.cookie}`];
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  return { text: () => text, socket };
+}
+
+async function open(): Promise<void> {
+  await stage.open();
+  await stage.signIn();
+}
+
+async function following(): Promise<ReturnType<typeof follow>> {
+  const before = stage.served.console.events.size;
+  const stream = follow();
+  await vi.waitFor(() => expect(stage.served.console.events.size).toBe(before + 1), WAITS);
+  return stream;
+}
+
+const json = async <T>(path: string): Promise<T> => JSON.parse((await stage.get(path)).text) as T;
+const WAITS = { timeout: 20_000 };
+
+describe('a certificate that changes', () => {
+  it('is in the inbox, told to who looks, answered, and told again', async () => {
+    await open();
+    const { text } = await following();
+    stage.engine.decide({ time: nowMicros(), tls: tlsSummary({ certificates: [certificate('leaf')] }) }, denied(7));
+    await vi.waitFor(() => expect(text()).toMatch(/event: inbox\ndata: .*"state":"open"/), WAITS);
+    const { entries } = await json<Inbox>('/api/inbox');
+    expect(entries).toMatchObject([{ host: 'www.bank.example', state: 'open', count: 1, before: { leaf: {} } }]);
+    const path = `/api/inbox/${entries[0]!.id}`;
+    const dry = await stage.post(path, { answer: 'accept', dry_run: true });
+    expect(JSON.parse(dry.text)).toMatchObject({ dry_run: true, accepted: { kind: 'list' }, entry: { state: 'open' } });
+    const done = await stage.post(path, { answer: 'deny', comment: 'none of theirs' });
+    expect(JSON.parse(done.text)).toMatchObject({ dry_run: false, entry: { state: 'denied' } });
+    expect(stage.engine.asked).toMatchObject([{ dry_run: true }, { action: 'deny', comment: 'none of theirs' }]);
+    await vi.waitFor(() => expect(text()).toMatch(/"counts":\{"open":0,"snoozed":0,"denied":1/), WAITS);
+  });
+
+  it('that was there before the console is in the inbox, and who answers elsewhere is heard of', async () => {
+    stage.engine.decide(denied(7));
+    await open();
+    const { entries } = await json<Inbox>('/api/inbox');
+    const [entry] = entries;
+    stage.engine.tellRecord({
+      event_type: 'answer',
+      ...{ timestamp: '2027-01-01T00:00:00.000000+0000', host: 'gw' },
+      answer: { answer: 'deny', entry: entry!.id, pinset: 'bank', server: entry!.host, key: entry!.key, by: 'SIGMUND' },
+    });
+    await vi.waitFor(async () => expect((await json<Overview>('/api/overview')).inbox.denied).toBe(1), WAITS);
+  });
+});
+
+describe('ten thousand verdicts', () => {
+  it('reach who reads, are counted and remembered, and can be looked through', async () => {
+    await open();
+    const { text } = await following();
+    for (let i = 0; i < 10; i++) {
+      stage.engine.decide(
+        ...Array.from({ length: 1_000 }, (_, j) => ({ flowId: i * 1_000 + j + 1, time: nowMicros() })),
+      );
+      // As fast as they are taken: what is told to who does not read is another matter.
+      await vi.waitFor(async () => {
+        const { verdicts } = stage.served.console.verdicts({ limit: '1' });
+        expect(verdicts[0]!.flow_id).toBe((i + 1) * 1_000);
+      }, WAITS);
+    }
+    await vi.waitFor(() => expect(text().match(/"flow_id":/g)).toHaveLength(10_000), WAITS);
+    const page = await json<Verdicts>('/api/verdicts?limit=2&who=www.bank.example');
+    expect(page.remembered).toBe(10_000);
+    const next = await json<Verdicts>(`/api/verdicts?limit=2&before=${page.next}`);
+    expect([...page.verdicts, ...next.verdicts].map(({ flow_id: flow }) => flow)).toEqual([
+      10_000, 9_999, 9_998, 9_997,
+    ]);
+    const { verdicts } = await json<Series>('/api/series');
+    const { values } = verdicts.find(({ reason }) => reason === 'pin-match')!;
+    expect(values.reduce((a, b) => a + b)).toBe(10_000);
+    expect(stage.engine.subscriptions.counts).toEqual({ now: 1, dropped: 0 });
+  });
+});
+
+describe('who does not read', () => {
+  it('is let go and counted, and the others are told on', async () => {
+    const hub = new EventHub({ browsers: 2, octets: 10_000 });
+    const slow = hub.connect(() => true)!;
+    const quick = hub.connect(() => true)!.getReader();
+    expect(hub.connect(() => true)).toBeUndefined();
+    for (let i = 0; i < 100; i++) {
+      hub.tell('record', { text: 'x'.repeat(1_000), i });
+      while (!new TextDecoder().decode((await quick.read()).value).includes(`"i":${i}}`));
+    }
+    expect([hub.size, hub.dropped]).toEqual([1, 1]);
+    await slow.cancel();
+    await quick.cancel();
+    expect(hub.size).toBe(0);
+  });
+
+  it('holds up nobody, however much waits for it', async () => {
+    await open();
+    (await following()).socket.pause();
+    const quick = await following();
+    const { events } = stage.served.console;
+    for (let i = 0; i < 40; i++) {
+      events.tell('record', { text: 'x'.repeat(500_000), i });
+      await vi.waitFor(() => expect(quick.text()).toContain(`"i":${i}}`), { ...WAITS, interval: 5 });
+    }
+    expect([events.size, events.dropped]).toEqual([1, 1]);
+  });
+
+  it('and is not allowed to any more is told nothing more', async () => {
+    const hub = new EventHub();
+    let isAllowed = true;
+    hub.connect(() => isAllowed);
+    isAllowed = false;
+    hub.tell('record', {});
+    expect([hub.size, hub.dropped]).toEqual([0, 0]);
+  });
+});
+
+describe('an engine', () => {
+  it('that is gone is told of and waited for, and what was seen stays', async () => {
+    stage.engine.decide(denied(7));
+    await open();
+    const { text } = await following();
+    await stage.engine.stop();
+    await vi.waitFor(() => expect(text()).toMatch(/event: engine\ndata: \{"state":"gone"/), WAITS);
+    const gone = await json<Overview>('/api/overview');
+    expect(gone).toMatchObject({ engine: { state: 'gone' }, health: { state: 'protected' }, inbox: { open: 1 } });
+    expect((await stage.get('/api/flows/7')).status).toBe(503);
+    stage.engine = new MadeUpEngine(stage.socket);
+    await stage.engine.start();
+    await vi.waitFor(() => expect(text()).toMatch(/event: engine\ndata: \{"state":"connected"/), WAITS);
+    stage.engine.decide(denied(8));
+    await vi.waitFor(() => expect(stage.served.console.inbox.entries[0]!.count).toBe(2), WAITS);
+    expect((await stage.get('/api/flows/7')).status).toBe(404);
+  });
+});
+
+describe('what is remembered', () => {
+  it('is bounded in number and in octets, and a day old at the most', () => {
+    const memory = new VerdictMemory({ verdicts: 3, octets: 1e9 });
+    for (let second = 0; second < 5; second++) memory.add(verdictRecord({ second, flow: second }), 0);
+    expect(memory.find({}).verdicts.map(({ flow_id: flow }) => flow)).toEqual([4, 3, 2]);
+    memory.add(verdictRecord({ second: 86_403, flow: 9 }), 0);
+    expect(memory.find({}).verdicts.map(({ flow_id: flow }) => flow)).toEqual([9, 4, 3]);
+    memory.add(verdictRecord({ second: 86_404.5, flow: 10 }), 0);
+    expect(memory.find({}).verdicts.map(({ flow_id: flow }) => flow)).toEqual([10, 9]);
+    const small = new VerdictMemory({ verdicts: 100, octets: 6_000 });
+    for (let flow = 0; flow < 5; flow++) small.add(verdictRecord({ flow }), 0);
+    expect(small.find({}).remembered).toBe(2);
+  });
+
+  it('can be asked by who, action, reason and pinset', () => {
+    const memory = new VerdictMemory();
+    memory.add(verdictRecord({ flow: 1 }), 0);
+    memory.add(verdictRecord({ flow: 2, action: 'tls-alert', reason: 'pin-mismatch', client: '10.1.0.9' }), 0);
+    memory.add(
+      verdictRecord({ flow: 3, would: 'reset', mode: 'report-only', reason: 'pin-mismatch', pinset: 'shop' }),
+      0,
+    );
+    const flows = (query: object) => memory.find(query).verdicts.map(({ flow_id: flow }) => flow);
+    expect(flows({ denied: 'true' })).toEqual([3, 2]);
+    expect(flows({ who: '10.1.0.9' })).toEqual([2]);
+    expect(flows({ who: '10.1.0.0/24', reason: 'pin-mismatch', action: 'accept' })).toEqual([3]);
+    expect(flows({ pinset: 'bank', limit: '1' })).toEqual([2]);
+    expect(() => flows({ before: 'x' })).toThrow('"x" is no whole number');
+  });
+
+  it('of each minute is how often and how long, for a day', () => {
+    const series = new VerdictSeries();
+    const start = Date.parse('2027-01-01T00:00:00Z');
+    series.add(verdictRecord({ action: 'drop', reason: 'limit' }), start - 86_400_000);
+    for (let i = 0; i < 1_000; i++) series.add(verdictRecord(), start);
+    series.add(verdictRecord({ action: 'drop', reason: 'limit' }), start + 120_000);
+    const { at, verdicts, held_us: held, took_us: took } = series.read(start + 120_000);
+    expect(at).toEqual([0, 60, 120].map((second) => start / 1000 + second));
+    expect(verdicts).toEqual([
+      { action: 'accept', reason: 'pin-match', values: [1_000, 0, 0] },
+      { action: 'drop', reason: 'limit', values: [0, 0, 1] },
+    ]);
+    expect([held.p50, took.p95]).toEqual([
+      [0, null, 0],
+      [null, null, null],
+    ]);
+  });
+});
