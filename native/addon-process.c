@@ -6,6 +6,7 @@
  *   notify(path, message, descriptors)         0 or an errno
  *   peerCredentials(fd)         { pid, uid, gid }
  *   connectUnix(path, datagrams?)              a descriptor, to be closed by whoever asked
+ *   subscribe(protocol, groups, askedFor)      a descriptor, to be closed by whoever asked; see process.h
  *   sendDescriptors(fd, octets, descriptors)   how many octets were taken; or a negated errno
  *   receiveDescriptors(fd, into)               { octets, descriptors }; octets: how many, 0 at the end, or a negated errno
  *   confine(user, capability)   user: a string, or undefined to stay; see confine.h
@@ -139,6 +140,27 @@ static napi_value connect_unix(napi_env env, napi_callback_info info)
 	return result;
 }
 
+static napi_value subscribe(napi_env env, napi_callback_info info)
+{
+	size_t count = 3;
+	int32_t protocol;
+	uint32_t groups;
+	bool asked_for;
+	napi_value arguments[3], result;
+	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+	if (count < 3 || napi_get_value_int32(env, arguments[0], &protocol) != napi_ok ||
+	    napi_get_value_uint32(env, arguments[1], &groups) != napi_ok ||
+	    napi_get_value_bool(env, arguments[2], &asked_for) != napi_ok) {
+		napi_throw_type_error(env, NULL, "subscribe(protocol, groups, askedFor)");
+		return NULL;
+	}
+	int fd = process_subscribe(protocol, groups, asked_for);
+	if (fd < 0)
+		return throw_errno(env, "subscribe", -fd);
+	napi_create_int32(env, fd, &result);
+	return result;
+}
+
 static napi_value send_descriptors(napi_env env, napi_callback_info info)
 {
 	size_t count = 3, length;
@@ -211,6 +233,7 @@ napi_value define_process(napi_env env, napi_value exports)
 		{ "notify", NULL, notify, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "peerCredentials", NULL, peer_credentials, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "connectUnix", NULL, connect_unix, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "subscribe", NULL, subscribe, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "sendDescriptors", NULL, send_descriptors, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "receiveDescriptors", NULL, receive_descriptors, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "confine", NULL, confine_process, NULL, NULL, NULL, napi_enumerable, NULL },

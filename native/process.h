@@ -37,6 +37,12 @@ int process_notify(const char *path, const char *message, size_t length, const i
 /* The descriptor, or a negated errno. Or of datagrams instead of a stream. */
 int process_connect(const char *path, bool datagrams);
 
+/*
+ * A socket of netlink that hears of these groups (a bit each, the first one the lowest), and asks; no call waits for it.
+ * `asked_for`: of that only which somebody asked the kernel to do, not what packets do. The descriptor, or a negated errno.
+ */
+int process_subscribe(int protocol, uint32_t groups, bool asked_for);
+
 /* How many octets were taken, the descriptors with the first of them; or a negated errno. */
 long process_send(int fd, const void *octets, size_t length, const int *descriptors, size_t count);
 

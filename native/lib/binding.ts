@@ -66,6 +66,12 @@ export interface NativeBinding {
    * Error with `errno` and `operation`.
    */
   connectUnix(path: string, isOfDatagrams?: boolean): number;
+  /**
+   * The descriptor, which the caller closes and no call waits for, of a netlink socket that hears of these groups (a bit each,
+   * the first one the lowest). `askedFor`: of that only which a program has asked the kernel to do. Throws an Error with
+   * `errno` and `operation`.
+   */
+  subscribe(protocol: number, groups: number, askedFor: boolean): number;
   /** How many octets were taken, at least one, and the descriptors with them; or a negated errno. */
   sendDescriptors(fd: number, octets: Buffer, descriptors: readonly number[]): number;
   /** `octets`: how many there are in `into` now, 0 at the end, or a negated errno. The descriptors are the caller's. */

@@ -60,12 +60,18 @@ export function healthText({ state, conditions }: Health, out: Output): string {
   return [out.paint(STYLES[state], WORDS[state]), ...lines].map((text) => `${text}\n`).join('');
 }
 
-const STATUS: Readonly<Record<Health['state'], number>> = { protected: 0, degraded: 1, unprotected: 2 };
+const STATUS: Readonly<Record<Health['state'], number>> = { protected: 0, degraded: 1, starting: 1, unprotected: 2 };
 const NO_ENGINE = 3;
 const PATIENCE_MS = 5_000;
 const WORDS: Readonly<Record<Health['state'], string>> = {
   protected: 'protected',
+  starting: 'starting: whether it protects is not known yet',
   degraded: 'degraded',
   unprotected: 'NOT PROTECTED',
 };
-const STYLES: Readonly<Record<Health['state'], Style>> = { protected: 'good', degraded: 'warn', unprotected: 'bad' };
+const STYLES: Readonly<Record<Health['state'], Style>> = {
+  protected: 'good',
+  degraded: 'warn',
+  starting: 'warn',
+  unprotected: 'bad',
+};

@@ -82,6 +82,10 @@ export class FakeKernel implements NativeBinding {
     return -1;
   }
 
+  subscribe(): number {
+    return -1;
+  }
+
   sendDescriptors(): number {
     return 0;
   }

@@ -117,7 +117,7 @@ function oneArmLines(count: number): [string, string][] {
 
 function protectionText({ state, conditions }: Fields, out: Output): string {
   const codes = [...new Set((conditions as Fields[]).map(({ code }) => show(code)))];
-  if (codes.length === 0) return out.paint('good', show(state));
+  if (codes.length === 0) return out.paint(state === 'protected' ? 'good' : 'warn', show(state));
   return `${out.paint(state === 'unprotected' ? 'bad' : 'warn', show(state))}: ${codes.join(', ')} (see tlspin health)`;
 }
 

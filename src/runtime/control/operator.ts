@@ -20,6 +20,7 @@ import { Protection } from '../protection/protection.ts';
 import { MetricsEndpoint } from '../metrics/endpoint.ts';
 import { timedProbers } from '../metrics/timed-prober.ts';
 import { RulesKeeper } from '../rules/applying/keeper.ts';
+import { rulesNews } from '../rules/news.ts';
 import { SignedPins } from '../signed-pins/signed-pins.ts';
 import { answerCommands } from './commands.ts';
 import { newRules, recordFields } from './change-record.ts';
@@ -47,7 +48,7 @@ export interface OperatorOptions {
   readonly daemon: Omit<DaemonOptions, 'policy' | 'log' | 'learner' | 'onPolicy' | 'onLearned'>;
   /** Undefined where nothing is learned. */
   readonly learner?: Learner | undefined;
-  readonly binding: Pick<NativeBinding, 'peerCredentials' | 'sendDescriptors'>;
+  readonly binding: Pick<NativeBinding, 'peerCredentials' | 'subscribe' | 'sendDescriptors' | 'receiveDescriptors'>;
   /** Instead of the configuration's. */
   readonly socket: string | undefined;
   /** Whether the files of the configuration are read again when they change. */
@@ -131,6 +132,7 @@ export class Operator {
       policy: () => this.#configuration.policy,
       queues: () => options.daemon.queues ?? loaded.policy.queues,
       keeper: new RulesKeeper(),
+      news: rulesNews(options.binding),
     });
     const losses = new Losses({ protection, daemon: this.daemon });
     const oneArm = new OneArm({ count: () => sum(this.daemon.status().queues, 'oneArmed'), protection });

@@ -19,7 +19,7 @@ export const METRICS = {
   tlspin_protection_state: {
     type: 'gauge',
     labels: ['state'],
-    help: '1 for the state that tlspin health tells (protected, degraded or unprotected), 0 for the others.',
+    help: '1 for the state that tlspin health tells (protected, degraded or unprotected; starting while that is not known yet), 0 for the others.',
   },
   tlspin_condition: {
     type: 'gauge',

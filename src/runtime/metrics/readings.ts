@@ -101,6 +101,6 @@ const PROBE_COUNTS = {
   inconsistent: 'tlspin_probes_inconsistent_total',
 } as const satisfies Readonly<Record<string, MetricName>>;
 
-const STATES: readonly ProtectionState[] = ['protected', 'degraded', 'unprotected'];
+const STATES: readonly ProtectionState[] = ['starting', 'protected', 'degraded', 'unprotected'];
 const MODES: readonly Policy['pinsets'][number]['mode'][] = ['enforce', 'report-only', 'learn'];
 const LIMITS = Object.keys(LIMIT_DEFAULTS) as LimitName[];

@@ -37,7 +37,8 @@ export const CONDITIONS = {
   },
   'rules.unreadable': {
     severity: 'degraded',
-    meaning: 'Rules of netfilter cannot be read, so nobody knows whether they feed the queue, or lead past it.',
+    meaning:
+      'Rules of netfilter cannot be read, or not in time, so nobody knows whether they feed the queue, or lead past it.',
     mend: "install iptables or nftables; rules of iptables' legacy kind are read by tlspin doctor alone, as root: see it, or move them to nf_tables",
   },
   'rules.restored': {

@@ -24,11 +24,13 @@ export interface Condition {
   readonly age: number;
 }
 
-export type ProtectionState = 'protected' | Severity;
+/** `starting`: whether it is protected is not known yet. */
+export type ProtectionState = 'starting' | 'protected' | Severity;
 
 export class Protection {
   readonly #options: ProtectionOptions;
   readonly #held = new Map<string, Held>();
+  #isKnown = false;
 
   constructor(options: ProtectionOptions) {
     this.#options = options;
@@ -43,7 +45,13 @@ export class Protection {
 
   get state(): ProtectionState {
     const [worst] = this.conditions;
-    return worst === undefined ? 'protected' : CONDITIONS[worst.code].severity;
+    const state = worst === undefined ? 'protected' : CONDITIONS[worst.code].severity;
+    return this.#isKnown || state === 'unprotected' ? state : 'starting';
+  }
+
+  /** What is lacking from the start on has been found. */
+  know(): void {
+    this.#isKnown = true;
   }
 
   /** All that holds of it: by subject, in words. */

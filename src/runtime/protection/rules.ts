@@ -1,7 +1,8 @@
 /**
- * What netfilter's rules, as they are in the kernel, take away from protection: looks every two seconds, and tells of what
- * two looks in a row have found, since rules that are applied anew are gone for a moment. Where the configuration wants
- * them kept, it has them put in place again. Knows how rules are followed by way of runtime/rules/.
+ * What netfilter's rules, as they are in the kernel, take away from protection: looks when they may have changed, and every
+ * two seconds while something is amiss, and tells of what two looks in a row have found, since rules that are applied anew are
+ * gone for a moment. Where the configuration wants them kept, it has them put in place again. Knows how rules are followed by
+ * way of runtime/rules/.
  */
 import type { Policy } from '../../pins/policy.ts';
 import { type KernelQueue, readKernelQueues } from '../../source/kernel-queue.ts';
@@ -17,6 +18,7 @@ import { readRuleset, type Rule, type Ruleset, unreadOf } from '../rules/ruleset
 import type { ConditionCode } from './conditions.ts';
 import { SPELL_MS } from './losses.ts';
 import type { Protection } from './protection.ts';
+import { LOOKS, type News, RulesPace, TICK_MS } from './rules-pace.ts';
 
 export interface RulesOptions {
   readonly protection: Protection;
@@ -24,6 +26,8 @@ export interface RulesOptions {
   /** First and last. */
   readonly queues: () => readonly [number, number];
   readonly keeper: Pick<RulesKeeper, 'restore'>;
+  /** Undefined where the kernel tells us of no changes. */
+  readonly news: News | undefined;
   /** For tests. */
   readonly run?: RunProgram;
   readonly readQueues?: () => ReadonlyMap<number, KernelQueue> | undefined;
@@ -39,8 +43,10 @@ export class Rules {
   /** By code: what the last look has found. */
   #found: ReadonlyMap<ConditionCode, string> = new Map();
   #unseen: Unseen | undefined;
+  readonly #pace: RulesPace;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
+  #isKeeping = false;
   #looks = 0;
   #onLooked!: () => void;
   /** Resolves when what it has told is of the rules as they are. */
@@ -48,31 +54,37 @@ export class Rules {
 
   constructor(options: RulesOptions) {
     this.#options = { run: runProgram, readQueues: readKernelQueues, isLiberal: readLiberal, ...options };
+    this.#pace = new RulesPace(options.news);
   }
 
   start(): void {
-    void this.#next();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer.unref();
+    this.#tick();
   }
 
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
   }
 
   /** Rules that are gone may be what the new configuration meant. */
   forget(): void {
     this.#own.clear();
+    this.#pace.again();
   }
 
-  async #next(): Promise<void> {
-    const began = performance.now();
+  #tick(): void {
+    const now = performance.now();
+    if (this.#pace.isTime(now)) void this.#next(now);
+    else if (this.#pace.isLate(now)) this.#options.protection.begin('rules.unreadable', '', LATE);
+  }
+
+  async #next(began: number): Promise<void> {
+    this.#pace.begin(began);
     await this.look();
-    if (this.#isStopped) return;
-    const took = performance.now() - began;
-    // Tens of thousands of rules leave this thread time for others.
-    const pause = Math.max(INTERVAL_MS - took, took);
-    this.#timer = setTimeout(() => void this.#next(), pause);
-    this.#timer.unref();
+    // What passes with failOpen is found by counting on.
+    this.#pace.end(performance.now(), this.#found.size > 0 || this.#options.policy().failOpen);
   }
 
   async look(): Promise<void> {
@@ -80,8 +92,11 @@ export class Rules {
     const found = await this.#findings(policy).catch(notUnderstood);
     if (this.#isStopped) return;
     this.#tell(found);
-    if (++this.#looks === 2) this.#onLooked();
-    if (found.has('rules.none') || found.has('rules.partial')) await this.#keep(policy);
+    if (++this.#looks === LOOKS) {
+      this.#options.protection.know();
+      this.#onLooked();
+    }
+    if (found.has('rules.none') || found.has('rules.partial')) void this.#keep(policy);
   }
 
   async #findings(policy: Policy): Promise<Map<ConditionCode, string>> {
@@ -132,20 +147,27 @@ export class Rules {
   /** Begins what was found before as well. */
   #tell(found: ReadonlyMap<ConditionCode, string>): void {
     const { protection } = this.#options;
+    const isLate = this.#pace.isLate(performance.now());
     for (const code of CODES) {
       const detail = found.get(code);
+      if (detail === undefined && isLate && code === 'rules.unreadable') continue;
       if (detail === undefined) protection.end(code, '');
       else if (this.#found.has(code)) protection.begin(code, '', detail);
     }
     this.#found = found;
   }
 
+  /** Takes its time, in which there are other looks. */
   async #keep(policy: Policy): Promise<void> {
     const { protection, keeper } = this.#options;
     // What two looks have found.
     const isTold = protection.conditions.some(({ code }) => code === 'rules.none' || code === 'rules.partial');
-    if (policy.keptRules === undefined || !isTold) return;
+    if (policy.keptRules === undefined || !isTold || this.#isKeeping) return;
+    this.#isKeeping = true;
     const outcome = await keeper.restore(policy, policy.keptRules);
+    this.#isKeeping = false;
+    if (this.#isStopped) return;
+    this.#pace.again();
     if (outcome === 'restored') {
       this.#own.clear();
       return protection.notice('rules.restored', '', 'the rules were put in place again', SPELL_MS);
@@ -207,5 +229,4 @@ const CODES = [
   'marks.accepting',
   'marks.overwritten',
 ] as const satisfies readonly ConditionCode[];
-/** From one look to the next, as they begin: two of them, and what they take, are not five seconds. */
-const INTERVAL_MS = 2_000;
+const LATE = 'the rules may be others by now, and to read them takes long';

@@ -13,22 +13,32 @@ export function runProgram(program: string, args: readonly string[]): Promise<st
 }
 
 /** Has a program run with that as its standard input; resolves with what it says where it fails. */
-export type FeedProgram = (program: string, args: readonly string[], input: string) => Promise<string | undefined>;
+export type FeedProgram = (
+  program: string,
+  args: readonly string[],
+  input: string,
+  patienceMs?: number,
+) => Promise<string | undefined>;
 
 /** Resolves with what it has said of its failure; undefined where it has done what it was to do. */
-export function feedProgram(program: string, args: readonly string[], input: string): Promise<string | undefined> {
+export function feedProgram(
+  program: string,
+  args: readonly string[],
+  input: string,
+  patienceMs = FEEDING_PATIENCE_MS,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const child = execFile(program, args, { encoding: 'utf8', timeout: FEEDING_PATIENCE_MS }, (error, _, stderr) =>
-      resolve(error === null ? undefined : stderr.trim() || whyNot(error, program)),
+    const child = execFile(program, args, { encoding: 'utf8', timeout: patienceMs }, (error, _, stderr) =>
+      resolve(error === null ? undefined : stderr.trim() || whyNot(error, program, patienceMs)),
     );
     child.stdin?.on('error', () => {}); // its end tells
     child.stdin?.end(input);
   });
 }
 
-function whyNot({ code, killed, message }: ExecFileException, program: string): string {
+function whyNot({ code, killed, message }: ExecFileException, program: string, patienceMs: number): string {
   if (code === 'ENOENT') return `${program} is missing: install the package that has it`;
-  return killed === true ? `${program} took longer than ${FEEDING_PATIENCE_MS / 1000} s` : message;
+  return killed === true ? `${program} took longer than ${patienceMs / 1000} s` : message;
 }
 
 const PATIENCE_MS = 10_000;

@@ -52,7 +52,8 @@ export function keepTableNames(): void {
 
 const kept = new Map<Family, number>();
 
-function readHasLegacy(family: Family): boolean | undefined {
+/** Whether the kernel has tables of the legacy kind; undefined: nobody may know. */
+export function readHasLegacy(family: Family): boolean | undefined {
   try {
     const octets = Buffer.alloc(MOST_OCTETS);
     if (!kept.has(family)) kept.set(family, openSync(FILES[family], 'r'));

@@ -33,7 +33,7 @@ describe('on a unix socket', () => {
     expect(statSync(path).mode & 0o777).toBe(0o660);
     const answer = await ask({ socketPath: path, path: '/metrics' });
     expect(answer).toMatchObject({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8' });
-    expect(answer.text).toContain('tlspin_protection_state{state="protected"} 1');
+    expect(answer.text).toContain('tlspin_protection_state{state="starting"} 1');
     expect(answer.text).toContain('process_cpu_seconds_total');
     expect(await ask({ socketPath: path, path: '/' })).toMatchObject({ status: 404 });
     expect(await ask({ socketPath: path, path: '/metrics', method: 'POST' })).toMatchObject({ status: 405 });

@@ -73,6 +73,8 @@ describe('what holds', () => {
     expect(text).toContain('tlspin_protection_state{state="unprotected"} 1\n');
     protection.end('rules.none', '');
     expect(await scrape()).not.toContain('tlspin_condition{');
+    expect(await scrape()).toContain('tlspin_protection_state{state="starting"} 1\n');
+    protection.know();
     expect(await scrape()).toContain('tlspin_protection_state{state="protected"} 1\n');
   });
 

@@ -19,6 +19,7 @@ beforeEach(() => {
   vi.useFakeTimers({ now: NOON });
   inForce = policy({ pinsets: [pinset(0)] });
   protection = new Protection({ log: { write: () => {} }, say: () => {} });
+  protection.know();
   pinsets = new Pinsets({ protection, policy: () => inForce });
   eachSecond = new EachSecond(pinsets, protection);
   eachSecond.start();

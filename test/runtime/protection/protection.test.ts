@@ -70,7 +70,12 @@ describe('what happens', () => {
 });
 
 describe('the state', () => {
-  it('is that of the worst condition', () => {
+  it('is that of the worst condition, once it is known what is lacking', () => {
+    expect(protection.state).toBe('starting');
+    protection.begin('rules.none', '', '');
+    expect(protection.state).toBe('unprotected');
+    protection.end('rules.none', '');
+    protection.know();
     expect(protection.state).toBe('protected');
     protection.begin('pin.backup', 'bank', '');
     expect(protection.state).toBe('degraded');

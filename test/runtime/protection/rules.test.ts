@@ -24,6 +24,7 @@ beforeEach(() => {
     policy: () => watched,
     queues: () => [0, 0],
     keeper: { restore: async () => 'restored' },
+    news: undefined,
     run: async (program, args) => {
       await sleepsIn(program);
       return program === 'nft' && args[0] === '-j' ? ruleset : undefined;

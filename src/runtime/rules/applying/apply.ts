@@ -42,9 +42,14 @@ async function feedIptables(
 }
 
 /** Has a set of rules run as it is. Resolves with what was said where that fails. */
-export function feedRules(text: string, format: RulesFormat, feed: FeedProgram): Promise<string | undefined> {
+export function feedRules(
+  text: string,
+  format: RulesFormat,
+  feed: FeedProgram,
+  patienceMs?: number,
+): Promise<string | undefined> {
   const [program, ...args] = PROGRAMS[format];
-  return feed(program, args, text);
+  return feed(program, args, text, patienceMs);
 }
 
 /** The program by which a host is closed where that of the rules cannot do it. */

@@ -27,7 +27,7 @@ export class RulesKeeper {
     const { hooks, format, quic, queueUdp, queueBypass } = kept;
     for (const hook of hooks) {
       const options = { hook, format, quic, queueUdp, queueBypass, established: 'midstream' } as const;
-      const failed = await feedRules(renderRules(policy, options), format, this.#feed);
+      const failed = await feedRules(renderRules(policy, options), format, this.#feed, PATIENCE_MS);
       if (failed !== undefined) return { failed };
     }
     return 'restored';
@@ -36,3 +36,5 @@ export class RulesKeeper {
 
 const TRIES = 3;
 export const PERIOD_MS = 600_000;
+/** What takes longer is ended, and tried again. */
+const PATIENCE_MS = 20_000;

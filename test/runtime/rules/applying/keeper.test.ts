@@ -6,14 +6,16 @@ import { policy } from '../../../support/policy.ts';
 
 const KEPT: KeptRules = { hooks: ['forward'], format: 'iptables', quic: true, queueUdp: false, queueBypass: false };
 let fed: string[][];
+let patience: number | undefined;
 let says: string | undefined;
 let keeper: RulesKeeper;
 
 beforeEach(() => {
   vi.useFakeTimers();
   [fed, says] = [[], undefined];
-  keeper = new RulesKeeper(async (...run) => {
-    fed.push(run.flat());
+  keeper = new RulesKeeper(async (program, args, input, patienceMs) => {
+    fed.push([program, ...args, input]);
+    patience = patienceMs;
     return says;
   });
 });
@@ -27,6 +29,7 @@ it('runs what `tlspin rules` prints, for each hook, and spares nothing that is o
   expect(fed[0]![1]).toContain('fill iptables security FORWARD');
   expect(fed[1]![1]).toContain('fill iptables security OUTPUT');
   expect(fed[0]![1]).not.toContain('conntrack -U');
+  expect(patience).toBeLessThanOrEqual(20_000);
 });
 
 it('gives nft its own', async () => {

@@ -1,0 +1,98 @@
+/** A socket of netlink: what the kernel tells a group of listeners, and what it answers. Nothing waits. Knows no message's meaning. */
+import { constants, endianness } from 'node:os';
+
+import type { NativeBinding } from './binding.ts';
+
+type Netlink = Pick<NativeBinding, 'subscribe' | 'sendDescriptors' | 'receiveDescriptors'>;
+
+/** linux/netlink.h. */
+export const PROTOCOL = { route: 0, netfilter: 12 } as const;
+
+export interface NetlinkOptions {
+  readonly protocol: number;
+  /** By their numbers. */
+  readonly groups?: readonly number[];
+  /** Only what a program has asked the kernel to do, of all that the groups are told. */
+  readonly isAskedFor?: boolean;
+}
+
+export interface Heard {
+  /** Datagrams, each with a message or more. */
+  readonly octets: readonly Buffer[];
+  /** There was more than the socket has room for. */
+  readonly isLossy: boolean;
+}
+
+export class NetlinkSocket {
+  readonly #binding: Netlink;
+  readonly #fd: number;
+
+  /** Throws where that may not be heard. */
+  constructor(binding: Netlink, { protocol, groups = [], isAskedFor = false }: NetlinkOptions) {
+    this.#binding = binding;
+    const bits = groups.reduce((bits, group) => bits | (1 << (group - 1)), 0);
+    this.#fd = binding.subscribe(protocol, bits, isAskedFor);
+  }
+
+  /** Since it was last asked. */
+  heard(): Heard {
+    const octets: Buffer[] = [];
+    let isLossy = false;
+    for (;;) {
+      const { octets: got } = this.#binding.receiveDescriptors(this.#fd, room);
+      if (got > 0) octets.push(Buffer.from(room.subarray(0, got)));
+      else if (got === -constants.errno.ENOBUFS) isLossy = true;
+      else return { octets, isLossy };
+    }
+  }
+
+  /** What the kernel answers at once. */
+  ask(request: Buffer): Heard {
+    this.#binding.sendDescriptors(this.#fd, request, []);
+    return this.heard();
+  }
+}
+
+export interface NetlinkMessage {
+  readonly type: number;
+  /** Behind netlink's own header. */
+  readonly body: Buffer;
+}
+
+/** All of a datagram; what is cut short is left out. */
+export function messagesOf(datagram: Buffer): NetlinkMessage[] {
+  const found: NetlinkMessage[] = [];
+  for (let at = 0; at + HEADER <= datagram.length;) {
+    const length = number(datagram, at, 4);
+    if (length < HEADER || at + length > datagram.length) break;
+    found.push({ type: number(datagram, at + 4, 2), body: datagram.subarray(at + HEADER, at + length) });
+    at += aligned(length);
+  }
+  return found;
+}
+
+/** By their types. */
+export function attributesOf(octets: Buffer): Map<number, Buffer> {
+  const found = new Map<number, Buffer>();
+  for (let at = 0; at + 4 <= octets.length;) {
+    const length = number(octets, at, 2);
+    if (length < 4 || at + length > octets.length) break;
+    found.set(number(octets, at + 2, 2) & TYPE, octets.subarray(at + 4, at + length));
+    at += aligned(length);
+  }
+  return found;
+}
+
+/** In the machine's order of octets. */
+function number(octets: Buffer, at: number, size: 2 | 4): number {
+  return endianness() === 'LE' ? octets.readUIntLE(at, size) : octets.readUIntBE(at, size);
+}
+
+function aligned(length: number): number {
+  return (length + 3) & ~3;
+}
+
+const HEADER = 16;
+/** Without what is said of the order of octets and of nesting. */
+const TYPE = 0x3fff;
+const room = Buffer.allocUnsafe(1 << 16);
