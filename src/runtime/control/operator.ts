@@ -199,6 +199,7 @@ export class Operator {
     if (path === null) return;
     const host = { ...this.#overview, learning: this.#learning(), successor: this.#successor, rules: this.#rules };
     const answer = answerCommands({ ...host, shutdown, subscriptions: this.#subscriptions, answers: this.#answers });
+    this.#subscriptions.reopen();
     const server = new ControlServer({ path, mode: policy.control.mode, answer, binding });
     await server.start();
     this.#server = server;

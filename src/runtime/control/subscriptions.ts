@@ -32,6 +32,7 @@ export class Subscriptions {
   /** Who asks again with numbers of another process is not to believe that they are of this one. */
   readonly #run = `${process.pid} ${Date.now()}`;
   #dropped = 0;
+  #isOpen = true;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
@@ -58,12 +59,19 @@ export class Subscriptions {
     return { handOn: (socket) => this.#begin(socket, wants, new Set(events.length === 0 ? EVENTS : events)) };
   }
 
-  /** They are to connect again, to whoever listens there then. */
+  /** They are to connect again, to whoever listens there then; and who was about to begin is not waited for. */
   close(): void {
+    this.#isOpen = false;
     for (const { socket } of this.#subscribers) socket.destroy();
   }
 
+  /** After `close`. */
+  reopen(): void {
+    this.#isOpen = true;
+  }
+
   #begin(socket: Socket, wants: WantedVerdicts, events: ReadonlySet<string>): void {
+    if (!this.#isOpen) return void socket.destroy();
     const subscriber = new Subscriber(socket, wants.fits, events);
     this.#subscribers.add(subscriber);
     socket.once('close', () => this.#subscribers.delete(subscriber));

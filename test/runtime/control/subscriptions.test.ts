@@ -10,6 +10,7 @@ import { CertificateEntries } from '../../../src/report/certificate-entry.ts';
 import { type EveRecord, toEve } from '../../../src/report/eve.ts';
 import { answerCommands, type CommandHost } from '../../../src/runtime/control/commands.ts';
 import { RecentVerdicts } from '../../../src/runtime/control/recent-verdicts.ts';
+import { RequestReader } from '../../../src/runtime/control/requests.ts';
 import { ControlServer } from '../../../src/runtime/control/server.ts';
 import type { Overview } from '../../../src/runtime/control/status.ts';
 import { subscribe, type Subscription } from '../../../src/runtime/control/subscription.ts';
@@ -124,6 +125,18 @@ describe('a subscriber', () => {
     const second = await follow();
     subscriptions.close();
     expect(await next(second, 1)).toEqual([]);
+  });
+
+  it('that was about to begin holds up no end', async () => {
+    await serve();
+    const granted = subscriptions.answer(new RequestReader({}));
+    subscriptions.close();
+    const isDestroyed = await new Promise((resolve) => {
+      granted.handOn({ destroy: () => resolve(true) } as unknown as Socket);
+    });
+    expect([isDestroyed, subscriptions.counts.now]).toEqual([true, 0]);
+    subscriptions.reopen();
+    expect((await follow()).answer).toMatchObject({ ok: true });
   });
 
   it('that does not read is let go and counted, and nobody else misses anything', async () => {
