@@ -61,8 +61,14 @@ purges() {
   fails id tlspin
   fails chains tlspin
   is_unbound
-  [ -z "$(find / -xdev -name '*tlspin*' ! -path '/opt/*' ! -path '/proc/*')" ]
-  [ -z "$(systemctl list-unit-files --no-legend 'tlspin*'; systemctl list-units --all --no-legend 'tlspin*')" ]
+  until_true leaves_nothing || { cat /tmp/left; return 1; }
+}
+# systemd takes away what was private to a service some time after that has ended.
+leaves_nothing() {
+  find / -xdev -name '*tlspin*' ! -path '/opt/*' ! -path '/proc/*' >/tmp/left
+  systemctl list-unit-files --no-legend 'tlspin*' >>/tmp/left
+  systemctl list-units --all --no-legend 'tlspin*' >>/tmp/left
+  [ ! -s /tmp/left ]
 }
 
 step 'installs, and starts nothing' installs
