@@ -85,8 +85,15 @@ interface Import {
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
 const imports = files.flatMap(importsOf);
 
+function linesOf(path: string): number {
+  return readFileSync(path, 'utf8').trimEnd().split('\n').length;
+}
+
 function importsOf(file: string): Import[] {
-  const text = readFileSync(join(SRC, file), 'utf8');
+  return importsIn(readFileSync(join(SRC, file), 'utf8'), file);
+}
+
+function importsIn(text: string, file: string): Import[] {
   const found = text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gm);
   const dynamic = text.matchAll(/\bimport\(\s*'([^']+)'\s*\)/g);
   return [
@@ -125,8 +132,27 @@ describe('folders', () => {
 
 describe('files', () => {
   it('stay short enough to have one subject', () => {
-    const lines = (name: string) => readFileSync(join(SRC, name), 'utf8').trimEnd().split('\n').length;
-    expect(files.filter((name) => lines(name) > LINES_IN_A_FILE)).toEqual([]);
+    expect(files.filter((name) => linesOf(join(SRC, name)) > LINES_IN_A_FILE)).toEqual([]);
+  });
+});
+
+describe('the console’s page', () => {
+  const PAGE = fileURLToPath(new URL('../web', import.meta.url));
+  const sources = readdirSync(PAGE, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+
+  it('has short files in small folders, too', () => {
+    expect(sources.length).toBeGreaterThan(10);
+    expect(sources.filter((name) => linesOf(join(PAGE, name)) > LINES_IN_A_FILE)).toEqual([]);
+    expect(sources.filter((name) => dirname(name) === '.').length).toBeLessThanOrEqual(FILES_IN_A_FOLDER);
+  });
+
+  it('knows of the program what the console’s interface says, and runs nothing of it', () => {
+    const foreign = sources.flatMap((name) =>
+      importsIn(readFileSync(join(PAGE, name), 'utf8'), name)
+        .filter(({ specifier }) => relative(PAGE, join(PAGE, dirname(name), specifier)).startsWith('..'))
+        .map(({ specifier, typeOnly }) => `${typeOnly ? 'types of ' : ''}${specifier.replace(/^(\.\.\/)+/, '')}`),
+    );
+    expect([...new Set(foreign)]).toEqual(['types of src/web/api.ts']);
   });
 });
 

@@ -1,0 +1,70 @@
+/** Elements from data. Whatever a peer may have chosen goes in as text: nothing here parses markup. */
+export type Child = Node | string | null | undefined;
+
+export interface Attributes {
+  readonly [name: string]: string | number | boolean | null | undefined;
+}
+
+/** Attributes that are null, undefined or false are left out. No `style`: the page's policy refuses it. */
+export function element<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  attributes: Attributes = {},
+  ...children: readonly Child[]
+): HTMLElementTagNameMap[Name] {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined && value !== false) {
+      made.setAttribute(key, value === true ? '' : String(value));
+    }
+  }
+  append(made, children);
+  return made;
+}
+
+export function append(parent: Node, children: readonly Child[]): void {
+  for (const child of children) {
+    if (child === null || child === undefined) continue;
+    parent.appendChild(typeof child === 'string' ? document.createTextNode(child) : child);
+  }
+}
+
+export function button(text: string, onClick: () => void, attributes: Attributes = {}): HTMLButtonElement {
+  const made = element('button', { type: 'button', ...attributes }, text);
+  made.addEventListener('click', onClick);
+  return made;
+}
+
+/** What is copied: monospaced, and broken anywhere. */
+export function code(text: string): HTMLElement {
+  return element('code', {}, text);
+}
+
+/** Terms and what they are; those without one are left out. */
+export function terms(entries: readonly (readonly [string, Child])[]): HTMLElement {
+  const list = element('dl');
+  for (const [term, value] of entries) {
+    if (value === null || value === undefined || value === '') continue;
+    list.append(element('div', {}, element('dt', {}, term), element('dd', {}, value)));
+  }
+  return list;
+}
+
+/** A table that scrolls by itself where it is too wide, by keyboard too. */
+export function table(label: string, head: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement {
+  const cells = (row: readonly Child[]) => row.map((cell) => element('td', {}, cell));
+  return element(
+    'div',
+    { class: 'scrolls', role: 'region', 'aria-label': label, tabindex: 0 },
+    element(
+      'table',
+      {},
+      element('thead', {}, element('tr', {}, ...head.map((text) => element('th', { scope: 'col' }, text)))),
+      element('tbody', {}, ...rows.map((row) => element('tr', {}, ...cells(row)))),
+    ),
+  );
+}
+
+/** A colour is never alone in saying something: the text says it too. */
+export function badge(text: string, level: string): HTMLElement {
+  return element('span', { class: 'badge', 'data-level': level }, text);
+}

@@ -1,0 +1,145 @@
+/** How the engine stands: protection, decisions over time, pins and when they end, queues. */
+import type { Overview, Series } from '../../src/web/api.ts';
+import type { Context, Page } from '../context.ts';
+import { badge, code, element, table, terms } from '../dom.ts';
+import { timeElement } from '../time-element.ts';
+import { span } from '../times.ts';
+import { pinsetsOf, expiriesOf } from './pinsets.ts';
+import { Plots } from './plots.ts';
+
+export function overviewPage({ server, known }: Context): Page {
+  const plots = new Plots();
+  const facts = element('div', {});
+  const root = element(
+    'section',
+    {},
+    element('h1', {}, 'Overview'),
+    facts,
+    element('h2', {}, 'Verdicts by the minute'),
+    plots.root,
+  );
+  const rest = element('div', {});
+  root.append(rest);
+  let timer = 0;
+  const load = async (): Promise<void> => {
+    try {
+      const [overview, series] = await Promise.all([
+        server.get<Overview>('/api/overview'),
+        server.get<Series>('/api/series'),
+      ]);
+      known.overview = overview;
+      plots.show(series);
+      rest.replaceChildren(...restOf(overview));
+      showFacts();
+    } catch {
+      // What is known stays; the sentence on top says that nothing answers.
+    }
+    timer = window.setTimeout(() => void load(), EVERY_MS);
+  };
+  const showFacts = (): void => facts.replaceChildren(...factsOf(known));
+  showFacts();
+  void load();
+  const close = (): void => {
+    clearTimeout(timer);
+    plots.close();
+  };
+  return { title: 'Overview', root, update: showFacts, close };
+}
+
+function factsOf({ status, health, engine, overview }: Context['known']): HTMLElement[] {
+  if (status === null) {
+    return [
+      element(
+        'p',
+        { class: 'empty' },
+        `No engine has answered yet. ${engine?.error ?? ''} Start one with tlspin run, and this page fills by itself.`,
+      ),
+    ];
+  }
+  const { configuration, subscribers, log } = status;
+  const modes = Object.entries(configuration.modes)
+    .map(([mode, count]) => `${count} ${mode}`)
+    .join(', ');
+  const facts = terms([
+    [
+      'Protection',
+      badge(
+        health?.state ?? 'unknown',
+        health?.state === 'protected' ? 'good' : health?.state === 'degraded' ? 'warn' : 'bad',
+      ),
+    ],
+    ['Engine', `tlspin ${status.version}, running for ${span(status.uptime)}`],
+    ['Configuration', element('span', {}, code(configuration.file), ', since ', timeElement(configuration.since))],
+    ['Pinsets', `${configuration.pinsets} (${modes}), ${configuration.pins} pins`],
+    ['Connections', `${status.flows} followed, ${status.held} held`],
+    ['Where tlspin fails', status.fail_open ? 'connections pass' : 'connections are denied'],
+    ['Log', `${log.written} written, ${log.dropped} lost`],
+    ['Followers', `${subscribers.now} now, ${subscribers.dropped} let go for being too slow`],
+    ['Console', `${engine?.missed ?? 0} events missed`],
+    ['Remembers', overview === null ? null : element('span', {}, 'since ', timeElement(overview.since))],
+  ]);
+  return [facts];
+}
+
+function restOf(overview: Overview): HTMLElement[] {
+  const { verdicts, pinsets, status } = overview;
+  const parts = [
+    section(
+      'Verdicts',
+      verdicts.length === 0
+        ? element('p', { class: 'empty' }, 'None yet.')
+        : table(
+            'Verdicts',
+            ['Action', 'Reason', 'Count'],
+            verdicts.map(({ action, reason, count }) => [
+              badge(action, action === 'accept' ? 'good' : 'bad'),
+              code(reason),
+              String(count),
+            ]),
+          ),
+    ),
+  ];
+  parts.push(section('What ends next', expiriesOf(pinsets)));
+  parts.push(section('Pinsets', pinsetsOf(pinsets)));
+  if (status !== null)
+    parts.push(
+      section(
+        'Queues',
+        table(
+          'Queues',
+          ['Queue', 'Flows', 'Held', 'Octets kept', 'Waiting in the kernel', 'Lost by the kernel'],
+          status.queues.map(({ queue, flows, held, buffered, kernel }) => [
+            String(queue),
+            String(flows),
+            String(held),
+            String(buffered),
+            kernel === null ? '–' : String(kernel.waiting),
+            kernel === null ? '–' : String(kernel.queue_dropped + kernel.user_dropped),
+          ]),
+        ),
+      ),
+    );
+  const lists = status?.configuration.lists ?? [];
+  if (lists.length > 0)
+    parts.push(
+      section(
+        'Lists',
+        table(
+          'Lists',
+          ['List', 'Entries', 'State'],
+          lists.map(({ list, entries, stale, writable }) => [
+            list,
+            String(entries),
+            stale ? badge('too old', 'warn') : writable ? 'writable' : 'read',
+          ]),
+        ),
+      ),
+    );
+  return parts;
+}
+
+function section(title: string, content: HTMLElement): HTMLElement {
+  return element('section', {}, element('h2', {}, title), content);
+}
+
+const EVERY_MS = 15_000;
