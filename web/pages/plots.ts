@@ -4,6 +4,7 @@ import uPlot from 'uplot';
 import type { Series } from '../../src/web/api.ts';
 import { element } from '../dom.ts';
 import { sumsOf } from '../sums.ts';
+import { clock, dayAndClock } from '../times.ts';
 
 export class Plots {
   readonly root = element('div', { class: 'plots' });
@@ -65,10 +66,13 @@ export class Plots {
     const plot = new uPlot(
       {
         ...{ width, height: HEIGHT, cursor: { y: false } },
-        axes: [axis, { ...axis, size: 56 }],
-        scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+        axes: [
+          { ...axis, space: 70, values: (_, at) => at.map((second) => clock(second * 1_000).slice(0, 5)) },
+          { ...axis, size: 56 },
+        ],
+        scales: { x: { range: () => this.#range }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
         series: [
-          { value: '{YYYY}-{MM}-{DD} {HH}:{mm}' },
+          { label: 'At', value: (_, at) => (at === null ? '–' : dayAndClock(at * 1_000, Date.now())) },
           ...lines.map(([label, name]) => ({ label, stroke: colour(name), width: 2, points: { show: this.#isShort } })),
         ],
       },
@@ -78,6 +82,13 @@ export class Plots {
     this.#plots.push(plot);
   }
 
+  /** The first minutes of a console are not drawn as wide as a day. */
+  get #range(): [number, number] {
+    const { at } = this.#series!;
+    const end = at.at(-1) ?? Date.now() / 1_000;
+    return [Math.min(at[0] ?? end, end - HOUR), end];
+  }
+
   /** A line of one minute has no length. */
   get #isShort(): boolean {
     return (this.#series?.at.length ?? 0) < 3;
@@ -85,3 +96,5 @@ export class Plots {
 }
 
 const HEIGHT = 200;
+/** Seconds. */
+const HOUR = 3_600;
