@@ -14,7 +14,9 @@ const pages = [
   'CONTRIBUTING.md',
   'SECURITY.md',
   'native/README.md',
-  ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ];
 
 describe('the table of sentences', () => {
