@@ -83,7 +83,7 @@ export class KeylogReading {
   read({ clientHello, retry, serverHello }: HelloMessages, isAwaited: boolean): Decryption | undefined {
     const context = this.#context;
     const { secrets, live, snapshot } = context;
-    this.#isPast = secrets === undefined || (live && !isAwaited);
+    this.#isPast = live && !isAwaited;
     if (secrets === undefined || this.#isPast) return undefined;
     const decryption = new Decryption({
       hellos: {
