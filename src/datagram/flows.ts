@@ -158,7 +158,6 @@ export class DatagramEngine {
     };
     const flow = new DatagramFlow(identity, new DatagramFlowHost(this.#shared, identity), p.time);
     this.#table.set(this.#key, flow);
-    this.#flows.add(flow);
     if (this.#options.live && isOneArmed(identity.way)) this.#host.onOneArmed();
     return flow;
   }

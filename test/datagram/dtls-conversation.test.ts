@@ -8,13 +8,14 @@ import { DtlsConversation } from '../../src/datagram/dtls.ts';
 import type { ChainFacts } from '../../src/judge/ports.ts';
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
+import { PinsetSnapshot } from '../../src/pins/match/snapshot.ts';
 import type { Policy } from '../../src/pins/policy.ts';
 import { certificate } from '../support/certificates.ts';
 import { chainFacts } from '../support/chain-facts.ts';
 import { ConversationBench, type HostFields } from '../support/conversation-bench.ts';
 import * as dtls from '../support/dtls-bytes.ts';
 import { bank, FORGED, GENUINE, genuinePin, HOST } from '../support/flows.ts';
-import { pin } from '../support/policy.ts';
+import { pin, policy } from '../support/policy.ts';
 import * as tls from '../support/tls-bytes.ts';
 
 const handshake = (...parts: readonly Uint8Array[]) => dtls.dtlsRecord(22, Buffer.concat(parts));
@@ -81,6 +82,13 @@ describe('a flight', () => {
     expect(at.server(encrypted)).toEqual(['drop']);
     expect([at.accepted(hello(HOST)), at.accepted(goesOn, false), at.accepted(goesOn)]).toEqual([false, false, true]);
     expect([at.server(encrypted), at.accepted(hello(HOST))]).toEqual([['accept'], true]);
+  });
+
+  it('that matched may be followed by alerts in clear, and may come again', () => {
+    const at = new Spoken();
+    at.client(hello(HOST));
+    at.server(...genuine);
+    expect(at.server(warning, ...genuine, encrypted)).toEqual(['accept', ...all('accept'), 'drop']);
   });
 
   it('that matches nothing goes up to its certificate', () => {
@@ -212,15 +220,25 @@ describe('while a path is asked for', () => {
 
   it('it waits from its first datagram on, and no longer than anything does', () => {
     const { at } = asking();
+    at.clock = 1000;
     at.server(...withIssuer.slice(0, 2));
     at.clock = 5000;
     at.server(withIssuer[2]!);
-    const due = LIMIT_DEFAULTS.holdTime * 1000;
+    const due = 1000 + LIMIT_DEFAULTS.holdTime * 1000;
     expect(at.conversation.deadline()).toBe(due);
     at.conversation.onTime(due);
     expect([at.counted, at.said]).toEqual([['holdTime'], ['overload true hold-time']]);
     expect(at.released.map(([, verdict]) => verdict)).toEqual(['drop', 'drop']);
     expect(at.conversation.deadline()).toBe(Infinity);
+  });
+
+  it('another configuration may want none: what waits goes then', () => {
+    const { at } = asking();
+    at.server(...withIssuer);
+    at.snapshot = new PinsetSnapshot(policy());
+    at.conversation.reselect();
+    expect(at.released.map(([, verdict]) => verdict)).toEqual(['accept', 'accept', 'accept']);
+    expect(at.said).toEqual(['unpinned true null']);
   });
 
   it('what waits at the end is dropped', () => {

@@ -317,6 +317,7 @@ describe('a record', () => {
   it.each([
     ['that accepts', 'dtls', 'accept', 'accept', marks.accept(also)],
     ['that drops', 'dtls', 'drop', 'drop', null],
+    ['that drops QUIC', 'quic', 'drop', 'drop', null],
     ['that would tell both ends, of DTLS', 'dtls', 'tls-alert', 'drop', null],
     ['that would tell both ends, of QUIC', 'quic', 'reset', 'reject', marks.deny(null)],
   ] as const)('%s says what became of it, and which mark was left', (_, kind, action, expected, connmark) => {

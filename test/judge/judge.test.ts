@@ -274,6 +274,26 @@ describe('a probe', () => {
     expect([at.reason, at.settled]).toEqual(['tls-alert overload', settled]);
   });
 
+  it('that has a connection only behind the ServerHello has no answer by that', () => {
+    const at = asking().server(0x1301);
+    at.prober.connected[0]!();
+    expect([at.reason, at.judge.waiting]).toEqual([undefined, true]);
+    at.prober.answer(shown(leaf));
+    expect(at.reason).toBe('accept probe-match');
+  });
+
+  it('is not asked once the hello is ruled', () => {
+    const at = new Case(situated({ tls13: 'probe', ech: 'deny' })).client({ ...TLS13, ech: true });
+    expect([at.reason, at.prober.requests]).toEqual(['tls-alert ech', []]);
+  });
+
+  it('is not waited for behind a ruling, and its time is over then', () => {
+    const at = asking('probe', true).server(0x1301);
+    at.judge.settleBy('incomplete', 'incomplete');
+    at.judge.onDeadline();
+    expect([at.judge.waiting, at.counted, at.reason]).toEqual([false, [], 'tls-alert incomplete']);
+  });
+
   it('is not asked about who is denied anyway', () => {
     const here = match({ addresses: [{ address: subject.server.address, prefix: 32 }] });
     const denying = bank({ name: 'denying', match: here, situations: { ...PINNED, tls13: 'deny' } });
@@ -325,6 +345,19 @@ describe('early data', () => {
     const at = early(situations, more);
     expect([at.reason, at.judge.holdsClient]).toEqual([expected, holds]);
   });
+});
+
+it('early data wait for the path of what a probe has shown, and for nothing behind a ruling', () => {
+  const issued = { pins: [pin('spki-sha256', presentCertificate(certificate('inter')).spkiSha256!)] };
+  const begin = () => new Case(situated({ tls13: 'probe' }, issued)).client({ ...TLS13, earlyData: true });
+  const at = begin();
+  at.prober.answer(shown(leaf, { chain: [leaf, certificate('inter')] }));
+  expect([at.answers.length, at.judge.holdsClient]).toEqual([1, true]);
+  at.answers[0]!(chainFacts({ onPath: [0, 1] }));
+  expect([at.judge.holdsClient, at.server(0x1301).reason]).toEqual([false, 'accept probe-match']);
+  const ruled = begin();
+  ruled.judge.settleBy('parseError', 'parse-error');
+  expect(ruled.judge.holdsClient).toBe(false);
 });
 
 describe('a secret', () => {
@@ -403,7 +436,14 @@ describe('a secret', () => {
       false,
       true,
     ]);
-    expect(new Case(situated({ tls13: 'keylog' }), { keylog: true }).client().judge.mayAwaitSecret).toBe(false);
+    const offered = new Case(situated({ tls13: 'keylog' }), { keylog: true });
+    expect(offered.client().judge.mayAwaitSecret).toBe(false);
+    const older = new Case(situated({ tls13: 'keylog' }), { keylog: true }).client(TLS13);
+    expect([older.judge.mayAwaitSecret, older.server().judge.mayAwaitSecret]).toEqual([true, false]);
+    older.judge.onServerHelloTaken();
+    const ruled = new Case(situated({ tls13: 'keylog' }), { keylog: true }).client(TLS13);
+    ruled.judge.settleBy('parseError', 'parse-error');
+    expect(ruled.judge.mayAwaitSecret).toBe(false);
     expect(new Case().judge.encryptedFlight()).toBeUndefined();
   });
 
@@ -439,6 +479,14 @@ describe('a resumption', () => {
     expect([at.reason, at.judge.facts.sessionResumed]).toEqual([expected, true]);
     expect(at.prober.requests.length).toBe(expected === undefined ? 1 : 0);
     if (expected === 'accept resumed-bound') expect(at.judge.ruling!.evidence).toBe('resumed');
+  });
+
+  it('of whoever is unpinned is what the configuration says of them', () => {
+    const denied = pin('cert-sha256', 'ab'.repeat(32));
+    const at = new Case({ pinsets: [bank({ pins: [], deny: [denied] })] });
+    at.client({ sessionId: ID }).server(0xc02f, { sessionId: ID });
+    at.judge.onServerChangeCipherSpec(true);
+    expect(at.reason).toBe('accept resumed-unbound');
   });
 
   it('that nobody asked for shows no certificate', () => {

@@ -24,6 +24,10 @@ export interface DatagramFields {
   readonly clientPort?: number;
   /** Several datagrams that are cut on their way out. */
   readonly isGso?: boolean;
+  /** The kernel says nothing of conntrack's mark. */
+  readonly hasNoMark?: boolean;
+  /** The checksum is for a device to fill in. */
+  readonly isChecksumLate?: boolean;
 }
 
 export class DatagramWire {
@@ -120,7 +124,10 @@ export class DatagramWire {
     words[FIELD.inIfindex] = fields.inIfindex ?? from.ifindex;
     words[FIELD.outIfindex] = fields.outIfindex ?? to.ifindex;
     words[FIELD.inLinkLow] = fields.inLink ?? 0;
-    words[FIELD.flags] = FLAG.hasConnmark | (fields.isGso ? FLAG.gso : 0);
+    words[FIELD.flags] =
+      (fields.hasNoMark ? 0 : FLAG.hasConnmark) |
+      (fields.isGso ? FLAG.gso : 0) |
+      (fields.isChecksumLate ? FLAG.csumNotReady : 0);
     words[FIELD.timeSeconds] = Math.floor(this.#steady() / 1e6);
     words[FIELD.timeMicros] = this.#steady() % 1e6;
     this.engine.onBatch({ slab: packet, words, count: 1 });
