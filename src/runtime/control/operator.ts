@@ -13,6 +13,7 @@ import { Daemon, type DaemonOptions, type ReloadOutcome } from '../daemon.ts';
 import type { EveLog } from '../events/log.ts';
 import { EachSecond } from '../protection/each-second.ts';
 import { Expiries } from '../protection/expiries.ts';
+import { GivenMarks, givenMarksNews } from '../protection/given-marks.ts';
 import { Losses } from '../protection/losses.ts';
 import { Rules } from '../protection/rules.ts';
 import { Pinsets } from '../protection/pinsets.ts';
@@ -127,28 +128,21 @@ export class Operator {
       say: options.daemon.say,
     });
     this.#ages = new ListAges({ configuration: this.#configuration, protection });
+    const policy = () => this.#configuration.policy;
     this.#rules = new Rules({
       protection,
-      policy: () => this.#configuration.policy,
+      policy,
       queues: () => options.daemon.queues ?? loaded.policy.queues,
       keeper: new RulesKeeper(),
       news: rulesNews(options.binding),
     });
     const losses = new Losses({ protection, daemon: this.daemon });
     const oneArm = new OneArm({ count: () => sum(this.daemon.status().queues, 'oneArmed'), protection });
-    const expiries = new Expiries({ policy: () => this.#configuration.policy, log, say });
+    const expiries = new Expiries({ policy, log, say });
     const signed = new SignedPins({ configuration: this.#configuration, protection });
-    const lookers = [
-      new TimeOfDay(protection),
-      this.#ages,
-      this.#pinsets,
-      expiries,
-      losses,
-      oneArm,
-      signed,
-      protection,
-    ];
-    this.#eachSecond = new EachSecond(...lookers);
+    const givenMarks = new GivenMarks({ protection, policy, news: givenMarksNews(options.binding) });
+    const ofTime = [new TimeOfDay(protection), this.#ages, this.#pinsets, expiries];
+    this.#eachSecond = new EachSecond(...ofTime, losses, oneArm, signed, givenMarks, protection);
   }
 
   /** Rejects, with nothing left of it, when a queue cannot be bound or the socket not be made. */

@@ -82,6 +82,12 @@ export const CONDITIONS = {
       "Another program's rule writes the engine's bits of connection marks: decisions are forgotten, or old ones come back.",
     mend: 'give the rule a mask without those bits, or choose others ("connmark")',
   },
+  'marks.given': {
+    severity: 'degraded',
+    meaning:
+      'A program has given connections the mark by which they count as accepted (conntrack -U): nothing looks at them.',
+    mend: 'nothing where tlspin rules did that as it went live; otherwise find out who does it, and end those connections (conntrack -D)',
+  },
   'queue.full': {
     severity: 'degraded',
     meaning: 'The kernel drops packets because the queue is full: connections are slow, or fail.',

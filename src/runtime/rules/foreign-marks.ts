@@ -1,6 +1,6 @@
 /**
  * Rules of others, in their chains or in ours, that write the engine's bits of connection marks. Read out of what there is in
- * the kernel; that a program writes a mark without a rule (`conntrack -U`) shows nowhere.
+ * the kernel; marks that a program writes without a rule (`conntrack -U`) are no business of this.
  */
 import type { Policy } from '../../pins/policy.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';

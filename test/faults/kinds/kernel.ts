@@ -12,7 +12,11 @@ export const OF_THE_KERNEL: readonly Fault[] = [
       stage.removeRules();
       await stage.engine.child.says(/\(rules\.none\)/, 30_000);
     },
-    end: (stage) => stage.applyRules(),
+    end: async (stage) => {
+      stage.applyRules();
+      // Connections that are open are given the accept mark.
+      await stage.engine.child.says(/\(marks\.given\)/, 30_000);
+    },
   },
   {
     name: 'rules-applied-often',
