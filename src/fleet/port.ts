@@ -56,10 +56,10 @@ export interface Bucket {
   entries(): Promise<readonly Entry[]>;
   /**
    * The latest value of each key that fits, then each change, in order, one after the other: the next waits until the
-   * handler has resolved. Changes that were missed while the connection was lost come as their latest value. `keys`: as
-   * they are, or `>` for all, or `word.>`.
+   * handler has resolved. What was missed while the connection was lost comes afterwards, the latest value of a key at
+   * least. `keys`: one as it is, or `word.>`, or `>` for all.
    */
-  watch(keys: readonly string[], handler: WatchHandler): Promise<Subscription>;
+  watch(keys: string, handler: WatchHandler): Promise<Subscription>;
 }
 
 export interface WatchHandler {

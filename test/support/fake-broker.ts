@@ -285,12 +285,12 @@ class Kept implements Source {
 
 class Watching implements Following {
   readonly #kept: Kept;
-  readonly #keys: readonly string[];
+  readonly #keys: string;
   readonly #handler: WatchHandler;
   readonly #seen = new Map<string, number>();
   #isCurrent = false;
 
-  constructor(kept: Kept, keys: readonly string[], handler: WatchHandler) {
+  constructor(kept: Kept, keys: string, handler: WatchHandler) {
     this.#kept = kept;
     this.#keys = keys;
     this.#handler = handler;
@@ -309,7 +309,7 @@ class Watching implements Following {
   }
 
   #isNews(key: string): boolean {
-    if (!this.#keys.some((pattern) => fits(key, pattern))) return false;
+    if (!fits(key, this.#keys)) return false;
     return (this.#seen.get(key) ?? 0) < this.#kept.latest(key)!.revision;
   }
 }

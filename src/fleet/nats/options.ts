@@ -1,0 +1,31 @@
+/** How the configuration has servers reached: the files that it names are read here, and their contents kept in no policy. */
+import { readFileSync } from 'node:fs';
+
+import type { FleetPolicy } from '../../pins/policy.ts';
+import type { NatsOptions } from './broker.ts';
+
+/** Throws a sentence where a file cannot be read. */
+export function natsOptions({ servers, credentials, nkey, tls }: FleetPolicy, name: string): NatsOptions {
+  const files = tls && Object.entries(tls).flatMap(([key, path]) => (path === null ? [] : [[key, read(path, key)]]));
+  return {
+    servers,
+    name,
+    ...(credentials === null ? {} : { credentials: read(credentials, 'credentials') }),
+    ...(nkey === null ? {} : { nkey: read(nkey, 'nkey') }),
+    ...(files === null ? {} : { tls: Object.fromEntries(files) as NonNullable<NatsOptions['tls']> }),
+  };
+}
+
+function read(path: string, key: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new Error(
+      `cannot read ${path}, which is "${key}" of the fleet (${code}): see to the path and its permissions`,
+      {
+        cause,
+      },
+    );
+  }
+}
