@@ -13,9 +13,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { printableLines } from '../bytes/invisible.ts';
 import { Learner } from '../learn/learner.ts';
 import { formatMessage } from '../pins/document/message.ts';
+import type { SharedDocument } from '../pins/document/shared.ts';
 import type { LogTarget, Policy } from '../pins/policy.ts';
 import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
-import { asLoaded, readConfiguration } from '../runtime/control/configuration.ts';
+import { asLoaded, type LoadedConfiguration, readConfiguration } from '../runtime/control/configuration.ts';
 import { Operator } from '../runtime/control/operator.ts';
 import { EveLog } from '../runtime/events/log.ts';
 import { spawnExaminer } from '../runtime/examining/thread.ts';
@@ -124,8 +125,10 @@ async function run(file: string, flags: Flags): Promise<void> {
   const manager = new ServiceManager(process.env, binding);
   const predecessor = await findForerunner(flags, policy, { manager, binding });
   const added = new Map(predecessor?.added);
+  const fleet = await membership(policy);
+  if (fleet?.shared !== undefined) loaded = withShared(loaded, fleet.shared, file);
   if (added.size > 0) {
-    const again = readConfiguration(file, asLoaded(loaded), added);
+    const again = readConfiguration(file, asLoaded(loaded), added, fleet?.shared);
     if (!('errors' in again)) loaded = again;
   }
   const log = new EveLog({ targets: logTargets(flags.log), policy, say, watch: flags.debug });
@@ -149,6 +152,7 @@ async function run(file: string, flags: Flags): Promise<void> {
       say,
     },
     learner,
+    fleet,
     binding,
     stateLock,
     added,
@@ -163,7 +167,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   try {
     if (predecessor === undefined) await operator.start();
     else await operator.takeOver(predecessor);
-    if (canProbe(policy) && !binding.hasCapability(CAP_NET_ADMIN)) {
+    if (canProbe(loaded.policy) && !binding.hasCapability(CAP_NET_ADMIN)) {
       operator.protection.begin('probe.unmarked', '', 'CAP_NET_ADMIN is missing');
     }
     closeDebugger();
@@ -182,6 +186,21 @@ async function run(file: string, flags: Flags): Promise<void> {
     predecessor?.close();
     await stateLock.release();
   }
+}
+
+/** Nothing of it is loaded where no fleet is configured. */
+async function membership({ fleet }: Policy) {
+  if (fleet === undefined) return undefined;
+  const { Membership } = await import('../runtime/fleet/membership.ts');
+  return new Membership(fleet, packageVersion());
+}
+
+/** Throws a sentence: without what the fleet has pinned, it would be less than it was before. */
+function withShared(loaded: LoadedConfiguration, shared: SharedDocument, file: string): LoadedConfiguration {
+  const again = readConfiguration(file, asLoaded(loaded), new Map(), shared);
+  if (!('errors' in again)) return again;
+  for (const message of again.errors) say(formatMessage(message));
+  throw new Error(`${file} and ${shared.file}, which the fleet sent last, do not go together: not started`);
 }
 
 /** A process has its own working directory. */

@@ -12,6 +12,7 @@ import type { Message } from './document/message.ts';
 import type { Policy } from './policy.ts';
 import type { Configuration } from './document/schema.ts';
 import { partOf, Parts } from './document/parts.ts';
+import { type SharedDocument, sharedPart } from './document/shared.ts';
 
 export type LoadResult =
   | {
@@ -25,13 +26,14 @@ export type LoadResult =
 
 /**
  * Never throws. Under `"strict": true` a file with warnings is refused: they are among the errors then. `added`: entries
- * of lists, by list, that are in no file.
+ * of lists, by list, that are in no file. `shared`: what this host has of its fleet.
  */
 export function loadPolicy(
   file: string,
   read: ReadFile = readFromDisk,
   nowMs: number = Date.now(),
   added: AddedEntries = new Map(),
+  shared?: SharedDocument,
 ): LoadResult {
   const content = readOrExplain(file, read);
   if ('error' in content) return unusable(file, content.error);
@@ -40,7 +42,8 @@ export function loadPolicy(
   const document = new ConfigDocument(file, new TextDecoder().decode(content.bytes));
   const main = partOf(document, new ReferredFiles(file, read));
   if (main === undefined) return failure(sorted(document.of('error')));
-  const parts = new Parts(main);
+  const local = main.configuration.fleet?.local ?? [];
+  const parts = new Parts(main, shared && sharedPart(shared, local));
   const { files } = main;
   const policy = compile(withEntries(parts.configuration, added), parts, nowMs, parts);
   if (parts.errorCount === 0) lint(policy, nowMs, parts);
@@ -49,7 +52,8 @@ export function loadPolicy(
   const strict = main.configuration.strict === true ? warnings : [];
   const errors = sorted([...parts.of('error'), ...strict]);
   if (errors.length > 0) return { errors, warnings: strict.length > 0 ? [] : warnings, notes };
-  const hash = files.hash(content.bytes, added.size === 0 ? '' : JSON.stringify([...added]));
+  const besides = [added.size === 0 ? '' : JSON.stringify([...added]), shared === undefined ? '' : identity(shared)];
+  const hash = files.hash(content.bytes, besides.join(''));
   return { policy: { hash, ...policy }, files: files.paths, warnings, notes };
 }
 
@@ -63,6 +67,10 @@ function withEntries(configuration: Configuration, added: AddedEntries): Configu
     return [id, entries === undefined ? list : { ...list, entries: [...(list.entries ?? []), ...entries] }];
   });
   return { ...configuration, lists: Object.fromEntries(lists) as Configuration['lists'] };
+}
+
+function identity({ digest, isReportOnly }: SharedDocument): string {
+  return `${digest}${isReportOnly ? ' report-only' : ''}`;
 }
 
 function unusable(file: string, text: string): LoadResult {

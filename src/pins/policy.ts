@@ -203,6 +203,24 @@ export interface LearnPolicy {
   readonly keys: number;
 }
 
+/** Where a gateway hears from the others, and whom it believes. Paths are absolute. */
+export interface FleetPolicy {
+  readonly name: string;
+  /** Null: as the host is called. */
+  readonly gateway: string | null;
+  readonly servers: readonly string[];
+  /** Lines of minisign's public keys. */
+  readonly trustedKeys: readonly string[];
+  readonly spool: string;
+  readonly credentials: string | null;
+  readonly nkey: string | null;
+  readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null;
+  /** Pinsets and lists of which the file's own win. */
+  readonly local: readonly string[];
+  /** Share of the decisions of late that a document may newly deny. */
+  readonly refuseAbove: number;
+}
+
 /** What `tlspin rules` would be told. */
 export interface KeptRules {
   readonly hooks: readonly ('forward' | 'local')[];
@@ -274,6 +292,8 @@ export interface Policy {
   readonly metrics?: { readonly listen: ListenAddress } | undefined;
   /** From where signed pins are had; absent: from nowhere. */
   readonly pins?: SignedPinsPolicy | undefined;
+  /** Absent: it is alone. */
+  readonly fleet?: FleetPolicy | undefined;
   /** Whom to become; null: to stay. */
   readonly user: string | null;
   /** How netfilter's rules are put in place again; absent: they are not. */

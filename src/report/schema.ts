@@ -172,7 +172,7 @@ const configRecord = z
     timestamp,
     host,
     config: z.strictObject({
-      change: choice(['reload', 'list', 'learn', 'pins'], 'What kind of change.'),
+      change: choice(['reload', 'list', 'learn', 'pins', 'fleet'], 'What kind of change.'),
       by: text('Who asked: a signal, a file’s change, or the peer of the control socket.'),
       file: text('The file that it is about.'),
       result: choice(['in-force', 'refused'], 'refused: all is as it was.'),

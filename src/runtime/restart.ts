@@ -20,6 +20,7 @@ function needsRestart(before: Policy, after: Policy): string[] {
     ...(same((policy) => policy.control) ? [] : ['control']),
     ...(same((policy) => policy.metrics) ? [] : ['metrics']),
     ...(same((policy) => policy.probe.mark) ? [] : ['probe.mark']),
+    ...(same((policy) => policy.fleet) ? [] : ['fleet']),
     ...(same((policy) => policy.learn.file) ? [] : ['learn.file']),
   ];
 }

@@ -244,7 +244,7 @@ function replayLines(replayed: Replay): string[] {
   return [`would deny ${denied} of the last ${all}, of which ${newly} were let pass${also}`, ...shown, ...more];
 }
 
-function changesLines(changes: Fields): string[] {
+export function changesLines(changes: Fields): string[] {
   const pinsets = changes['pinsets'] as { added: string[]; removed: string[]; changed: Fields[] };
   const lists = changes['lists'] as { added: string[]; removed: string[]; changed: Fields[] };
   const lines = [

@@ -7,6 +7,7 @@ import type { TakenBits } from './connmark.ts';
 import { compileMatch, compileNames, compilePorts } from './match.ts';
 import { compileDates, compilePins, emptyListsPin, unknownList } from './pins.ts';
 import type { PinContext } from './pins.ts';
+import { compileFleet } from './fleet.ts';
 import { compileLog } from './log.ts';
 import { compileMetrics } from './metrics.ts';
 import { compileSignedPins } from './signed-pins.ts';
@@ -79,6 +80,7 @@ export function compile(
     },
     ...compileMetrics(source.metrics, files, report),
     ...compileSignedPins(source.pins, files, report),
+    ...compileFleet(source.fleet, files, report),
     ...keptRules(source.rules),
     queues: queueRange(source, report),
     failOpen: source.failOpen ?? false,

@@ -40,13 +40,15 @@ export class Parts implements Reporter {
   readonly #lists = new Map<string, Part>();
   readonly #documents: ConfigDocument[] = [];
 
-  /** Reads what it includes; what is wrong there is reported there. */
-  constructor(main: Part) {
+  /** Reads what it includes; what is wrong there is reported there. `also`: one that no file of this host holds. */
+  constructor(main: Part, also?: { readonly document: ConfigDocument; readonly part: Part | undefined }) {
     this.#main = main;
     this.files = main.files;
     this.#add(main);
     for (const path of this.#included()) this.#include(path);
     if (main.configuration.pins !== undefined) this.#addSigned(main.configuration.pins);
+    if (also?.part !== undefined) this.#add(also.part);
+    else if (also !== undefined) this.#documents.push(also.document);
     const pinsets = this.#pinsets.map(({ part, index }) => part.configuration.pinsets![index]!);
     const lists = [...this.#lists].map(([id, part]) => [id, part.configuration.lists![id]!] as const);
     this.configuration = { ...main.configuration, pinsets, lists: Object.fromEntries(lists) };
@@ -94,10 +96,9 @@ export class Parts implements Reporter {
     return place === undefined ? [this.#main, path] : [place.part, ['pinsets', place.index, ...rest]];
   }
 
-  /** A list element that was wrong is null, and stays so. */
   #add(part: Part): void {
     this.#documents.push(part.document);
-    for (const index of (part.configuration.pinsets ?? []).keys()) this.#pinsets.push({ part, index });
+    for (const [index] of elements(part.configuration.pinsets)) this.#pinsets.push({ part, index });
     for (const id of Object.keys(part.configuration.lists ?? {})) {
       const first = this.#lists.get(id);
       if (first === undefined) this.#lists.set(id, part);

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { keylog, learn, probe } from './schema/evidence.ts';
+import { fleet } from './schema/fleet.ts';
 import { list, rules } from './schema/lists.ts';
 import { log } from './schema/log.ts';
 import { connmark, limits } from './schema/packets.ts';
@@ -48,6 +49,7 @@ export const configurationSchema = z
     keylog: keylog.optional(),
     learn: learn.optional(),
     log: log.optional(),
+    fleet: fleet.optional(),
     control: z
       .strictObject({
         socket: text()

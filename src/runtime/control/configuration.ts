@@ -10,14 +10,16 @@ import { type AddedEntries, type LoadResult, loadPolicy } from '../../pins/load.
 import { type FileContent, readFromDisk, type ReadFile } from '../../pins/document/files.ts';
 import { editList, type ListChange, writeListFile } from '../../pins/lists/list-file.ts';
 import { parseEntry } from '../../pins/lists/lists.ts';
+import type { SharedDocument } from '../../pins/document/shared.ts';
 import { formatMessage, type Message, nearest } from '../../pins/document/message.ts';
-import type { CompiledList, CompiledPin, Policy } from '../../pins/policy.ts';
+import type { CompiledList, Policy } from '../../pins/policy.ts';
 import { reusing } from '../../pins/match/reuse.ts';
 import { differenceOfSequences } from '../../pins/match/sequence-difference.ts';
 import type { ReloadOutcome } from '../daemon.ts';
 import { refusalOf } from '../restart.ts';
 import { writtenAt } from './file-watch.ts';
 import { type Difference, differenceOf } from './difference.ts';
+import { entriesOf, presentIn, withoutStrangers } from './list-entries.ts';
 
 /** What was read, as it was then. */
 export interface LoadedConfiguration {
@@ -25,6 +27,8 @@ export interface LoadedConfiguration {
   readonly warnings: readonly Message[];
   /** By path, the document under the name that it was given. */
   readonly contents: ReadonlyMap<string, FileContent>;
+  /** Of its fleet. */
+  readonly shared?: SharedDocument | undefined;
 }
 
 export interface ConfigurationOptions {
@@ -39,7 +43,7 @@ export interface ConfigurationOptions {
 }
 
 export interface ConfigurationChange {
-  readonly kind: 'reload' | 'list' | 'pins';
+  readonly kind: 'reload' | 'list' | 'pins' | 'fleet';
   /** Who asked: `SIGHUP`, `control (uid 0, pid 4711)`, `file change`. */
   readonly by: string;
   readonly isInForce: boolean;
@@ -130,7 +134,7 @@ export class LiveConfiguration {
   /** Reads everything anew. A configuration that cannot be had changes nothing. */
   reload(by: string): Promise<ConfigurationChange> {
     return this.#inTurn(async () => {
-      const read = readConfiguration(this.file, readFromDisk, this.#added);
+      const read = this.#read(readFromDisk, this.#added);
       if ('errors' in read) return this.#refused('reload', by, read.errors, `${this.file} is no valid configuration`);
       return this.#putIntoForce('reload', by, read, this.#added);
     });
@@ -139,7 +143,7 @@ export class LiveConfiguration {
   /** What a reload would do now, without doing it. */
   tryReload(by: string): Promise<ConfigurationChange> {
     return this.#inTurn(async () => {
-      const read = readConfiguration(this.file, readFromDisk, this.#added);
+      const read = this.#read(readFromDisk, this.#added);
       const invalid = 'errors' in read ? `${this.file} is no valid configuration` : refusalOf(this.policy, read.policy);
       const found = 'errors' in read ? read.errors : read.warnings;
       return {
@@ -148,6 +152,20 @@ export class LiveConfiguration {
         isInForce: false,
         tried: 'errors' in read ? undefined : read.policy,
       };
+    });
+  }
+
+  /**
+   * Takes in what the fleet shares, in the place of what it shared before; an edit of the document that nobody has asked
+   * to be loaded stays where it is. `objection`: why the policy that it would be is not to come into force.
+   */
+  share(by: string, shared: SharedDocument, objection: (policy: Policy) => string | undefined) {
+    return this.#inTurn(async () => {
+      const read = readConfiguration(this.file, asLoaded(this.#loaded), this.#added, shared);
+      if ('errors' in read) return this.#refused('fleet', by, read.errors, `${shared.file} is not valid here`);
+      const reason = refusalOf(this.policy, read.policy) ?? objection(read.policy);
+      if (reason !== undefined) return this.#refused('fleet', by, read.warnings, reason);
+      return this.#putIntoForce('fleet', by, read, this.#added);
     });
   }
 
@@ -173,11 +191,8 @@ export class LiveConfiguration {
     return this.#inTurn(async () => {
       const content = { bytes, modifiedMs: Date.now() };
       const { contents } = this.#loaded;
-      const read = readConfiguration(
-        this.file,
-        (path) => (path === file ? content : (contents.get(path) ?? readFromDisk(path))),
-        this.#added,
-      );
+      const from: ReadFile = (path) => (path === file ? content : (contents.get(path) ?? readFromDisk(path)));
+      const read = this.#read(from, this.#added);
       if ('errors' in read) return this.#refused('pins', by, read.errors, 'the signed pins are not valid here');
       const reason = refusalOf(this.policy, read.policy) ?? failureOf(() => writeListFile(file, bytes));
       if (reason !== undefined) return this.#refused('pins', by, read.warnings, reason);
@@ -233,7 +248,7 @@ export class LiveConfiguration {
     const known = new Set(this.#withoutAdded(id));
     const added = new Map([...this.#added, [id, [...entries].filter((entry) => !known.has(entry))] as const]);
     if (added.get(id)!.length === 0) added.delete(id);
-    return { read: readConfiguration(this.file, asLoaded(this.#loaded), added), text: undefined, added };
+    return { read: this.#read(asLoaded(this.#loaded), added), text: undefined, added };
   }
 
   #withoutAdded(id: string): string[] {
@@ -247,7 +262,11 @@ export class LiveConfiguration {
     const content = { bytes: new TextEncoder().encode(text), modifiedMs: Date.now() };
     const before = asLoaded(this.#loaded);
     const read: ReadFile = (path) => (path === file ? content : before(path));
-    return { read: readConfiguration(this.file, read, this.#added), text, added: this.#added };
+    return { read: this.#read(read, this.#added), text, added: this.#added };
+  }
+
+  #read(read: ReadFile, added: AddedEntries) {
+    return readConfiguration(this.file, read, added, this.#loaded.shared);
   }
 
   #writable(id: string): CompiledList {
@@ -315,6 +334,7 @@ export function readConfiguration(
   file: string,
   read: ReadFile = readFromDisk,
   added: AddedEntries = new Map(),
+  shared?: SharedDocument,
 ): LoadedConfiguration | { readonly errors: readonly Message[] } {
   const contents = new Map<string, FileContent>();
   const loaded: LoadResult = loadPolicy(
@@ -326,9 +346,10 @@ export function readConfiguration(
     },
     Date.now(),
     added,
+    shared,
   );
   if ('errors' in loaded) return { errors: [...loaded.errors, ...loaded.warnings] };
-  return { policy: loaded.policy, warnings: loaded.warnings, contents };
+  return { policy: loaded.policy, warnings: loaded.warnings, contents, shared };
 }
 
 /** Its files as they were then: this user may not read them any more. */
@@ -355,23 +376,6 @@ function canonicalAll(entries: readonly string[], { kind }: CompiledList): Set<s
       throw new Error(entries.length === 1 ? parsed.error : `entry ${index + 1}: ${parsed.error}`);
     }),
   );
-}
-
-function entriesOf(policy: Policy, id: string): readonly CompiledPin[] {
-  return policy.lists.find((list) => list.id === id)?.entries ?? [];
-}
-
-/** Those of the wanted ones that are among the entries, however many entries there are. */
-function presentIn(entries: readonly CompiledPin[], wanted: readonly string[]): Set<string> {
-  const missing = new Set(wanted);
-  if (missing.size > 0) for (const { canonical } of entries) missing.delete(canonical);
-  return new Set(wanted.filter((entry) => !missing.has(entry)));
-}
-
-/** Lists that are gone, or have a file now, keep nothing of what was added. */
-function withoutStrangers(added: AddedEntries, { lists }: Policy): AddedEntries {
-  const kept = lists.filter(({ writable, file }) => writable && file === null).map(({ id }) => id);
-  return new Map([...added].filter(([id]) => kept.includes(id)));
 }
 
 /** A sentence; undefined where it succeeds. */

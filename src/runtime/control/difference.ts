@@ -158,6 +158,7 @@ const SECTIONS = [
   'ports',
   'log',
   'control',
+  'fleet',
   'user',
   'queues',
   'failOpen',

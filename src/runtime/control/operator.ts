@@ -3,7 +3,6 @@
  * it, the log, the decisions of late, the control socket. Signals and flags are the command line's.
  */
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Learner } from '../../learn/learner.ts';
 import type { AddedEntries } from '../../pins/load.ts';
@@ -28,11 +27,13 @@ import { newRules, recordFields } from './change-record.ts';
 import { type ConfigurationChange, LiveConfiguration, type LoadedConfiguration } from './configuration.ts';
 import { FileWatch } from './file-watch.ts';
 import { InboxAnswers } from './inbox.ts';
+import type { Membership } from '../fleet/membership.ts';
 import { type LearnControl, Learning } from './learning.ts';
 import { ListAges } from './list-ages.ts';
 import { OneArm } from './one-arm.ts';
 import { RecentVerdicts } from './recent-verdicts.ts';
 import { ControlServer } from './server.ts';
+import { again } from '../takeover/again.ts';
 import { type Forerunner, type Remembered, type Terms, termsOf } from '../takeover/handed.ts';
 import { leaveBehind } from '../takeover/left-behind.ts';
 import { Successor } from '../takeover/successor.ts';
@@ -57,6 +58,7 @@ export interface OperatorOptions {
   readonly shutdown: (by: string) => void;
   /** The one file that only one process may write. */
   readonly stateLock: { take(): Promise<void>; release(): Promise<void> };
+  readonly fleet?: Membership | undefined;
   /** Of lists without a file, what was added to them in the process whose place this one takes. */
   readonly added?: AddedEntries | undefined;
 }
@@ -143,6 +145,7 @@ export class Operator {
     const givenMarks = new GivenMarks({ protection, policy, news: givenMarksNews(options.binding) });
     const ofTime = [new TimeOfDay(protection), this.#ages, this.#pinsets, expiries];
     this.#eachSecond = new EachSecond(...ofTime, losses, oneArm, signed, givenMarks, protection);
+    options.fleet?.attach({ configuration: this.#configuration, verdicts: this.#verdicts, protection });
   }
 
   /** Rejects, with nothing left of it, when a queue cannot be bound or the socket not be made. */
@@ -217,6 +220,7 @@ export class Operator {
     const { policy } = loaded;
     this.#eachSecond.start();
     this.#rules.start();
+    this.#options.fleet?.start();
     if (watchesFiles) {
       const paths = () => this.#configuration.paths;
       this.#watch = new FileWatch({ paths, onChange: () => void this.reload('file change') });
@@ -275,6 +279,7 @@ export class Operator {
     this.#watch?.stop();
     this.#metrics.stop();
     this.#subscriptions.close();
+    await this.#options.fleet?.stop();
     await this.#server?.stop();
     await this.daemon.stop();
   }
@@ -299,6 +304,7 @@ export class Operator {
 
   /** Lets go of everything that only one process may have, with all records written. */
   async #release(): Promise<Remembered> {
+    await this.#options.fleet?.stop();
     const { queues, probes } = await this.daemon.release();
     this.#metrics.stop();
     this.#subscriptions.close();
@@ -312,6 +318,7 @@ export class Operator {
   async #resume(): Promise<void> {
     const { say } = this.#options.daemon;
     await this.daemon.resume().catch((error: unknown) => say((error as Error).message));
+    this.#options.fleet?.start();
     // What the other one has made goes with it, a moment later.
     for (const take of [() => this.#options.stateLock.take(), () => this.#listen()]) {
       await again(take).catch((error: unknown) => say((error as Error).message));
@@ -371,18 +378,5 @@ export class Operator {
   }
 }
 
-async function again(work: () => Promise<void>): Promise<void> {
-  for (let left = ATTEMPTS; ; left--) {
-    try {
-      return await work();
-    } catch (error) {
-      if (left === 0) throw error;
-      await sleep(ATTEMPT_MS);
-    }
-  }
-}
-
-const ATTEMPTS = 50;
-const ATTEMPT_MS = 100;
 /** A record names as many. */
 const HOSTS = 1_000;

@@ -178,6 +178,21 @@ export const CONDITIONS = {
     meaning: 'The configuration could not be loaded again: the one before stays in force.',
     mend: 'see tlspin check FILE, and reload',
   },
+  'fleet.unreachable': {
+    severity: 'degraded',
+    meaning: 'No server of the fleet can be reached: what is in force stays, and changes do not arrive.',
+    mend: 'see to the servers, the way to them, and the credentials',
+  },
+  'fleet.refused': {
+    severity: 'degraded',
+    meaning: 'A document of the fleet was refused: what is in force stays.',
+    mend: 'see tlspin fleet status, and push one that can be taken; where nobody pushed it, find out who writes to the servers',
+  },
+  'fleet.expired': {
+    severity: 'degraded',
+    meaning: "The fleet's document in force is past its date: nobody has pushed one, or somebody keeps it back.",
+    mend: 'push it anew (tlspin fleet push), or find out why it does not arrive',
+  },
   'gateway.one-armed': {
     severity: 'degraded',
     meaning:

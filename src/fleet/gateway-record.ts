@@ -1,0 +1,42 @@
+/**
+ * What a gateway says of itself to the others: which version it runs, since when, and what it refused. Whoever reads one
+ * has it from a stranger: bounded, and never throwing.
+ */
+import { z } from 'zod';
+
+const text = (most: number) => z.string().max(most);
+const version = z.int().min(1);
+
+const record = z.object({
+  gateway: text(64).min(1),
+  /** Of tlspin. */
+  software: text(64),
+  running: z.object({ version, since: z.int(), digest: text(80), isReportOnly: z.boolean() }).nullable(),
+  refused: z
+    .object({ version: version.nullable(), at: z.int(), reason: text(2_000), messages: z.array(text(1_000)).max(20) })
+    .nullable(),
+});
+
+export type GatewayRecord = z.infer<typeof record>;
+
+export function recordOctets(of: GatewayRecord): Uint8Array {
+  const { refused } = of;
+  const bounded = refused && {
+    ...refused,
+    reason: refused.reason.slice(0, 2_000),
+    messages: refused.messages.slice(0, 20).map((each) => each.slice(0, 1_000)),
+  };
+  return new TextEncoder().encode(JSON.stringify({ ...of, refused: bounded }));
+}
+
+export function parseRecord(octets: Uint8Array): GatewayRecord | undefined {
+  if (octets.length > MOST_OCTETS) return undefined;
+  try {
+    const { data } = record.safeParse(JSON.parse(new TextDecoder().decode(octets)));
+    return data;
+  } catch {
+    return undefined;
+  }
+}
+
+const MOST_OCTETS = 100_000;

@@ -1,0 +1,62 @@
+/** The section `fleet`. What it names is looked for when it is needed: a check of the file may be elsewhere. */
+import type { ReferredFiles } from '../document/files.ts';
+import type { Path, Reporter } from '../document/message.ts';
+import type { FleetPolicy, Policy } from '../policy.ts';
+import type { FleetSource } from '../document/schema/fleet.ts';
+import { elements } from '../document/schema-issues.ts';
+import { parsePublicKey } from '../../minisign/keys.ts';
+
+export function compileFleet(
+  source: Partial<FleetSource> | undefined,
+  files: ReferredFiles,
+  report: Reporter,
+): Pick<Policy, 'fleet'> {
+  // What was wrong in itself has been said.
+  if (source?.name === undefined || source.spool === undefined) return {};
+  const path = (name: string | undefined) => (name === undefined ? null : files.path(name));
+  const { name, gateway, credentials, nkey, tls } = source;
+  reportNames(source, report);
+  if (credentials !== undefined && nkey !== undefined) {
+    report.error(['fleet', 'nkey'], 'a gateway shows "credentials" or an "nkey": leave one of them out');
+  }
+  if ((tls?.cert === undefined) !== (tls?.key === undefined)) {
+    report.error(['fleet', 'tls'], '"cert" and "key" belong together: give both, or neither');
+  }
+  const fleet: FleetPolicy = {
+    name,
+    gateway: gateway ?? null,
+    servers: [...elements(source.servers)].flatMap(([index, server]) => serverAt(server, index, report)),
+    trustedKeys: [...elements(source.trustedKeys)].flatMap(([index, key]) => keyAt(key, index, report)),
+    spool: files.path(source.spool),
+    credentials: path(credentials),
+    nkey: path(nkey),
+    tls: tls === undefined ? null : { ca: path(tls.ca), cert: path(tls.cert), key: path(tls.key) },
+    local: [...elements(source.local)].map(([, each]) => each),
+    refuseAbove: source.refuseAbove ?? 0.01,
+  };
+  return { fleet };
+}
+
+function reportNames(source: Partial<FleetSource>, report: Reporter): void {
+  for (const key of ['name', 'gateway'] as const) {
+    const name = source[key];
+    if (name === undefined || /^[\w-]{1,64}$/.test(name)) continue;
+    report.error(['fleet', key], `"${name}" is no name: it has 1 to 64 letters, digits, - and _`);
+  }
+}
+
+function serverAt(server: string, index: number, report: Reporter): string[] {
+  const url = URL.canParse(server) ? new URL(server) : undefined;
+  const isServer = url !== undefined && ['nats:', 'tls:'].includes(url.protocol) && url.hostname !== '';
+  if (isServer && url.username === '') return [server];
+  const path: Path = ['fleet', 'servers', index];
+  report.error(path, `"${server}" is no server: write "nats://HOST:PORT" or "tls://HOST:PORT", without a user`);
+  return [];
+}
+
+function keyAt(text: string, index: number, report: Reporter): string[] {
+  const key = parsePublicKey(text);
+  if (!('error' in key)) return [key.line];
+  report.error(['fleet', 'trustedKeys', index], key.error);
+  return [];
+}

@@ -1,0 +1,54 @@
+/** The section `fleet`: where this gateway hears from the others, and whom it believes. */
+import { z } from 'zod';
+import { text } from './values.ts';
+
+export const fleet = z
+  .strictObject({
+    name: text().describe('The fleet whose documents this gateway takes: letters, digits, `-` and `_`.'),
+    gateway: text().optional().describe('What this gateway is called in it. Default: the name of the host.'),
+    servers: z
+      .array(text())
+      .min(1)
+      .describe(
+        'Servers of NATS with JetStream, as "nats://HOST:PORT" or "tls://HOST:PORT"; one that answers is enough.',
+      ),
+    trustedKeys: z
+      .array(text())
+      .min(1)
+      .describe('Public keys of minisign, one of which must have signed a document: without that nothing is taken.'),
+    spool: text().describe(
+      'Folder in which what the fleet sent is kept, for starts without a server; relative to the configuration file.',
+    ),
+    credentials: text()
+      .optional()
+      .describe('File of credentials for the servers (*.creds), relative to the configuration file.'),
+    nkey: text().optional().describe('File with the seed of an nkey, relative to the configuration file.'),
+    tls: z
+      .strictObject({
+        ca: text()
+          .optional()
+          .describe("Certificates in PEM that the servers' chains end at. Default: those of Node.js."),
+        cert: text().optional().describe('Certificate of this gateway, in PEM.'),
+        key: text().optional().describe('Its key, in PEM.'),
+      })
+      .optional()
+      .describe('Files for TLS with the servers, relative to the configuration file.'),
+    local: z
+      .array(text())
+      .optional()
+      .describe(
+        'Pinsets and lists of this file that win: what a document says under these names is left out here. Any other name that both have is an error, and the document refused.',
+      ),
+    refuseAbove: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .describe(
+        'Share of the decisions of late that a document may newly deny; beyond, it is refused unless it was pushed with --force.',
+      )
+      .meta({ default: 0.01 }),
+  })
+  .describe('Gateways that share what belongs together. Default: none.');
+
+export type FleetSource = z.infer<typeof fleet>;

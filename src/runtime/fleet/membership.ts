@@ -1,0 +1,192 @@
+/**
+ * This gateway in its fleet: what it had from it before it starts, and, once it runs, each document that comes, beside the
+ * decisions of late and into force; and what is lacking, as conditions of protection. On the main thread alone. Loaded
+ * where a fleet is configured, and nowhere else.
+ */
+import { hostname } from 'node:os';
+
+import { type Applied, Member, type MemberState, openAccepted, sharedOf } from '../../fleet/member.ts';
+import type { Terms } from '../../fleet/documents.ts';
+import { NatsBroker } from '../../fleet/nats/broker.ts';
+import { natsOptions } from '../../fleet/nats/options.ts';
+import type { Broker } from '../../fleet/port.ts';
+import { parsePublicKey, type PublicKey } from '../../minisign/keys.ts';
+import type { SharedDocument } from '../../pins/document/shared.ts';
+import type { FleetPolicy, Policy } from '../../pins/policy.ts';
+import type { ConfigurationChange } from '../control/configuration.ts';
+import type { RecentVerdicts } from '../control/recent-verdicts.ts';
+import { replay } from '../control/replay.ts';
+import type { Protection } from '../protection/protection.ts';
+import { KeptState } from './kept-state.ts';
+
+/** What of the running daemon it needs. */
+export interface Home {
+  readonly configuration: {
+    share(
+      by: string,
+      shared: SharedDocument,
+      objection: (policy: Policy) => string | undefined,
+    ): Promise<ConfigurationChange>;
+  };
+  readonly verdicts: Pick<RecentVerdicts, 'latest'>;
+  readonly protection: Pick<Protection, 'begin' | 'end'>;
+}
+
+export class Membership {
+  readonly #policy: FleetPolicy;
+  readonly #software: string;
+  readonly #kept: KeptState;
+  readonly #trusted: readonly PublicKey[];
+  readonly #connect: () => Broker;
+  #state: MemberState;
+  #home: Home | undefined;
+  #broker: Broker | undefined;
+  #member: Member | undefined;
+  #look: NodeJS.Timeout | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  /** When what runs ends to hold. */
+  #expires: number | undefined;
+  /** Of what runs. */
+  #digest: string | undefined;
+
+  /** Throws a sentence where what was kept, or the credentials, cannot be used. */
+  constructor(policy: FleetPolicy, software: string) {
+    this.#policy = policy;
+    this.#software = software;
+    this.#kept = new KeptState(policy.spool, policy.name);
+    this.#trusted = trustedKeys(policy);
+    this.#state = this.#kept.read();
+    const options = natsOptions(policy, `tlspin ${gatewayName(policy)}`);
+    this.#connect = () => new NatsBroker(options);
+    this.#digest = this.shared?.digest;
+  }
+
+  /** What came last and was taken; undefined where nothing was. */
+  get shared(): SharedDocument | undefined {
+    const { accepted } = this.#state;
+    if (accepted === null) return undefined;
+    const { name, spool } = this.#policy;
+    const opened = openAccepted(accepted, { name, trusted: this.#trusted });
+    if ('error' in opened) {
+      throw new Error(
+        `what ${spool} has of the fleet "${name}" cannot be used, for ${opened.error}: add the key to "trustedKeys", or move the folder away to start without it`,
+      );
+    }
+    this.#expires = opened.terms.expires;
+    return sharedOf(opened);
+  }
+
+  attach(home: Home): void {
+    this.#home = home;
+  }
+
+  start(): void {
+    this.#state = this.#kept.read();
+    const broker = this.#connect();
+    const { name } = this.#policy;
+    const member = new Member({
+      name,
+      gateway: gatewayName(this.#policy),
+      software: this.#software,
+      trusted: this.#trusted,
+      broker,
+      state: this.#state,
+      keep: async (state) => {
+        await this.#kept.write(state);
+        this.#state = state;
+      },
+      apply: (shared, terms) => this.#apply(shared, terms),
+      onRefused: (why) => this.#onRefused(why),
+    });
+    this.#broker = broker;
+    this.#member = member;
+    broker.onConnection(() => this.#onConnection());
+    this.#onConnection();
+    member.start();
+    this.#look = setInterval(() => this.#lookAtDate(), LOOK_MS).unref();
+    this.#lookAtDate();
+    this.#catchUp();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#look);
+    clearTimeout(this.#patience);
+    await this.#member?.stop();
+    await this.#broker?.close();
+    this.#member = undefined;
+    this.#broker = undefined;
+  }
+
+  async #apply(shared: SharedDocument, terms: Terms): Promise<Applied> {
+    const by = `fleet ${this.#policy.name}, version ${terms.version} (${terms.by})`;
+    const objection = (policy: Policy) => (terms.isForced ? undefined : this.#objection(policy));
+    const { isInForce, error, messages } = await this.#home!.configuration.share(by, shared, objection);
+    if (!isInForce) return { isInForce, reason: error ?? 'it could not be put into force', messages };
+    this.#expires = terms.expires;
+    this.#digest = shared.digest;
+    this.#lookAtDate();
+    return { isInForce };
+  }
+
+  /** The one whose place this one has taken may have heard of more meanwhile. */
+  #catchUp(): void {
+    const { shared } = this;
+    if (shared === undefined || shared.digest === this.#digest) return;
+    this.#digest = shared.digest;
+    void this.#home!.configuration.share(`fleet ${this.#policy.name}, as kept`, shared, () => undefined);
+  }
+
+  /** Why a policy is not to come into force although it is valid. */
+  #objection(policy: Policy): string | undefined {
+    const events = [...this.#home!.verdicts.latest()].map(({ event }) => event);
+    const { replayed, newly_denied: denied, denied: servers } = replay(events, policy);
+    const { refuseAbove } = this.#policy;
+    if (denied === 0 || denied / replayed <= refuseAbove) return undefined;
+    const names = servers
+      .slice(0, SERVERS)
+      .map(({ sni, dest_ip: address, pinset }) => `${sni ?? address} ("${pinset}")`);
+    return `it would deny ${denied} of ${replayed} decisions of late that let pass, ${names.join(', ')}, and "refuseAbove" is ${refuseAbove}: push it with --force where that is meant`;
+  }
+
+  #onRefused(why: string | null): void {
+    const { protection } = this.#home!;
+    if (why === null) protection.end('fleet.refused', '', 'a newer document is in force');
+    else protection.begin('fleet.refused', '', why);
+  }
+
+  #onConnection(): void {
+    const { protection } = this.#home!;
+    const { isConnected, detail } = this.#broker!.connection;
+    clearTimeout(this.#patience);
+    if (isConnected) return protection.end('fleet.unreachable', '', `connected to ${detail}`);
+    // Changing over to another server is no loss.
+    this.#patience = setTimeout(() => {
+      const connection = this.#broker?.connection;
+      if (connection?.isConnected === false) protection.begin('fleet.unreachable', '', connection.detail);
+    }, PATIENCE_MS).unref();
+  }
+
+  #lookAtDate(): void {
+    const { protection } = this.#home!;
+    if (this.#expires === undefined || this.#expires > Date.now()) return protection.end('fleet.expired', '');
+    protection.begin('fleet.expired', '', `since ${new Date(this.#expires).toISOString()}`);
+  }
+}
+
+export function gatewayName({ gateway }: FleetPolicy): string {
+  return (
+    gateway ??
+    hostname()
+      .replace(/[^\w-]/g, '-')
+      .slice(0, 64)
+  );
+}
+
+/** They were understood when the configuration was read. */
+export function trustedKeys(policy: FleetPolicy): PublicKey[] {
+  return policy.trustedKeys.map(parsePublicKey).flatMap((key) => ('error' in key ? [] : [key]));
+}
+
+const LOOK_MS = 10_000;
+const PATIENCE_MS = 3_000;
+const SERVERS = 5;

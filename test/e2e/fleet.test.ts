@@ -1,0 +1,141 @@
+/** Three gateways, three servers of NATS and whoever pushes: what each gateway has in force, and what it does not take. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { type Bank, makeBank, NAME } from '../support/lab/bank.ts';
+import { Fleet } from '../support/lab/fleet.ts';
+import { Lab } from '../support/lab/lab.ts';
+import { requestWithNode, startTlsServer } from '../support/lab/peers.ts';
+import { lacks } from '../support/programs.ts';
+
+const OTHER = 'spki-sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+const HOSTS = ['client', 'gateway', 'server', 'gw2', 'gw3'];
+
+describe.skipIf(lacks('nats-server'))('a fleet', () => {
+  it('has what is pushed in force everywhere, with the files that it refers to', async () => {
+    lab.write('listed.txt', `${bank.pin}\n`);
+    document('one.json', { pins: ['@bank', OTHER] }, { lists: { bank: { file: 'listed.txt', kind: 'spki-sha256' } } });
+    const { status, text } = fleet.push('one.json');
+    expect(text).toMatch(/^office: version 1 is on its way to all gateways\ngateway\t1\t.*\ngw2\t1\t.*\ngw3\t1\t/);
+    expect(status).toBe(0);
+    expect(fleet.versions).toBe('1, 1, 1');
+    await visit();
+  });
+
+  it('tries a document on one gateway', async () => {
+    document('two.json', { pins: [bank.pin, OTHER] });
+    expect(fleet.push('two.json', '--canary', 'gw3').status).toBe(0);
+    expect(fleet.versions).toBe('1, 1, 2');
+    expect(fleet.push('two.json').status).toBe(0);
+    expect(fleet.versions).toBe('3, 3, 3');
+  });
+
+  it('refuses where it would deny what passed of late, and where it is not valid beside a file of the gateway', async () => {
+    document('wrong.json', { pins: [OTHER] }, {}, [{ name: 'own', match: { hosts: ['x.example'] }, pins: [OTHER] }]);
+    const { status, text } = fleet.push('wrong.json');
+    expect(status).toBe(1);
+    expect(text).toMatch(/gateway: refused 4: it would deny \d+ of \d+ decisions of late .*www\.bank\.example/);
+    expect(text).toMatch(/gw2: refused 4: .*\n {2}wrong\.json:\d+:\d+: error: "own" is the name of the pinset at /);
+    expect(fleet.versions).toBe('3, 3, 4');
+    expect(await fleet.conditions('gateway')).toMatch(/fleet\.refused/);
+  });
+
+  it('goes back to a version of before', async () => {
+    const rollback = ['rollback', '3', '-c', lab.path('admin.json'), '--key', lab.path('office.key')];
+    expect(fleet.run(...rollback)).toMatchObject({
+      status: 0,
+      text: expect.stringContaining('version 5, which is version 3 again') as string,
+    });
+    expect(fleet.versions).toBe('5, 5, 5');
+    expect(await fleet.conditions('gateway')).toBe('');
+    await visit();
+  });
+
+  it.each(['forge', 'unsigned', 'replay'] as const)('takes nothing of whoever has the brokers (%s)', async (what) => {
+    fleet.intrude(what);
+    await expect.poll(() => fleet.conditions('gw2'), { timeout: 10_000 }).toMatch(REFUSALS[what]);
+    expect(fleet.versions).toBe('5, 5, 5');
+  });
+
+  it('takes no old document after a restart either', async () => {
+    await fleet.stopGateway('gw3');
+    await fleet.startGateway('gw3');
+    await expect.poll(() => fleet.conditions('gw3'), { timeout: 10_000 }).toMatch(REFUSALS.replay);
+    expect(fleet.versions).toBe('5, 5, 5');
+  });
+
+  it('goes on with a server less, and heals what was put in the place of the documents', async () => {
+    await fleet.stopBrokers(0);
+    document('six.json', { pins: [bank.pin, OTHER] });
+    await expect
+      .poll(() => fleet.push('six.json'), { timeout: 40_000, interval: 500 })
+      .toMatchObject({ status: 0, text: expect.stringContaining('on its way') as string });
+    // What a gateway is told by a server that is gone comes by another one.
+    await expect.poll(() => new Set(fleet.versions.split(', ')).size, { timeout: 40_000 }).toBe(1);
+    expect(await fleet.conditions('gw2')).toBe('');
+  });
+
+  it('refuses whoever shows other credentials, or signs with another key', () => {
+    fleet.configure('stranger', {}, { nkey: 'stranger.nkey' });
+    expect(fleet.run('status', '-c', lab.path('stranger.json'))).toMatchObject({
+      status: 1,
+      text: expect.stringContaining('the server refuses these credentials') as string,
+    });
+    expect(fleet.push('six.json', '--key', lab.path('stranger.key')).text).toContain('no gateway trusts this key');
+  });
+
+  it('starts without servers from what it had, and says so', async () => {
+    await fleet.stopBrokers(1, 2);
+    await fleet.stopGateway('gateway');
+    await fleet.startGateway('gateway');
+    await expect.poll(() => fleet.conditions('gateway'), { timeout: 15_000 }).toMatch(/^fleet\.unreachable: /);
+    await visit();
+  });
+});
+
+const REFUSALS = {
+  forge: /fleet\.refused: .*its signature is not of this document/,
+  unsigned: /fleet\.refused: .*it is not signed at all/,
+  replay: /fleet\.refused: .*version \d+ was here before: it is an old one, played again/,
+};
+
+// ---- the stage ----
+
+let bank: Bank;
+let lab: Lab;
+let fleet: Fleet;
+
+function document(file: string, fields: object, more: object = {}, pinsets: readonly object[] = []): void {
+  const bankPinset = { name: 'bank', match: { hosts: [NAME] }, ...fields };
+  lab.write(file, JSON.stringify({ version: 1, pinsets: [bankPinset, ...pinsets], ...more }, null, 2));
+}
+
+/** The client's, to whom the pinned server is held. */
+async function visit(): Promise<void> {
+  const [outcome] = await requestWithNode(lab, 'client', {
+    host: lab.address('server'),
+    servername: NAME,
+    ca: bank.ca,
+  });
+  expect(outcome).toMatchObject({ error: null });
+}
+
+beforeAll(async () => {
+  if (lacks('nats-server')) return;
+  bank = makeBank();
+  lab = new Lab({ hosts: HOSTS });
+  fleet = new Fleet(lab);
+  await startTlsServer(lab, 'server', { identity: bank.genuineChain });
+  fleet.configure('gateway', {});
+  fleet.configure('gw2', { pinsets: [{ name: 'own', match: { hosts: ['own.example'] }, pins: [OTHER, bank.pin] }] });
+  fleet.configure('gw3', {});
+  await fleet.startBrokers(0, 1, 2);
+  await Promise.all(['gateway', 'gw2', 'gw3'].map((host) => fleet.startGateway(host)));
+  for (const host of ['gateway', 'gw2', 'gw3']) {
+    lab.shell(host, lab.run(host, process.execPath, 'dist/cli/main.js', 'rules', '-c', lab.path(`${host}.json`)));
+  }
+}, 120_000);
+
+afterAll(async () => {
+  await lab?.close();
+  bank?.remove();
+});

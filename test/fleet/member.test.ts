@@ -1,0 +1,247 @@
+/** What a gateway takes of what it is offered, and what it does not: each document signed, in the carrier's hands meanwhile. */
+import { gzipSync } from 'node:zlib';
+
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import { claimsOf, documentsBucket, type Terms } from '../../src/fleet/documents.ts';
+import { Member, type MemberState } from '../../src/fleet/member.ts';
+import { envelopeOctets, packageOctets } from '../../src/fleet/package.ts';
+import type { Bucket } from '../../src/fleet/port.ts';
+import { gateways, history, push } from '../../src/fleet/publisher.ts';
+import { signDocument } from '../../src/fleet/signed-document.ts';
+import { createKeyFiles, parseSecretKey, type SecretKey } from '../../src/minisign/keys.ts';
+import { FakeCarrier } from '../support/fake-broker.ts';
+
+const KEY = parseSecretKey(createKeyFiles().secret) as SecretKey;
+const STRANGER = parseSecretKey(createKeyFiles().secret) as SecretKey;
+
+describe('a gateway takes', () => {
+  it('what is pushed, each version once, and says so', async () => {
+    await offered(terms(1));
+    await offered(terms(2));
+    expect(applied).toEqual([1, 2]);
+    const [status] = await gateways(fleet);
+    expect(status).toMatchObject({ gateway: 'gw1', running: { version: 2 }, refused: null });
+  });
+
+  it('what is for it alone, and no other gateway does', async () => {
+    const other = await join('gw2');
+    await offered(terms(1, { canary: 'gw1' }), 'canary');
+    expect(applied).toEqual([1]);
+    expect(other.running).toBeUndefined();
+  });
+
+  it('the newest of both kinds, in whichever order they come', async () => {
+    await offered(terms(3, { canary: 'gw1' }), 'canary');
+    await offered(terms(2));
+    await offered(terms(4));
+    expect(applied).toEqual([3, 4]);
+    expect(refused.filter((why) => why !== null)).toEqual([]);
+  });
+
+  it('after it was cut off, what it has missed', async () => {
+    await offered(terms(1));
+    brokers.get('gw1')!.cutOff();
+    await offered(terms(2));
+    expect(applied).toEqual([1]);
+    brokers.get('gw1')!.heal();
+    await settled();
+    expect(applied).toEqual([1, 2]);
+  });
+
+  it('what it refused, when it is offered again and can be taken', async () => {
+    objection = 'too much';
+    await offered(terms(1));
+    expect(refused).toEqual(['version 1 was refused: too much']);
+    objection = undefined;
+    await offered(terms(1));
+    expect(applied).toEqual([1]);
+    expect(refused.at(-1)).toBeNull();
+  });
+});
+
+describe('a gateway does not take', () => {
+  it.each<[string, () => Uint8Array, RegExp]>([
+    ['what is signed by another key', () => envelope(terms(5), { key: STRANGER }), /is not trusted/],
+    ['what was signed for another fleet', () => envelope(terms(5), { name: 'branch' }), /it is named branch/],
+    ['what was changed', () => changed(envelope(terms(5)), -3), /not of this document/],
+    ['what has another comment', () => changed(envelope(terms(5)), 200), /.*/],
+    ['what has expired', () => envelope(terms(5, { expires: 1_000_000 })), /it expired at 1970-/],
+    ['what is older than what was there', () => envelope(terms(1)), /version 2 was here before: it is an old one/],
+    [
+      'another document of the same version',
+      () => envelope(terms(2), { text: '{ }' }),
+      /another document of that version/,
+    ],
+    [
+      'a canary in the place of what is for all',
+      () => envelope(terms(5, { canary: 'gw1' })),
+      /in the place of another/,
+    ],
+    ['octets', () => Buffer.from([0xff, 0xff, 1, 2, 3]), /not signed at all/],
+    ['nothing', () => new Uint8Array(), /not signed at all/],
+    [
+      'what is signed and no package',
+      () => envelope(terms(5), { octets: Buffer.from('hello') }),
+      /no package of tlspin/,
+    ],
+    ['what unfolds beyond measure', () => envelope(terms(5), { octets: bomb() }), /no package of tlspin/],
+  ])('%s', async (_, octets, why) => {
+    await offered(terms(2));
+    await bucket.put('office.all', octets());
+    await settled();
+    expect(applied).toEqual([2]);
+    expect(refused.at(-1)).toMatch(why);
+    const [status] = await gateways(fleet);
+    expect(status).toMatchObject({ running: { version: 2 } });
+    expect(status!.refused!.reason).toMatch(why);
+  });
+
+  it('an old document after a restart', async () => {
+    await offered(terms(1));
+    await offered(terms(2));
+    await member.stop();
+    await bucket.put('office.all', envelope(terms(1)));
+    member = await join('gw1');
+    expect(applied).toEqual([1, 2]);
+    expect(refused.at(-1)).toMatch(/version 2 was here before/);
+    expect(member.running).toMatchObject({ version: 2 });
+  });
+
+  it('what was seen and refused, once a newer one was seen, after a restart either', async () => {
+    objection = 'too much';
+    await offered(terms(1));
+    await offered(terms(2));
+    objection = undefined;
+    await bucket.put('office.all', envelope(terms(1)));
+    await settled();
+    expect(applied).toEqual([]);
+  });
+
+  it('what it cannot keep', async () => {
+    isDiskFull = true;
+    await offered(terms(1));
+    expect(applied).toEqual([]);
+    expect(refused).toEqual(['version 1 was refused: no space']);
+  });
+});
+
+describe('whoever pushes', () => {
+  const wanted = {
+    expires: Date.now() + 60_000,
+    by: 'me',
+    canary: null,
+    isReportOnly: false,
+    isForced: false,
+    restores: null,
+  };
+
+  it('counts versions of both kinds together, and believes no version that nobody signed', async () => {
+    await push(fleet, octetsOf('{}'), KEY, wanted);
+    await push(fleet, octetsOf('{}'), KEY, { ...wanted, canary: 'gw1' });
+    await bucket.put('office.canary', envelope(terms(900), { key: STRANGER }));
+    expect((await push(fleet, octetsOf('{}'), KEY, wanted)).version).toBe(3);
+    expect((await history(fleet)).map(({ terms: { version } }) => version)).toEqual([1, 2, 3]);
+  });
+
+  it('is told where nobody trusts the key', async () => {
+    await expect(push(fleet, octetsOf('{}'), STRANGER, wanted)).rejects.toThrow('no gateway trusts this key');
+  });
+
+  it('reads nothing of gateways that speak for others, or nonsense', async () => {
+    await offered(terms(1));
+    const records = await brokers.get('gw1')!.bucket('tlspin-gateways', { history: 1 });
+    const [own] = await records.entries();
+    await records.put('office.gw9', own!.value);
+    await records.put('office.gw8', Buffer.from('{"gateway":"gw8"}'));
+    expect((await gateways(fleet)).map(({ gateway }) => gateway)).toEqual(['gw1']);
+  });
+});
+
+// ---- the stage ----
+
+let carrier: FakeCarrier;
+let bucket: Bucket;
+let fleet: { broker: ReturnType<FakeCarrier['connect']>; name: string; trusted: readonly SecretKey['publicKey'][] };
+let member: Member;
+let applied: number[];
+let refused: (string | null)[];
+let objection: string | undefined;
+let isDiskFull: boolean;
+const disks = new Map<string, MemberState>();
+const brokers = new Map<string, ReturnType<FakeCarrier['connect']>>();
+
+beforeEach(async () => {
+  [carrier, applied, refused, objection, isDiskFull] = [new FakeCarrier(), [], [], undefined, false];
+  disks.clear();
+  fleet = { broker: carrier.connect(), name: 'office', trusted: [KEY.publicKey] };
+  bucket = await documentsBucket(fleet.broker);
+  member = await join('gw1');
+});
+
+async function join(gateway: string): Promise<Member> {
+  const broker = carrier.connect();
+  brokers.set(gateway, broker);
+  const joined = new Member({
+    name: 'office',
+    gateway,
+    software: '1.0',
+    trusted: fleet.trusted,
+    broker,
+    state: disks.get(gateway) ?? { seen: { all: null, canary: null }, accepted: null },
+    keep: async (state) => {
+      if (isDiskFull) throw new Error('no space');
+      disks.set(gateway, state);
+    },
+    apply: async (_, { version }) => {
+      if (objection !== undefined) return { isInForce: false, reason: objection, messages: [] };
+      if (gateway === 'gw1') applied.push(version);
+      return { isInForce: true };
+    },
+    onRefused: (why) => gateway === 'gw1' && refused.push(why),
+  });
+  joined.start();
+  await settled();
+  return joined;
+}
+
+async function offered(of: Terms, kind: 'all' | 'canary' = 'all'): Promise<void> {
+  await bucket.put(`office.${kind}`, envelope(of));
+  await settled();
+}
+
+function terms(version: number, more: Partial<Terms> = {}): Terms {
+  const expires = Math.floor(Date.now() / 1000) * 1000 + 3_600_000;
+  const plain = { canary: null, isReportOnly: false, isForced: false, restores: null };
+  return { version, expires, pushed: 1_000, by: 'me@here', ...plain, ...more };
+}
+
+function envelope(
+  of: Terms,
+  { key = KEY, name = 'office', text = '{"version":1}', octets = octetsOf(text) } = {},
+): Uint8Array {
+  return envelopeOctets(signDocument(octets, key, claimsOf(name, of)));
+}
+
+function octetsOf(text: string): Uint8Array {
+  return packageOctets({
+    file: 'pins.json',
+    files: new Map([['pins.json', { bytes: Buffer.from(text), modifiedMs: 1 }]]),
+  });
+}
+
+function changed(octets: Uint8Array, at: number): Uint8Array {
+  const copy = Buffer.from(octets);
+  copy[at < 0 ? copy.length + at : at]! ^= 1;
+  return copy;
+}
+
+/** Zeros, of which a thousand are one octet. */
+function bomb(): Uint8Array {
+  return gzipSync(Buffer.alloc(17 * 1024 * 1024));
+}
+
+/** Whatever is on its way has arrived. */
+async function settled(): Promise<void> {
+  for (let turns = 0; turns < 10; turns++) await new Promise((resolve) => setImmediate(resolve));
+}
