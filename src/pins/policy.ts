@@ -215,6 +215,8 @@ export interface FleetPolicy {
   readonly credentials: string | null;
   readonly nkey: string | null;
   readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null;
+  /** Lists that all have in common, and where the key of their seals is. */
+  readonly lists: { readonly share: readonly string[]; readonly key: string } | null;
   /** Pinsets and lists of which the file's own win. */
   readonly local: readonly string[];
   /** Share of the decisions of late that a document may newly deny. */

@@ -2,12 +2,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type Bank, makeBank, NAME } from '../support/lab/bank.ts';
+import { TLSPIN } from '../support/lab/engine.ts';
 import { Fleet } from '../support/lab/fleet.ts';
 import { Lab } from '../support/lab/lab.ts';
 import { requestWithNode, startTlsServer } from '../support/lab/peers.ts';
 import { lacks } from '../support/programs.ts';
 
 const OTHER = 'spki-sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+const LISTED = `cert-sha1:${'a'.repeat(40)}`;
+const PATIENCE = { timeout: 20_000, interval: 300 };
 const HOSTS = ['client', 'gateway', 'server', 'gw2', 'gw3'];
 
 describe.skipIf(lacks('nats-server'))('a fleet', () => {
@@ -37,6 +40,15 @@ describe.skipIf(lacks('nats-server'))('a fleet', () => {
     expect(text).toMatch(/gw2: refused 4: .*\n {2}wrong\.json:\d+:\d+: error: "own" is the name of the pinset at /);
     expect(fleet.versions).toBe('3, 3, 4');
     expect(await fleet.conditions('gateway')).toMatch(/fleet\.refused/);
+  });
+
+  it('has a list changed on all where it is changed on one', async () => {
+    const lists = (host: string, ...args: string[]) =>
+      lab.run(host, ...TLSPIN, 'list', '0', ...args, '--control', lab.path(`${host}.sock`)).trim();
+    lists('gateway', 'add', LISTED);
+    await expect.poll(() => lists('gw2'), PATIENCE).toBe(LISTED);
+    lists('gw2', 'rm', LISTED);
+    await expect.poll(() => [lists('gateway'), lists('gw3')], PATIENCE).toEqual(['', '']);
   });
 
   it('goes back to a version of before', async () => {
@@ -100,6 +112,7 @@ const REFUSALS = {
 
 // ---- the stage ----
 
+const SHARED = { lists: { share: ['0'], key: 'lists.key' } };
 let bank: Bank;
 let lab: Lab;
 let fleet: Fleet;
@@ -125,9 +138,12 @@ beforeAll(async () => {
   lab = new Lab({ hosts: HOSTS });
   fleet = new Fleet(lab);
   await startTlsServer(lab, 'server', { identity: bank.genuineChain });
-  fleet.configure('gateway', {});
-  fleet.configure('gw2', { pinsets: [{ name: 'own', match: { hosts: ['own.example'] }, pins: [OTHER, bank.pin] }] });
-  fleet.configure('gw3', {});
+  lab.write('lists.key', 'k'.repeat(64));
+  const lists = (host: string) => ({ lists: { 0: { file: `${host}.list`, writable: true } } });
+  fleet.configure('gateway', lists('gateway'), SHARED);
+  const own = { name: 'own', match: { hosts: ['own.example'] }, pins: [OTHER, bank.pin] };
+  fleet.configure('gw2', { pinsets: [own], ...lists('gw2') }, SHARED);
+  fleet.configure('gw3', lists('gw3'), SHARED);
   await fleet.startBrokers(0, 1, 2);
   await Promise.all(['gateway', 'gw2', 'gw3'].map((host) => fleet.startGateway(host)));
   for (const host of ['gateway', 'gw2', 'gw3']) {

@@ -2,7 +2,9 @@
 import type { ReferredFiles } from '../document/files.ts';
 import type { Path, Reporter } from '../document/message.ts';
 import type { FleetPolicy, Policy } from '../policy.ts';
+import type { Configuration } from '../document/schema.ts';
 import type { FleetSource } from '../document/schema/fleet.ts';
+import type { ListSource } from '../document/schema/lists.ts';
 import { elements } from '../document/schema-issues.ts';
 import { parsePublicKey } from '../../minisign/keys.ts';
 
@@ -31,10 +33,32 @@ export function compileFleet(
     credentials: path(credentials),
     nkey: path(nkey),
     tls: tls === undefined ? null : { ca: path(tls.ca), cert: path(tls.cert), key: path(tls.key) },
+    lists: sharedLists(source.lists, files),
     local: [...elements(source.local)].map(([, each]) => each),
     refuseAbove: source.refuseAbove ?? 0.01,
   };
   return { fleet };
+}
+
+/** What is written in the document is no gateway's to change. */
+export function reportSharedLists({ fleet, lists = {} }: Configuration, report: Reporter): void {
+  for (const [index, id] of elements(fleet?.lists?.share)) {
+    const why = unsharable(id, Object.hasOwn(lists, id) ? lists[id] : undefined);
+    if (why !== undefined) report.error(['fleet', 'lists', 'share', index], why);
+  }
+}
+
+function unsharable(id: string, list: ListSource | undefined): string | undefined {
+  if (!/^[\w-]{1,64}$/.test(id)) return `"${id}" cannot be shared: its name has to be of letters, digits, - and _`;
+  if (list === undefined) return `there is no list "${id}" to be shared`;
+  if (list.writable !== true) return `the list "${id}" is not writable: set "writable": true in it`;
+  if (list.entries === undefined) return undefined;
+  return `the list "${id}" has "entries", which cannot be changed at run time: put them into its file`;
+}
+
+function sharedLists(source: FleetSource['lists'], files: ReferredFiles): FleetPolicy['lists'] {
+  const { share, key }: Partial<NonNullable<FleetSource['lists']>> = source ?? {};
+  return key === undefined ? null : { share: [...elements(share)].map(([, id]) => id), key: files.path(key) };
 }
 
 function reportNames(source: Partial<FleetSource>, report: Reporter): void {

@@ -360,9 +360,9 @@ export class Operator {
     const { log, file, daemon } = this.#options;
     for (const message of change.messages) daemon.say(message);
     if (change.isInForce) {
+      this.#options.fleet?.adopt(change.policy);
       this.#watch?.settle();
-      this.#ages.look();
-      this.#pinsets.look();
+      for (const looker of [this.#ages, this.#pinsets]) looker.look();
       if (change.kind !== 'list') this.#rules.forget();
       if (change.kind === 'reload') this.protection.end('reload.refused', '', 'the configuration is loaded');
     } else {

@@ -18,10 +18,12 @@ import type { RecentVerdicts } from '../control/recent-verdicts.ts';
 import { replay } from '../control/replay.ts';
 import type { Protection } from '../protection/protection.ts';
 import { KeptState } from './kept-state.ts';
+import { FleetLists, type FleetListsOptions } from './lists.ts';
+import { readListKey } from './list-key.ts';
 
 /** What of the running daemon it needs. */
 export interface Home {
-  readonly configuration: {
+  readonly configuration: FleetListsOptions['configuration'] & {
     share(
       by: string,
       shared: SharedDocument,
@@ -38,6 +40,9 @@ export class Membership {
   readonly #kept: KeptState;
   readonly #trusted: readonly PublicKey[];
   readonly #connect: () => Broker;
+  /** Undefined where no list is shared. */
+  readonly #listKey: Uint8Array | undefined;
+  #lists: FleetLists | undefined;
   #state: MemberState;
   #home: Home | undefined;
   #broker: Broker | undefined;
@@ -58,6 +63,7 @@ export class Membership {
     this.#state = this.#kept.read();
     const options = natsOptions(policy, `tlspin ${gatewayName(policy)}`);
     this.#connect = () => new NatsBroker(options);
+    this.#listKey = policy.lists === null ? undefined : readListKey(policy.lists.key);
     this.#digest = this.shared?.digest;
   }
 
@@ -103,6 +109,7 @@ export class Membership {
     broker.onConnection(() => this.#onConnection());
     this.#onConnection();
     member.start();
+    this.#startLists(broker);
     this.#look = setInterval(() => this.#lookAtDate(), LOOK_MS).unref();
     this.#lookAtDate();
     this.#catchUp();
@@ -111,10 +118,28 @@ export class Membership {
   async stop(): Promise<void> {
     clearInterval(this.#look);
     clearTimeout(this.#patience);
+    await this.#lists?.stop();
     await this.#member?.stop();
     await this.#broker?.close();
+    this.#lists = undefined;
     this.#member = undefined;
     this.#broker = undefined;
+  }
+
+  /** Told of each policy that has come into force. */
+  adopt(policy: Policy): void {
+    this.#lists?.adopt(policy);
+  }
+
+  #startLists(broker: Broker): void {
+    const { name, lists } = this.#policy;
+    if (lists === null || this.#listKey === undefined) return;
+    const { configuration, protection } = this.#home!;
+    this.#lists = new FleetLists({
+      ...{ broker, fleet: name, gateway: gatewayName(this.#policy), key: this.#listKey, lists: lists.share },
+      ...{ configuration, protection },
+    });
+    this.#lists.start();
   }
 
   async #apply(shared: SharedDocument, terms: Terms): Promise<Applied> {

@@ -188,6 +188,11 @@ export const CONDITIONS = {
     meaning: 'A document of the fleet was refused: what is in force stays.',
     mend: 'see tlspin fleet status, and push one that can be taken; where nobody pushed it, find out who writes to the servers',
   },
+  'fleet.list': {
+    severity: 'degraded',
+    meaning: 'A list cannot be shared with the fleet, or not be changed here as others have changed it.',
+    mend: "see that all gateways have the same key of lists, and that the list's file can be written",
+  },
   'fleet.expired': {
     severity: 'degraded',
     meaning: "The fleet's document in force is past its date: nobody has pushed one, or somebody keeps it back.",

@@ -39,6 +39,18 @@ export const fleet = z
       .describe(
         'Pinsets and lists of this file that win: what a document says under these names is left out here. Any other name that both have is an error, and the document refused.',
       ),
+    lists: z
+      .strictObject({
+        share: z
+          .array(text())
+          .min(1)
+          .describe('Writable lists of this gateway that are changed on all where they are changed on one.'),
+        key: text().describe(
+          'File with at least 32 characters that the gateways have in common and nobody else has: what they tell each other of lists is sealed with it. Relative to the configuration file.',
+        ),
+      })
+      .optional()
+      .describe('Lists that are changed at run time, shared. Default: none.'),
     refuseAbove: z
       .number()
       .min(0)
