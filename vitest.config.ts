@@ -101,6 +101,19 @@ export default defineConfig({
               },
             },
           ]),
+      // Likewise: npm run simulate.
+      ...(process.env['SIMULATE'] === undefined
+        ? []
+        : [
+            {
+              test: {
+                name: 'simulation',
+                include: ['test/simulation/**/*.simulation.ts'],
+                disableConsoleIntercept: true,
+                testTimeout: 600_000,
+              },
+            },
+          ]),
       // Likewise: npm run test:vm.
       ...(process.env['TLSPIN_VM'] === undefined
         ? []
