@@ -49,10 +49,13 @@ describe('going live', () => {
     expect(await done(reload!)).toMatchObject({ code: 0 });
     expect(await done(applyClosed!)).toEqual({ code: 0, said: '' });
     expect(await visit()).not.toBeNull();
-    await expect.poll(() => done(healthy!)).toMatchObject({ code: 0, said: expect.stringContaining('protected') });
+    // That the rules were changed is told for a while.
+    await expect
+      .poll(() => done(healthy!), { timeout: 60_000 })
+      .toMatchObject({ code: 0, said: expect.stringContaining('protected') });
     expect(await done(remove!)).toEqual({ code: 0, said: '' });
     expect(await visit()).toBeNull();
-  });
+  }, 180_000);
 });
 
 /** Of a section of the page. */
