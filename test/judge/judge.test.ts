@@ -12,8 +12,10 @@ import { ServerHabits } from '../../src/judge/server-habits.ts';
 import { SessionMemory } from '../../src/judge/sessions.ts';
 import { PinsetSnapshot } from '../../src/pins/match/snapshot.ts';
 import type { CompiledPinset, Policy, Situations } from '../../src/pins/policy.ts';
+import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import { isFault } from '../../src/bytes/fault.ts';
 import { parseClientHello } from '../../src/tls/client-hello.ts';
+import { tls13SuiteOf } from '../../src/tls/key-schedule.ts';
 import { RecordReader } from '../../src/tls/record.ts';
 import { parseServerHello } from '../../src/tls/server-hello.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
@@ -25,6 +27,7 @@ import { match, pin, PINNED } from '../support/policy.ts';
 import { policy } from '../support/policy.ts';
 import { SIMPLE } from '../support/rfc8448.ts';
 import type { HelloFields } from '../support/tls-bytes.ts';
+import { encryptedExtensions, finished13, sealed } from '../support/tls13-bytes.ts';
 import { Asked, FAILED, shown } from '../support/tls13-flows.ts';
 
 const leaf = certificate('leaf');
@@ -32,9 +35,14 @@ const subject = {
   client: { address: Uint8Array.of(10, 1, 2, 3), port: 51_000 },
   server: { address: Uint8Array.of(198, 51, 100, 7), port: 443 },
 };
+const here = match({ addresses: [{ address: subject.server.address, prefix: 32 }] });
 const ID = Buffer.alloc(32, 7);
 const SIGNED = { params: new Uint8Array(0), scheme: 0x0804, signature: new Uint8Array(0) };
 const TLS13 = { supportedVersions: [0x0304, 0x0303] };
+const EARLY = { ...TLS13, earlyData: true };
+const inter = certificate('inter');
+/** Where the issuer is pinned, the path is asked for. */
+const issued = { pins: [pin('spki-sha256', presentCertificate(inter).spkiSha256!)] };
 const situated = (situations: Partial<Situations>, more: Partial<CompiledPinset> = {}) => ({
   pinsets: [bank({ situations: { ...PINNED, ...situations }, ...more })],
 });
@@ -219,6 +227,9 @@ describe('a hello', () => {
     expect(asks(probing, { ...TLS13, name: 'other.example' })).toBe(0);
     expect(asks(situated({ tls13: 'deny' }), TLS13)).toBe(0);
     expect(asks(situated({ tls13: 'keylog-else-probe' }), TLS13, { keylog: true })).toBe(0);
+    const probed = bank({ situations: { ...PINNED, tls13: 'probe' } });
+    const read = bank({ name: 'read', match: here, situations: { ...PINNED, tls13: 'keylog' } });
+    expect(asks({ pinsets: [probed, read] }, TLS13, { keylog: true })).toBe(0);
     const known = new Case(probing);
     known.habits.onChoice(subject.server, HOST, false);
     expect(known.client(TLS13).prober.requests).toHaveLength(0);
@@ -295,7 +306,6 @@ describe('a probe', () => {
   });
 
   it('is not asked about who is denied anyway', () => {
-    const here = match({ addresses: [{ address: subject.server.address, prefix: 32 }] });
     const denying = bank({ name: 'denying', match: here, situations: { ...PINNED, tls13: 'deny' } });
     const at = new Case({ pinsets: [bank({ situations: { ...PINNED, tls13: 'probe' } }), denying] })
       .client(TLS13)
@@ -304,20 +314,19 @@ describe('a probe', () => {
   });
 
   it('does not prove what a server of an older version shows', () => {
-    const at = new Case(situated({ tls13: 'probe' })).client({ ...TLS13, earlyData: true });
+    const at = new Case(situated({ tls13: 'probe' })).client(EARLY);
     at.prober.answer(shown(leaf));
     expect(at.reason).toBeUndefined();
     at.proves = false;
     expect(at.server().certificate().exchange().reason).toBe('tls-alert no-proof');
-    const lacking = new Case(situated({ tls13: 'probe' })).client({ ...TLS13, earlyData: true });
+    const lacking = new Case(situated({ tls13: 'probe' })).client(EARLY);
     lacking.prober.answer(shown(leaf));
     expect(lacking.server().certificate().done().reason).toBe('tls-alert no-proof');
   });
 });
 
 describe('early data', () => {
-  const early = (situations: Partial<Situations>, more = {}) =>
-    new Case(situated(situations), more).client({ ...TLS13, earlyData: true });
+  const early = (situations: Partial<Situations>, more = {}) => new Case(situated(situations), more).client(EARLY);
 
   it('wait for a probe, whose answer counts for TLS 1.3 as well', () => {
     const at = early({ tls13: 'probe' });
@@ -345,16 +354,27 @@ describe('early data', () => {
     const at = early(situations, more);
     expect([at.reason, at.judge.holdsClient]).toEqual([expected, holds]);
   });
+
+  it('do not wait for whoever only reports, nor where another denies', () => {
+    const reporting = new Case(situated({ tls13: 'probe', earlyData: 'deny' }, { mode: 'report-only' })).client(EARLY);
+    expect([reporting.reason, reporting.judge.holdsClient]).toEqual([undefined, false]);
+    const denying = bank({ name: 'denying', match: here, situations: { ...PINNED, earlyData: 'deny' } });
+    const denied = new Case({ pinsets: [bank({ situations: { ...PINNED, tls13: 'probe' } }), denying] });
+    denied.habits.onChoice(subject.server, HOST, false);
+    expect([denied.client(EARLY).reason, denied.prober.requests]).toEqual(['tls-alert no-certificate', []]);
+  });
 });
 
 it('early data wait for the path of what a probe has shown, and for nothing behind a ruling', () => {
-  const issued = { pins: [pin('spki-sha256', presentCertificate(certificate('inter')).spkiSha256!)] };
-  const begin = () => new Case(situated({ tls13: 'probe' }, issued)).client({ ...TLS13, earlyData: true });
+  const begin = () => new Case(situated({ tls13: 'probe' }, issued)).client(EARLY);
   const at = begin();
-  at.prober.answer(shown(leaf, { chain: [leaf, certificate('inter')] }));
+  at.prober.answer(shown(leaf, { chain: [leaf, inter] }));
   expect([at.answers.length, at.judge.holdsClient]).toEqual([1, true]);
   at.answers[0]!(chainFacts({ onPath: [0, 1] }));
   expect([at.judge.holdsClient, at.server(0x1301).reason]).toEqual([false, 'accept probe-match']);
+  const ahead = begin();
+  ahead.prober.answer(shown(leaf, { chain: [leaf, inter] }));
+  expect([ahead.server(0x1301).judge.encryptedFlight(), ahead.answers.length]).toEqual([undefined, 1]);
   const ruled = begin();
   ruled.judge.settleBy('parseError', 'parse-error');
   expect(ruled.judge.holdsClient).toBe(false);
@@ -364,11 +384,18 @@ describe('a secret', () => {
   const hello = parseClientHello(SIMPLE.clientHello);
   const answer = parseServerHello(SIMPLE.serverHello);
   if (isFault(hello) || isFault(answer)) throw new Error('RFC 8448');
+  const resumption = sealed(tls13SuiteOf(0x1301)!, SIMPLE.serverSecret, [encryptedExtensions(), finished13]);
   const chosen = pin('spki-sha256', presentCertificate(SIMPLE.certificate).spkiSha256!);
 
-  function reading(tls13: Situations['tls13'] = 'keylog', pins = [chosen], keylog = true) {
-    const pinned = bank({ match: match({ hosts: ['server'] }), pins, situations: { ...PINNED, tls13 } });
-    const at = new Case({ pinsets: [pinned] }, { keylog });
+  function reading(
+    tls13: Situations['tls13'] = 'keylog',
+    { pins = [chosen], validity = 'auto' as 'auto' | 'on', keylog = true, live = true } = {},
+  ) {
+    const checks = { ...PINNED.checks, validity };
+    const pinned = (wanted: Situations['tls13']) => ({
+      pinsets: [bank({ match: match({ hosts: ['server'] }), pins, situations: { ...PINNED, checks, tls13: wanted } })],
+    });
+    const at = new Case(pinned(tls13), { keylog, live });
     at.judge.onClientHello(hello as Exclude<typeof hello, { code: string }>, 0x0301);
     const mayAwait = at.judge.mayAwaitSecret;
     at.judge.onServerHello(answer as Exclude<typeof answer, { code: string }>, 'tls13');
@@ -376,7 +403,7 @@ describe('a secret', () => {
     const records = consumer && new RecordReader(consumer);
     const feed = (octets: Uint8Array) => records?.feed(octets, 0, octets.length);
     const log = (secret: Uint8Array = SIMPLE.serverSecret) => at.log((hello as { random: Uint8Array }).random, secret);
-    return { at, mayAwait, feed, log, isRead: consumer !== undefined };
+    return { at, mayAwait, feed, log, isRead: consumer !== undefined, pinned };
   }
 
   it('is awaited by a client that has the ServerHello, and then by what is encrypted', () => {
@@ -397,8 +424,43 @@ describe('a secret', () => {
     expect(at.forgotten).toHaveLength(1);
   });
 
+  it('is not awaited of the client once it is logged, and what is sealed waits from when it is', () => {
+    const logged = reading();
+    logged.log();
+    expect(logged.at.judge.awaitsClient).toBe(false);
+    const { at, feed } = reading();
+    at.now += 500_000;
+    feed(SIMPLE.serverFlight);
+    expect(at.judge.deadline).toBe(at.now + LIMIT_DEFAULTS.holdTime * 1000);
+  });
+
+  it('shows a certificate whose path is asked for, again by another configuration', () => {
+    const asking = () => {
+      const each = reading('keylog', { pins: [{ ...chosen, at: 'path' }], validity: 'on' });
+      each.feed(SIMPLE.serverFlight);
+      each.log();
+      expect([each.at.reason, each.at.answers.length, each.at.judge.sealedFrom]).toEqual([undefined, 1, 0]);
+      return each;
+    };
+    const { at, pinned } = asking();
+    at.reload(pinned('keylog'));
+    expect([at.reason, at.answers.length]).toEqual([undefined, 2]);
+    at.answers[1]!(chainFacts({ onPath: [0] }));
+    expect([at.reason, at.judge.facts.evidence]).toEqual([MATCH, 'decrypted']);
+    const denied = { action: 'tls-alert', reason: 'no-certificate', evidence: 'none' };
+    expect(asking().at.reload(pinned('deny')).judge.ruling).toMatchObject(denied);
+  });
+
+  it('is all there is in a capture, where nothing is asked behind a ruling', () => {
+    expect(reading('keylog', { live: false }).at.reason).toBe('tls-alert keylog-missing');
+    const over = new Case(situated({ tls13: 'keylog-else-probe' }), { live: false, keylog: true });
+    over.client(TLS13).server(0x1301).judge.settleBy('incomplete', 'incomplete');
+    over.judge.encryptedFlight();
+    expect(over.prober.requests).toEqual([]);
+  });
+
   it('shows another certificate, which is denied', () => {
-    const { at, feed, log } = reading('keylog', [genuinePin]);
+    const { at, feed, log } = reading('keylog', { pins: [genuinePin] });
     feed(SIMPLE.serverFlight);
     log();
     expect(at.judge.ruling).toMatchObject({ action: 'tls-alert', reason: 'pin-mismatch', evidence: 'decrypted' });
@@ -426,8 +488,30 @@ describe('a secret', () => {
     expect(reading('keylog').at.judge.deadline).toBeGreaterThan(0);
   });
 
+  it('that opens a resumption shows no certificate: a probe is asked where that is wanted', () => {
+    const opening = (tls13: Situations['tls13']) => {
+      const { at, feed, log } = reading(tls13);
+      feed(resumption);
+      log();
+      return [at.reason, at.prober.requests.length];
+    };
+    expect(opening('keylog')).toEqual(['tls-alert resumed-unbound', 0]);
+    expect(opening('keylog-else-probe')).toEqual([undefined, 1]);
+  });
+
+  it('that comes late and opens a resumption changes nothing, and what is sealed by then is not waited for anew', () => {
+    const { at, feed, log } = reading('keylog-else-probe');
+    at.judge.onServerHelloTaken();
+    at.judge.onDeadline();
+    const { deadline } = at.judge;
+    at.now += 1000;
+    feed(resumption);
+    log();
+    expect([at.reason, at.prober.requests.length, at.judge.deadline]).toEqual([undefined, 1, deadline]);
+  });
+
   it('is not awaited where there is no key log, or nothing goes by it', () => {
-    const without = reading('keylog', [chosen], false);
+    const without = reading('keylog', { keylog: false });
     expect([without.mayAwait, without.isRead, without.at.reason]).toEqual([false, false, 'tls-alert keylog-missing']);
     const probed = reading('probe');
     expect([probed.mayAwait, probed.isRead, probed.at.judge.mayAwaitSecret, probed.at.judge.waiting]).toEqual([
@@ -481,6 +565,12 @@ describe('a resumption', () => {
     if (expected === 'accept resumed-bound') expect(at.judge.ruling!.evidence).toBe('resumed');
   });
 
+  it('is nothing that a capture’s secrets show', () => {
+    const at = new Case(situated({ resumed: 'bound-else-probe' }), { live: false, keylog: true, prober: undefined });
+    at.client({ sessionId: ID }).server(0xc02f, { sessionId: ID }).judge.onServerChangeCipherSpec(true);
+    expect(at.reason).toBe('tls-alert resumed-unbound');
+  });
+
   it('of whoever is unpinned is what the configuration says of them', () => {
     const denied = pin('cert-sha256', 'ab'.repeat(32));
     const at = new Case({ pinsets: [bank({ pins: [], deny: [denied] })] });
@@ -501,8 +591,8 @@ describe('a resumption', () => {
 });
 
 describe('behind a ruling that accepts', () => {
-  const accepted = () => {
-    const at = new Case();
+  const accepted = (more: Partial<CompiledPinset> = {}) => {
+    const at = new Case({ pinsets: [bank(more)] });
     at.client().server(0xc02f, { sessionId: ID }).certificate().exchange().done();
     return at;
   };
@@ -525,6 +615,14 @@ describe('behind a ruling that accepts', () => {
     expect([at.reason, at.judge.session.isAwaited, at.judge.facts.fault]).toEqual([MATCH, false, 'a.fault']);
     at.judge.revoke();
     expect([at.reason, at.judge.ruling!.fault]).toEqual(['tls-alert overlap-conflict', 'a.fault']);
+  });
+
+  it('a client that would be learned from is not listened to any more once that is revoked', () => {
+    const { judge } = accepted({ mode: 'learn' });
+    expect(judge.continuation.isAwaited).toBe(true);
+    judge.facts.fault = 'a.fault';
+    judge.revoke();
+    expect(judge.continuation.isAwaited).toBe(false);
   });
 
   it('another configuration changes nothing', () => {
@@ -563,9 +661,8 @@ describe('another configuration', () => {
   });
 
   it('of a path that is asked for has the earlier answer count for nothing', () => {
-    const issued = { pins: [pin('spki-sha256', presentCertificate(certificate('inter')).spkiSha256!)] };
     const at = new Case({ pinsets: [bank(issued)] }).client().server(0x009c);
-    at.judge.onCertificate([leaf, certificate('inter')]);
+    at.judge.onCertificate([leaf, inter]);
     at.done();
     const [first, signal] = [at.answers[0]!, at.signal!];
     at.reload({ pinsets: [bank(issued)] });
@@ -575,22 +672,48 @@ describe('another configuration', () => {
     at.answers[1]!(chainFacts({ onPath: [0, 1] }));
     expect([at.reason, at.settled]).toEqual([MATCH, 1]);
     const gone = new Case({ pinsets: [bank(issued)] }).client().server(0x009c);
-    gone.judge.onCertificate([leaf, certificate('inter')]);
+    gone.judge.onCertificate([leaf, inter]);
     gone.judge.close();
     expect(gone.signal!.aborted).toBe(true);
   });
+});
+
+describe('another configuration, while the path of what a probe has shown is asked for', () => {
+  const probed = (hello: HelloFields) => {
+    const at = new Case(situated({ tls13: 'probe' }, issued)).client(hello);
+    if (hello === TLS13) at.server(0x1301);
+    at.prober.answer(shown(leaf, { chain: [leaf, inter] }));
+    expect([at.answers.length, at.judge.isProven]).toEqual([1, true]);
+    return at;
+  };
+
+  it('accepts by its situation, and by nothing that was shown', () => {
+    const at = probed(TLS13).reload(situated({ tls13: 'accept' }, issued));
+    expect([at.reason, at.judge.isProven]).toEqual(['accept no-certificate', false]);
+  });
+
+  it('denies early data, or leaves them to what the server will choose', () => {
+    const denied = probed(EARLY).reload(situated({ tls13: 'probe', earlyData: 'deny' }, issued));
+    expect(denied.reason).toBe('tls-alert no-certificate');
+    const at = probed(EARLY).reload(situated({ tls13: 'accept' }, issued));
+    expect([at.reason, at.judge.holdsClient, at.judge.isProven]).toEqual([undefined, false, false]);
+  });
+});
+
+it('another configuration that asks for a proof which went by unread denies', () => {
+  const checks = { ...PINNED.checks, proofOfPossession: 'off' } as const;
+  const at = new Case(situated({ checks }, issued)).client().server();
+  at.judge.onCertificate([leaf, inter]);
+  at.exchange().done().reload(situated({}, issued));
+  at.answers.at(-1)!(chainFacts({ onPath: [0, 1] }));
+  expect(at.reason).toBe('tls-alert no-proof');
 });
 
 describe('ahead of TLS', () => {
   it('an upgrade is decided by its situation', () => {
     const upgraded = (starttls: Situations['starttls']) => {
       const at = new Case({
-        pinsets: [
-          bank({
-            match: match({ addresses: [{ address: subject.server.address, prefix: 32 }] }),
-            situations: { ...PINNED, starttls },
-          }),
-        ],
+        pinsets: [bank({ match: here, situations: { ...PINNED, starttls } })],
       });
       at.judge.onUpgrade('smtp', []);
       expect(at.judge.facts.starttls).toBe('smtp');

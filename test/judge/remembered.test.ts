@@ -97,6 +97,14 @@ describe('a session', () => {
     expect([isBound(memory, first!), isBound(memory, second!), isBound(memory, third!)]).toEqual([false, true, true]);
   });
 
+  it('that is used outlasts one that is not', () => {
+    const memory = new SessionMemory(2);
+    for (const credential of [first!, second!]) memory.remember(subject, credential, ['bank'], lasting);
+    expect(isBound(memory, first!)).toBe(true);
+    memory.remember(subject, third!, ['bank'], lasting);
+    expect([isBound(memory, first!), isBound(memory, second!)]).toEqual([true, false]);
+  });
+
   it('is as it was where another process knows it, with what is left of its time', () => {
     const memory = new SessionMemory(4);
     memory.remember(subject, first!, ['bank'], lasting);
