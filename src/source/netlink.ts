@@ -19,7 +19,7 @@ export interface NetlinkOptions {
 export interface Heard {
   /** Datagrams, each with a message or more. */
   readonly octets: readonly Buffer[];
-  /** There was more than the socket has room for. */
+  /** There was more than the socket has room for, or it cannot be heard. */
   readonly isLossy: boolean;
 }
 
@@ -42,14 +42,15 @@ export class NetlinkSocket {
       const { octets: got } = this.#binding.receiveDescriptors(this.#fd, room);
       if (got > 0) octets.push(Buffer.from(room.subarray(0, got)));
       else if (got === -constants.errno.ENOBUFS) isLossy = true;
-      else return { octets, isLossy };
+      else return { octets, isLossy: isLossy || got !== -constants.errno.EAGAIN };
     }
   }
 
   /** What the kernel answers at once. */
   ask(request: Buffer): Heard {
-    this.#binding.sendDescriptors(this.#fd, request, []);
-    return this.heard();
+    const sent = this.#binding.sendDescriptors(this.#fd, request, []);
+    const { octets, isLossy } = this.heard();
+    return { octets, isLossy: isLossy || sent < 0 };
   }
 }
 

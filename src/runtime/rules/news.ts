@@ -48,8 +48,9 @@ class RulesNews {
 
   /** Programs that are attached to a device by a link of BPF are told to nobody. */
   #areLinksOthers(): boolean {
-    const links = Buffer.concat(this.#asked.ask(GET_LINKS).octets.flatMap(messagesOf).flatMap(deviceOf));
-    const isSame = this.#links?.equals(links) === true;
+    const { octets, isLossy } = this.#asked.ask(GET_LINKS);
+    const links = Buffer.concat(octets.flatMap(messagesOf).flatMap(deviceOf));
+    const isSame = !isLossy && this.#links?.equals(links) === true;
     this.#links = links;
     return !isSame;
   }

@@ -54,6 +54,7 @@ it('while nothing is told and read, nothing has changed', () => {
 it.each([
   ['rules', () => waiting[0]!.push(Buffer.from('NEWGEN'))],
   ['more rules than there is room for', () => waiting[0]!.push(-constants.errno.ENOBUFS)],
+  ['rules that cannot be heard of', () => waiting[0]!.push(-constants.errno.EBADF)],
   ['queueing disciplines and filters', () => waiting[1]!.push(Buffer.from('NEWTFILTER'))],
   ['devices', () => (devices = [{ name: 'lo' }, { name: 'left0' }])],
   ['a device’s program', () => (devices = [{ name: 'lo', program: 'xdp' }])],
@@ -66,6 +67,11 @@ it.each([
 it.each([true, undefined])('of rules of the legacy kind nobody can know (there are some: %s)', (has) => {
   legacy = has;
   expect(news.mayHaveChanged()).toBeUndefined();
+});
+
+it('devices may have changed whenever they cannot be asked for', () => {
+  news = rulesNews({ ...binding, sendDescriptors: () => -constants.errno.EBUSY }, () => false)!;
+  expect([news.mayHaveChanged(), news.mayHaveChanged()]).toEqual([true, true]);
 });
 
 it('there is none where the kernel does not let us hear of it', () => {
