@@ -58,19 +58,20 @@ function sectionsOf(root: Node, pinset: Node): Section[] {
     ...Object.entries(others).flatMap(([key, node]): Section[] =>
       node.properties === undefined || HAVE_SITUATIONS.has(key)
         ? []
-        : [[key.toUpperCase(), [...keysOf(node), ...(key === 'log' ? destinationLines(node) : [])]]],
+        : [[key.toUpperCase(), [...keysWithin(node), ...(key === 'log' ? destinationLines(node) : [])]]],
     ),
   ];
 }
 
 function destinationLines({ properties }: Node): string[] {
   const service = properties!['to']!.anyOf!.find((node) => node.properties !== undefined)!;
-  const own = Object.entries(service.properties!).flatMap(([key, node]) => [
-    '.PP',
-    text(`In ${key}:`),
-    ...keysOf(node),
-  ]);
-  return ['.PP', text(DESTINATIONS), ...keysOf(service), ...own];
+  return ['.PP', text(DESTINATIONS), ...keysWithin(service)];
+}
+
+/** Those of the objects in it as well. */
+function keysWithin(node: Node): string[] {
+  const inner = Object.entries(node.properties ?? {}).filter(([, each]) => each.properties !== undefined);
+  return [...keysOf(node), ...inner.flatMap(([key, each]) => ['.PP', text(`In ${key}:`), ...keysOf(each)])];
 }
 
 /** What has a section of its own is told there. */
