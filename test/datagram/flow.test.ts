@@ -1,9 +1,10 @@
 /** The datagrams of one pair of endpoints: what they speak, in which order whatever is said, and whose flow it is. */
 import { describe, expect, it } from 'vitest';
 
+import type { Policy } from '../../src/pins/policy.ts';
 import { DatagramWire } from '../support/datagram-wire.ts';
 import * as dtls from '../support/dtls-bytes.ts';
-import { ACCEPT, bank, FORGED, HOST, PENDING } from '../support/flows.ts';
+import { ACCEPT, bank, DENY, FORGED, HOST, PENDING } from '../support/flows.ts';
 import { UNPINNED } from '../support/policy.ts';
 import { cryptoFrame, initialPacket, longPacket } from '../support/quic-bytes.ts';
 import * as tls from '../support/tls-bytes.ts';
@@ -90,7 +91,7 @@ describe('what is neither QUIC nor DTLS', () => {
 });
 
 describe('a mark that an earlier engine left', () => {
-  const marked = (connmark: number, fields = { pinsets: [bank()] }) => {
+  const marked = (connmark: number, fields: Partial<Policy> = { pinsets: [bank()] }) => {
     const wire = new DatagramWire(fields);
     wire.connmark = connmark;
     return wire;
@@ -121,7 +122,26 @@ describe('a mark that an earlier engine left', () => {
   it('of neither is as good as none', () => {
     expect(marked(PENDING).fromClient(dtlsHello(HOST))).toBe('accept');
     expect(marked(PENDING).fromServer(SHORT)).toBe('drop');
+    const open = { unpinned: { ...UNPINNED, midstream: 'deny' } } as const;
+    expect(marked(PENDING, open).fromClient(SHORT)).toBe('accept');
   });
+
+  it('of acceptance lets pass what has no data, whatever comes behind its end', () => {
+    expect(marked(ACCEPT).fromClient(Buffer.of(0xc0), { length: 8, isChecksumLate: true })).toBe('accept');
+  });
+
+  it('of denial is taken away by a handshake that begins, where anybody tells of it', () => {
+    for (const [hasNoMark, left] of [[false, PENDING], [true, DENY]] as const) {
+      const wire = marked(DENY);
+      expect(wire.fromClient(dtlsHello(OTHER), { hasNoMark })).toBe('accept');
+      expect(wire.connmark).toBe(left);
+    }
+  }); // prettier-ignore
+});
+
+it('a server’s datagram that nobody asked for begins no flow', () => {
+  const wire = new DatagramWire({ unpinned: { ...UNPINNED, notTls: 'deny' } });
+  expect([wire.fromServer(TEXT), wire.engine.flows]).toEqual(['accept', 0]);
 });
 
 it('a datagram whose length is not its own is nobody’s', () => {
@@ -130,6 +150,15 @@ it('a datagram whose length is not its own is nobody’s', () => {
 });
 
 describe('in a capture', () => {
+  it('nothing is marked', () => {
+    const wire = new DatagramWire({ pinsets: [bank()] }, { live: false });
+    wire.fromClient(dtlsHello(OTHER));
+    wire.fromServer(flight);
+    wire.fromClient(goesOn);
+    wire.finish();
+    expect([wire.verdicts[0]!.action, wire.connmark]).toEqual(['accept', 0]);
+  });
+
   it.each([
     ['a Handshake packet', quicHandshake],
     ['a short header', SHORT],
@@ -144,11 +173,13 @@ describe('in a capture', () => {
     }
   }); // prettier-ignore
 
-  it('a flow of DTLS begins with either side’s', () => {
-    for (const [from, datagram] of [['fromClient', dtlsHello(HOST)], ['fromServer', flight]] as const) {
+  it('a flow of DTLS begins with either side’s, and one of QUIC with the client’s', () => {
+    for (const [from, datagram] of [['fromClient', dtlsHello(HOST)], ['fromServer', flight], ['fromClient', quicHello(HOST)]] as const) {
       const wire = new DatagramWire({ pinsets: [bank()] }, { live: false });
       wire[from](datagram);
       expect(wire.engine.flows).toBe(1);
+      wire.finish();
+      expect(wire.verdicts).toMatchObject([{ inIfindex: 2, outIfindex: 3 }]);
     }
   }); // prettier-ignore
 });

@@ -35,6 +35,7 @@ describe('a flow', () => {
     expect(reasons(wire)).toEqual(['incomplete 1002']);
     wire.wait(40_000);
     expect(reasons(wire)).toEqual(['incomplete 1002', 'incomplete 1001']);
+    expect(wire.engine.flows).toBe(0);
   });
 
   it('that was forgotten is begun anew', () => {
@@ -60,7 +61,16 @@ describe('a flow', () => {
     wire.fromClient(hello(HOST));
     expect(wire.fromClient(hello(HOST), { inIfindex: 5 })).toBe('accept');
     expect(wire.fromClient(SHORT, { inIfindex: 5 })).toBe('accept');
-    expect(reasons(wire)).toEqual([]);
+    expect([reasons(wire), wire.engine.counters.refused.size]).toEqual([[], 0]);
+  });
+
+  it('that leaves by the interface that it came by is counted, but of a capture', () => {
+    const counted = (live: boolean, outIfindex: number) => {
+      const wire = pinned({ live });
+      wire.fromClient(hello(HOST), { outIfindex });
+      return wire.engine.counters.oneArmed;
+    };
+    expect([counted(true, 2), counted(true, 3), counted(false, 2)]).toEqual([1, 0, 0]);
   });
 
   it('between two ports of servers is of whoever asks', () => {
