@@ -5,7 +5,7 @@ import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import { DatagramWire } from '../support/datagram-wire.ts';
 import * as dtls from '../support/dtls-bytes.ts';
 import { ACCEPT, bank, FORGED, HOST } from '../support/flows.ts';
-import { policy } from '../support/policy.ts';
+import { pin, policy } from '../support/policy.ts';
 import { cryptoFrame, initialPacket } from '../support/quic-bytes.ts';
 import * as tls from '../support/tls-bytes.ts';
 
@@ -131,6 +131,13 @@ describe('of what is nobody’s', () => {
     expect([told(false, true).length, told(true, true).length, told(false, false).length]).toEqual([0, 1, 1]);
     // That nothing was decided is said of what might have been somebody's.
     expect(told(false, true, HOST)).toMatchObject([{ reason: 'incomplete' }]);
+  });
+
+  it('is said of a flow that only a denied pin concerns where it ends undecided', () => {
+    const wire = pinned({}, { pinsets: [bank({ pins: [], deny: [pin('cert-sha256', 'ab'.repeat(32))] })] });
+    wire.fromClient(hello(HOST));
+    wire.finish();
+    expect(wire.verdicts).toMatchObject([{ action: 'accept', reason: 'incomplete', pinset: null }]);
   });
 
   it('is said when it was, by the clock, or by the capture’s', () => {
