@@ -26,3 +26,11 @@ export class Waiting<T> {
     return items;
   }
 }
+
+/** What was seen longest ago goes, one for each that is too many. */
+export function keepLatest(entries: Map<string, { readonly last: string }>, most: number): void {
+  while (entries.size > most) {
+    const [[oldest]] = [...entries].sort(([, a], [, b]) => (a.last < b.last ? -1 : 1)) as [[string, unknown]];
+    entries.delete(oldest);
+  }
+}

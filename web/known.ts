@@ -1,5 +1,6 @@
 /** What the server has told so far, for all pages: protection, the inbox, the overview. Knows no document. */
 import type { EngineState, EngineStatus, Events, Health, Inbox, InboxEntry, Overview } from '../src/web/api.ts';
+import { keepLatest } from './bounded.ts';
 import type { Server } from './server.ts';
 
 export class Known {
@@ -27,8 +28,10 @@ export class Known {
     for (const entry of inbox.entries) this.entries.set(entry.id, entry);
   }
 
+  /** No more than the server has itself: of those that it has let go of it does not tell. */
   take({ entry }: Pick<Events['inbox'], 'entry'>): void {
     this.entries.set(entry.id, entry);
+    keepLatest(this.entries, MOST);
   }
 
   takeStatus({ health, status }: Events['status']): void {
@@ -48,3 +51,5 @@ export class Known {
     );
   }
 }
+
+const MOST = 500;

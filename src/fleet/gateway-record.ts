@@ -6,14 +6,16 @@ import { z } from 'zod';
 
 const text = (most: number) => z.string().max(most);
 const version = z.int().min(1);
+/** Milliseconds since the epoch, of a year with four digits: Date throws beyond its own. */
+const instant = z.int().min(0).max(253_402_300_799_999);
 
 const record = z.object({
   gateway: text(64).min(1),
   /** Of tlspin. */
   software: text(64),
-  running: z.object({ version, since: z.int(), digest: text(80), isReportOnly: z.boolean() }).nullable(),
+  running: z.object({ version, since: instant, digest: text(80), isReportOnly: z.boolean() }).nullable(),
   refused: z
-    .object({ version: version.nullable(), at: z.int(), reason: text(2_000), messages: z.array(text(1_000)).max(20) })
+    .object({ version: version.nullable(), at: instant, reason: text(2_000), messages: z.array(text(1_000)).max(20) })
     .nullable(),
 });
 

@@ -10,6 +10,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler, Next } from 'hono';
 import { getCookie } from 'hono/cookie';
 import { secureHeaders } from 'hono/secure-headers';
+import ipaddr from 'ipaddr.js';
 
 import type { Failure } from './api.ts';
 import { type BrowserSession, Buckets, type Rate, type Sessions } from './sessions.ts';
@@ -95,7 +96,15 @@ export function cookieName(isTls: boolean, port: number): string {
 }
 
 export function addressOf(context: Context<Env>): string {
-  return context.env?.incoming?.socket?.remoteAddress ?? '';
+  return whoHas(context.env?.incoming?.socket?.remoteAddress ?? '');
+}
+
+/** Of IPv6 the first 64 bits: whoever has one address of a network has all of them, and each would have its own guesses. */
+export function whoHas(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const plain = ipaddr.process(address);
+  const isShort = plain.kind() === 'ipv4' || plain.range() === 'loopback';
+  return isShort ? plain.toString() : `${plain.toByteArray().slice(0, 8).join('.')}/64`;
 }
 
 export function fail(

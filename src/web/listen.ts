@@ -49,7 +49,7 @@ function endpointOf(text: string): { host: string; port: number } {
   const [, ipv6, ipv4, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = ipv6 ?? ipv4 ?? '';
   const port = Number(digits);
-  if (isIP(host) === 0 || port > 65_535) {
+  if (isIP(host) === 0 || port === 0 || port > 65_535) {
     throw new Error(`"${text}" is no ADDRESS:PORT such as 127.0.0.1:8477 or [::1]:8477`);
   }
   return { host, port };

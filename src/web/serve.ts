@@ -118,7 +118,10 @@ function defaultTokenFile(): string {
 
 /** What `npm run build` has made of web/. */
 const PAGE = fileURLToPath(new URL('../page', import.meta.url));
-const LIMITS = { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 };
+const LIMITS = {
+  ...{ requestTimeout: 10_000, headersTimeout: 10_000, handshakeTimeout: 10_000 },
+  ...{ keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
+};
 const CONNECTIONS = 256;
 const RATE: Rate = { perSecond: 50, burst: 200 };
 const CURES: Readonly<Record<string, string>> = {

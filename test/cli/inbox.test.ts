@@ -65,4 +65,12 @@ describe('the inbox', () => {
     expect([status, err]).toEqual([1, expect.stringMatching(/^error: control socket .*none\.sock: there is none/)]);
     expect((await inbox('snooze', ID, '--for', 'ever')).status).toBe(2);
   });
+
+  it('accepts by the whole number alone: another key may begin alike', async () => {
+    write(refused(5));
+    for (const id of ['', ID.slice(0, 4), ID.slice(0, 11)]) {
+      expect((await inbox('accept', id)).err).toMatch(/^error: "[0-9a-f]*" is not the whole number of an entry/);
+    }
+    expect((await inbox('deny', '')).err).toBe('error: say which entry: its number, or how that begins\n');
+  });
 });

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { claimsOf, documentsBucket, type Terms } from '../../src/fleet/documents.ts';
 import { Member, type MemberState } from '../../src/fleet/member.ts';
+import { recordOctets } from '../../src/fleet/gateway-record.ts';
 import { envelopeOctets, packageOctets } from '../../src/fleet/package.ts';
 import type { Bucket } from '../../src/fleet/port.ts';
 import { gateways, history, push } from '../../src/fleet/publisher.ts';
@@ -154,6 +155,8 @@ describe('whoever pushes', () => {
     const [own] = await records.entries();
     await records.put('office.gw9', own!.value);
     await records.put('office.gw8', Buffer.from('{"gateway":"gw8"}'));
+    const running = { version: 1, since: Number.MAX_SAFE_INTEGER, digest: 'd', isReportOnly: false };
+    await records.put('office.gw7', recordOctets({ gateway: 'gw7', software: '1.0', running, refused: null }));
     expect((await gateways(fleet)).map(({ gateway }) => gateway)).toEqual(['gw1']);
   });
 });

@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { EngineState, Health, InboxEntry, Series, Verdict } from '../../src/web/api.ts';
-import { Waiting } from '../../web/bounded.ts';
+import { keepLatest, Waiting } from '../../web/bounded.ts';
 import { EVERYTHING, type Filter, fromQuery, matches, toQuery } from '../../web/filter.ts';
 import { protectionOf, refusedOf, todayOf } from '../../web/sentences.ts';
 import { sumsOf } from '../../web/sums.ts';
@@ -155,6 +155,17 @@ describe('what waits to be painted', () => {
     expect(waiting.count).toBe(15);
     expect(waiting.take()).toEqual([12, 13, 14]);
     expect([waiting.count, waiting.take()]).toEqual([0, []]);
+  });
+});
+
+describe('what the page knows of the inbox', () => {
+  it('is no more than the server has, however many keys are shown', () => {
+    const entries = new Map<string, { last: string }>();
+    for (let number = 0; number < 20; number++) {
+      entries.set(String(number), { last: new Date(NOW + number).toISOString() });
+      keepLatest(entries, 10);
+    }
+    expect([entries.size, entries.has('9'), entries.has('10')]).toEqual([10, false, true]);
   });
 });
 

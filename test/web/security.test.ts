@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { VerdictEvent } from '../../src/judge/events.ts';
+import { whoHas } from '../../src/web/guard.ts';
 import { listening } from '../../src/web/listen.ts';
 import { Sessions } from '../../src/web/sessions.ts';
 import { certificate } from '../support/certificates.ts';
@@ -73,6 +74,12 @@ describe('without a session', () => {
     expect(sessions.signIn('token', 'a')).toHaveProperty('csrf');
     now += 60_000;
     expect(sessions.signIn('password', 'a')).toHaveProperty('csrf');
+  });
+
+  it('guesses from all addresses of a network of IPv6 are somebody’s alone', () => {
+    expect(whoHas('2001:db8:0:1::7')).toBe(whoHas('2001:db8:0:1:ffff::8'));
+    expect(whoHas('2001:db8:0:2::7')).not.toBe(whoHas('2001:db8:0:1::7'));
+    expect(['::ffff:192.0.2.1', '192.0.2.1', '::1', ''].map(whoHas)).toEqual(['192.0.2.1', '192.0.2.1', '::1', '']);
   });
 
   it('a session ends after a while, and when it is signed out', async () => {
@@ -217,6 +224,7 @@ describe('an address that is not on loopback', () => {
     chmodSync(file, 0o600);
     expect(() => listening({ listen, passwordFile: file })).toThrow('12 characters at the least');
     expect(() => listening({ listen: 'localhost:80' })).toThrow('no ADDRESS:PORT');
+    expect(() => listening({ listen: '127.0.0.1:0' })).toThrow('no ADDRESS:PORT');
     await stage.open();
   });
 });

@@ -19,6 +19,7 @@ export function inboxPage(context: Context): Page {
     const sentence = todayOf(entries, Date.now());
     if (today.textContent !== sentence) today.textContent = sentence;
     conditions.replaceChildren(...conditionsOf(context));
+    for (const id of cards.keys()) if (!known.entries.has(id)) cards.delete(id);
     for (const entry of entries) {
       const card = cards.get(entry.id);
       if (card === undefined) cards.set(entry.id, new EntryCard(context, entry));

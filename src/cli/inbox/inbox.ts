@@ -40,7 +40,7 @@ export function registerInbox(program: Command): void {
     .action((id: string, flags: Flags, command: Command) => orError(command, () => showOne(id, flags)));
   for (const [kind, summary] of ANSWERS) {
     const command = withSources(subcommand(inbox, kind, summary, EXAMPLES[kind]))
-      .argument('<entry>', 'its number, or how that begins')
+      .argument('<entry>', kind === 'accept' ? 'its whole number' : 'its number, or how that begins')
       .option('--comment <text>', 'what is to be remembered with it');
     if (kind === 'accept') command.option('--dry-run', 'only say what would become of it');
     if (kind === 'snooze') command.requiredOption('--for <duration>', 'for how long: 30m, 12h, 7d', duration);
@@ -78,6 +78,10 @@ async function showOne(id: string, flags: Flags): Promise<void> {
 }
 
 async function answer(kind: AnswerKind, id: string, flags: Flags, command: Command): Promise<void> {
+  // Whoever has one host show key after key has one of them begin as the one that was looked at.
+  if (kind === 'accept' && !WHOLE.test(id)) {
+    throw new Error(`"${id}" is not the whole number of an entry, which accepting takes: see tlspin inbox show ${id}`);
+  }
   const entry = find(await inboxOf(flags), id);
   const { sha1, sha256 } = entry.chain[0]!;
   await withControl(flags, command, async (client) => {
@@ -118,6 +122,7 @@ async function rememberedAnswers(flags: Flags): Promise<readonly InboxAnswer[]> 
 }
 
 function find(inbox: Inbox, id: string): InboxEntry {
+  if (id === '') throw new Error('say which entry: its number, or how that begins');
   const fitting = inbox.entries(Date.now()).filter((entry) => entry.id.startsWith(id));
   const [entry] = fitting;
   if (entry === undefined) throw new Error(`there is no entry ${id}: see tlspin inbox list --all`);
@@ -140,6 +145,8 @@ function duration(text: string): number {
   return millis;
 }
 
+const WHOLE = /^[0-9a-f]{12}$/;
+
 const ANSWERS = [
   ['accept', 'let this key pass from now on'],
   ['deny', 'go on denying it, and ask no more'],
@@ -158,7 +165,7 @@ const EXAMPLES: Readonly<Record<AnswerKind | 'list' | 'show', Example>> = {
   list: { command: 'tlspin inbox', does: 'what waits for an answer' },
   show: { command: 'tlspin inbox show 3f9c', does: 'the old key and the new one, who saw it, and what is suspicious' },
   accept: {
-    command: 'tlspin inbox accept 3f9c --comment "asked their hotline"',
+    command: 'tlspin inbox accept 3f9c1d20a7be --comment "asked their hotline"',
     does: 'its key passes from now on; --dry-run says what that would do',
   },
   deny: { command: 'tlspin inbox deny 3f9c', does: 'nothing changes, and it is off the list' },

@@ -7,12 +7,14 @@ import type { NatsOptions } from './broker.ts';
 /** Throws a sentence where a file cannot be read. */
 export function natsOptions({ servers, credentials, nkey, tls }: FleetPolicy, name: string): NatsOptions {
   const files = tls && Object.entries(tls).flatMap(([key, path]) => (path === null ? [] : [[key, read(path, key)]]));
+  // Without that the client would go on in the clear where a server, or whoever sits in front of it, offers no TLS.
+  const needsTls = servers.every((server) => /^tls:/i.test(server));
   return {
     servers,
     name,
     ...(credentials === null ? {} : { credentials: read(credentials, 'credentials') }),
     ...(nkey === null ? {} : { nkey: read(nkey, 'nkey') }),
-    ...(files === null ? {} : { tls: Object.fromEntries(files) as NonNullable<NatsOptions['tls']> }),
+    ...(files === null && !needsTls ? {} : { tls: Object.fromEntries(files ?? []) as NonNullable<NatsOptions['tls']> }),
   };
 }
 
