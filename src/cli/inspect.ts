@@ -11,7 +11,7 @@ import { loadPolicy } from '../pins/load.ts';
 import { formatMessage } from '../pins/document/message.ts';
 import type { Policy } from '../pins/policy.ts';
 import { CertificateEntries } from '../report/certificate-entry.ts';
-import { toEve } from '../report/eve.ts';
+import { eveLine } from '../report/eve-line.ts';
 import { unreadRecord, unreadSentence } from '../report/unread.ts';
 import { inspectCapture } from '../runtime/offline.ts';
 import { readKeyLogs, type Secrets } from '../source/capture/secrets.ts';
@@ -80,7 +80,7 @@ async function inspect(captures: readonly string[], policy: Policy, reading: Rea
         path,
         policy,
         ...reading,
-        onEvent: (event) => output.write(jsonText(toEve(event, { certificates, pcapFilename: path }))),
+        onEvent: (event) => output.write(eveLine(event, { certificates, pcapFilename: path })),
         onUnread: (unread) => {
           const sentence = unreadSentence(unread);
           if (sentence === undefined) return;

@@ -52,7 +52,7 @@ export class ConnectionFactory {
   /** `key` is that of `p`. */
   halfOpen(p: PacketContext, key: FlowKey, fromClient = true): HalfOpen {
     return new HalfOpen({
-      id: this.#parts.numbers.next(),
+      id: this.#parts.numbers.next(p.frame),
       key: key.kept,
       clientForward: key.forward === fromClient,
       frame: p.frame,

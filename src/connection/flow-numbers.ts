@@ -18,7 +18,9 @@ export class FlowNumbers {
     this.#step = step;
   }
 
-  next(): number {
+  /** `frame`: of a capture, the one that begins the flow, which no other flow has. */
+  next(frame = 0): number {
+    if (frame !== 0) return frame;
     const number = this.#next;
     this.#next += this.#step;
     return number;

@@ -159,8 +159,10 @@ export class Flows {
     if (now < this.#nextExpiry) return;
     this.#nextExpiry = now + SECOND;
     const timeout = this.#options.handshakeTimeout();
+    const isTimed = timeout !== Infinity;
     for (const connection of this.#inspecting) {
-      if (now - connection.begunAt >= timeout + connection.patience) this.#options.onHandshakeTimeout(connection, now);
+      const isLate = isTimed && now - connection.begunAt >= timeout + connection.patience;
+      if (isLate) this.#options.onHandshakeTimeout(connection, now);
       if (isStale(connection, now)) this.forget(connection, now);
     }
     for (const flows of [this.#opening, this.#decided]) {

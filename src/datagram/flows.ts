@@ -147,7 +147,7 @@ export class DatagramEngine {
     }
     const subject = datagramSubject(p, fromClient);
     const identity = {
-      id: this.#numbers.next(),
+      id: this.#numbers.next(p.frame),
       key: this.#key.kept,
       clientForward: this.#key.forward === fromClient,
       subject,

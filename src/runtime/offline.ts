@@ -4,8 +4,6 @@
  */
 import { Engine } from '../engine/engine.ts';
 import type { LoggedEvent } from '../judge/events.ts';
-import type { PacketSink } from '../packet/source.ts';
-import type { PacketBatch } from '../packet/batch.ts';
 import { LIMIT_DEFAULTS } from '../pins/limits.ts';
 import type { Policy } from '../pins/policy.ts';
 import { CaptureSecrets, readSecretsBlocks, type Secrets } from '../source/capture/secrets.ts';
@@ -22,7 +20,8 @@ export interface CaptureOptions {
   readonly checksums: boolean;
   /** Of key logs, beside those that the capture itself has. */
   readonly secrets?: Secrets | undefined;
-  readonly onEvent: (event: LoggedEvent) => void;
+  /** `stage` says when: it never falls, and what is told at one stage is told in the order in which the flows began. */
+  readonly onEvent: (event: LoggedEvent, stage: number) => void;
   readonly onUnread?: ((unread: Unread) => void) | undefined;
   /** Octets of the file that were read so far. */
   readonly onProgress?: ((octets: number) => void) | undefined;
@@ -34,11 +33,16 @@ export interface CaptureOptions {
  */
 export async function inspectCapture(options: CaptureOptions): Promise<void> {
   const keylog = new CaptureSecrets(options.secrets);
-  const source = new CaptureSource({ ...options, keyLog: keylog.reader() });
+  const stages = new Stages(options.onEvent);
+  const source = new CaptureSource({
+    ...options,
+    keyLog: keylog.reader(),
+    onFrame: (micros) => stages.onFrame(micros, engine),
+  });
   const engine = new Engine({
     policy: offlinePolicy(options.policy),
     verdicts: source,
-    events: { emit: (event) => (event.kind === 'verdict' || event.kind === 'anomaly') && options.onEvent(event) },
+    events: { emit: (event) => (event.kind === 'verdict' || event.kind === 'anomaly') && stages.add(event) },
     clock: source.clock,
     examiner: { examine: (request, done) => done(examineChain(request)) },
     proves: verifyServerKeyExchange,
@@ -47,31 +51,56 @@ export async function inspectCapture(options: CaptureOptions): Promise<void> {
   });
   await readSecretsBlocks(options.path, keylog);
   try {
-    await source.start(new Ticking(engine, () => source.clock.now()));
+    await source.start(engine);
   } finally {
-    engine.finish();
+    stages.end(engine);
     options.onUnread?.({ ...source.framesRead, refused: engine.counters.refused, time: source.clock.now() });
   }
 }
 
-/** Has the engine see to what is due each second of the capture. */
-class Ticking implements PacketSink {
-  readonly #engine: Engine;
-  readonly #now: () => number;
-  #next = 0;
+/**
+ * When something is told: at a frame, or ahead of it, where the engine is to see to what is due, each second of the
+ * capture. Both depend on the capture's frames alone and on no flow but the one in question.
+ */
+class Stages {
+  readonly #tell: CaptureOptions['onEvent'];
+  #events: LoggedEvent[] = [];
+  #frame = 0;
+  #nextTick = 0;
 
-  constructor(engine: Engine, now: () => number) {
-    this.#engine = engine;
-    this.#now = now;
+  constructor(tell: CaptureOptions['onEvent']) {
+    this.#tell = tell;
   }
 
-  onBatch(batch: PacketBatch): void {
-    this.#engine.onBatch(batch);
-    const now = this.#now();
-    if (now < this.#next) return;
-    this.#engine.tick();
-    this.#next = now + 1_000_000;
+  add(event: LoggedEvent): void {
+    this.#events.push(event);
   }
+
+  onFrame(micros: number, engine: Engine): void {
+    if (this.#events.length > 0) this.#close(2 * this.#frame + 1);
+    this.#frame++;
+    if (micros < this.#nextTick) return;
+    this.#nextTick = micros + 1_000_000;
+    engine.tick();
+    this.#close(2 * this.#frame);
+  }
+
+  end(engine: Engine): void {
+    this.#close(2 * this.#frame + 1);
+    engine.finish();
+    this.#close(Infinity);
+  }
+
+  #close(stage: number): void {
+    const events = this.#events;
+    this.#events = [];
+    if (events.length > 1) events.sort((a, b) => frameOf(a) - frameOf(b));
+    for (const event of events) this.#tell(event, stage);
+  }
+}
+
+function frameOf(event: LoggedEvent): number {
+  return event.kind === 'verdict' ? event.frame : 0;
 }
 
 /** Nobody waits for a capture's packets, so larger handshakes may be looked at whole. */

@@ -5,6 +5,9 @@
 import type { IpView } from '../packet/ip.ts';
 import type { TcpView } from '../packet/tcp.ts';
 
+/** Where a packet has its addresses, the destination behind the source. */
+export type Addresses = Pick<IpView, 'bytes' | 'addresses' | 'addressLength'>;
+
 /** Words of a key: two addresses of four words, and both ports. */
 export const KEY_WORDS = 9;
 
@@ -21,16 +24,14 @@ export class FlowKey {
     this.#seed = seed | 0;
   }
 
-  setEndpoints(ip: IpView, tcp: Pick<TcpView, 'srcPort' | 'dstPort'>): void {
+  setEndpoints(ip: Addresses, { srcPort, dstPort }: Pick<TcpView, 'srcPort' | 'dstPort'>): void {
     const { bytes, addressLength } = ip;
     const source = ip.addresses;
     const destination = source + addressLength;
-    this.forward = precedes(bytes, source, destination, addressLength, tcp.srcPort, tcp.dstPort);
-    this.words.fill(0);
+    this.forward = precedes(bytes, source, destination, addressLength, srcPort, dstPort);
     this.#address(0, bytes, this.forward ? source : destination, addressLength);
     this.#address(4, bytes, this.forward ? destination : source, addressLength);
-    const [first, second] = this.forward ? [tcp.srcPort, tcp.dstPort] : [tcp.dstPort, tcp.srcPort];
-    this.words[8] = first * 0x10000 + second;
+    this.words[8] = this.forward ? srcPort * 0x10000 + dstPort : dstPort * 0x10000 + srcPort;
     this.#mix();
   }
 
@@ -56,8 +57,12 @@ export class FlowKey {
   }
 
   #address(word: number, bytes: Uint8Array, at: number, length: number): void {
-    for (let i = 0; i < length / 4; i++, at += 4) {
-      this.words[word + i] = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    const words = this.words;
+    for (let i = 0; i < 4; i++, at += 4) {
+      const isPresent = i * 4 < length;
+      words[word + i] = isPresent
+        ? (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+        : 0;
     }
   }
 

@@ -2,10 +2,12 @@
  * Captures of several queues or interfaces have packets out of order: a SYN behind the hello, a server's flight ahead of
  * what it answers. Nobody can acknowledge what was not sent (RFC 9293 §3.4): a segment waits until what it acknowledges
  * has been seen, an end or a reset until what comes before it has, and the first segments of a connection wait for its
- * SYN; each for a few frames and a second at most, so that what was never captured holds up nothing. Knows of TCP only
- * where sequence numbers are, and nothing of what segments hold.
+ * SYN; each for a few frames and a second at most, so that what was never captured holds up nothing. No conversation
+ * waits for another one. Knows of TCP only where sequence numbers are, and nothing of what segments hold.
  */
-import { seqAdd, seqDiff } from '../../tcp/sequence.ts';
+import { FlowKey } from '../../tcp/flow-key.ts';
+import { FlowTable } from '../../tcp/flow-table.ts';
+import { seqDiff } from '../../tcp/sequence.ts';
 import type { IpOutline } from './tunnel.ts';
 
 /** One packet and all that there is to know of it; `bytes` is its own. */
@@ -20,9 +22,13 @@ export interface Waiting {
 
 export class CausalOrder {
   readonly #release: (packet: Waiting) => void;
-  readonly #conversations = new Map<string, Conversation>();
+  readonly #key = new FlowKey(0);
+  readonly #segment = new Segment();
+  /** Those that were seen lately, and those that were before them. */
+  #conversations = new FlowTable<Conversation>(CONVERSATIONS / 2);
+  #earlier: FlowTable<Conversation> | undefined;
   /** In the order in which they came. */
-  #waiting: Held[] = [];
+  readonly #waiting: Held[] = [];
 
   constructor(release: (packet: Waiting) => void) {
     this.#release = release;
@@ -38,26 +44,30 @@ export class CausalOrder {
    */
   mayGo(ip: IpOutline, bytes: Buffer, end: number): boolean {
     if (ip.protocol !== TCP || end - ip.payload < 20) return true;
-    const segment = this.#segmentOf(ip, bytes, end);
+    const segment = this.#segment;
+    this.#key.setEndpoints(ip, ip);
+    segment.read(this.#conversation(), this.#key.forward, bytes, ip.payload, end);
     const isFree = segment.isFree();
-    this.#segment = segment;
     if (isFree) segment.note();
     return isFree;
   }
 
   /** Keeps the packet that was just told not to go. */
   keep(packet: Waiting): void {
-    this.#waiting.push({ packet, segment: this.#segment! });
+    this.#waiting.push({ packet, segment: this.#segment.copy() });
   }
 
   /** Releases what has become free, and what has waited long enough at this frame and second. */
   settle(frame: number, seconds: number): void {
+    const isLate = ({ packet }: Held): boolean =>
+      frame - packet.frame > FRAMES || Math.abs(seconds - packet.seconds) > SECONDS;
     while (this.#waiting.length > 0) {
-      const free = this.#waiting.findIndex(({ segment }) => segment.isFree());
-      const { packet } = this.#waiting[0]!;
-      const isLate = frame - packet.frame > FRAMES || Math.abs(seconds - packet.seconds) > SECONDS;
-      if (free < 0 && !isLate) return;
-      this.#take(Math.max(free, 0));
+      let next = this.#waiting.findIndex(({ segment }) => segment.isFree());
+      if (next < 0) next = this.#waiting.findIndex(isLate);
+      if (next < 0) return;
+      const [{ packet, segment }] = this.#waiting.splice(next, 1) as [Held];
+      segment.note();
+      this.#release(packet);
     }
   }
 
@@ -66,50 +76,48 @@ export class CausalOrder {
     this.settle(Infinity, Infinity);
   }
 
-  #segment: Segment | undefined;
-
-  #take(index: number): void {
-    const [{ packet, segment }] = this.#waiting.splice(index, 1) as [Held];
-    segment.note();
-    this.#release(packet);
-  }
-
-  #segmentOf(ip: IpOutline, bytes: Buffer, end: number): Segment {
-    const at = ip.payload;
-    const [source, length] = ip.version === 4 ? [ip.start + 12, 4] : [ip.start + 8, 16];
-    const one = bytes.toString('latin1', source, source + length) + bytes.toString('latin1', at, at + 2);
-    const other =
-      bytes.toString('latin1', source + length, source + 2 * length) + bytes.toString('latin1', at + 2, at + 4);
-    const isForward = one < other;
-    const key = isForward ? one + other : other + one;
-    let conversation = this.#conversations.get(key);
-    if (conversation === undefined) {
-      conversation = { isOpen: false, forward: undefined, backward: undefined };
-      this.#conversations.set(key, conversation);
-      if (this.#conversations.size > CONVERSATIONS) {
-        this.#conversations.delete(this.#conversations.keys().next().value!);
-      }
+  /** That of the key. */
+  #conversation(): Conversation {
+    const known = this.#conversations.find(this.#key);
+    if (known !== undefined) return known;
+    const conversation = this.#earlier?.find(this.#key) ?? new Conversation();
+    if (this.#conversations.full) {
+      this.#earlier = this.#conversations;
+      this.#conversations = new FlowTable(CONVERSATIONS / 2);
     }
-    const flags = bytes[at + 13]!;
-    const dataLength = Math.max(0, end - at - (bytes[at + 12]! >> 4) * 4);
-    const isOne = (flag: number) => ((flags & flag) === 0 ? 0 : 1);
-    return new Segment(
-      conversation,
-      isForward,
-      flags,
-      bytes.readUInt32BE(at + 4),
-      bytes.readUInt32BE(at + 8),
-      dataLength + isOne(FLAG.syn) + isOne(FLAG.fin),
-    );
+    this.#conversations.set(this.#key, conversation);
+    return conversation;
   }
 }
 
-/** Two ends, and how far each has been seen: the sequence number behind its last octet, undefined where it was not. */
-interface Conversation {
+/** Two ends, and how far each has been seen: the sequence number behind its last octet. Numbers are kept as int32. */
+class Conversation {
   /** Its SYN was seen, or is not waited for any more. */
-  isOpen: boolean;
-  forward: number | undefined;
-  backward: number | undefined;
+  isOpen = false;
+  knowsForward = false;
+  knowsBackward = false;
+  forward = 0;
+  backward = 0;
+
+  knows(isForward: boolean): boolean {
+    return isForward ? this.knowsForward : this.knowsBackward;
+  }
+
+  end(isForward: boolean): number {
+    return isForward ? this.forward : this.backward;
+  }
+
+  /** Undefined: what was known of that end is of an earlier connection. */
+  set(isForward: boolean, end: number | undefined): void {
+    if (isForward) this.knowsForward = end !== undefined;
+    else this.knowsBackward = end !== undefined;
+    if (isForward) this.forward = end ?? 0;
+    else this.backward = end ?? 0;
+  }
+
+  reach(isForward: boolean, end: number): void {
+    if (!this.knows(isForward) || seqDiff(end, this.end(isForward)) > 0) this.set(isForward, end);
+  }
 }
 
 interface Held {
@@ -118,52 +126,66 @@ interface Held {
 }
 
 class Segment {
-  readonly #conversation: Conversation;
-  readonly #isForward: boolean;
-  readonly #flags: number;
-  readonly #seq: number;
-  readonly #ack: number;
-  readonly #length: number;
+  #conversation = NOBODY;
+  #isForward = false;
+  #flags = 0;
+  #seq = 0;
+  #ack = 0;
+  #length = 0;
 
-  constructor(conversation: Conversation, isForward: boolean, flags: number, seq: number, ack: number, length: number) {
+  /** The segment whose header is at `at`, and whose octets end at `end`. */
+  read(conversation: Conversation, isForward: boolean, bytes: Buffer, at: number, end: number): void {
+    const flags = bytes[at + 13]!;
     this.#conversation = conversation;
     this.#isForward = isForward;
     this.#flags = flags;
-    this.#seq = seq;
-    this.#ack = ack;
-    this.#length = length;
+    this.#seq = bytes.readInt32BE(at + 4);
+    this.#ack = bytes.readInt32BE(at + 8);
+    this.#length = Math.max(0, end - at - (bytes[at + 12]! >> 4) * 4);
+    if ((flags & FLAG.syn) !== 0) this.#length++;
+    if ((flags & FLAG.fin) !== 0) this.#length++;
+  }
+
+  copy(): Segment {
+    const copy = new Segment();
+    copy.#conversation = this.#conversation;
+    copy.#isForward = this.#isForward;
+    copy.#flags = this.#flags;
+    copy.#seq = this.#seq;
+    copy.#ack = this.#ack;
+    copy.#length = this.#length;
+    return copy;
   }
 
   isFree(): boolean {
-    const { isOpen, forward, backward } = this.#conversation;
-    const [own, peer] = this.#isForward ? [forward, backward] : [backward, forward];
-    if ((this.#flags & FLAG.syn) !== 0 && (this.#flags & FLAG.ack) === 0) return true;
-    if (!isOpen) return false;
-    const isEnd = (this.#flags & (FLAG.fin | FLAG.rst)) !== 0;
-    if (isEnd && own !== undefined && seqDiff(this.#seq, own) > 0) return false;
-    if ((this.#flags & FLAG.ack) === 0) return true;
-    return peer !== undefined && seqDiff(this.#ack, peer) <= 0;
+    const conversation = this.#conversation;
+    const isForward = this.#isForward;
+    const flags = this.#flags;
+    if ((flags & (FLAG.syn | FLAG.ack)) === FLAG.syn) return true;
+    if (!conversation.isOpen) return false;
+    const isEnd = (flags & (FLAG.fin | FLAG.rst)) !== 0 && conversation.knows(isForward);
+    if (isEnd && seqDiff(this.#seq, conversation.end(isForward)) > 0) return false;
+    if ((flags & FLAG.ack) === 0) return true;
+    return conversation.knows(!isForward) && seqDiff(this.#ack, conversation.end(!isForward)) <= 0;
   }
 
   /** It goes: what it is behind has been seen, or will not be. */
   note(): void {
     const conversation = this.#conversation;
+    const isForward = this.#isForward;
+    const end = (this.#seq + this.#length) | 0;
     conversation.isOpen = true;
-    const end = seqAdd(this.#seq, this.#length);
-    const isNew = (this.#flags & FLAG.syn) !== 0 && (this.#flags & FLAG.ack) === 0;
-    if (isNew) conversation[this.#isForward ? 'backward' : 'forward'] = undefined;
-    const own = this.#isForward ? 'forward' : 'backward';
-    conversation[own] = isNew ? end : later(conversation[own], end);
-    if ((this.#flags & FLAG.ack) === 0) return;
-    const peer = this.#isForward ? 'backward' : 'forward';
-    conversation[peer] = later(conversation[peer], this.#ack);
+    if ((this.#flags & (FLAG.syn | FLAG.ack)) === FLAG.syn) {
+      conversation.set(!isForward, undefined);
+      conversation.set(isForward, end);
+    } else {
+      conversation.reach(isForward, end);
+    }
+    if ((this.#flags & FLAG.ack) !== 0) conversation.reach(!isForward, this.#ack);
   }
 }
 
-function later(known: number | undefined, seen: number): number {
-  return known === undefined || seqDiff(seen, known) > 0 ? seen : known;
-}
-
+const NOBODY = new Conversation();
 const TCP = 6;
 const FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, ack: 0x10 } as const;
 /** How far out of order a packet may be. */

@@ -3,7 +3,7 @@
  * Secrets Blocks, which may come after the packets that need them. Kept to the end, since a capture has its own time,
  * and since nothing is gained by forgetting what a file says. Bounded by the files.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
 import type { KeylogSource } from '../../judge/ports.ts';
@@ -12,7 +12,7 @@ import { unreadable } from '../unreadable.ts';
 import { Gunzip } from './gunzip.ts';
 import { PcapngReader } from './pcapng.ts';
 import type { CaptureReader, RecordSink } from './record.ts';
-import { readCapture } from './stream.ts';
+import { isFile, readCapture } from './stream.ts';
 
 /** By client random, as latin1. */
 export type Secrets = ReadonlyMap<string, Uint8Array>;
@@ -68,7 +68,7 @@ export function readKeyLogs(paths: readonly string[], warn: (sentence: string) =
  * damage ends the reading and is not told, since it will be met again.
  */
 export async function readSecretsBlocks(path: string, secrets: CaptureSecrets): Promise<void> {
-  if (path === '-' || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return;
+  if (!isFile(path)) return;
   const abort = new AbortController();
   const keyLog = secrets.reader();
   let reader: CaptureReader | undefined;

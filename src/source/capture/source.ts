@@ -1,6 +1,6 @@
 /**
  * Captures as a PacketSource: one pass over the file, frames unwrapped down to IP and handed to the sink in the file's
- * order, a batch at a time, all within `start`. Verdicts are counted and change nothing. The clock is the capture's.
+ * order, one at a time, all within `start`. Verdicts are counted and change nothing. The clock is the capture's.
  * Memory is a chunk of the file and the fragments in the making. Knows formats and link layers through their readers,
  * and nothing above IP.
  */
@@ -10,7 +10,7 @@ import type { PacketBatch } from '../../packet/batch.ts';
 import { CausalOrder, type Waiting } from './causal-order.ts';
 import { CaptureError } from './record.ts';
 import type { CaptureReader, RecordSink } from './record.ts';
-import { readCapture } from './stream.ts';
+import { isFile, readCapture } from './stream.ts';
 import type { ReadOptions } from './stream.ts';
 import { Defragmenter } from './defragment.ts';
 import { findIp, isKnownLinkType } from './link.ts';
@@ -25,6 +25,8 @@ export interface CaptureSourceOptions {
   /** Have TCP checksums verified: off for captures of sending hosts, whose devices fill them in later. */
   readonly checksums?: boolean | undefined;
   readonly onProgress?: ReadOptions['onProgress'];
+  /** Told of each frame ahead of what it holds: its time, which is the clock's then. */
+  readonly onFrame?: ((micros: number) => void) | undefined;
   /** Takes the capture's own secrets, where it has any. */
   readonly keyLog?: KeyLogSink | undefined;
 }
@@ -43,7 +45,8 @@ export interface FramesRead {
 export class CaptureSource implements PacketSource, RecordSink {
   readonly #options: CaptureSourceOptions;
   readonly #abort = new AbortController();
-  readonly #batch = new RowBatch();
+  /** A packet goes before the next one is looked at, so that everything happens at its own frame. */
+  readonly #packet: { slab: Buffer } & PacketBatch = { slab: NOTHING, words: new Uint32Array(FIELD.ROW), count: 1 };
   readonly #ip = new IpOutline();
   readonly #defragmenter = new Defragmenter();
   readonly #order = new CausalOrder((packet) => this.#late(packet));
@@ -67,7 +70,7 @@ export class CaptureSource implements PacketSource, RecordSink {
     this.#flags = options.checksums === true ? 0 : FLAG.csumNotReady;
   }
 
-  /** Time of the frame last handed over, in microseconds since the epoch. */
+  /** Time of the frame last read, in microseconds since the epoch. */
   readonly clock: Clock = { now: () => this.#now, wallTime: () => this.#now };
 
   get framesRead(): Readonly<FramesRead> {
@@ -88,7 +91,6 @@ export class CaptureSource implements PacketSource, RecordSink {
       this.#reader.end();
     } finally {
       this.#order.end();
-      this.#deliver();
     }
   }
 
@@ -119,6 +121,8 @@ export class CaptureSource implements PacketSource, RecordSink {
   ): void {
     const read = this.#framesRead;
     read.frames++;
+    this.#now = seconds * 1_000_000 + micros;
+    this.#options.onFrame?.(this.#now);
     if (end - start < originalLength) read.cut++;
     const at = findIp(linkType, bytes, start, end);
     if (at < 0) {
@@ -126,15 +130,13 @@ export class CaptureSource implements PacketSource, RecordSink {
       else read.linkTypesNotRead.set(linkType, (read.linkTypesNotRead.get(linkType) ?? 0) + 1);
       return;
     }
-    this.#packet(bytes, at, end, start + Math.max(originalLength, end - start), seconds, micros, 0);
+    this.#unwrap(bytes, at, end, start + Math.max(originalLength, end - start), seconds, micros, 0);
   }
 
-  onChunkEnd(): void {
-    this.#deliver();
-  }
+  onChunkEnd(): void {}
 
   /** One IP packet, or what its tunnels hold. `originalEnd` is where its octets ended before any snap length. */
-  #packet(
+  #unwrap(
     bytes: Buffer,
     at: number,
     end: number,
@@ -147,14 +149,14 @@ export class CaptureSource implements PacketSource, RecordSink {
     if (!ip.read(bytes, at, end)) return;
     if (ip.fragmented) {
       const whole = this.#defragmenter.add(ip, bytes, end, seconds);
-      if (whole !== undefined) this.#packet(whole, 0, whole.length, whole.length, seconds, micros, depth);
+      if (whole !== undefined) this.#unwrap(whole, 0, whole.length, whole.length, seconds, micros, depth);
       return;
     }
     const claimed = ip.lengthMissing ? originalEnd : ip.end;
     const present = Math.min(claimed, end);
     if (depth < MAX_TUNNELS) {
       const inner = innerIp(ip, bytes, present);
-      if (inner >= 0) return this.#packet(bytes, inner, present, claimed, seconds, micros, depth + 1);
+      if (inner >= 0) return this.#unwrap(bytes, inner, present, claimed, seconds, micros, depth + 1);
     }
     const isCut = present < claimed;
     // Of a segment that was cut the octets that are there are read; what is missing is a gap behind them.
@@ -163,7 +165,7 @@ export class CaptureSource implements PacketSource, RecordSink {
     const length = isShortened ? present : claimed;
     const frame = this.#framesRead.frames;
     if (this.#order.mayGo(ip, bytes, present)) {
-      this.#add(bytes, at, present - at, length - at, flags, seconds, micros, frame);
+      this.#deliver(bytes, at, present - at, length - at, flags, seconds, micros, frame);
     } else {
       const own = Buffer.from(bytes.subarray(at, present));
       this.#order.keep({ bytes: own, originalLength: length - at, flags, seconds, micros, frame });
@@ -172,10 +174,10 @@ export class CaptureSource implements PacketSource, RecordSink {
   }
 
   #late({ bytes, originalLength, flags, seconds, micros, frame }: Waiting): void {
-    this.#add(bytes, 0, bytes.length, originalLength, flags, seconds, micros, frame);
+    this.#deliver(bytes, 0, bytes.length, originalLength, flags, seconds, micros, frame);
   }
 
-  #add(
+  #deliver(
     slab: Buffer,
     offset: number,
     length: number,
@@ -185,67 +187,27 @@ export class CaptureSource implements PacketSource, RecordSink {
     micros: number,
     frame: number,
   ): void {
-    if (this.#batch.slab !== slab || this.#batch.full) this.#deliver();
-    this.#batch.add(slab, ++this.#stats.received, offset, length, originalLength, flags, seconds, micros, frame);
-  }
-
-  #deliver(): void {
-    const batch = this.#batch;
-    if (batch.count > 0) {
-      this.#now = batch.lastTime();
-      this.#sink!.onBatch(batch);
-    }
-    batch.count = 0;
+    const { words } = this.#packet;
+    this.#packet.slab = slab;
+    words[FIELD.packetId] = ++this.#stats.received;
+    words[FIELD.offset] = offset;
+    words[FIELD.length] = length;
+    words[FIELD.hook] = HOOK.forward;
+    words[FIELD.flags] = flags;
+    words[FIELD.timeSeconds] = seconds;
+    words[FIELD.timeMicros] = micros;
+    words[FIELD.originalLength] = originalLength;
+    words[FIELD.frame] = frame;
+    this.#sink!.onBatch(this.#packet);
   }
 
   #write(chunk: Buffer): void {
     if (this.#reader === undefined) {
       if (PcapngReader.recognises(chunk)) this.#reader = new PcapngReader(this, this.#options.keyLog);
-      else if (PcapReader.recognises(chunk)) this.#reader = new PcapReader(this);
+      else if (PcapReader.recognises(chunk)) this.#reader = new PcapReader(this, !isFile(this.#options.path));
       else throw new CaptureError(`not a pcap or pcapng capture: it begins with ${describeHead(chunk)}`, 0);
     }
     this.#reader.write(chunk);
-  }
-}
-
-class RowBatch implements PacketBatch {
-  slab: Buffer = Buffer.alloc(0);
-  readonly words = new Uint32Array(MAX_ROWS * FIELD.ROW);
-  count = 0;
-
-  get full(): boolean {
-    return this.count === MAX_ROWS;
-  }
-
-  add(
-    slab: Buffer,
-    packetId: number,
-    offset: number,
-    length: number,
-    originalLength: number,
-    flags: number,
-    seconds: number,
-    micros: number,
-    frame: number,
-  ): void {
-    const row = this.count++ * FIELD.ROW;
-    const words = this.words;
-    this.slab = slab;
-    words[row + FIELD.packetId] = packetId;
-    words[row + FIELD.offset] = offset;
-    words[row + FIELD.length] = length;
-    words[row + FIELD.hook] = HOOK.forward;
-    words[row + FIELD.flags] = flags;
-    words[row + FIELD.timeSeconds] = seconds;
-    words[row + FIELD.timeMicros] = micros;
-    words[row + FIELD.originalLength] = originalLength;
-    words[row + FIELD.frame] = frame;
-  }
-
-  /** Microseconds since the epoch. */
-  lastTime(): number {
-    const row = (this.count - 1) * FIELD.ROW;
-    return this.words[row + FIELD.timeSeconds]! * 1_000_000 + this.words[row + FIELD.timeMicros]!;
   }
 }
 
@@ -253,6 +215,6 @@ function describeHead(chunk: Buffer): string {
   return `0x${chunk.subarray(0, 4).toString('hex')}`;
 }
 
-const MAX_ROWS = 1024;
+const NOTHING = Buffer.alloc(0);
 /** Tunnels within tunnels. */
 const MAX_TUNNELS = 8;

@@ -3,7 +3,7 @@
  * into a consumer that is done with each before it returns: whatever a capture's size, only a chunk of it is in memory.
  * What could be read before an error is always handed over first. Knows no capture format.
  */
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 
 import { unreadable } from '../unreadable.ts';
 import { Gunzip } from './gunzip.ts';
@@ -49,6 +49,11 @@ export async function readCapture(path: string, consumer: ChunkConsumer, options
   if (options.signal?.aborted) return;
   if (gunzip !== undefined) gunzip.end();
   else if (head !== undefined && head.length < MAGIC_LENGTH) consumer.write(head);
+}
+
+/** Whether its octets can be read more than once. */
+export function isFile(path: string): boolean {
+  return path !== '-' && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** Throws with the command that reads it. */

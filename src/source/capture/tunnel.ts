@@ -10,6 +10,7 @@ import { findWirelessPayload } from './wireless.ts';
 /** One reused object: the outline of the IP packet last pointed at. */
 export class IpOutline {
   version = 0;
+  bytes: Uint8Array = NOTHING;
   /** Offset of the IP header. */
   start = 0;
   /** End of the packet by its own length, which may lie behind the captured octets. */
@@ -24,8 +25,27 @@ export class IpOutline {
   /** Offset of an IPv6 fragment header; 0 when there is none. */
   fragmentHeader = 0;
 
+  /** Offset of the source address; the destination follows it. */
+  get addresses(): number {
+    return this.start + (this.version === 4 ? 12 : 8);
+  }
+
+  get addressLength(): number {
+    return this.version === 4 ? 4 : 16;
+  }
+
+  /** Of the upper layer, where it is one that has ports. */
+  get srcPort(): number {
+    return u16(this.bytes, this.payload);
+  }
+
+  get dstPort(): number {
+    return u16(this.bytes, this.payload + 2);
+  }
+
   /** Points at the packet at `at`; false when its header is not whole. `end` is the end of what was captured. */
   read(bytes: Uint8Array, at: number, end: number): boolean {
+    this.bytes = bytes;
     this.start = at;
     this.version = bytes[at]! >> 4;
     this.fragmented = false;
@@ -243,6 +263,7 @@ const PORT = {
   vxlanLinux: 8472,
   tzsp: 37008,
 } as const;
+const NOTHING = new Uint8Array(0);
 const L2TP = { control: 0x8000, length: 0x4000, sequence: 0x0800, offset: 0x0200 } as const;
 const TZSP = { padding: 0, end: 1, ethernet: 1, ieee80211: 18 } as const;
 /** The protocol type of WCCP's GRE (draft-mclaggan-wccp-v2rev1), with a redirect header or without. */

@@ -26,9 +26,9 @@ class Records implements RecordSink {
   }
 }
 
-function read(bytes: Buffer, chunk = bytes.length): Records {
+function read(bytes: Buffer, chunk = bytes.length, byPackage = false): Records {
   const records = new Records();
-  const reader = new PcapReader(records);
+  const reader = new PcapReader(records, byPackage);
   for (let at = 0; at < bytes.length; at += chunk) reader.write(bytes.subarray(at, at + chunk));
   reader.end();
   return records;
@@ -63,6 +63,12 @@ describe('variants', () => {
   ];
   test.each(variants)('microseconds, %j', (options) => {
     expect(read(pcap(FRAMES, options)).seen).toEqual(EXPECTED);
+  });
+
+  test.each(variants)('by the pcap-parser package, %j', (options) => {
+    const bytes = pcap(FRAMES, options);
+    expect(read(bytes, bytes.length, true).seen).toEqual(EXPECTED);
+    expect(read(bytes, 7, true).seen).toEqual(EXPECTED);
   });
 
   test.each(variants.filter(({ isModified }) => !isModified))('nanoseconds, %j, are cut to microseconds', (options) => {
