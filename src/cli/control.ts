@@ -1,7 +1,7 @@
 /** The flags by which commands find the control socket of a running tlspin, and the conversation with it. */
 import type { Command } from 'commander';
 
-import { readConfiguration } from '../runtime/control/configuration.ts';
+import { readConfiguration } from '../runtime/control/configuration/reading.ts';
 import { ControlClient } from '../runtime/control/client.ts';
 
 export interface ControlFlags {

@@ -16,7 +16,7 @@ import { formatMessage } from '../pins/document/message.ts';
 import type { SharedDocument } from '../pins/document/shared.ts';
 import type { LogTarget, Policy } from '../pins/policy.ts';
 import { parseWatchFilter, type WatchFilter } from '../report/watch.ts';
-import { asLoaded, type LoadedConfiguration, readConfiguration } from '../runtime/control/configuration.ts';
+import { asLoaded, type LoadedConfiguration, readConfiguration } from '../runtime/control/configuration/reading.ts';
 import { Operator } from '../runtime/control/operator.ts';
 import { EveLog } from '../runtime/events/log.ts';
 import { spawnExaminer } from '../runtime/examining/thread.ts';

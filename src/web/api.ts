@@ -171,6 +171,8 @@ export interface Inbox {
 
 export interface Answering {
   readonly answer: AnswerKind;
+  /** Of `accept` that is no dry run: what its dry run was about, and said. By nothing else it is done. */
+  readonly seen?: { readonly key: string; readonly generation: number; readonly config: string };
   /** Of `accept`: only what would become of it. */
   readonly dry_run?: boolean;
   /** Of `snooze`: until when, as ISO 8601. */

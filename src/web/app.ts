@@ -7,7 +7,6 @@ import type { Context } from 'hono';
 import type { AnswerKind, Answering, Session, SignIn, VerdictQuery } from './api.ts';
 import type { Console } from './console.ts';
 import {
-  addressOf,
   type Env,
   fail,
   type GuardOptions,
@@ -15,6 +14,7 @@ import {
   notTooOften,
   ownHostAndOrigin,
   signedIn,
+  whoTries,
 } from './guard.ts';
 import type { Page } from './page.ts';
 import type { BrowserSession } from './sessions.ts';
@@ -55,14 +55,14 @@ function addSessions(app: Hono<Env>, options: AppOptions): void {
     });
   };
   app.get('/enter', (context) => {
-    const session = sessions.signIn(context.req.query('token') ?? '', addressOf(context));
+    const session = sessions.signIn(context.req.query('token') ?? '', () => whoTries(context));
     if (session !== undefined && session !== 'limited') begin(context, session);
     context.header('cache-control', 'no-store');
     return context.redirect('/', 303);
   });
   app.post('/api/session', smallJson(), async (context) => {
     const { secret } = (await context.req.json<Partial<SignIn>>()) ?? {};
-    const session = sessions.signIn(typeof secret === 'string' ? secret : '', addressOf(context));
+    const session = sessions.signIn(typeof secret === 'string' ? secret : '', () => whoTries(context));
     context.header('cache-control', 'no-store');
     if (session === 'limited') return fail(context, 429, 'too many attempts: wait a minute');
     if (session === undefined) return fail(context, 401, 'that is not the token of this console');
@@ -110,6 +110,8 @@ function addAnswering(app: Hono<Env>, { console, allowsChanges }: AppOptions): v
     if (entry === undefined) return fail(context, 404, 'there is no such entry any more');
     if (console.engine.state === 'gone') return fail(context, 503, 'the engine is not there');
     const answering = answeringOf(await context.req.json());
+    const isSeen = answering.answer !== 'accept' || answering.dry_run === true || answering.seen?.key === entry.key;
+    if (!isSeen) return fail(context, 409, 'that is not the key that was looked at: look again');
     try {
       return context.json(await console.answer(entry, answering));
     } catch (error) {
@@ -139,7 +141,7 @@ function sessionOf({ csrf, until }: BrowserSession, { version, allowsChanges }: 
 
 /** Throws a sentence. */
 function answeringOf(body: unknown): Answering {
-  const { answer, dry_run: isDry, until, comment } = (body ?? {}) as Readonly<Record<string, unknown>>;
+  const { answer, dry_run: isDry, until, comment, seen } = (body ?? {}) as Readonly<Record<string, unknown>>;
   if (!KINDS.includes(answer as AnswerKind)) throw new Error(`"answer" must be one of ${KINDS.join(', ')}`);
   if (isDry !== undefined && (typeof isDry !== 'boolean' || (isDry && answer !== 'accept'))) {
     throw new Error('"dry_run" is true or false, and of "accept" alone');
@@ -147,7 +149,15 @@ function answeringOf(body: unknown): Answering {
   for (const [name, value] of Object.entries({ until, comment })) {
     if (value !== undefined && typeof value !== 'string') throw new Error(`"${name}" must be a text`);
   }
+  if (answer === 'accept' && isDry !== true && !isSeen(seen)) {
+    throw new Error('"seen" has the key, and the generation and config of the dry run: accepting takes one');
+  }
   return body as Answering;
+}
+
+function isSeen(seen: unknown): boolean {
+  const { key, generation, config } = (seen ?? {}) as Readonly<Record<string, unknown>>;
+  return typeof key === 'string' && Number.isSafeInteger(generation) && typeof config === 'string';
 }
 
 const KINDS: readonly AnswerKind[] = ['accept', 'deny', 'snooze', 'reopen'];

@@ -113,12 +113,14 @@ export class Console {
   }
 
   /** Rejects with the engine's sentence, nothing changed. */
-  async answer(entry: InboxEntry, { answer: action, dry_run: isDry, until, comment }: Answering): Promise<Answered> {
+  async answer(entry: InboxEntry, answering: Answering): Promise<Answered> {
+    const { answer: action, dry_run: isDry, until, comment, seen } = answering;
     const { pinset, host, key, chain } = entry;
     const { sha1, sha256 } = chain[0]!;
     const given = await this.#link.ask({
       ...{ command: 'inbox', action, pinset, host, key, sha1, sha256 },
       ...(isDry === true ? { dry_run: true } : {}),
+      ...(seen === undefined ? {} : { generation: seen.generation, config: seen.config }),
       ...(until === undefined ? {} : { until }),
       ...(comment === undefined || comment === '' ? {} : { comment }),
     });

@@ -13,6 +13,8 @@ import { secureHeaders } from 'hono/secure-headers';
 import ipaddr from 'ipaddr.js';
 
 import type { Failure } from './api.ts';
+import type { Connections } from './connections.ts';
+import { localUserOf } from './local-user.ts';
 import { type BrowserSession, Buckets, type Rate, type Sessions } from './sessions.ts';
 
 export interface Env {
@@ -26,8 +28,9 @@ export interface GuardOptions {
   /** Name of the session's cookie. */
   readonly cookie: string;
   readonly sessions: Sessions;
-  /** How often an address may ask. */
+  /** How often a session may ask, and whoever has none, by address. */
   readonly rate: Rate;
+  readonly connections: Connections;
 }
 
 /** No script, style, frame or request of anybody else's. */
@@ -67,10 +70,15 @@ export function ownHostAndOrigin({ isOwn, isTls }: GuardOptions): MiddlewareHand
   };
 }
 
-export function notTooOften({ rate }: GuardOptions): MiddlewareHandler<Env> {
-  const buckets = new Buckets(rate);
+/** Whoever is signed in shares nothing with those who are not: all users of this machine come from one address. */
+export function notTooOften({ rate, sessions, cookie, connections }: GuardOptions): MiddlewareHandler<Env> {
+  const [ofSessions, ofAddresses] = [new Buckets(rate), new Buckets(rate)];
   return async (context, next) => {
-    if (buckets.take(addressOf(context))) return next();
+    const session = sessions.find(getCookie(context, cookie));
+    if (session !== undefined) connections.trust(context.env?.incoming?.socket);
+    const mayAsk = session === undefined ? ofAddresses.take(addressOf(context)) : ofSessions.take(session.id);
+    // The sign-in looks at the token first, which nobody guesses, and counts what is wrong by itself.
+    if (mayAsk || isSignIn(context)) return next();
     context.header('retry-after', '1');
     return fail(context, 429, 'that is too often: wait a moment');
   };
@@ -105,6 +113,17 @@ export function whoHas(address: string): string {
   const plain = ipaddr.process(address);
   const isShort = plain.kind() === 'ipv4' || plain.range() === 'loopback';
   return isShort ? plain.toString() : `${plain.toByteArray().slice(0, 8).join('.')}/64`;
+}
+
+/** Who tries passwords: on this machine the user, elsewhere the address. */
+export function whoTries(context: Context<Env>): string {
+  const socket = context.env?.incoming?.socket;
+  const user = socket === undefined ? undefined : localUserOf(socket);
+  return user === undefined ? addressOf(context) : `uid ${user}`;
+}
+
+function isSignIn({ req }: Context<Env>): boolean {
+  return req.path === '/enter' || (req.path === '/api/session' && req.method === 'POST');
 }
 
 export function fail(

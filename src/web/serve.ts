@@ -1,19 +1,18 @@
 /** The console as a process serves it: the token, the listening socket, and the end of both. */
-import { constants, closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { createAdaptorServer } from '@hono/node-server';
 
 import { consoleApp } from './app.ts';
 import { cookieName } from './guard.ts';
+import { Connections } from './connections.ts';
 import { Console } from './console.ts';
 import type { Listening } from './listen.ts';
 import { Page } from './page.ts';
 import { newSecret, type Rate, Sessions } from './sessions.ts';
+import { defaultTokenFile, TokenFile } from './token-file.ts';
 
 export interface ServeOptions {
   readonly listening: Listening;
@@ -24,11 +23,12 @@ export interface ServeOptions {
   readonly version: string;
   /** Where the page's files are; beside this program unless given. */
   readonly page?: string | undefined;
-  /** How often an address may ask. */
+  /** How often a session may ask, and whoever has none, by address. */
   readonly rate?: Rate | undefined;
 }
 
 export interface Served {
+  readonly url: string;
   /** The link that signs in. */
   readonly link: string;
   readonly tokenFile: string;
@@ -41,29 +41,32 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const { listening, socket, allowsChanges, version } = options;
   const page = new Page(options.page ?? PAGE);
   const token = newSecret();
-  const tokenFile = options.tokenFile ?? defaultTokenFile();
   const console = new Console(socket);
   const sessions = new Sessions({ token, password: listening.password });
   const isTls = listening.tls !== null;
   const { rate = RATE } = options;
   const cookie = cookieName(isTls, listening.port);
-  const guard = { sessions, isTls, cookie, rate, isOwn: listening.isOwn };
+  const connections = new Connections(CONNECTIONS);
+  const guard = { sessions, isTls, cookie, rate, isOwn: listening.isOwn, connections };
   const app = consoleApp({ ...guard, console, page, version, allowsChanges });
   const server = serverFor(listening, app.fetch);
+  connections.watch(server, isTls ? 'secureConnection' : 'connection');
   await open(server, listening);
+  let tokenFile: TokenFile;
   try {
-    writeToken(tokenFile, token);
+    tokenFile = new TokenFile(options.tokenFile ?? defaultTokenFile(listening.port), token);
   } catch (error) {
     server.close();
     throw error;
   }
   await console.start();
   return {
+    url: listening.url,
     link: `${listening.url}/enter?token=${token}`,
-    tokenFile,
+    tokenFile: tokenFile.path,
     console,
     stop: async () => {
-      rmSync(tokenFile, { force: true });
+      tokenFile.remove();
       console.stop();
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
@@ -79,9 +82,7 @@ function serverFor({ tls, host }: Listening, fetch: (request: Request, env: neve
     tls === null
       ? createAdaptorServer({ ...options, createServer, serverOptions: LIMITS })
       : createAdaptorServer({ ...options, createServer: createTlsServer, serverOptions: { ...LIMITS, ...tls } });
-  const server = made as Server;
-  server.maxConnections = CONNECTIONS;
-  return server;
+  return made as Server;
 }
 
 async function open(server: Server, { host, port, url }: Listening): Promise<void> {
@@ -93,27 +94,6 @@ async function open(server: Server, { host, port, url }: Listening): Promise<voi
     server.listen(port, host, resolve);
   });
   server.on('error', () => {}); // an accept that fails, such as EMFILE, concerns one browser
-}
-
-/** Nobody else's file is written to, and nobody else reads it, not even for a moment. */
-function writeToken(file: string, token: string): void {
-  try {
-    rmSync(file, { force: true });
-    const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
-    const descriptor = openSync(file, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600);
-    writeFileSync(descriptor, `${token}\n`);
-    closeSync(descriptor);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new Error(`the token cannot be written to ${file} (${code}): choose another place with --token-file`, {
-      cause,
-    });
-  }
-}
-
-function defaultTokenFile(): string {
-  const { RUNTIME_DIRECTORY, XDG_RUNTIME_DIR } = process.env;
-  return join(RUNTIME_DIRECTORY || XDG_RUNTIME_DIR || homedir(), 'tlspin-web.token');
 }
 
 /** What `npm run build` has made of web/. */

@@ -34,12 +34,12 @@ export class Sessions {
     this.#attempts = new Buckets({ perSecond: 0.2, burst: 10 }, now);
   }
 
-  /** `from`: the address that it comes from. Undefined: it is wrong; `limited`: it is not even looked at. */
-  signIn(secret: string, from: string): BrowserSession | 'limited' | undefined {
+  /** `from`: who tries, asked where it is not the token. Undefined: it is wrong; `limited`: it is not even looked at. */
+  signIn(secret: string, from: () => string): BrowserSession | 'limited' | undefined {
     const given = digest(secret);
     // Nobody guesses a token, so that nobody can keep its holder out by guessing.
     if (timingSafeEqual(given, this.#token)) return this.#begin();
-    if (!this.#attempts.take(from)) return 'limited';
+    if (!this.#attempts.take(from())) return 'limited';
     return this.#password !== null && timingSafeEqual(given, this.#password) ? this.#begin() : undefined;
   }
 

@@ -45,7 +45,9 @@ it('a server changes its certificate: the inbox shows it, deny stays denied, acc
   const dry = browser.answer(entry, { answer: 'accept', dry_run: true });
   expect(dry.accepted).toMatchObject({ list: 'accepted', pinsets: ['bank'], replay: { newly_accepted: 2 } });
   expect(await request()).not.toBeNull();
-  expect(browser.answer(entry, { answer: 'accept', comment: 'ticket 4711' }).entry.state).toBe('accepted');
+  const { generation, config } = dry.accepted!;
+  const seen = { key: entry.key, generation, config };
+  expect(browser.answer(entry, { answer: 'accept', seen, comment: 'ticket 4711' }).entry.state).toBe('accepted');
   expect(await request()).toBeNull();
   expect(readFileSync(lab.path('accepted.list'), 'utf8')).toMatch(
     /^spki-sha256:\S+ # www\.bank\.example, accepted \S+ by control \(uid 0, pid \d+\): ticket 4711\n$/,

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { formatMessage } from '../../src/pins/document/message.ts';
 import { loadPolicy } from '../../src/pins/load.ts';
-import { readConfiguration } from '../../src/runtime/control/configuration.ts';
+import { readConfiguration } from '../../src/runtime/control/configuration/reading.ts';
 import { fixturePath } from '../support/certificates.ts';
 import { PIN_A, PIN_B } from '../support/configuration.ts';
 

@@ -1,12 +1,16 @@
 /** Who gets anything of the console, and who does not: over real sockets, as browsers and others ask. */
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { VerdictEvent } from '../../src/judge/events.ts';
 import { whoHas } from '../../src/web/guard.ts';
 import { listening } from '../../src/web/listen.ts';
+import { localUserOf } from '../../src/web/local-user.ts';
 import { Sessions } from '../../src/web/sessions.ts';
+import { defaultTokenFile, TokenFile } from '../../src/web/token-file.ts';
 import { certificate } from '../support/certificates.ts';
 import { ConsoleStage } from '../support/console.ts';
 import { tlsSummary } from '../support/verdict-event.ts';
@@ -65,15 +69,34 @@ describe('without a session', () => {
     expect(statSync(file, { throwIfNoEntry: false })).toBeUndefined();
   });
 
+  it('the token of another console that has been put there meanwhile stays', async () => {
+    await stage.open();
+    new TokenFile(stage.served.tokenFile, 'another');
+    await stage.served.stop();
+    expect(readFileSync(stage.served.tokenFile, 'utf8')).toBe('another\n');
+    expect(defaultTokenFile(8477)).not.toBe(defaultTokenFile(8478));
+  });
+
+  it('who guesses over loopback is told apart by user', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [accepted] = (await once(server, 'connection')) as [Socket];
+    expect(localUserOf(accepted)).toBe(process.getuid!());
+    expect(localUserOf({ remoteAddress: '192.0.2.1', remotePort: client.localPort, localPort: 1 })).toBeUndefined();
+    client.destroy();
+    server.close();
+  });
+
   it('guesses of a password are few, and keep nobody out who has the token', async () => {
     let now = 0;
     const sessions = new Sessions({ token: 'token', password: 'password', now: () => now });
-    for (let i = 0; i < 10; i++) expect(sessions.signIn(`guess ${i}`, 'a')).toBeUndefined();
-    expect(sessions.signIn('password', 'a')).toBe('limited');
-    expect(sessions.signIn('password', 'b')).toHaveProperty('csrf');
-    expect(sessions.signIn('token', 'a')).toHaveProperty('csrf');
+    for (let i = 0; i < 10; i++) expect(sessions.signIn(`guess ${i}`, () => 'a')).toBeUndefined();
+    expect(sessions.signIn('password', () => 'a')).toBe('limited');
+    expect(sessions.signIn('password', () => 'b')).toHaveProperty('csrf');
+    expect(sessions.signIn('token', () => 'a')).toHaveProperty('csrf');
     now += 60_000;
-    expect(sessions.signIn('password', 'a')).toHaveProperty('csrf');
+    expect(sessions.signIn('password', () => 'a')).toHaveProperty('csrf');
   });
 
   it('guesses from all addresses of a network of IPv6 are somebody’s alone', () => {
@@ -85,7 +108,7 @@ describe('without a session', () => {
   it('a session ends after a while, and when it is signed out', async () => {
     let now = 0;
     const sessions = new Sessions({ token: 'token', password: null, now: () => now });
-    const session = sessions.signIn('token', 'a') as { id: string };
+    const session = sessions.signIn('token', () => 'a') as { id: string };
     expect(sessions.find(session.id)).toBe(session);
     now += 13 * 3_600_000;
     expect(sessions.find(session.id)).toBeUndefined();
@@ -168,6 +191,8 @@ describe('whoever is signed in', () => {
       { answer: 'burn' },
       { answer: 'deny', dry_run: true },
       { answer: 'deny', comment: 7 },
+      { answer: 'accept' },
+      { answer: 'accept', seen: { key: 'k', generation: '1', config: 'c' } },
       'nonsense',
       '[]',
     ];
@@ -178,7 +203,14 @@ describe('whoever is signed in', () => {
     expect((await stage.get('/api/verdicts?limit=-1')).status).toBe(400);
     expect(stage.engine.asked).toEqual([]);
     stage.engine.refusal = 'the pinset "bank" takes no keys while tlspin runs';
-    expect(await stage.post(path, { answer: 'accept' })).toMatchObject({ status: 409, text: /takes no keys/ });
+    const { key } = stage.served.console.inbox.entries[0]!;
+    const seen = { key, generation: 3, config: 'sha256:00' };
+    expect(await stage.post(path, { answer: 'accept', seen: { ...seen, key: 'another' } })).toMatchObject({
+      ...{ status: 409, text: /look again/ },
+    });
+    expect(stage.engine.asked).toEqual([]);
+    expect(await stage.post(path, { answer: 'accept', seen })).toMatchObject({ status: 409, text: /takes no keys/ });
+    expect(stage.engine.asked).toMatchObject([{ action: 'accept', key, generation: 3, config: 'sha256:00' }]);
   });
 
   it('and sends a body without end is not read to its end', async () => {
@@ -196,8 +228,28 @@ describe('whoever is signed in', () => {
   it('asks too often is asked to wait', async () => {
     await stage.open({ rate: { perSecond: 0.001, burst: 5 } });
     await stage.signIn();
-    for (let i = 0; i < 3; i++) expect((await stage.get('/api/session')).status).toBe(200);
+    for (let i = 0; i < 4; i++) expect((await stage.get('/api/session')).status).toBe(200);
     expect(await stage.get('/api/session')).toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
+  });
+
+  it('and who has the token are not kept out by strangers on the same machine', async () => {
+    await stage.open({ rate: { perSecond: 0.001, burst: 5 } });
+    for (let i = 0; i < 5; i++) await stage.ask({ path: '/' });
+    expect((await stage.ask({ path: '/' })).status).toBe(429);
+    expect((await stage.ask({ path: '/enter?token=wrong' })).headers['set-cookie']).toBeUndefined();
+    await stage.signIn();
+    expect((await stage.get('/api/inbox')).status).toBe(200);
+  });
+
+  it('gets a connection, however many strangers hold open', async () => {
+    await stage.open();
+    const strangers = Array.from({ length: 300 }, () => connect(stage.port, '127.0.0.1').on('error', () => {}));
+    await Promise.all(strangers.map((socket) => once(socket, 'connect')));
+    await stage.signIn();
+    expect((await stage.get('/api/inbox')).status).toBe(200);
+    await expect.poll(() => strangers.filter(({ readyState }) => readyState === 'open').length).toBeLessThan(256);
+    expect(strangers.filter(({ readyState }) => readyState === 'open').length).toBeGreaterThan(200);
+    for (const socket of strangers) socket.destroy();
   });
 
   it('gets no file but those of the page', async () => {

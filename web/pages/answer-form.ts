@@ -48,17 +48,19 @@ export class AnswerForm {
   async #ask(): Promise<void> {
     await this.#try(async () => {
       const { accepted } = await this.#context.server.answer(this.#entry.id, { answer: 'accept', dry_run: true });
-      this.#confirm(accepted);
+      if (accepted !== null) this.#confirm(this.#entry.key, accepted);
     });
   }
 
-  #confirm(acceptance: Acceptance | null): void {
+  /** What is written is what is shown here, or nothing. */
+  #confirm(key: string, acceptance: Acceptance): void {
+    const { generation, config } = acceptance;
     const comment = element('input', {
       id: `comment-${this.#entry.id}`,
       maxlength: 200,
       placeholder: 'who has confirmed it, and how',
     });
-    const yes = element('button', { class: 'primary' }, `Accept it for ${this.#entry.host}`);
+    const yes = element('button', { class: 'primary' }, `Accept it for ${reachOf(acceptance)}`);
     const form = element(
       'form',
       { class: 'confirm', 'aria-label': `Accept the key of ${this.#entry.host}` },
@@ -67,7 +69,7 @@ export class AnswerForm {
         {},
         element('strong', {}, 'Has the owner of the server confirmed this key, by another way than this network?'),
       ),
-      acceptance === null ? null : consequencesOf(acceptance),
+      consequencesOf(acceptance),
       element('label', { for: comment.id }, 'Comment'),
       comment,
       element(
@@ -79,7 +81,8 @@ export class AnswerForm {
     );
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      void this.#answer({ answer: 'accept', ...(comment.value === '' ? {} : { comment: comment.value }) });
+      const seen = { key, generation, config };
+      void this.#answer({ answer: 'accept', seen, ...(comment.value === '' ? {} : { comment: comment.value }) });
     });
     form.addEventListener('keydown', ({ key }) => key === 'Escape' && this.#cancel());
     this.#step.replaceChildren(form);
@@ -112,7 +115,19 @@ export class AnswerForm {
   }
 }
 
-function consequencesOf({ kind, pin, list, file, pinsets, replay }: Acceptance): HTMLElement {
+/** `pinset bank (12 hosts)`: the key passes for all of them. */
+function reachOf({ pinsets, hosts_count: count }: Acceptance): string {
+  const of = `${pinsets.length === 1 ? 'pinset' : 'pinsets'} ${pinsets.join(', ')}`;
+  return `${of} (${count === 0 ? 'whatever the host' : counted(count, 'host', 'hosts')})`;
+}
+
+function hostsOf({ hosts, hosts_count: count }: Acceptance): string {
+  if (count === 0) return 'whatever the host';
+  return count > hosts.length ? `${hosts.join(', ')} and ${count - hosts.length} more` : hosts.join(', ');
+}
+
+function consequencesOf(acceptance: Acceptance): HTMLElement {
+  const { kind, pin, list, file, replay } = acceptance;
   const place = kind === 'list' ? `the list ${list ?? ''}` : 'what was learned';
   const passes =
     replay === null
@@ -121,7 +136,8 @@ function consequencesOf({ kind, pin, list, file, pinsets, replay }: Acceptance):
   return terms([
     ['Writes', code(pin)],
     ['into', `${place}${file === null ? ', until the engine starts again' : ` (${file})`}`],
-    ['for', pinsets.length === 0 ? null : `${pinsets.length === 1 ? 'pinset' : 'pinsets'} ${pinsets.join(', ')}`],
+    ['for', reachOf(acceptance)],
+    ['that is', hostsOf(acceptance)],
     ['Would let pass', passes],
   ]);
 }

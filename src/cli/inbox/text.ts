@@ -48,17 +48,23 @@ export function showEntry(entry: InboxEntry, out: Output): void {
 }
 
 export function acceptedText({ host }: InboxEntry, accepted: Acceptance, isDry: boolean): string {
-  const { pin, list, file, pinsets, replay } = accepted;
+  const { pin, list, file, pinsets, hosts, hosts_count: count, replay } = accepted;
   const where = list === null ? 'what was learned' : `the list ${list}`;
   const kept = file === null ? ', until tlspin is restarted: it has no file' : ` (${file})`;
   const lines = [
     `${isDry ? 'would go' : 'accepted'}: ${pin} into ${where}${printable(kept)}`,
-    `${isDry ? 'it would let' : 'it lets'} ${printable(host)} pass, and whoever else has that key, for ${pinsets.map(printable).join(', ')}`,
+    `${isDry ? 'it would let' : 'it lets'} ${printable(host)} pass, and whoever else has that key, for ${pinsets.map(printable).join(', ')}: ${hostsText(hosts, count)}`,
     ...(replay === null
       ? []
       : [`of the last ${replay.replayed} decisions ${replay.newly_accepted} that were denied would pass`]),
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+function hostsText(hosts: readonly string[], count: number): string {
+  if (count === 0) return 'whatever the host';
+  const shown = hosts.slice(0, SHOWN).map(printable).join(', ');
+  return count > SHOWN ? `${shown} and ${count - Math.min(SHOWN, hosts.length)} more` : shown;
 }
 
 /** What is most suspicious. */

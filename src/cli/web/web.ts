@@ -2,6 +2,8 @@
  * `tlspin web`: the console in a browser, as a process of its own that talks to a running tlspin over its control socket.
  * Owns the flags; the console is src/web/.
  */
+import { fstatSync } from 'node:fs';
+
 import type { Command } from 'commander';
 
 import type { ListenOptions } from '../../web/listen.ts';
@@ -25,7 +27,7 @@ export function registerWeb(program: Command): void {
     .option('-c, --config <file>', 'the configuration that names the control socket')
     .option('--listen <address:port>', 'where browsers find it', '127.0.0.1:8477')
     .option('--allow-changes', 'let changed certificates be answered; otherwise it only shows')
-    .option('--token-file <file>', 'where the token is written (otherwise $XDG_RUNTIME_DIR/tlspin-web.token)')
+    .option('--token-file <file>', 'where the token is written (otherwise $XDG_RUNTIME_DIR/tlspin-web-PORT.token)')
     .option('--tls-cert <file>', 'certificate chain in PEM; other addresses than loopback take TLS and a password')
     .option('--tls-key <file>', 'its key')
     .option('--password-file <file>', 'whose first line signs in, besides the token')
@@ -47,11 +49,21 @@ async function web(flags: Flags): Promise<void> {
     ...{ socket: socketOf(flags), allowsChanges: allowChanges === true, tokenFile, version: packageVersion() },
   });
   const { state, error } = served.console.engine;
-  process.stdout.write(`${served.link}\n`);
+  // What the journal has, more people read than the token is for.
+  if (isJournal(1)) say(`${served.url} takes the token`);
+  else process.stdout.write(`${served.link}\n`);
   say(`the token is in ${served.tokenFile}; ${allowChanges === true ? 'answers are taken' : 'it only shows'}`);
   if (state === 'gone') say(`${error}; waiting for it`);
   const stop = (): void => void served.stop().then(() => process.exit(0));
   process.once('SIGTERM', stop).once('SIGINT', stop);
+}
+
+/** systemd.exec(5): which stream the journal reads. */
+function isJournal(descriptor: number): boolean {
+  const { JOURNAL_STREAM } = process.env;
+  if (JOURNAL_STREAM === undefined) return false;
+  const { dev, ino } = fstatSync(descriptor, { bigint: true });
+  return JOURNAL_STREAM === `${dev}:${ino}`;
 }
 
 function say(line: string): void {

@@ -2,6 +2,8 @@
  * A configuration out of several files: one that says everything, and those that it includes, with pinsets and lists of
  * their own. Together they are one document to whoever compiles it, whose messages still find the file that each is about.
  */
+import { dirname, resolve, sep } from 'node:path';
+
 import { ConfigDocument } from './document.ts';
 import type { FileTrouble, ReferredFiles } from './files.ts';
 import { parsePublicKey } from '../../minisign/keys.ts';
@@ -150,15 +152,31 @@ export class Parts implements Reporter {
     }
     const trusted = [...elements(trustedKeys)].map(([, line]) => parsePublicKey(line)).filter((key) => 'key' in key);
     const kept = readKept(content.bytes, trusted);
-    if (!('error' in kept)) return this.#addIncluded(path, kept.bytes);
+    if (!('error' in kept)) return this.#addIncluded(path, kept.bytes, refuseFilesOfOthers);
     this.errorIn(path, 1, `${kept.error}: take this file away, and it is had anew`);
   }
 
-  #addIncluded(path: string, bytes: Uint8Array): void {
+  #addIncluded(path: string, bytes: Uint8Array, check: (part: Part) => void = () => {}): void {
     const document = new ConfigDocument(path, new TextDecoder().decode(bytes));
     const part = partOf(document, this.files.of(path), true);
-    if (part === undefined) this.#documents.push(document);
-    else this.#add(part);
+    if (part === undefined) return void this.#documents.push(document);
+    check(part);
+    this.#add(part);
+  }
+}
+
+/** Whoever signs pins says nothing of the other files of this host: neither writes them nor reads them. */
+function refuseFilesOfOthers({ document, configuration, files }: Part): void {
+  const own = `${dirname(resolve(document.file))}${sep}`;
+  for (const [id, list] of Object.entries(configuration.lists ?? {})) {
+    const { file, writable } = list ?? {};
+    if (file === undefined) continue;
+    const path: Path = ['lists', id, 'file'];
+    if (writable === true) {
+      document.error(path, `the list "${id}" of a signed document cannot be a writable file: leave one of them out`);
+    } else if (!files.path(file).startsWith(own)) {
+      document.error(path, `the list "${id}" of a signed document has to be in the folder ${own}`);
+    }
   }
 }
 

@@ -4,11 +4,9 @@
  * a list is a reload of what is in force already, with that list changed, so that an edit of the document that nobody
  * has asked to be loaded stays where it is.
  */
-import { readFileSync, statSync } from 'node:fs';
-
-import { type AddedEntries, type LoadResult, loadPolicy } from '../../pins/load.ts';
-import { type FileContent, readFromDisk, type ReadFile } from '../../pins/document/files.ts';
-import { editList, type ListChange, writeListFile } from '../../pins/lists/list-file.ts';
+import type { AddedEntries } from '../../pins/load.ts';
+import { readFromDisk, type ReadFile } from '../../pins/document/files.ts';
+import { editList, type ListChange } from '../../pins/lists/list-file.ts';
 import { parseEntry } from '../../pins/lists/lists.ts';
 import type { SharedDocument } from '../../pins/document/shared.ts';
 import { formatMessage, type Message, nearest } from '../../pins/document/message.ts';
@@ -17,19 +15,11 @@ import { reusing } from '../../pins/match/reuse.ts';
 import { differenceOfSequences } from '../../pins/match/sequence-difference.ts';
 import type { ReloadOutcome } from '../daemon.ts';
 import { refusalOf } from '../restart.ts';
+import { asLoaded, type LoadedConfiguration, readConfiguration, readText } from './configuration/reading.ts';
+import { Written } from './configuration/written.ts';
 import { writtenAt } from './file-watch.ts';
 import { type Difference, differenceOf } from './difference.ts';
 import { entriesOf, presentIn, withoutStrangers } from './list-entries.ts';
-
-/** What was read, as it was then. */
-export interface LoadedConfiguration {
-  readonly policy: Policy;
-  readonly warnings: readonly Message[];
-  /** By path, the document under the name that it was given. */
-  readonly contents: ReadonlyMap<string, FileContent>;
-  /** Of its fleet. */
-  readonly shared?: SharedDocument | undefined;
-}
 
 export interface ConfigurationOptions {
   readonly file: string;
@@ -58,12 +48,20 @@ export interface ConfigurationChange {
   readonly tried?: Policy | undefined;
 }
 
+/** Which configuration somebody has looked at. */
+export interface Seen {
+  readonly generation: number;
+  readonly config: string;
+}
+
 /** In any spelling. */
 export interface EntriesChange {
   readonly add: readonly string[];
   readonly remove: readonly string[];
   /** Into the list's file, behind what is added: one line. */
   readonly comment?: string | undefined;
+  /** The configuration that it was thought up for: by another one it is not done. */
+  readonly seen?: Seen | undefined;
 }
 
 export interface ListAnswer {
@@ -194,9 +192,13 @@ export class LiveConfiguration {
       const from: ReadFile = (path) => (path === file ? content : (contents.get(path) ?? readFromDisk(path)));
       const read = this.#read(from, this.#added);
       if ('errors' in read) return this.#refused('pins', by, read.errors, 'the signed pins are not valid here');
-      const reason = refusalOf(this.policy, read.policy) ?? failureOf(() => writeListFile(file, bytes));
+      const reason = refusalOf(this.policy, read.policy);
       if (reason !== undefined) return this.#refused('pins', by, read.warnings, reason);
-      return this.#putIntoForce('pins', by, read, this.#added);
+      const written = Written.to(file, bytes);
+      if (!(written instanceof Written)) return this.#refused('pins', by, read.warnings, written.error);
+      const change = await this.#putIntoForce('pins', by, read, this.#added);
+      if (!change.isInForce) written.takeBack();
+      return change;
     });
   }
 
@@ -205,7 +207,14 @@ export class LiveConfiguration {
     return this.#loaded.contents.get(path)?.bytes;
   }
 
+  /** Throws where it is not in force any more, by which somebody has decided. */
+  expect({ generation, config }: Seen): void {
+    if (generation === this.#generation && config === this.policy.hash) return;
+    throw new Error('the configuration was changed meanwhile: look again at what would be written, and for whom');
+  }
+
   async #changeList(by: string, id: string, change: EntriesChange) {
+    if (change.seen !== undefined) this.expect(change.seen);
     const list = this.#writable(id);
     const add = canonicalAll(change.add, list);
     const remove = canonicalAll(change.remove, list);
@@ -232,15 +241,16 @@ export class LiveConfiguration {
     };
   }
 
-  /** On the disk first: what has been answered survives everything. */
+  /** On the disk first: what has been answered survives everything, and what the queues refuse is taken back. */
   async #adopt(by: string, id: string, file: string | null, { read, text, added }: NextList): Promise<number> {
     const { policy } = read as LoadedConfiguration;
     if (policy.hash === this.policy.hash) return this.#generation;
-    if (file !== null && text !== undefined) writeListFile(file, text);
+    const written = file === null || text === undefined ? undefined : Written.to(file, text);
+    if (written !== undefined && !(written instanceof Written)) throw new Error(written.error);
     const change = await this.#putIntoForce('list', by, read as LoadedConfiguration, added);
     if (change.isInForce) return change.generation;
-    const where = file === null ? '' : ` (${file} is written, and read at the next start)`;
-    throw new Error(`the list "${id}" is not in force: ${change.error}${where}`);
+    written?.takeBack();
+    throw new Error(`the list "${id}" is not changed: ${change.error}`);
   }
 
   #inMemory({ id }: CompiledList, add: ReadonlySet<string>, remove: ReadonlySet<string>): NextList {
@@ -329,38 +339,6 @@ export class LiveConfiguration {
   }
 }
 
-/** Reads and compiles, and keeps what was read. */
-export function readConfiguration(
-  file: string,
-  read: ReadFile = readFromDisk,
-  added: AddedEntries = new Map(),
-  shared?: SharedDocument,
-): LoadedConfiguration | { readonly errors: readonly Message[] } {
-  const contents = new Map<string, FileContent>();
-  const loaded: LoadResult = loadPolicy(
-    file,
-    (path) => {
-      const content = read(path);
-      contents.set(path, content);
-      return content;
-    },
-    Date.now(),
-    added,
-    shared,
-  );
-  if ('errors' in loaded) return { errors: [...loaded.errors, ...loaded.warnings] };
-  return { policy: loaded.policy, warnings: loaded.warnings, contents, shared };
-}
-
-/** Its files as they were then: this user may not read them any more. */
-export function asLoaded({ contents }: LoadedConfiguration): ReadFile {
-  return (path) => {
-    const content = contents.get(path);
-    if (content === undefined) throw Object.assign(new Error(`${path} was not there`), { code: 'ENOENT' });
-    return content;
-  };
-}
-
 interface NextList {
   readonly read: LoadedConfiguration | { readonly errors: readonly Message[] };
   /** Of the list's file; undefined where it has none. */
@@ -376,19 +354,4 @@ function canonicalAll(entries: readonly string[], { kind }: CompiledList): Set<s
       throw new Error(entries.length === 1 ? parsed.error : `entry ${index + 1}: ${parsed.error}`);
     }),
   );
-}
-
-/** A sentence; undefined where it succeeds. */
-function failureOf(work: () => void): string | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-function readText(file: string): string {
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) return '';
-  return readFileSync(file, 'utf8');
 }

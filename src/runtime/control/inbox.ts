@@ -10,7 +10,9 @@ import type { Policy } from '../../pins/policy.ts';
 import { parsePin } from '../../pins/document/pin-string.ts';
 import { type AnswerKind, idOf, type InboxAnswer } from '../incident/inbox.ts';
 import { pinLine } from '../incident/remedy.ts';
+import type { Seen } from './configuration.ts';
 import { differenceOf } from './difference.ts';
+import { patternsOf } from './pinsets.ts';
 import { replay, type Replay } from './replay.ts';
 import type { RequestReader } from './requests.ts';
 import type { Overview } from './status.ts';
@@ -28,6 +30,12 @@ export interface Acceptance {
   readonly file: string | null;
   /** Every pinset that takes the key from then on. */
   readonly pinsets: readonly string[];
+  /** Hosts and networks of those, as the configuration has them: the first of them, and how many. None: whoever it is. */
+  readonly hosts: readonly string[];
+  readonly hosts_count: number;
+  /** The configuration that this is said of; whoever sends them along accepts by no other one. */
+  readonly generation: number;
+  readonly config: string;
   /** What it would have made of the decisions of late; null where it was done, and for what is learned. */
   readonly replay: Replay | null;
 }
@@ -40,6 +48,7 @@ interface Question {
   readonly sha1: string | undefined;
   readonly sha256: string | undefined;
   readonly comment: string | undefined;
+  readonly seen: Seen | undefined;
 }
 
 export class InboxAnswers {
@@ -98,7 +107,16 @@ function questionOf(request: RequestReader): Question {
   }
   const parsed = parsePin(key);
   if (!('pin' in parsed)) throw new Error(`"key" must be a pin: ${'error' in parsed ? parsed.error : 'not a list'}`);
-  return { pinset, host, key: parsed.pin.canonical, sha1, sha256, comment: comment || undefined };
+  const seen = seenOf(request);
+  return { pinset, host, key: parsed.pin.canonical, sha1, sha256, comment: comment || undefined, seen };
+}
+
+function seenOf(request: RequestReader): Seen | undefined {
+  const generation = request.integer('generation', 1, Number.MAX_SAFE_INTEGER);
+  const config = request.text('config');
+  if (generation === undefined && config === undefined) return undefined;
+  if (generation === undefined || config === undefined) throw new Error('"generation" and "config" belong together');
+  return { generation, config };
 }
 
 async function accept(host: Overview, question: Question, by: string, isDry: boolean): Promise<Acceptance> {
@@ -106,20 +124,30 @@ async function accept(host: Overview, question: Question, by: string, isDry: boo
   const { pinset: name, host: server, key } = question;
   const pinset = configuration.policy.pinsets.find((each) => each.name === name);
   if (pinset === undefined) throw new Error(`there is no pinset "${name}" in ${configuration.file} any more`);
+  if (question.seen !== undefined) configuration.expect(question.seen);
   const place = placeFor(host, question);
   if (place !== undefined) {
     const { pin, list, file, pinsets } = place;
-    const accepted = { kind: 'list', pin, list, file, pinsets } as const;
+    const accepted = { kind: 'list', pin, list, file, ...reachOf(configuration, pinsets) } as const;
     if (isDry) return { ...accepted, replay: replay(eventsOf(host), place.tried) };
-    await configuration.changeList(by, list, { add: [pin], remove: [], comment: commentOf(question, by) });
+    // Between finding the place and writing there, another change may have had its turn.
+    const seen = { generation: accepted.generation, config: accepted.config };
+    await configuration.changeList(by, list, { add: [pin], remove: [], comment: commentOf(question, by), seen });
     return { ...accepted, replay: null };
   }
   const { file } = configuration.policy.learn;
   if (pinset.mode === 'learn' && pinset.then === 'enforce' && key.startsWith(SPKI)) {
+    const reach = { ...reachOf(configuration, [name]), hosts: [server], hosts_count: 1 };
     if (!isDry) await learn(host, { pinset: name, host: server, spki: key.slice(SPKI.length) }, by);
-    return { kind: 'learned', pin: key, list: null, file, pinsets: [name], replay: null };
+    return { kind: 'learned', pin: key, list: null, file, ...reach, replay: null };
   }
   throw new Error(noPlace(question, configuration.file));
+}
+
+function reachOf({ policy, generation }: Overview['configuration'], pinsets: readonly string[]) {
+  const hosts = policy.pinsets.filter(({ name }) => pinsets.includes(name)).flatMap(patternsOf);
+  const shown = hosts.slice(0, HOSTS_SHOWN);
+  return { pinsets, hosts: shown, hosts_count: hosts.length, generation, config: policy.hash };
 }
 
 async function learn({ daemon, configuration, log }: Overview, request: AcceptRequest, by: string): Promise<void> {
@@ -187,4 +215,5 @@ function noPlace({ pinset, host, key }: Question, file: string): string {
 
 const ANSWERS = ['accept', 'deny', 'snooze', 'reopen'] as const satisfies readonly AnswerKind[];
 const MOST = 1_000;
+const HOSTS_SHOWN = 20;
 const SPKI = 'spki-sha256:';

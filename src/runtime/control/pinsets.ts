@@ -37,12 +37,21 @@ function pinsetView({ name, mode, match, pins, deny, expires }: CompiledPinset):
     pinset: name,
     mode,
     hosts: match.hosts.slice(0, PATTERNS),
-    addresses: match.addresses.slice(0, PATTERNS).map(({ address, prefix }) => `${addressText(address)}/${prefix}`),
+    addresses: match.addresses.slice(0, PATTERNS).map(networkText),
     pins: pins.slice(0, PINS).map(pinView),
     pins_left_out: Math.max(0, pins.length - PINS),
     deny_pins: deny.length,
     expires: dateOf(expires),
   };
+}
+
+/** Hosts and networks that it is for, as the configuration writes them. */
+export function patternsOf({ match }: CompiledPinset): string[] {
+  return [...match.hosts, ...match.addresses.map(networkText)];
+}
+
+function networkText({ address, prefix }: CompiledPinset['match']['addresses'][number]): string {
+  return `${addressText(address)}/${prefix}`;
 }
 
 function pinView({ canonical, at, role, notBefore, expires, list }: CompiledPin): PinView {

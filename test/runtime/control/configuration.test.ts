@@ -6,13 +6,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Policy } from '../../../src/pins/policy.ts';
 import { PinsetSnapshot } from '../../../src/pins/match/snapshot.ts';
+import { type ConfigurationChange, LiveConfiguration } from '../../../src/runtime/control/configuration.ts';
 import {
   asLoaded,
-  type ConfigurationChange,
-  LiveConfiguration,
   type LoadedConfiguration,
   readConfiguration,
-} from '../../../src/runtime/control/configuration.ts';
+} from '../../../src/runtime/control/configuration/reading.ts';
 import type { ReloadOutcome } from '../../../src/runtime/daemon.ts';
 import { PIN_A, PIN_B } from '../../support/configuration.ts';
 
@@ -116,6 +115,18 @@ describe('a reload', () => {
     refusal = 'failOpen changed';
     expect(await configuration.reload('x')).toMatchObject({ isInForce: false, error: 'failOpen changed' });
     expect(configuration.policy.failOpen).toBe(false);
+  });
+
+  it('nor does a change of a list, whose file is as it was', async () => {
+    const lists = { 0: { file: 'bad', writable: true }, 1: { file: 'new', writable: true } };
+    write('bad', `${A}\n`);
+    const configuration = live({ lists });
+    refusal = 'another tlspin is taking over';
+    const change = configuration.changeList('x', '0', add(B));
+    await expect(change).rejects.toThrow('the list "0" is not changed: another tlspin is taking over');
+    await expect(configuration.changeList('x', '1', add(B))).rejects.toThrow('the list "1" is not changed');
+    expect([text('bad'), entries(configuration)]).toEqual([`${A}\n`, [A]]);
+    expect(() => text('new')).toThrow('ENOENT');
   });
 
   it('that is only tried says what would change and changes nothing', async () => {

@@ -8,8 +8,9 @@ import type { VerdictEvent } from '../../../src/judge/events.ts';
 import type { AcceptRequest } from '../../../src/learn/accept.ts';
 import { recordSchema } from '../../../src/report/schema.ts';
 import { recordOf } from '../../../src/report/eve.ts';
-import { LiveConfiguration, readConfiguration } from '../../../src/runtime/control/configuration.ts';
-import { InboxAnswers } from '../../../src/runtime/control/inbox.ts';
+import { LiveConfiguration } from '../../../src/runtime/control/configuration.ts';
+import { readConfiguration } from '../../../src/runtime/control/configuration/reading.ts';
+import { type Acceptance, InboxAnswers } from '../../../src/runtime/control/inbox.ts';
 import { RequestReader } from '../../../src/runtime/control/requests.ts';
 import type { Overview } from '../../../src/runtime/control/status.ts';
 import { idOf } from '../../../src/runtime/incident/inbox.ts';
@@ -117,6 +118,23 @@ describe('to accept a key', () => {
     expect(await ask({ ...WHICH, pinset: 'shop', action: 'accept', dry_run: true })).toMatchObject({
       accepted: { list: 'shared', pinsets: ['bank', 'shop'] },
     });
+  });
+
+  it('is done by the configuration that was looked at, or not at all', async () => {
+    configure({ pinsets: [BANK], lists: { accepted: LIST, other: { ...LIST, file: 'other.list' } } });
+    const { accepted } = (await ask({ ...WHICH, action: 'accept', dry_run: true })) as { accepted: Acceptance };
+    expect(accepted).toMatchObject({ pinsets: ['bank'], hosts: [HOST], hosts_count: 1, generation: 1 });
+    const { generation, config } = accepted;
+    const document = { version: 1, pinsets: [{ ...BANK, pins: [PIN_A, '@other'] }], lists: { other: LIST } };
+    writeFileSync(join(directory, 'tlspin.json'), JSON.stringify(document));
+    await host.configuration.reload('SIGHUP');
+    const again = ask({ ...WHICH, action: 'accept', generation, config });
+    await expect(again).rejects.toThrow('the configuration was changed meanwhile: look again');
+    expect(() => listed()).toThrow('ENOENT');
+    const { accepted: now } = (await ask({ ...WHICH, action: 'accept', dry_run: true })) as { accepted: Acceptance };
+    const seen = { generation: now.generation, config: now.config };
+    expect(await ask({ ...WHICH, action: 'accept', ...seen })).toMatchObject({ accepted: { list: 'other' } });
+    await expect(ask({ ...WHICH, action: 'accept', generation: 1 })).rejects.toThrow('belong together');
   });
 
   it('is nothing for lists that deny, that rules look into, that nobody may write, or of authorities', async () => {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import type { AnomalyEvent, FlowEvent } from '../../../src/judge/events.ts';
-import { LiveConfiguration, readConfiguration } from '../../../src/runtime/control/configuration.ts';
+import { LiveConfiguration } from '../../../src/runtime/control/configuration.ts';
+import { readConfiguration } from '../../../src/runtime/control/configuration/reading.ts';
 import { isStale, ListAges } from '../../../src/runtime/control/list-ages.ts';
 import { EachSecond } from '../../../src/runtime/protection/each-second.ts';
 import { Protection } from '../../../src/runtime/protection/protection.ts';

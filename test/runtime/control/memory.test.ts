@@ -6,7 +6,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 
-import { LiveConfiguration, readConfiguration } from '../../../src/runtime/control/configuration.ts';
+import { LiveConfiguration } from '../../../src/runtime/control/configuration.ts';
+import { readConfiguration } from '../../../src/runtime/control/configuration/reading.ts';
 import { RecentVerdicts } from '../../../src/runtime/control/recent-verdicts.ts';
 import { verdictEvent } from '../../support/verdict-event.ts';
 

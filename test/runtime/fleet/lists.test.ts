@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { LiveConfiguration, readConfiguration } from '../../../src/runtime/control/configuration.ts';
+import { LiveConfiguration } from '../../../src/runtime/control/configuration.ts';
+import { readConfiguration } from '../../../src/runtime/control/configuration/reading.ts';
 import { FleetLists } from '../../../src/runtime/fleet/lists.ts';
 import { Protection } from '../../../src/runtime/protection/protection.ts';
 import { type FakeBroker, FakeCarrier } from '../../support/fake-broker.ts';

@@ -11,7 +11,8 @@ import { type Claims, signDocument } from '../../../src/fleet/signed-document.ts
 import { createKeyFiles, parseSecretKey, type SecretKey } from '../../../src/minisign/keys.ts';
 import { joinKept, splitKept } from '../../../src/pins/document/kept.ts';
 import { loadPolicy } from '../../../src/pins/load.ts';
-import { LiveConfiguration, readConfiguration } from '../../../src/runtime/control/configuration.ts';
+import { LiveConfiguration } from '../../../src/runtime/control/configuration.ts';
+import { readConfiguration } from '../../../src/runtime/control/configuration/reading.ts';
 import { Protection } from '../../../src/runtime/protection/protection.ts';
 import { SignedPins } from '../../../src/runtime/signed-pins/signed-pins.ts';
 import { PIN_A, PIN_B } from '../../support/configuration.ts';
@@ -27,6 +28,8 @@ let port: number;
 /** What the web server has, by path. */
 let site: Map<string, string | Uint8Array>;
 let asked: string[];
+/** Why the queues take nothing new. */
+let refusal: string | undefined;
 let configuration: LiveConfiguration;
 let protection: Protection;
 let said: string[];
@@ -61,6 +64,7 @@ beforeEach(async () => {
   writeFileSync(at('ca.pem'), tls.cert);
   site = new Map();
   asked = [];
+  refusal = undefined;
   await serve(0);
 });
 afterEach(() => {
@@ -105,7 +109,10 @@ function start(): void {
   let generation = 1;
   configuration = new LiveConfiguration({
     ...{ file: at('tlspin.json'), loaded },
-    apply: async () => ({ isInForce: true, generation: ++generation, silent: [] }),
+    apply: async () =>
+      refusal === undefined
+        ? { isInForce: true, generation: ++generation, silent: [] }
+        : { isInForce: false, reason: refusal },
     onChange: () => {},
   });
   lookAtOnce();
@@ -205,6 +212,29 @@ describe('what is refused, with what is in force as it was', () => {
   it('one of another name', async () => {
     publish(documentOf(PIN_B), claimsOf(6, { name: 'shop' }));
     await refused('it is named shop, and office was expected');
+  });
+
+  it('one that the queues do not take, with the file as it was', async () => {
+    refusal = 'another tlspin is taking over';
+    publish(documentOf(PIN_B), claimsOf(6));
+    lookAtOnce();
+    await until(() => expect(detail('pins.refused')).toContain('another tlspin is taking over'));
+    expect(splitKept(readFileSync(at('office.kept')))?.bytes.toString()).toBe(documentOf(PIN_A));
+    refusal = undefined;
+    lookAtOnce();
+    await until(() => expect([pinInForce(), codes()]).toEqual([keyOf(PIN_B), []]));
+  });
+
+  it.each([
+    [{ file: 'mine.list', writable: true }, 'cannot be a writable file'],
+    [{ file: '/etc/hostname' }, 'has to be in the folder'],
+    [{ file: '../other.list' }, 'has to be in the folder'],
+  ])('one that has this host read or write other files: %j', async (list, why) => {
+    writeFileSync(at('mine.list'), '');
+    const document = { version: 1, lists: { theirs: list }, pinsets: [pinsetOf(PIN_B)] };
+    publish(JSON.stringify(document), claimsOf(6));
+    await refused(why);
+    expect(readFileSync(at('mine.list'), 'utf8')).toBe('');
   });
 
   it('one that is no valid configuration, with its place', async () => {
