@@ -2,6 +2,8 @@
  * The addon's surface beside the queue: what the process asks of Linux. Arguments in, results out.
  *
  *   setMark(fd, mark)           0 or an errno
+ *   streamFrom(address, port, options)         a descriptor, to be closed by whoever asked; or a negated errno
+ *   forgetStream(address, port, toAddress, toPort, options)   0 or an errno
  *   hasCapability(number)       boolean
  *   notify(path, message, descriptors)         0 or an errno
  *   peerCredentials(fd)         { pid, uid, gid }
@@ -53,6 +55,65 @@ static napi_value set_mark(napi_env env, napi_callback_info info)
 		return NULL;
 	}
 	return uint32_value(env, (uint32_t)process_set_mark(fd, mark));
+}
+
+static bool read_end(napi_env env, napi_value address, napi_value port, struct process_end *end)
+{
+	void *octets;
+	uint32_t number;
+	if (napi_get_buffer_info(env, address, &octets, &end->length) != napi_ok ||
+	    napi_get_value_uint32(env, port, &number) != napi_ok || number > UINT16_MAX)
+		return false;
+	end->address = octets;
+	end->port = (uint16_t)number;
+	return true;
+}
+
+/* Three words each, as in process_option. */
+static bool read_options(napi_env env, napi_value words, const struct process_option **options, size_t *count)
+{
+	enum { WORDS = sizeof(struct process_option) / sizeof(int32_t) };
+	napi_typedarray_type type;
+	napi_value buffer;
+	void *data;
+	size_t length, offset;
+	if (napi_get_typedarray_info(env, words, &type, &length, &data, &buffer, &offset) != napi_ok ||
+	    type != napi_int32_array || length % WORDS != 0)
+		return false;
+	*options = data;
+	*count = length / WORDS;
+	return true;
+}
+
+static napi_value stream_from(napi_env env, napi_callback_info info)
+{
+	size_t count = 3, held;
+	struct process_end from;
+	const struct process_option *options;
+	napi_value arguments[3], result;
+	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+	if (count < 3 || !read_end(env, arguments[0], arguments[1], &from) ||
+	    !read_options(env, arguments[2], &options, &held)) {
+		napi_throw_type_error(env, NULL, "streamFrom(address, port, options)");
+		return NULL;
+	}
+	napi_create_int32(env, process_stream_from(&from, options, held), &result);
+	return result;
+}
+
+static napi_value forget_stream(napi_env env, napi_callback_info info)
+{
+	size_t count = 5, held;
+	struct process_end from, to;
+	const struct process_option *options;
+	napi_value arguments[5];
+	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+	if (count < 5 || !read_end(env, arguments[0], arguments[1], &from) ||
+	    !read_end(env, arguments[2], arguments[3], &to) || !read_options(env, arguments[4], &options, &held)) {
+		napi_throw_type_error(env, NULL, "forgetStream(address, port, toAddress, toPort, options)");
+		return NULL;
+	}
+	return uint32_value(env, (uint32_t)process_forget_stream(&from, &to, options, held));
 }
 
 static napi_value has_capability(napi_env env, napi_callback_info info)
@@ -229,6 +290,8 @@ napi_value define_process(napi_env env, napi_value exports)
 {
 	const napi_property_descriptor surface[] = {
 		{ "setMark", NULL, set_mark, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "streamFrom", NULL, stream_from, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "forgetStream", NULL, forget_stream, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "hasCapability", NULL, has_capability, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "notify", NULL, notify, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "peerCredentials", NULL, peer_credentials, NULL, NULL, NULL, napi_enumerable, NULL },

@@ -42,7 +42,7 @@ struct instance {
 	bool open;
 };
 
-#define INTERFACE 4u
+#define INTERFACE 5u
 
 /* ---- arguments ---- */
 

@@ -6,6 +6,8 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,6 +19,73 @@
 int process_set_mark(int fd, uint32_t mark)
 {
 	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0 ? errno : 0;
+}
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in ipv4;
+	struct sockaddr_in6 ipv6;
+};
+
+/* Its size; 0 where it is none. */
+static socklen_t address_of(const struct process_end *end, union address *address)
+{
+	memset(address, 0, sizeof *address);
+	if (end->length == sizeof address->ipv4.sin_addr) {
+		address->ipv4.sin_family = AF_INET;
+		address->ipv4.sin_port = htons(end->port);
+		memcpy(&address->ipv4.sin_addr, end->address, end->length);
+		return sizeof address->ipv4;
+	}
+	if (end->length != sizeof address->ipv6.sin6_addr)
+		return 0;
+	address->ipv6.sin6_family = AF_INET6;
+	address->ipv6.sin6_port = htons(end->port);
+	memcpy(&address->ipv6.sin6_addr, end->address, end->length);
+	return sizeof address->ipv6;
+}
+
+int process_stream_from(const struct process_end *from, const struct process_option *options, size_t count)
+{
+	const int on = 1;
+	union address address;
+	socklen_t size = address_of(from, &address);
+	if (size == 0)
+		return -EINVAL;
+	int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* So that it can be forgotten. */
+	bool is_done = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+	for (size_t i = 0; is_done && i < count; i++) {
+		const struct process_option *option = &options[i];
+		is_done = setsockopt(fd, option->level, option->name, &option->value, sizeof option->value) == 0;
+	}
+	if (!is_done || bind(fd, &address.any, size) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+/* A connection that begins in its place, in repair: it sends nothing, neither now nor at its end. */
+int process_forget_stream(const struct process_end *from, const struct process_end *to,
+			  const struct process_option *options, size_t count)
+{
+	const int on = 1;
+	union address address;
+	socklen_t size = address_of(to, &address);
+	if (size == 0)
+		return EINVAL;
+	int fd = process_stream_from(from, options, count);
+	if (fd < 0)
+		return -fd;
+	bool is_done = setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) == 0 &&
+		       connect(fd, &address.any, size) == 0;
+	int error = is_done ? 0 : errno;
+	close(fd);
+	return error;
 }
 
 bool process_has_capability(unsigned capability)

@@ -9,6 +9,33 @@
 /* SO_MARK on a socket: 0 or an errno. */
 int process_set_mark(int fd, uint32_t mark);
 
+/* One whole number that is set on a socket (setsockopt). */
+struct process_option {
+	int level;
+	int name;
+	int value;
+};
+
+/* One end of a connection: an address of 4 or 16 octets, and a port. */
+struct process_end {
+	const uint8_t *address;
+	size_t length;
+	uint16_t port;
+};
+
+/*
+ * A socket for a TCP connection that is still to be begun, from there, whosever it is as far as its options allow it; no
+ * call waits for it. The descriptor, or a negated errno.
+ */
+int process_stream_from(const struct process_end *from, const struct process_option *options, size_t count);
+
+/*
+ * What the kernel keeps of such a connection that is over goes, where both ends used timestamps; nothing is sent. 0 or an
+ * errno.
+ */
+int process_forget_stream(const struct process_end *from, const struct process_end *to,
+			  const struct process_option *options, size_t count);
+
 /* Whether the calling thread has a capability (CAP_* of linux/capability.h) in its effective set. */
 bool process_has_capability(unsigned capability);
 

@@ -55,6 +55,16 @@ export interface NativeBinding {
   readonly SLOT: number;
   /** SO_MARK; 0 or an errno. */
   setMark(fd: number, mark: number): number;
+  /**
+   * A socket, which the caller closes, for a TCP connection that is still to be begun from this address and port;
+   * `options` are three numbers each: level, name and value. The descriptor, or a negated errno.
+   */
+  streamFrom(address: Buffer, port: number, options: Int32Array): number;
+  /**
+   * What the kernel keeps of such a connection that is over goes, where both ends used timestamps: whoever's address it is
+   * may use the port again. Nothing is sent; 0 or an errno.
+   */
+  forgetStream(address: Buffer, port: number, toAddress: Buffer, toPort: number, options: Int32Array): number;
   /** Whether this thread has a capability of linux/capability.h in effect. */
   hasCapability(capability: number): boolean;
   /** One datagram to the service manager, and descriptors beside it; 0 or an errno. */
@@ -107,7 +117,7 @@ export const VERDICT = {
 export const SET = { mark: 0x1, connmark: 0x2, payload: 0x4 } as const;
 
 /** Grows with the addon's surface, there and here. */
-const INTERFACE = 4;
+const INTERFACE = 5;
 
 /** linux/capability.h */
 export const CAP_NET_ADMIN = 12;

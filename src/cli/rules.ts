@@ -5,9 +5,10 @@
 import { CommanderError, Option } from 'commander';
 import type { Command } from 'commander';
 
+import type { Policy } from '../pins/policy.ts';
 import { applyRules, OTHER } from '../runtime/rules/applying/apply.ts';
 import { CLOSING, renderClosing } from '../runtime/rules/applying/closing.ts';
-import { renderRemoval, renderRules } from '../runtime/rules/render.ts';
+import { renderBeside, renderRemoval, renderRules } from '../runtime/rules/render.ts';
 import type { RulesFormat } from '../runtime/rules/render.ts';
 import type { Hook, Route } from '../runtime/rules/plan.ts';
 import { neededConfig, policyOf } from './configuration.ts';
@@ -66,7 +67,7 @@ export function registerRules(program: Command): void {
     .action(async (flags: Flags, command: Command) => {
       if (flags.apply === true) return apply(flags, command);
       if (flags.orClose === true) command.error('error: --or-close goes with --apply', { exitCode: 2 });
-      process.stdout.write(rulesText(flags, command));
+      process.stdout.write(rulesText(flags, policyFor(flags, command), command));
     });
   addExamples(
     command,
@@ -80,8 +81,11 @@ export function registerRules(program: Command): void {
 async function apply(flags: Flags, command: Command): Promise<void> {
   if (process.geteuid!() !== 0) command.error('error: --apply needs root: run it with sudo', { exitCode: 1 });
   try {
-    const options = { hook: flags.remove === true ? removedHook(flags, command) : flags.hook, format: flags.format };
-    const failed = await applyRules(rulesText(flags, command), options);
+    const { format } = flags;
+    const hook = flags.remove === true ? removedHook(flags, command) : flags.hook;
+    const policy = policyFor(flags, command);
+    const beside = renderBeside(policy, hook, format);
+    const failed = await applyRules(rulesText(flags, policy, command), { hook, format, beside });
     if (failed !== undefined) command.error(`error: the rules are as they were: ${failed}`, { exitCode: 1 });
   } catch (error) {
     if (flags.orClose === true && !isUsage(error)) await close(flags);
@@ -106,14 +110,19 @@ function isUsage(error: unknown): boolean {
   return error instanceof CommanderError && error.exitCode === 2;
 }
 
-function rulesText(flags: Flags, command: Command): string {
-  const { config, hook, format, quic, route, established } = flags;
-  if (flags.remove === true) return renderRemoval(removedHook(flags, command), format);
-  const policy = policyOf(neededConfig(config, command), command, 'no rules printed');
+function rulesText(flags: Flags, policy: Policy | undefined, command: Command): string {
+  const { hook, format, quic, route, established } = flags;
+  if (policy === undefined) return renderRemoval(removedHook(flags, command), format);
   const queueBypass = flags.queueBypass === true;
   const queueUdp = flags.queueUdp === true;
   const options = { hook, format, quic, queueUdp, queueBypass, established };
   return renderRules(policy, route === undefined ? options : { ...options, route });
+}
+
+/** Undefined where they are taken away. */
+function policyFor({ config, remove }: Flags, command: Command): Policy | undefined {
+  if (remove === true) return undefined;
+  return policyOf(neededConfig(config, command), command, 'no rules printed');
 }
 
 /** Whose rules go: who names no hook may have forgotten which it was. */

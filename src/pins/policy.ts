@@ -181,7 +181,12 @@ export interface ProbePolicy {
   readonly allowLocal: boolean;
   /** The one bit of the packet mark, and of the connection mark, by which the rules know a probe's packets. */
   readonly mark: number;
+  /** Whose address probes leave with. */
+  readonly source: ProbeSource;
 }
+
+/** `auto`: the client's where that is heard, and the gateway's elsewhere. */
+export type ProbeSource = 'client' | 'gateway' | 'auto';
 
 /** Where clients log their secrets (RFC 9850): absolute paths, at the most one of them. */
 export interface KeylogPolicy {

@@ -15,6 +15,7 @@ export const PROBE_DEFAULTS: ProbePolicy = {
   recheck: 0.1,
   allowLocal: false,
   mark: 0x40_0000,
+  source: 'gateway',
 };
 
 /** Whether any flow may lead to a probe. */

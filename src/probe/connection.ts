@@ -2,11 +2,13 @@
  * One probe on the wire: a TCP connection whose every packet is marked, a handshake on it, and an end at the deadline
  * at the latest. Knows sockets; what is said on them is the handshake's.
  */
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 
 import type { Endpoint } from '../judge/events.ts';
 import type { ProbeFailure } from '../judge/ports.ts';
 import { addressText, isIpv4 } from './address.ts';
+import type { OpenedOrigin, Origin } from './origin.ts';
 
 /** A side of a conversation that ends by itself. Never throws. */
 export interface Conversation<Outcome> {
@@ -27,6 +29,8 @@ export interface ConnectionOptions<Outcome> {
   /** Milliseconds from now. */
   readonly timeout: number;
   readonly mark: SocketMark | undefined;
+  /** Whose address it leaves with; undefined: this host's own. */
+  readonly origin?: Origin | undefined;
   readonly conversation: Conversation<Outcome>;
   /** The server has the connection; called ahead of `done`, where it is called. */
   readonly connected?: (() => void) | undefined;
@@ -43,7 +47,7 @@ export interface SocketMark {
 
 /** Connects and talks until there is an outcome. The function that is returned gives up. */
 export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => void {
-  const { server, conversation, mark } = options;
+  const { server, conversation, mark, origin } = options;
   const socket = new Socket();
   let isOver = false;
   let isConnected = false;
@@ -74,7 +78,12 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
   socket.on('close', () => fail('closed'));
   socket.setNoDelay(true);
   socket.connect({ host: addressText(server.address), port: server.port });
-  if (mark !== undefined && mark.value !== 0 && !isMarked(socket, server.address, mark)) fail('not-marked');
+  const handle = (socket as unknown as { _handle?: TcpHandle | null })._handle ?? undefined;
+  const opened = origin?.open();
+  if (opened !== undefined) socket.once('close', () => opened.forget(server));
+  if (origin !== undefined && !leavesFrom(handle, opened)) fail('unreachable', 'source');
+  else if (mark !== undefined && mark.value !== 0 && !isMarked(handle, server.address, mark, origin))
+    fail('not-marked');
   return () => fail('stopped');
 }
 
@@ -93,13 +102,25 @@ function leave(socket: Socket): void {
 
 /**
  * Marks a socket before its first packet leaves. Node connects to an address in the next turn of the loop and makes the
- * file descriptor only then; bound to no address in particular, it has one now.
+ * file descriptor only then; bound to no address in particular, or to its origin, it has one now.
  */
-function isMarked(socket: Socket, address: Uint8Array, mark: SocketMark): boolean {
-  const handle = (socket as unknown as { _handle?: TcpHandle | null })._handle;
-  if (handle === undefined || handle === null) return false;
-  const errno = isIpv4(address) ? handle.bind('0.0.0.0', 0) : handle.bind6('::', 0, 0);
+function isMarked(
+  handle: TcpHandle | undefined,
+  address: Uint8Array,
+  mark: SocketMark,
+  origin: Origin | undefined,
+): boolean {
+  if (handle === undefined) return false;
+  const bind = () => (isIpv4(address) ? handle.bind('0.0.0.0', 0) : handle.bind6('::', 0, 0));
+  const errno = origin === undefined ? bind() : 0;
   return errno === 0 && handle.fd >= 0 && mark.set(handle.fd, mark.value) === 0;
+}
+
+function leavesFrom(handle: TcpHandle | undefined, opened: OpenedOrigin | undefined): boolean {
+  if (opened === undefined) return false;
+  if (handle?.open(opened.fd) === 0) return true;
+  closeSync(opened.fd);
+  return false;
 }
 
 /** As much of Node's own TCP handle as is used. */
@@ -108,6 +129,8 @@ interface TcpHandle {
   /** 0 or a negative errno. */
   bind(address: string, port: number): number;
   bind6(address: string, port: number, flags: number): number;
+  /** Takes a descriptor for its own; 0 or a negative errno. */
+  open(fd: number): number;
 }
 
 /** For the server to take notice. */

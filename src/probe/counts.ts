@@ -12,6 +12,10 @@ export interface ProbeCounts {
   connections: number;
   /** Further ones that checked an answer from memory, among `connections`. */
   rechecks: number;
+  /** Those that were begun with the client's address, among `connections`. */
+  asClient: number;
+  /** Further ones, with this host's own address, because such a one was not heard. */
+  fallbacks: number;
   inconsistent: number;
   /** Probes without certificates, and questions that led to none; each once, however many waited or heard of it later. */
   failed: number;
@@ -26,6 +30,8 @@ export function noCounts(): ProbeCounts {
     joined: 0,
     connections: 0,
     rechecks: 0,
+    asClient: 0,
+    fallbacks: 0,
     inconsistent: 0,
     failed: 0,
     failures: { ...NO_FAILURES },

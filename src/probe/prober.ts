@@ -23,9 +23,11 @@ import { type KeptAnswers, ProbeCache, type ProbeFinding, type QuestionKey } fro
 import { clientGroup } from './client-group.ts';
 import { converse, type SocketMark } from './connection.ts';
 import { noCounts } from './counts.ts';
+import { dial } from './dial.ts';
 import { type HandshakeOutcome, ProbeHandshake } from './handshake.ts';
 import { KnownHellos } from './known-hellos.ts';
 import { type Mirror, unusableGroups } from './mirror.ts';
+import { type Family, Origins, type OriginState } from './origin.ts';
 import { Places, Tally } from './places.ts';
 import { SingleFlight, type Waiting } from './single-flight.ts';
 import { dialogueOf, type Turn, Upgrade } from './upgrade.ts';
@@ -48,6 +50,8 @@ export interface MirrorProberOptions extends Partial<ProbeSettings & ProbeBounds
   readonly limits: ObserverLimits;
   /** For every socket: by it the rules let a probe's packets by. */
   readonly mark?: SocketMark | undefined;
+  /** Whose address probes leave with; undefined: this host's own. */
+  readonly origins?: Origins | undefined;
   /** A probe was shown another chain than one before it, to the same question. */
   readonly onInconsistent?: ((request: ProbeRequest) => void) | undefined;
   /** How conversations are carried; for tests. */
@@ -65,6 +69,7 @@ export class MirrorProber implements Prober {
   readonly #cache: ProbeCache;
   readonly #flights = new SingleFlight<ProbeAnswer, Question>();
   readonly #budget: ProbeBudget;
+  readonly #origins: Origins;
   readonly #places = new Places<Question>((question) => this.#onDropped(question));
   readonly #rechecks = new Set<NodeJS.Timeout>();
   #settings: ProbeSettings;
@@ -79,6 +84,8 @@ export class MirrorProber implements Prober {
     this.#settings = { ...PROBE_DEFAULTS, ...options };
     this.#limits = options.limits;
     this.#mark = options.mark;
+    this.#origins = options.origins ?? new Origins({});
+    this.#origins.configure(this.#settings.source);
     const { entries } = this.#options;
     this.#cache = new ProbeCache(entries);
     this.#budget = new ProbeBudget(entries);
@@ -90,6 +97,7 @@ export class MirrorProber implements Prober {
    */
   configure(policy: ProbePolicy, limits: ObserverLimits): void {
     this.#settings = policy;
+    this.#origins.configure(policy.source);
     this.#limits = limits;
     if (this.#mark !== undefined) this.#mark = { ...this.#mark, value: policy.mark };
     this.#next();
@@ -141,6 +149,14 @@ export class MirrorProber implements Prober {
     const asking = askingOf(request, mirror);
     const known = this.#cache.find(asking.key, this.#now(), this.#settings);
     if (known?.answer.kind === 'certificates') this.#maybeRecheck(asking, known.confirmations, times);
+  }
+
+  get origins(): OriginState {
+    return this.#origins.state;
+  }
+
+  onWays(returning: ReadonlySet<Family>): void {
+    this.#origins.adopt(returning);
   }
 
   keep(): KeptAnswers {
@@ -240,12 +256,22 @@ export class MirrorProber implements Prober {
     const { request, mirror, deadline } = question;
     this.counts.connections++;
     const { recordVersion } = request;
-    const handshake = new ProbeHandshake({ mirror, recordVersion, withoutGroups, limits: this.#limits });
-    question.giveUp = (this.#options.converse ?? converse)<HandshakeOutcome>({
+    const limits = this.#limits;
+    const handshake = () => new ProbeHandshake({ mirror, recordVersion, withoutGroups, limits });
+    question.giveUp = dial<HandshakeOutcome>({
       server: request.server,
+      client: request.client,
+      origins: this.#origins,
       timeout: Math.max(1, deadline - this.#now()),
       mark: this.#mark,
-      conversation: new Upgrade(turnsOf(request, mirror) ?? [], handshake),
+      conversation: () => new Upgrade(turnsOf(request, mirror) ?? [], handshake()),
+      converse: this.#options.converse ?? converse,
+      begun: (asClient, isFallback) => {
+        if (asClient) this.counts.asClient++;
+        if (!isFallback) return;
+        this.counts.connections++;
+        this.counts.fallbacks++;
+      },
       connected: () => this.#flights.onConnected(question.flight),
       done: (outcome) => {
         if (outcome.kind === 'unusable-group') return this.#onUnusableGroup(question, outcome.group, withoutGroups);

@@ -18,6 +18,7 @@ import { Examiner, type ExaminerThread } from './examining/examiner.ts';
 import { KeyLogIntake } from './key-log-intake.ts';
 import type { KeptAnswers } from '../probe/cache.ts';
 import type { ProbeCounts } from '../probe/counts.ts';
+import type { Family, OriginState } from '../probe/origin.ts';
 import { type CreateProber, Probing } from './probing/probing.ts';
 import { Queues, type QueueStatus, type ReleasedQueue } from './queue/queues.ts';
 import { ThreadWatch } from './queue/thread-watch.ts';
@@ -82,6 +83,7 @@ export interface DaemonStatus {
   readonly config: string;
   readonly generation: number;
   readonly probes: ProbeCounts | null;
+  readonly probeOrigins: OriginState | null;
   readonly queues: readonly QueueStatus[];
 }
 
@@ -306,11 +308,17 @@ export class Daemon {
     if (outcome.isInForce) this.#options.onLearned?.(outcome.generation);
   }
 
+  /** Families of which what is answered to clients' addresses comes back to probes. */
+  onProbeWays(returning: ReadonlySet<Family>): void {
+    this.#probing.onWays(returning);
+  }
+
   status(): DaemonStatus {
     return {
       config: this.#policy.hash,
       generation: this.#generation,
       probes: this.#probing.counts,
+      probeOrigins: this.#probing.origins,
       queues: this.#queues.status(),
     };
   }

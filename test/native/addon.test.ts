@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { closeSync, readFileSync, readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 import { FIELD, FLAG } from '../../src/packet/batch.ts';
@@ -95,4 +95,17 @@ test('worker threads load it, several at once and after others have ended', asyn
       expect(answer).toEqual([binding.SLOT]);
     }
   }
+});
+
+test('a stream from an address that is none, or from this host’s own, is refused, or there', () => {
+  const loopback = Buffer.from([127, 0, 0, 1]);
+  expect(binding.streamFrom(Buffer.alloc(5), 0, new Int32Array(0))).toBe(-errno.EINVAL);
+  expect(binding.streamFrom(loopback, 0, Int32Array.of(0, 0x7fff, 1))).toBeLessThan(0);
+  expect(() => binding.streamFrom(loopback, 0, Int32Array.of(0, 19))).toThrow(TypeError);
+  expect(() => binding.streamFrom(loopback, 65_536, new Int32Array(0))).toThrow(TypeError);
+  const fd = binding.streamFrom(loopback, 0, new Int32Array(0));
+  expect(fd).toBeGreaterThan(2);
+  expect(readlinkSync(`/proc/self/fd/${fd}`)).toMatch(/^socket:/);
+  closeSync(fd);
+  expect(binding.forgetStream(Buffer.alloc(4), 1, Buffer.alloc(5), 1, new Int32Array(0))).toBe(errno.EINVAL);
 });

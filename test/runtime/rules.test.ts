@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { AddressRange } from '../../src/pins/policy.ts';
-import { renderRemoval, renderRules } from '../../src/runtime/rules/render.ts';
+import { renderBeside, renderRemoval, renderRules } from '../../src/runtime/rules/render.ts';
 import type { RulesOptions } from '../../src/runtime/rules/render.ts';
 import { match, PINNED, pinset as pinsetAt, policy as policyOf } from '../support/policy.ts';
 import type { CompiledPinset, Policy, Situations } from '../../src/pins/policy.ts';
@@ -237,6 +237,56 @@ describe('probes', () => {
     for (const format of ['iptables', 'nft'] as const) {
       expect(renderRules(policy(fields), { ...LOCAL, format }).search(PROBE_BIT) !== -1).toBe(has);
     }
+  });
+
+  describe('that leave with their clients’ addresses', () => {
+    const asClients = (source: 'auto' | 'client' | 'gateway' = 'auto') =>
+      probing({ probe: { ...policy().probe, source } });
+
+    it('are known by their connection, whose answers are marked ahead of their way', () => {
+      const script = renderRules(asClients(), FORWARD);
+      for (const family of ['iptables', 'ip6tables'] as const) {
+        expect(chain(script, 'tlspin-probe-out', family)).toEqual([
+          '-p tcp -m tcp --tcp-flags SYN,ACK SYN -m mark ! --mark 0x400000/0x400000 -j CONNMARK --set-xmark 0x0/0x400000',
+          '-p tcp -m tcp --tcp-flags SYN,ACK SYN -m conntrack --ctstate NEW -m mark --mark 0x400000/0x7400000 -j CONNMARK --set-xmark 0x400000/0x400000',
+        ]);
+        expect(chain(script, 'tlspin-probe-in', family)).toEqual([
+          '-p tcp -m tcp --tcp-flags SYN,ACK SYN -m conntrack --ctdir ORIGINAL -j CONNMARK --set-xmark 0x0/0x400000',
+          '-m conntrack --ctdir REPLY -m connmark --mark 0x400000/0x400000 -j MARK --set-xmark 0x400000/0x400000',
+        ]);
+      }
+      expect(script).toMatch(/^way -4 0x400000\/0x400000$/m);
+      expect(script).toMatch(/^way -6 0x400000\/0x400000$/m);
+    });
+
+    it('have no mark in what is forwarded, and nothing where none leaves so, or by this host itself', () => {
+      const script = renderRules(asClients(), FORWARD);
+      expect(chain(script, 'tlspin-flow').join('\n')).not.toMatch(PROBE_BIT);
+      for (const other of [renderRules(asClients('gateway'), FORWARD), renderRules(policy(), FORWARD)]) {
+        expect(other).not.toMatch(PROBE_BIT);
+        expect(other).toMatch(/^way -4 ''$/m);
+        expect(other).toContain("remove iptables mangle PREROUTING '-p tcp -j tlspin-probe-in' tlspin-probe-in");
+      }
+      expect(renderRules(asClients(), LOCAL)).not.toContain('tlspin-probe');
+      expect(renderRemoval('forward', 'iptables')).toMatch(/^way -6 ''$/m);
+    });
+
+    it('have the same by nft, and beside it what nft cannot do', () => {
+      const text = renderRules(asClients(), { ...FORWARD, format: 'nft' });
+      const rules = (name: string) => text.slice(text.indexOf(`chain ${name} `)).split('}')[0]!;
+      expect(rules('probe_prerouting')).toMatch(
+        /prerouting priority -149; policy accept;\n *tcp flags & \(syn \| ack\) == syn ct direction original ct mark set ct mark & 0xffbfffff\n *meta l4proto tcp ct direction reply ct mark & 0x400000 == 0x400000 meta mark set meta mark \| 0x400000\n/,
+      );
+      expect(rules('probe_output')).toMatch(
+        /syn meta mark & 0x400000 != 0x400000 ct mark set ct mark & 0xffbfffff\n *tcp flags & \(syn \| ack\) == syn ct state new meta mark & 0x7400000 == 0x400000 ct mark set ct mark \| 0x400000\n/,
+      );
+      expect(text).toContain('#   ip -6 rule add pref 65 fwmark 0x400000/0x400000 lookup 7468\n');
+      expect(renderBeside(asClients(), 'forward', 'nft')).toMatch(/^way -4 0x400000\/0x400000$/m);
+      expect(renderBeside(asClients('gateway'), 'forward', 'nft')).toMatch(/^way -4 ''$/m);
+      expect(renderBeside(undefined, 'either', 'nft')).toMatch(/^way -6 ''$/m);
+      expect(renderBeside(asClients(), 'local', 'nft')).toBeUndefined();
+      expect(renderBeside(asClients(), 'forward', 'iptables')).toBeUndefined();
+    });
   });
 
   it('go by in nft as well', () => {

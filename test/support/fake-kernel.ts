@@ -64,6 +64,14 @@ export class FakeKernel implements NativeBinding {
     return 0;
   }
 
+  streamFrom(): number {
+    return -1;
+  }
+
+  forgetStream(): number {
+    return 0;
+  }
+
   peerCredentials() {
     return { pid: 1, uid: 0, gid: 0 };
   }

@@ -83,6 +83,7 @@ function statusText(status: Fields, out: Output): string {
     ...subscriberLines((status['subscribers'] ?? {}) as Fields),
     ['limits', pairs(status['limits'] as Fields) || 'none was reached'],
     ['probes', status['probes'] === null ? 'none' : probesText(status['probes'] as Fields)],
+    ...sourceLines(status['probe_source'] as Fields | null | undefined),
     [
       'log',
       `${show(log['written'])} records, ${show(log['dropped'])} dropped, ${show(log['events_dropped'])} never made`,
@@ -127,6 +128,13 @@ function probesText(probes: Fields): string {
     Object.fromEntries(Object.entries((failures ?? {}) as Fields).filter(([, count]) => count !== 0)),
   );
   return `${pairs(counts)}${failed === '' ? '' : ` (${failed})`}`;
+}
+
+/** Whose address they leave with, where that is not the gateway's anyway. */
+function sourceLines(source: Fields | null | undefined): [string, string][] {
+  if (source === null || source === undefined || source['asked'] === 'gateway') return [];
+  const { asked, ipv4, ipv6 } = source;
+  return [['', `source ${show(asked)}; IPv4: ${show(ipv4)}; IPv6: ${show(ipv6)}`]];
 }
 
 function flowsText(flows: readonly Fields[], next: number | null, all: number, out: Output): string {

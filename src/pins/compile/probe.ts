@@ -9,11 +9,11 @@ import type { Path, Reporter } from '../document/message.ts';
 import type { ConnmarkLayout, KeylogPolicy, ProbePolicy } from '../policy.ts';
 import { isKeylogged, PROBE_DEFAULTS } from '../probe.ts';
 import type { Configuration } from '../document/schema.ts';
-import type { KeylogSource, ProbeSource } from '../document/schema/evidence.ts';
+import type { KeylogSource, ProbeSection } from '../document/schema/evidence.ts';
 import { elements } from '../document/schema-issues.ts';
 
 export function compileProbe(
-  source: ProbeSource | undefined,
+  source: ProbeSection | undefined,
   limits: Limits,
   connmark: ConnmarkLayout,
   report: Reporter,

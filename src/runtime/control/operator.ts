@@ -138,6 +138,7 @@ export class Operator {
       queues: () => options.daemon.queues ?? loaded.policy.queues,
       keeper: new RulesKeeper(),
       news: rulesNews(options.binding),
+      onProbeWays: (returning) => this.daemon.onProbeWays(returning),
     });
     const losses = new Losses({ protection, daemon: this.daemon });
     const oneArm = new OneArm({ count: () => sum(this.daemon.status().queues, 'oneArmed'), protection });

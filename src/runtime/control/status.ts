@@ -28,7 +28,7 @@ export async function statusOf(
   { version, configuration, daemon, log, protection }: Overview,
   isBrief = false,
 ): Promise<Fields> {
-  const { queues, probes } = daemon.status();
+  const { queues, probes, probeOrigins } = daemon.status();
   const { policy } = configuration;
   return {
     version,
@@ -63,6 +63,7 @@ export async function statusOf(
     one_armed: sum(queues, 'oneArmed'),
     limits: limitsHit(...queues.map(({ counts }) => counts)),
     probes,
+    probe_source: probeOrigins,
     log: {
       file: log.file,
       written: log.written,

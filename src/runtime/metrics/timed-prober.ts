@@ -3,6 +3,7 @@ import type { ProbeAnswer, ProbeFailure, ProbeRequest } from '../../judge/ports.
 import type { Policy } from '../../pins/policy.ts';
 import type { KeptAnswers } from '../../probe/cache.ts';
 import type { ProbeCounts } from '../../probe/counts.ts';
+import type { Family, OriginState } from '../../probe/origin.ts';
 import type { ClosableProber, CreateProber } from '../probing/probing.ts';
 
 export type ProbeOutcome = 'certificates' | ProbeFailure;
@@ -39,6 +40,14 @@ class TimedProber implements ClosableProber {
 
   get counts(): ProbeCounts | undefined {
     return this.#prober.counts;
+  }
+
+  get origins(): OriginState | undefined {
+    return this.#prober.origins;
+  }
+
+  onWays(returning: ReadonlySet<Family>): void {
+    this.#prober.onWays?.(returning);
   }
 
   configure(policy: Policy['probe'], limits: Policy['limits']): void {

@@ -6,6 +6,7 @@ import type { ProbeAnswer, Prober, ProbeRequest } from '../../judge/ports.ts';
 import type { Policy, Situations } from '../../pins/policy.ts';
 import type { KeptAnswers } from '../../probe/cache.ts';
 import type { ProbeCounts } from '../../probe/counts.ts';
+import { type Family, Origins, type OriginState, type Streams } from '../../probe/origin.ts';
 import { MirrorProber } from '../../probe/prober.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 
@@ -14,6 +15,10 @@ export interface ClosableProber extends Prober {
   readonly counts?: ProbeCounts | undefined;
   configure(policy: Policy['probe'], limits: Policy['limits']): void;
   onSpokenFor(request: ProbeRequest, times: number): void;
+  /** Whose address probes leave with. */
+  readonly origins?: OriginState | undefined;
+  /** Families of which what is answered to clients' addresses comes back to probes. */
+  onWays?(returning: ReadonlySet<Family>): void;
   /** What servers showed lately, for another process. */
   keep?(): KeptAnswers | undefined;
   restore?(kept: KeptAnswers): void;
@@ -39,6 +44,15 @@ export class Probing implements Prober {
   /** Null where it does not count. */
   get counts(): ProbeCounts | null {
     return this.#prober.counts ?? null;
+  }
+
+  /** Null where there is but one. */
+  get origins(): OriginState | null {
+    return this.#prober.origins ?? null;
+  }
+
+  onWays(returning: ReadonlySet<Family>): void {
+    this.#prober.onWays?.(returning);
   }
 
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
@@ -69,15 +83,18 @@ export class Probing implements Prober {
   }
 }
 
-export function mirrorProbers({ setMark }: Pick<NativeBinding, 'setMark'>): CreateProber {
+export function mirrorProbers({ setMark, ...streams }: ProbeSockets): CreateProber {
   return (policy, onInconsistent) =>
     new MirrorProber({
       ...policy.probe,
       limits: policy.limits,
       mark: { value: policy.probe.mark, set: setMark },
+      origins: new Origins({ streams }),
       onInconsistent,
     });
 }
+
+type ProbeSockets = Pick<NativeBinding, 'setMark'> & Streams;
 
 /** Whether there are flows whose servers would be asked. */
 export function canProbe({ pinsets, pinned, unpinned }: Policy): boolean {

@@ -12,7 +12,9 @@ import { type Feed, type Feeds, feedsOf, missingFeeds } from '../rules/feeds.ts'
 import type { RulesKeeper } from '../rules/applying/keeper.ts';
 import { foreignMarks } from '../rules/foreign-marks.ts';
 import { flowOffloadIn } from '../rules/offload.ts';
+import { type Family, leavesAsClients } from '../rules/plan.ts';
 import { few } from '../rules/ports.ts';
+import { readWays } from '../rules/probe-way.ts';
 import { type RunProgram, runProgram } from '../rules/program.ts';
 import { readRuleset, type Rule, type Ruleset, unreadOf } from '../rules/ruleset.ts';
 import type { ConditionCode } from './conditions.ts';
@@ -28,6 +30,8 @@ export interface RulesOptions {
   readonly keeper: Pick<RulesKeeper, 'restore'>;
   /** Undefined where the kernel tells us of no changes. */
   readonly news: News | undefined;
+  /** Told at each look for which families probes with their clients' addresses are answered. */
+  readonly onProbeWays?: (returning: ReadonlySet<Family>) => void;
   /** For tests. */
   readonly run?: RunProgram;
   readonly readQueues?: () => ReadonlyMap<number, KernelQueue> | undefined;
@@ -53,7 +57,7 @@ export class Rules {
   readonly looked = new Promise<void>((resolve) => (this.#onLooked = resolve));
 
   constructor(options: RulesOptions) {
-    this.#options = { run: runProgram, readQueues: readKernelQueues, isLiberal: readLiberal, ...options };
+    this.#options = { onProbeWays: () => {}, run: runProgram, readQueues: readKernelQueues, isLiberal: readLiberal, ...options }; // prettier-ignore
     this.#pace = new RulesPace(options.news);
   }
 
@@ -112,6 +116,7 @@ export class Rules {
     if (ruleset.isKnown && (ruleset.isWhole || feeds.feeds.length > 0)) {
       this.#lookAtFeeds(ruleset, feeds, policy, found);
       this.#lookForChanges(feeds);
+      await this.#lookForProbeWays(feeds, policy);
       for (const [code, detail] of foreignMarks(ruleset, policy)) found.set(code, detail);
       const offload = policy.allowOffload ? [] : flowOffloadIn(ruleset.texts);
       if (offload.length > 0) found.set('offload.found', offload.join(', '));
@@ -128,6 +133,11 @@ export class Rules {
     const { partial, bypassed } = missingFeeds(ruleset, feeds, policy, range, this.#own.keys());
     if (partial.length > 0) found.set('rules.partial', `the rules that feed ${queues} leave out ${partial.join('; ')}`);
     if (bypassed.length > 0) found.set('rules.bypassed', `${queues}: ${bypassed.join('; ')}`);
+  }
+
+  async #lookForProbeWays({ own }: Feeds, policy: Policy): Promise<void> {
+    const { run, onProbeWays } = this.#options;
+    if (leavesAsClients(policy)) onProbeWays(await readWays(run, own, policy.probe.mark));
   }
 
   /** What two looks in a row have found is how it is from then on: somebody may have meant it so. */

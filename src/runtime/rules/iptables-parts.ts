@@ -17,6 +17,11 @@
  *   own, out    raw OUTPUT -> guard ... mangle OUTPUT -> queue ... filter OUTPUT -> refuse
  *   own, in     mangle INPUT -> queue
  *
+ * Probes that leave with a client's address are known by the mark of their connection, and what is answered to them is
+ * marked before its way is chosen (probe-way.ts):
+ *
+ *   probe, out  mangle OUTPUT -> probe ... probe, in  mangle PREROUTING -> probe
+ *
  * A verdict that changes a connection's mark is NF_REPEAT: the packet goes through the queue's table again, whose first
  * rule knows it by the bit `told` and saves. What others mark so is cleared by the guard in a table ahead of that one.
  */
@@ -24,11 +29,11 @@ import type { Hook } from './plan.ts';
 
 /** One built-in chain that we jump from and our own chains behind it. */
 export interface Part {
-  readonly role: 'guard' | 'queue' | 'quic' | 'refuse';
+  readonly role: 'guard' | 'queue' | 'quic' | 'refuse' | 'probe';
   /** `udp` parts are there with `--queue-udp`, but for `quic`, which is there without. */
   readonly protocol: 'tcp' | 'udp';
   readonly table: 'security' | 'mangle' | 'filter' | 'raw';
-  readonly builtin: 'FORWARD' | 'INPUT' | 'OUTPUT';
+  readonly builtin: 'FORWARD' | 'INPUT' | 'OUTPUT' | 'PREROUTING';
   /** Which packets jump. */
   readonly match: string;
   /** The chain that is jumped to: it picks the ports. */
@@ -48,6 +53,24 @@ export interface Part {
  */
 export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
   forward: [
+    {
+      role: 'probe',
+      protocol: 'tcp',
+      table: 'mangle',
+      builtin: 'PREROUTING',
+      match: '-p tcp',
+      chain: 'tlspin-probe-in',
+      inner: null,
+    },
+    {
+      role: 'probe',
+      protocol: 'tcp',
+      table: 'mangle',
+      builtin: 'OUTPUT',
+      match: '-p tcp',
+      chain: 'tlspin-probe-out',
+      inner: null,
+    },
     {
       role: 'guard',
       protocol: 'tcp',

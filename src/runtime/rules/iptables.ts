@@ -6,6 +6,7 @@ import { datagramQueueRules, datagramSaveRules, refuseRules } from './iptables-d
 import { CLOSED, type Part, PARTS, RETIRED } from './iptables-parts.ts';
 import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
 import type { Family, Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
+import { WAY, wayOf } from './probe-way.ts';
 import { CHECKS, FILL, PRELUDE, REMOVE, SPARE } from './shell.ts';
 import { ask, askRules, clearRule, PORT_UNREACHABLE, saveRules, toldRule } from './iptables-targets.ts';
 
@@ -19,10 +20,13 @@ export function renderIptables(plan: RulesPlan): string {
     CHECKS,
     FILL,
     REMOVE,
+    ...(hook === 'forward' ? [WAY] : []),
     ...(plan.sparesOpen ? [SPARE] : []),
     ...FAMILIES.map((family) =>
       section(family, [
         ...spared(plan, family),
+        // What the next rules tell of is complete by then.
+        ...(hook === 'forward' ? [wayOf(plan.asClients, family)] : []),
         ...PARTS[hook].map((part) => application(part, plan, family)),
         ...retiredRemovals(hook, family),
       ]),
@@ -36,6 +40,7 @@ export function renderIptablesRemoval(hooks: readonly Hook[]): string {
     `# Takes away the rules of tlspin for ${hooks.map((hook) => DESCRIPTION[hook]).join(', and for ')}.`,
     PRELUDE,
     REMOVE,
+    ...(hooks.includes('forward') ? [WAY] : []),
     ...FAMILIES.map((family) =>
       section(
         family,
@@ -47,7 +52,11 @@ export function renderIptablesRemoval(hooks: readonly Hook[]): string {
 
 function removals(hook: Hook, family: Family): string[] {
   const parts = [...PARTS[hook]].reverse();
-  return [...retiredRemovals(hook, family), ...parts.map((part) => removal(part, family))];
+  return [
+    ...retiredRemovals(hook, family),
+    ...(hook === 'forward' ? [wayOf(null, family)] : []),
+    ...parts.map((part) => removal(part, family)),
+  ];
 }
 
 function section(family: Family, parts: readonly string[]): string {
@@ -113,6 +122,8 @@ function rulesOf(part: Part, plan: RulesPlan, family: Family): string[] {
       const saved = append(part.told, isTcp ? saveRules(plan) : datagramSaveRules(plan, part));
       return [...queued, ...saved, ...append(part.ask, askRules(plan))];
     }
+    case 'probe':
+      return plan.asClients === null ? [] : append(inner, asClientRules(plan.asClients, plan, part));
     case 'quic':
       return append(
         inner,
@@ -165,6 +176,27 @@ function probeRules(probe: number, { connmark }: RulesPlan, { builtin }: Part): 
     `-p tcp -m tcp --tcp-flags SYN SYN -j CONNMARK --set-xmark 0x0/${mark}`,
     `-p tcp -m tcp --tcp-flags SYN,ACK SYN -m mark --mark ${alone} -j CONNMARK --set-xmark ${bit}`,
     `-m connmark --mark ${bit} -j RETURN`,
+  ];
+}
+
+/**
+ * A connection is a probe's where its first packet leaves with the mark, and nobody's that was there before; what is
+ * answered to it is marked so that it comes here. Who uses its addresses and ports next, here or behind here, says so by
+ * a SYN.
+ */
+function asClientRules(probe: number, { connmark }: RulesPlan, { builtin }: Part): string[] {
+  const mark = hex(probe);
+  const bit = `${mark}/${mark}`;
+  const alone = `${mark}/${hex(probe | connmark.told | connmark.mask)}`;
+  if (builtin === 'OUTPUT') {
+    return [
+      `-p tcp -m tcp --tcp-flags SYN,ACK SYN -m mark ! --mark ${bit} -j CONNMARK --set-xmark 0x0/${mark}`,
+      `-p tcp -m tcp --tcp-flags SYN,ACK SYN -m conntrack --ctstate NEW -m mark --mark ${alone} -j CONNMARK --set-xmark ${bit}`,
+    ];
+  }
+  return [
+    `-p tcp -m tcp --tcp-flags SYN,ACK SYN -m conntrack --ctdir ORIGINAL -j CONNMARK --set-xmark 0x0/${mark}`,
+    `-m conntrack --ctdir REPLY -m connmark --mark ${bit} -j MARK --set-xmark ${bit}`,
   ];
 }
 

@@ -6,6 +6,7 @@
  */
 import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
 import type { Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
+import { wayCommands } from './probe-way.ts';
 
 export function renderNft(plan: RulesPlan): string {
   const { hook } = plan;
@@ -15,6 +16,7 @@ export function renderNft(plan: RulesPlan): string {
     `# Safe to load again. \`tlspin rules --format nft --hook ${hook} --remove\` prints what undoes it.`,
     '# net.netfilter.nf_conntrack_tcp_be_liberal must be 0.',
     ...(plan.sparesOpen ? spareHint(plan) : []),
+    ...(plan.asClients === null ? [] : wayHint(plan.asClients)),
     ...dropTable(hook),
     `table inet ${TABLE[hook]} {`,
     ...(plan.packetMark ? markChains(plan) : []),
@@ -22,6 +24,7 @@ export function renderNft(plan: RulesPlan): string {
       ...block(`flows_${base.hook}`, queueRules(plan, base)),
       ...block(`queue_${base.hook}`, [header(base, PRIORITY.queue), ...byPort(plan, base.match, `flows_${base.hook}`)]),
     ]),
+    ...(plan.asClients === null ? [] : asClientChains(plan.asClients, plan)),
     ...quicChain(plan),
     ...(plan.datagrams ? datagramChains(plan) : []),
     '}',
@@ -56,12 +59,17 @@ const HOOKS: Readonly<Record<Hook, readonly Base[]>> = {
 export const TABLE: Readonly<Record<Hook, string>> = { forward: 'tlspin', local: 'tlspin_local' };
 
 /** Between filter (0) and security (50). QUIC is refused ahead of filter's usual `established accept`. */
-const PRIORITY = { queue: 40, quic: -5, datagrams: -10, refuse: -5, guard: -11 } as const;
+const PRIORITY = { queue: 40, quic: -5, datagrams: -10, refuse: -5, guard: -11, probe: -149 } as const;
 
 function spareHint({ connmark }: RulesPlan): string[] {
   const mark = `${hex(connmark.accept)}/${hex(connmark.mask)}`;
   const commands = FAMILIES.map((family) => `conntrack -U -f ${family} -p tcp -m ${mark}`);
   return [`# Once, before it is loaded for the first time, so that open connections go on: ${commands.join('; ')}`];
+}
+
+function wayHint(mark: number): string[] {
+  const commands = wayCommands(mark).map((command) => `#   ${command}`);
+  return ["# Once, so that what is answered to probes with their clients' addresses comes back:", ...commands];
 }
 
 /** Creating it first makes the deletion succeed where there is none. */
@@ -145,6 +153,25 @@ function probeRules(mark: number, { connmark }: RulesPlan, { hook }: Base): stri
     `tcp flags & syn == syn ct mark set ct mark & ${hex(~mark)}`,
     `tcp flags & (syn | ack) == syn meta mark & ${hex(mark | connmark.told | connmark.mask)} == ${bit} ct mark set ct mark | ${bit}`,
     `${isProbe} return`,
+  ];
+}
+
+/** As the iptables script does it, for probes that leave with their clients' addresses. */
+function asClientChains(mark: number, { connmark }: RulesPlan): string[] {
+  const bit = hex(mark);
+  const cleared = `ct mark set ct mark & ${hex(~mark)}`;
+  const isAlone = `meta mark & ${hex(mark | connmark.told | connmark.mask)} == ${bit}`;
+  return [
+    ...block('probe_prerouting', [
+      `type filter hook prerouting priority ${PRIORITY.probe}; policy accept;`,
+      `tcp flags & (syn | ack) == syn ct direction original ${cleared}`,
+      `meta l4proto tcp ct direction reply ct mark & ${bit} == ${bit} meta mark set meta mark | ${bit}`,
+    ]),
+    ...block('probe_output', [
+      `type filter hook output priority ${PRIORITY.probe}; policy accept;`,
+      `tcp flags & (syn | ack) == syn meta mark & ${bit} != ${bit} ${cleared}`,
+      `tcp flags & (syn | ack) == syn ct state new ${isAlone} ct mark set ct mark | ${bit}`,
+    ]),
   ];
 }
 

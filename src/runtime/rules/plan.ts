@@ -43,6 +43,8 @@ export interface RulesPlan {
   readonly packetMark: boolean;
   /** The bit of a probe's packets and connection; null where no server is asked, or none of its packets come by. */
   readonly probe: number | null;
+  /** The same bit, where probes leave with addresses that this host forwards for; null elsewhere. */
+  readonly asClients: number | null;
   readonly quic: Readonly<Record<Family, readonly QuicRule[]>>;
   /** UDP of the same ports goes to the queue as well. */
   readonly datagrams: boolean;
@@ -78,10 +80,16 @@ export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
     owned: ownedConnmarkBits(policy),
     packetMark: route !== 'verdict',
     probe: options.hook === 'local' && asksServers(policy) ? policy.probe.mark : null,
+    asClients: options.hook === 'forward' && leavesAsClients(policy) ? policy.probe.mark : null,
     datagrams: options.queueUdp,
     sparesOpen: options.established !== 'midstream',
     quic: refusesQuic ? { ipv4: quicRules(policy, 'ipv4'), ipv6: quicRules(policy, 'ipv6') } : { ipv4: [], ipv6: [] },
   };
+}
+
+/** Whether any probe has another's address. */
+export function leavesAsClients(policy: Policy): boolean {
+  return policy.probe.source !== 'gateway' && asksServers(policy);
 }
 
 export const DESCRIPTION: Readonly<Record<Hook, string>> = {

@@ -6,8 +6,9 @@
 import type { Policy } from '../../pins/policy.ts';
 import { renderIptables, renderIptablesRemoval } from './iptables.ts';
 import { renderNft, renderNftRemoval } from './nft.ts';
-import { planRules } from './plan.ts';
+import { leavesAsClients, planRules } from './plan.ts';
 import type { Hook, Route } from './plan.ts';
+import { renderWay } from './probe-way.ts';
 
 export type RulesFormat = 'iptables' | 'nft';
 
@@ -30,6 +31,16 @@ export interface RulesOptions {
 export function renderRules(policy: Policy, options: RulesOptions): string {
   const plan = planRules(policy, { ...options, queueUdp: options.queueUdp === true });
   return options.format === 'nft' ? renderNft(plan) : renderIptables(plan);
+}
+
+/** What nft cannot do of it, as a script for sh; undefined where there is nothing of that kind. No policy: it goes. */
+export function renderBeside(
+  policy: Policy | undefined,
+  hook: Hook | 'either',
+  format: RulesFormat,
+): string | undefined {
+  if (format === 'iptables' || hook === 'local') return undefined;
+  return renderWay(policy !== undefined && leavesAsClients(policy) ? policy.probe.mark : null);
 }
 
 /** The text that takes away what `renderRules` put in place for this hook, or for either, whatever the configuration was. */

@@ -44,6 +44,7 @@ function daemonOf(queues: Readonly<Record<number, readonly number[] | undefined>
       config: '',
       generation: 1,
       probes: null,
+      probeOrigins: null,
       queues: Object.keys(queues).map((queue) => ({ queue: Number(queue), route: '', counts: undefined as never })),
     }),
   };

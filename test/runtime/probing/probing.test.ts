@@ -5,6 +5,7 @@ import { canProbe, mirrorProbers } from '../../../src/runtime/probing/probing.ts
 import { PINNED, pinset, policy, UNPINNED } from '../../support/policy.ts';
 import { clientHelloMessage } from '../../support/tls-bytes.ts';
 
+const STREAMS = { streamFrom: () => -1, forgetStream: () => 0 };
 /** On the machine itself, where nobody listens. */
 const REQUEST: ProbeRequest = {
   client: { address: new Uint8Array([10, 0, 0, 1]), port: 40_000 },
@@ -38,7 +39,7 @@ it.each([
 
 it('probes are marked with the mark of the configuration, and none is sent that cannot be', async () => {
   const marks: number[] = [];
-  const create = mirrorProbers({ setMark: (_fd, mark) => marks.push(mark) });
+  const create = mirrorProbers({ setMark: (_fd, mark) => marks.push(mark), ...STREAMS });
   const { probe } = policy();
   const prober = create(policy({ probe: { ...probe, mark: 0x0400_0000, allowLocal: true } }), () => {});
   const answer = await new Promise((resolve) => prober.probe(REQUEST, resolve));
@@ -48,7 +49,7 @@ it('probes are marked with the mark of the configuration, and none is sent that 
 });
 
 it('the configuration says whether local addresses are asked', async () => {
-  const prober = mirrorProbers({ setMark: () => 0 })(policy(), () => {});
+  const prober = mirrorProbers({ setMark: () => 0, ...STREAMS })(policy(), () => {});
   const answer = await new Promise((resolve) => prober.probe(REQUEST, resolve));
   expect(answer).toMatchObject({ kind: 'failed', reason: 'forbidden' });
   prober.close();

@@ -34,7 +34,8 @@ beforeEach(() => {
       counters.publishSource({ accepted: 0, dropped: 0, verdictErrors: 0, ...source });
       counters.publishEventsDropped(eventsDropped);
       const probes = { failures: { limited } } as never;
-      return { config: '', generation: 1, probes, queues: [{ queue: 3, route: 'verdict', counts: counters.read() }] };
+      const queues = [{ queue: 3, route: 'verdict', counts: counters.read() }];
+      return { config: '', generation: 1, probes, probeOrigins: null, queues };
     },
   };
   const readQueues = () => new Map([[3, kernel as unknown as KernelQueue]]);

@@ -41,6 +41,13 @@ export const probe = z
         "The one bit of packet marks and connection marks by which the rules let a probe's own packets by; not one that `connmark` or a verdict uses.",
       )
       .meta({ default: '0x400000' }),
+    source: z
+      .enum(['client', 'gateway', 'auto'])
+      .optional()
+      .describe(
+        "Whose address probes leave with: their client's, which takes the rules that `tlspin rules` prints for it; the gateway's own; or the client's where that is answered, and otherwise the gateway's.",
+      )
+      .meta({ default: PROBE_DEFAULTS.source }),
   })
   .describe("How servers are asked in their clients' place.");
 
@@ -73,6 +80,6 @@ export const learn = z
   })
   .describe('What pinsets in the mode "learn" record.');
 
-export type ProbeSource = z.infer<typeof probe>;
+export type ProbeSection = z.infer<typeof probe>;
 export type KeylogSource = z.infer<typeof keylog>;
 export type LearnSource = z.infer<typeof learn>;

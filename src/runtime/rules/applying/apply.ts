@@ -10,6 +10,8 @@ import { renderOpening } from './closing.ts';
 export interface ApplyOptions {
   readonly hook: Hook | 'either';
   readonly format: RulesFormat;
+  /** Of renderBeside. */
+  readonly beside?: string | undefined;
   /** For tests. */
   readonly feed?: FeedProgram;
   readonly run?: RunProgram;
@@ -18,6 +20,7 @@ export interface ApplyOptions {
 /** `text`: of renderRules, renderRemoval or renderClosing. Resolves with why nothing has changed; undefined where it has. */
 export async function applyRules(text: string, options: ApplyOptions): Promise<string | undefined> {
   const { hook, format, feed = feedProgram } = options;
+  if (options.beside !== undefined) await feed('sh', [], options.beside);
   const failed = await (format === 'nft' ? feedRules(text, format, feed) : feedIptables(text, options));
   // What closed the host by the other program would go on doing so.
   if (failed === undefined) await feed('sh', [], renderOpening(hook, OTHER[format]));

@@ -5,7 +5,7 @@
 import type { KeptRules, Policy } from '../../../pins/policy.ts';
 import { feedRules } from './apply.ts';
 import { feedProgram, type FeedProgram } from '../program.ts';
-import { renderRules } from '../render.ts';
+import { renderBeside, renderRules } from '../render.ts';
 
 /** `failed`: with what the program has said. */
 export type Restoration = 'restored' | 'given up' | { readonly failed: string };
@@ -27,6 +27,8 @@ export class RulesKeeper {
     const { hooks, format, quic, queueUdp, queueBypass } = kept;
     for (const hook of hooks) {
       const options = { hook, format, quic, queueUdp, queueBypass, established: 'midstream' } as const;
+      const beside = renderBeside(policy, hook, format);
+      if (beside !== undefined) await this.#feed('sh', [], beside, PATIENCE_MS);
       const failed = await feedRules(renderRules(policy, options), format, this.#feed, PATIENCE_MS);
       if (failed !== undefined) return { failed };
     }

@@ -1,0 +1,126 @@
+/**
+ * A probe's way to its server: by the client's address where that can be had, and by this host's own as soon as nothing is
+ * heard on that one, unless nothing may leave by it. The first that shows something counts. Knows nothing of what is said.
+ *
+ *   client's ──▶ connected ──▶ outcome
+ *      │ not heard for a while, or it ends with nothing
+ *      └──▶ own ──▶ connected ──▶ outcome      whichever comes first
+ */
+import type { Endpoint } from '../judge/events.ts';
+import type { ConnectionFailure, ConnectionOptions, Conversation, converse } from './connection.ts';
+import type { Origin, Origins } from './origin.ts';
+
+type Outcomes = { readonly kind: string };
+
+export interface DialOptions<Outcome> extends Omit<ConnectionOptions<Outcome>, 'conversation' | 'origin'> {
+  readonly client: Endpoint;
+  readonly origins: Pick<Origins, 'of' | 'isStrict' | 'onHeard' | 'onUnheard'>;
+  /** One for each connection. */
+  readonly conversation: () => Conversation<Outcome>;
+  /** Told of each connection. */
+  readonly begun: (asClient: boolean, isFallback: boolean) => void;
+  readonly converse: typeof converse;
+}
+
+/** The function that is returned gives up. */
+export function dial<Outcome extends Outcomes>(options: DialOptions<Outcome>): () => void {
+  const dialling = new Dialling(options);
+  dialling.begin();
+  return () => dialling.giveUp();
+}
+
+class Dialling<Outcome extends Outcomes> {
+  readonly #options: DialOptions<Outcome>;
+  readonly #deadline: number;
+  readonly #origin: Origin | undefined;
+  readonly #underWay = new Set<Attempt>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #isConnected = false;
+  /** By the client's address. */
+  #isHeard = false;
+  #hasFallenBack = false;
+  #isOver = false;
+
+  constructor(options: DialOptions<Outcome>) {
+    this.#options = options;
+    this.#deadline = performance.now() + options.timeout;
+    this.#origin = options.origins.of(options.client);
+  }
+
+  begin(): void {
+    const { timeout, origins, done } = this.#options;
+    const isOwn = this.#origin === undefined;
+    if (isOwn && origins.isStrict) return done({ kind: 'failed', reason: 'unreachable', detail: 'source' });
+    if (!isOwn && !origins.isStrict) {
+      const whereUnheard = () => {
+        if (!this.#isHeard) this.#fallBack();
+      };
+      this.#timers.push(setTimeout(whereUnheard, Math.min(UNHEARD_MS, timeout / 4)));
+      this.#timers.push(setTimeout(() => this.#fallBack(), timeout / 2));
+    }
+    this.#attempt(this.#origin, timeout);
+  }
+
+  giveUp(): void {
+    this.#hasFallenBack = true;
+    for (const { end } of [...this.#underWay]) end?.();
+  }
+
+  #attempt(origin: Origin | undefined, timeout: number): void {
+    const { server, mark, origins, begun, conversation, converse, connected } = this.#options;
+    const attempt: Attempt = { end: undefined };
+    this.#underWay.add(attempt);
+    begun(origin !== undefined, this.#hasFallenBack);
+    attempt.end = converse<Outcome>({
+      server,
+      mark,
+      origin,
+      timeout,
+      conversation: conversation(),
+      connected: () => {
+        if (origin !== undefined) {
+          this.#isHeard = true;
+          origins.onHeard(origin);
+        }
+        if (!this.#isConnected) connected?.();
+        this.#isConnected = true;
+      },
+      done: (outcome) => this.#onOutcome(attempt, origin, outcome),
+    });
+  }
+
+  #onOutcome(attempt: Attempt, origin: Origin | undefined, outcome: Outcome | ConnectionFailure): void {
+    this.#underWay.delete(attempt);
+    if (this.#isOver) return;
+    if (saysNothing(outcome)) {
+      if (origin !== undefined) this.#fallBack();
+      if (this.#underWay.size > 0) return;
+    } else if (origin === undefined && this.#origin !== undefined && !this.#isHeard) {
+      this.#options.origins.onUnheard(this.#origin);
+    }
+    this.#isOver = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.giveUp();
+    this.#options.done(outcome);
+  }
+
+  #fallBack(): void {
+    const timeout = this.#deadline - performance.now();
+    if (this.#isOver || this.#hasFallenBack || this.#options.origins.isStrict || timeout < 1) return;
+    this.#hasFallenBack = true;
+    this.#attempt(undefined, timeout);
+  }
+}
+
+interface Attempt {
+  end: (() => void) | undefined;
+}
+
+/** It may be the way that failed, and not the server. */
+function saysNothing(outcome: { readonly kind: string; readonly reason?: string }): boolean {
+  return outcome.kind === 'failed' && OF_THE_WAY.has(outcome.reason ?? '');
+}
+
+const OF_THE_WAY: ReadonlySet<string> = new Set(['unreachable', 'closed', 'timeout', 'not-marked']);
+/** Within which nearly every server has answered a SYN, ahead of its first repetition. */
+const UNHEARD_MS = 400;

@@ -1,0 +1,190 @@
+/**
+ * Whose address probes leave with: their client's own, where a socket may have it and what is answered comes back to this
+ * host, or otherwise the one that this host has itself. Knows sockets by their descriptors, and nothing of rules: which of
+ * the answers come back it is told, and what became of those that should have it counts.
+ */
+import { randomInt } from 'node:crypto';
+import { networkInterfaces } from 'node:os';
+
+import type { Endpoint } from '../judge/events.ts';
+import type { ProbeSource } from '../pins/policy.ts';
+import { addressText, isIpv4 } from './address.ts';
+
+export type Family = 'ipv4' | 'ipv6';
+
+/** Another's address for one connection. */
+export interface Origin {
+  readonly family: Family;
+  /** A socket with it, for a connection that is still to be begun; undefined where none is to be had. */
+  open(): OpenedOrigin | undefined;
+}
+
+export interface OpenedOrigin {
+  /** A descriptor. */
+  readonly fd: number;
+  /** The connection to there is over: the client may use its port itself. */
+  forget(server: Endpoint): void;
+}
+
+/** What makes such sockets: options are three numbers each, as setsockopt takes them; errnos are negated, or 0 for none. */
+export interface Streams {
+  streamFrom(address: Buffer, port: number, options: Int32Array): number;
+  forgetStream(address: Buffer, port: number, toAddress: Buffer, toPort: number, options: Int32Array): number;
+}
+
+/** As which probes of a family leave now, and if not as their clients, why. */
+export interface OriginState {
+  readonly asked: ProbeSource;
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
+
+export interface OriginsOptions {
+  /** Undefined where no such socket can be had. */
+  readonly streams?: Streams | undefined;
+  /** For tests. */
+  readonly ownAddresses?: () => ReadonlySet<string>;
+  readonly now?: () => number;
+}
+
+export class Origins {
+  readonly #streams: Streams | undefined;
+  readonly #ownAddresses: () => ReadonlySet<string>;
+  readonly #now: () => number;
+  #asked: ProbeSource = 'gateway';
+  #returning: ReadonlySet<Family> = new Set();
+  readonly #silence: Record<Family, Silence> = { ipv4: NO_SILENCE, ipv6: NO_SILENCE };
+
+  constructor({ streams, ownAddresses = addressesOfThisHost(), now = () => performance.now() }: OriginsOptions) {
+    this.#streams = streams;
+    this.#ownAddresses = ownAddresses;
+    this.#now = now;
+  }
+
+  configure(asked: ProbeSource): void {
+    this.#asked = asked;
+  }
+
+  /** Families of which what is answered to others' addresses, where a probe had them, comes back to this host. */
+  adopt(returning: ReadonlySet<Family>): void {
+    for (const family of returning) {
+      // Something was mended.
+      if (!this.#returning.has(family)) this.#silence[family] = NO_SILENCE;
+    }
+    this.#returning = returning;
+  }
+
+  /** Whether nothing is to leave with another address than the client's. */
+  get isStrict(): boolean {
+    return this.#asked === 'client';
+  }
+
+  /** Undefined: the client's address is not to be had. */
+  of({ address, port }: Endpoint): Origin | undefined {
+    const streams = this.#streams;
+    const family = isIpv4(address) ? 'ipv4' : 'ipv6';
+    if (streams === undefined || this.#asked === 'gateway' || isLinkLocal(address)) return undefined;
+    const isOwn = this.#ownAddresses().has(addressText(address));
+    if (!isOwn && !this.#isUsable(family)) return undefined;
+    const options = Int32Array.from(isOwn ? [] : TRANSPARENT[family]);
+    return { family, open: () => openAny(streams, Buffer.from(address), port, options) };
+  }
+
+  /** The server has answered. */
+  onHeard({ family }: Origin): void {
+    this.#silence[family] = NO_SILENCE;
+  }
+
+  /** It has not, but to this host's own address. Once in a while it is tried again. */
+  onUnheard({ family }: Origin): void {
+    const inARow = this.#silence[family].inARow + 1;
+    this.#silence[family] = { inARow, until: inARow < PATIENCE ? 0 : this.#now() + SPELL_MS };
+  }
+
+  get state(): OriginState {
+    return { asked: this.#asked, ipv4: this.#stateOf('ipv4'), ipv6: this.#stateOf('ipv6') };
+  }
+
+  #stateOf(family: Family): string {
+    if (this.#asked === 'gateway') return 'gateway';
+    const instead = this.isStrict ? 'none' : 'gateway';
+    if (this.#streams === undefined) return `${instead}: no socket can have another address here`;
+    if (!this.#returning.has(family)) return `${instead}: the rules do not bring its answers back (apply them again)`;
+    if (this.#isUsable(family)) return 'client';
+    return `${instead}: what was sent by the client's address was not answered`;
+  }
+
+  #isUsable(family: Family): boolean {
+    const isHeard = this.isStrict || this.#silence[family].until <= this.#now();
+    return this.#returning.has(family) && isHeard;
+  }
+}
+
+interface Silence {
+  readonly inARow: number;
+  /** When it is tried again. */
+  readonly until: number;
+}
+
+/** On a port that its system might choose too: one that the client has already is no use. */
+function openAny(streams: Streams, address: Buffer, clientPort: number, options: Int32Array): OpenedOrigin | undefined {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = drawPort(clientPort);
+    const fd = streams.streamFrom(address, port, options);
+    if (fd < 0) continue;
+    const forget = (server: Endpoint) =>
+      void streams.forgetStream(address, port, Buffer.from(server.address), server.port, options);
+    return { fd, forget };
+  }
+  return undefined;
+}
+
+/** Of the range that the client's port is of; even where it is even, since Linux takes those for connections. */
+export function drawPort(clientPort: number): number {
+  const [first, last] = PORT_RANGES.find(([from, to]) => from <= clientPort && clientPort <= to) ?? PORT_RANGES[0]!;
+  for (;;) {
+    const port = first + 2 * randomInt(Math.floor((last - first + 1) / 2)) + (clientPort & 1);
+    if (port !== clientPort) return port;
+  }
+}
+
+/** Without its scope such an address is nobody's. */
+function isLinkLocal(address: Uint8Array): boolean {
+  return address.length === 16 && address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
+}
+
+/** Asked anew each second at the most. */
+function addressesOfThisHost(): () => ReadonlySet<string> {
+  let known: ReadonlySet<string> = new Set();
+  let atMs = -Infinity;
+  return () => {
+    if (performance.now() - atMs < 1_000) return known;
+    atMs = performance.now();
+    const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+    known = new Set(all.map(({ address, family }) => (family === 'IPv6' ? fullText(address) : address)));
+    return known;
+  };
+}
+
+/** As `addressText` writes it. */
+function fullText(address: string): string {
+  const [left = '', right] = address.split('%')[0]!.split('::');
+  const groups = (text: string) => text.split(':').filter((group) => group !== '');
+  const [head, tail] = [groups(left), groups(right ?? '')];
+  const missing = right === undefined ? 0 : 8 - head.length - tail.length;
+  return [...head, ...Array<string>(missing).fill('0'), ...tail].join(':');
+}
+
+/** linux/in.h, linux/in6.h: SOL_IP, IP_TRANSPARENT; SOL_IPV6, IPV6_TRANSPARENT. */
+const TRANSPARENT: Readonly<Record<Family, readonly number[]>> = { ipv4: [0, 19, 1], ipv6: [41, 75, 1] };
+/** Linux's range, that of RFC 6335, and what is left. */
+const PORT_RANGES: readonly (readonly [number, number])[] = [
+  [32_768, 60_999],
+  [49_152, 65_535],
+  [10_240, 32_767],
+];
+const NO_SILENCE: Silence = { inARow: 0, until: 0 };
+const TRIES = 4;
+/** Probes in a row that were answered to this host's address alone, and for how long that is taken for how it is. */
+const PATIENCE = 3;
+const SPELL_MS = 300_000;

@@ -1,0 +1,114 @@
+import { expect, it } from 'vitest';
+
+import { drawPort, Origins, type OriginsOptions } from '../../src/probe/origin.ts';
+
+const CLIENT = { address: new Uint8Array([10, 0, 0, 2]), port: 40_000 };
+const SERVER = { address: new Uint8Array([192, 0, 2, 1]), port: 443 };
+const CLIENT6 = { address: Uint8Array.from([0xfd, ...Array<number>(14).fill(0), 2]), port: 50_001 };
+
+function origins(source: 'client' | 'gateway' | 'auto', options: OriginsOptions = {}) {
+  const opened: [string, number, number[]][] = [];
+  const forgotten: number[][] = [];
+  const streams = {
+    streamFrom: (address: Buffer, port: number, options: Int32Array) => {
+      opened.push([address.join('.'), port, [...options]]);
+      return 7;
+    },
+    forgetStream: (_: Buffer, port: number, to: Buffer, toPort: number) => forgotten.push([port, ...to, toPort]),
+  };
+  const made = new Origins({ streams, ownAddresses: () => new Set(['10.0.0.1', 'fd00:0:0:0:0:0:0:1']), ...options });
+  made.configure(source);
+  return { made, opened, forgotten };
+}
+
+it('a client’s address is had where its answers come back, of each family by itself', () => {
+  const { made, opened, forgotten } = origins('auto');
+  expect(made.of(CLIENT)).toBeUndefined();
+  made.adopt(new Set(['ipv4']));
+  expect(made.of(CLIENT6)).toBeUndefined();
+  const socket = made.of(CLIENT)!.open()!;
+  const [[address, port, options] = []] = opened;
+  expect([socket.fd, address, options]).toEqual([7, '10.0.0.2', [0, 19, 1]]);
+  socket.forget(SERVER);
+  expect(forgotten).toEqual([[port, 192, 0, 2, 1, 443]]);
+  expect(made.state).toEqual({
+    asked: 'auto',
+    ipv4: 'client',
+    ipv6: 'gateway: the rules do not bring its answers back (apply them again)',
+  });
+});
+
+it('this host’s own address needs no way back, and a link-local one is nobody’s', () => {
+  const { made, opened } = origins('auto');
+  expect(made.of({ address: new Uint8Array([10, 0, 0, 1]), port: 1 })?.open()).toBeDefined();
+  expect(opened[0]?.[2]).toEqual([]);
+  made.adopt(new Set(['ipv6']));
+  expect(
+    made.of({ ...CLIENT6, address: Uint8Array.from([0xfe, 0x80, ...CLIENT6.address.subarray(2)]) }),
+  ).toBeUndefined();
+  expect(made.of({ ...CLIENT6, address: Uint8Array.from([0xfd, ...Array<number>(14).fill(0), 1]) })).toBeDefined();
+});
+
+it('nothing leaves by it where the gateway’s is asked for, or no such socket can be had', () => {
+  const { made } = origins('gateway');
+  made.adopt(new Set(['ipv4', 'ipv6']));
+  expect(made.of(CLIENT)).toBeUndefined();
+  expect(made.state.ipv4).toBe('gateway');
+  const without = new Origins({});
+  without.configure('client');
+  without.adopt(new Set(['ipv4']));
+  expect(without.of(CLIENT)).toBeUndefined();
+  expect(without.state.ipv4).toMatch(/^none: no socket/);
+});
+
+it('what is not heard three times in a row is left for five minutes, or until its way was gone and is back', () => {
+  let now = 0;
+  const { made } = origins('auto', { now: () => now });
+  made.adopt(new Set(['ipv4', 'ipv6']));
+  const origin = made.of(CLIENT)!;
+  const unheard = (times: number) => {
+    for (let i = 0; i < times; i++) made.onUnheard(origin);
+  };
+  unheard(2);
+  made.onHeard(origin);
+  unheard(2);
+  expect(made.of(CLIENT)).toBeDefined();
+  unheard(1);
+  expect(made.of(CLIENT)).toBeUndefined();
+  expect(made.of(CLIENT6)).toBeDefined();
+  now += 300_000;
+  expect(made.of(CLIENT)).toBeDefined();
+  unheard(1);
+  expect(made.of(CLIENT)).toBeUndefined();
+  made.adopt(new Set(['ipv6']));
+  made.adopt(new Set(['ipv4', 'ipv6']));
+  expect(made.of(CLIENT)).toBeDefined();
+});
+
+it('whoever is to have no other address is tried again and again', () => {
+  const { made } = origins('client');
+  made.adopt(new Set(['ipv4']));
+  for (let i = 0; i < 5; i++) made.onUnheard(made.of(CLIENT)!);
+  expect(made.of(CLIENT)).toBeDefined();
+});
+
+it.each([40_000, 40_001, 61_234, 65_535, 12_345, 80])(
+  'a port is drawn as the client’s %i was: its range, even or odd',
+  (port) => {
+    const range =
+      port >= 32_768 && port <= 60_999
+        ? [32_768, 60_999]
+        : port >= 49_152
+          ? [49_152, 65_535]
+          : port < 10_240
+            ? [32_768, 60_999]
+            : [10_240, 32_767];
+    for (let i = 0; i < 1_000; i++) {
+      const drawn = drawPort(port);
+      expect(drawn).not.toBe(port);
+      expect(drawn & 1).toBe(port & 1);
+      expect(drawn).toBeGreaterThanOrEqual(range[0]!);
+      expect(drawn).toBeLessThanOrEqual(range[1]!);
+    }
+  },
+);
