@@ -6,6 +6,7 @@ import { addKey } from './fleet/key.ts';
 import { addPush, addRollback } from './fleet/push.ts';
 import { addSign } from './fleet/sign.ts';
 import { addStatus } from './fleet/status.ts';
+import { addVerdicts, addWhy } from './fleet/verdicts.ts';
 import { addExamples } from './help.ts';
 
 export function registerFleet(program: Command): void {
@@ -19,6 +20,8 @@ export function registerFleet(program: Command): void {
   addDiff(fleet);
   addHistory(fleet);
   addRollback(fleet);
+  addVerdicts(fleet);
+  addWhy(fleet);
   addKey(fleet);
   addSign(fleet);
 }

@@ -94,9 +94,15 @@ export interface Stream {
   /** Resolves when it is kept durably. `id`: with which sending it again does no harm. */
   publish(message: Uint8Array, id: string): Promise<void>;
   /** From there on, in order, one after the other: the next waits until the handler has resolved. */
-  consume(from: Position, handler: (message: StreamMessage) => void | Promise<void>): Promise<Subscription>;
+  consume(from: Position, handler: StreamHandler): Promise<Subscription>;
   /** How much there is. */
   size(): Promise<{ readonly messages: number; readonly last: number }>;
+}
+
+export interface StreamHandler {
+  onMessage(message: StreamMessage): void | Promise<void>;
+  /** Everything that was there at the beginning has been handed over. */
+  onCurrent?(): void;
 }
 
 /** Behind a sequence number (0: from the beginning), what comes from now on, or from a time on. */

@@ -220,8 +220,14 @@ export interface FleetPolicy {
   readonly credentials: string | null;
   readonly nkey: string | null;
   readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null;
-  /** Lists that all have in common, and where the key of their seals is. */
-  readonly lists: { readonly share: readonly string[]; readonly key: string } | null;
+  /** Of what gateways tell each other; null: nothing. */
+  readonly key: string | null;
+  /** Lists that all have in common. */
+  readonly lists: readonly string[];
+  /** Which decisions others are told of. */
+  readonly share: 'verdicts' | 'denials' | null;
+  /** Octets of them that may wait. */
+  readonly spoolBytes: number;
   /** Pinsets and lists of which the file's own win. */
   readonly local: readonly string[];
   /** Share of the decisions of late that a document may newly deny. */

@@ -110,6 +110,12 @@ function isAnswer(record: VerdictRecord | AnswerRecord): record is AnswerRecord 
   return typeof timestamp === 'string' && typeof answer === 'object' && typeof answer.entry === 'string';
 }
 
+/** A record that came another way than by a file; undefined for everything else. */
+export function verdictOf(value: unknown): VerdictRecord | undefined {
+  const record = value as VerdictRecord | null;
+  return typeof record === 'object' && record !== null && isOurs(record) ? record : undefined;
+}
+
 /** As much as everybody relies on: versions may differ in the rest. */
 function isOurs(record: VerdictRecord | AnswerRecord): record is VerdictRecord {
   if (record.event_type !== 'verdict') return false;

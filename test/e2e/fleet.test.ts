@@ -51,13 +51,29 @@ describe.skipIf(lacks('nats-server'))('a fleet', () => {
     await expect.poll(() => [lists('gateway'), lists('gw3')], PATIENCE).toEqual(['', '']);
   });
 
+  it('says in one place what was decided, and where', async () => {
+    document('forced.json', { pins: [OTHER, OTHER.replace('AA', 'BB')] });
+    expect(fleet.push('forced.json', '--force').status).toBe(0);
+    expect(fleet.versions).toBe('5, 5, 5');
+    const [refused] = await visitors();
+    expect(refused!.error).not.toBeNull();
+    const ask = (...args: string[]) => fleet.run(...args, '-c', lab.path('admin.json')).text;
+    await expect
+      .poll(() => ask('verdicts', '--denied'), PATIENCE)
+      .toMatch(/^gateway {7}20\S+Z .* tls-alert +pin-mismatch +bank +www\.bank\.example\n$/);
+    const told = ask('why', NAME);
+    expect(told).toMatch(/^www\.bank\.example: \d+ decisions, 1 of them denied\nread: the fleet office\n/);
+    expect(told).toContain('tls-alert, pin-mismatch, pinset bank: once\n');
+    expect(told).toContain('  gateways: gateway (1)\n');
+  });
+
   it('goes back to a version of before', async () => {
     const rollback = ['rollback', '3', '-c', lab.path('admin.json'), '--key', lab.path('office.key')];
     expect(fleet.run(...rollback)).toMatchObject({
       status: 0,
-      text: expect.stringContaining('version 5, which is version 3 again') as string,
+      text: expect.stringContaining('version 6, which is version 3 again') as string,
     });
-    expect(fleet.versions).toBe('5, 5, 5');
+    expect(fleet.versions).toBe('6, 6, 6');
     expect(await fleet.conditions('gateway')).toBe('');
     await visit();
   });
@@ -65,21 +81,21 @@ describe.skipIf(lacks('nats-server'))('a fleet', () => {
   it.each(['forge', 'unsigned', 'replay'] as const)('takes nothing of whoever has the brokers (%s)', async (what) => {
     fleet.intrude(what);
     await expect.poll(() => fleet.conditions('gw2'), { timeout: 10_000 }).toMatch(REFUSALS[what]);
-    expect(fleet.versions).toBe('5, 5, 5');
+    expect(fleet.versions).toBe('6, 6, 6');
   });
 
   it('takes no old document after a restart either', async () => {
     await fleet.stopGateway('gw3');
     await fleet.startGateway('gw3');
     await expect.poll(() => fleet.conditions('gw3'), { timeout: 10_000 }).toMatch(REFUSALS.replay);
-    expect(fleet.versions).toBe('5, 5, 5');
+    expect(fleet.versions).toBe('6, 6, 6');
   });
 
   it('goes on with a server less, and heals what was put in the place of the documents', async () => {
     await fleet.stopBrokers(0);
-    document('six.json', { pins: [bank.pin, OTHER] });
+    document('seven.json', { pins: [bank.pin, OTHER] });
     await expect
-      .poll(() => fleet.push('six.json'), { timeout: 40_000, interval: 500 })
+      .poll(() => fleet.push('seven.json'), { timeout: 40_000, interval: 500 })
       .toMatchObject({ status: 0, text: expect.stringContaining('on its way') as string });
     // What a gateway is told by a server that is gone comes by another one.
     await expect.poll(() => new Set(fleet.versions.split(', ')).size, { timeout: 40_000 }).toBe(1);
@@ -92,7 +108,7 @@ describe.skipIf(lacks('nats-server'))('a fleet', () => {
       status: 1,
       text: expect.stringContaining('the server refuses these credentials') as string,
     });
-    expect(fleet.push('six.json', '--key', lab.path('stranger.key')).text).toContain('no gateway trusts this key');
+    expect(fleet.push('seven.json', '--key', lab.path('stranger.key')).text).toContain('no gateway trusts this key');
   });
 
   it('starts without servers from what it had, and says so', async () => {
@@ -112,7 +128,7 @@ const REFUSALS = {
 
 // ---- the stage ----
 
-const SHARED = { lists: { share: ['0'], key: 'lists.key' } };
+const SHARED = { key: 'fleet.key', lists: ['0'], share: ['verdicts'] };
 let bank: Bank;
 let lab: Lab;
 let fleet: Fleet;
@@ -124,12 +140,11 @@ function document(file: string, fields: object, more: object = {}, pinsets: read
 
 /** The client's, to whom the pinned server is held. */
 async function visit(): Promise<void> {
-  const [outcome] = await requestWithNode(lab, 'client', {
-    host: lab.address('server'),
-    servername: NAME,
-    ca: bank.ca,
-  });
-  expect(outcome).toMatchObject({ error: null });
+  expect(await visitors()).toMatchObject([{ error: null }]);
+}
+
+function visitors() {
+  return requestWithNode(lab, 'client', { host: lab.address('server'), servername: NAME, ca: bank.ca });
 }
 
 beforeAll(async () => {
@@ -137,8 +152,9 @@ beforeAll(async () => {
   bank = makeBank();
   lab = new Lab({ hosts: HOSTS });
   fleet = new Fleet(lab);
+  fleet.configure('admin', {}, { key: 'fleet.key' });
   await startTlsServer(lab, 'server', { identity: bank.genuineChain });
-  lab.write('lists.key', 'k'.repeat(64));
+  lab.write('fleet.key', 'k'.repeat(64));
   const lists = (host: string) => ({ lists: { 0: { file: `${host}.list`, writable: true } } });
   fleet.configure('gateway', lists('gateway'), SHARED);
   const own = { name: 'own', match: { hosts: ['own.example'] }, pins: [OTHER, bank.pin] };

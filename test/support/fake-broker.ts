@@ -13,6 +13,7 @@ import {
   type Entry,
   type Position,
   type Stream,
+  type StreamHandler,
   type StreamMessage,
   type StreamOptions,
   type Subscription,
@@ -340,10 +341,11 @@ class Flow implements Source {
 
 class Consuming implements Following {
   readonly #flow: Flow;
-  readonly #handler: (message: StreamMessage) => void | Promise<void>;
+  readonly #handler: StreamHandler;
   #after: number;
+  #isCurrent = false;
 
-  constructor(flow: Flow, from: Position, handler: (message: StreamMessage) => void | Promise<void>) {
+  constructor(flow: Flow, from: Position, handler: StreamHandler) {
     this.#flow = flow;
     this.#handler = handler;
     this.#after = 'after' in from ? from.after : flow.last;
@@ -357,9 +359,13 @@ class Consuming implements Following {
     const { kept } = this.#flow;
     const first = kept[0]?.sequence ?? 0;
     const message = kept[Math.max(0, this.#after + 1 - first)];
-    if (message === undefined) return undefined;
+    if (message === undefined) {
+      if (!this.#isCurrent) this.#handler.onCurrent?.();
+      this.#isCurrent = true;
+      return undefined;
+    }
     this.#after = message.sequence;
-    return { octets: message.message.length, hand: async () => this.#handler(message) };
+    return { octets: message.message.length, hand: async () => this.#handler.onMessage(message) };
   }
 }
 

@@ -6,15 +6,7 @@ import { type Cause, isDenied, type LeafOfRecord, type Tally } from '../../runti
 import { remedyFor } from '../../runtime/incident/remedy.ts';
 import { timeText } from '../ctl/since.ts';
 import type { Output } from '../output.ts';
-
-export interface Incident {
-  /** As it was asked for. */
-  readonly subject: string;
-  /** What was denied first. */
-  readonly causes: readonly Cause[];
-  /** Of decisions about others, whom they are about. */
-  readonly others: Tally;
-}
+import type { Incident } from './incident.ts';
 
 export function showIncident(
   { subject, causes, others }: Incident,
@@ -53,13 +45,15 @@ function showCause(cause: Cause, out: Output): void {
   out.line(`  clients: ${tallyText(cause.clients)}`);
   out.line(`  servers: ${tallyText(cause.servers, serverText)}`);
   if (cause.names.sorted.length > 0) out.line(`  names: ${tallyText(cause.names)}`);
+  if (cause.gateways.sorted.length > 0) out.line(`  gateways: ${tallyText(cause.gateways)}`);
   if (leaf !== null) showLeaf(leaf, out);
   if (advice !== 'nothing') out.line(`  to do: ${advice.replace(/`([^`]*)`/g, quoted)}`);
   if (paste !== null) {
     out.line(`  where that key is genuine, into "pins" of the pinset "${printable(paste.pinset)}":`);
     out.line(`    ${out.paint('note', printable(paste.line))}`);
   }
-  if (isDenied(cause)) out.line(`  more of the last one: tlspin ctl explain ${flow}`);
+  const isHere = cause.gateways.sorted.length === 0;
+  if (isDenied(cause) && isHere) out.line(`  more of the last one: tlspin ctl explain ${flow}`);
 }
 
 function showLeaf(

@@ -2,19 +2,15 @@
  * `tlspin why`: what was decided about a server or a client, by cause, out of log files and of what a running tlspin
  * remembers, and what to do about it. Owns the flags; how causes are told apart is runtime/incident/'s.
  */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 
-import type { VerdictRecord } from '../../report/schema.ts';
-import { meaningOf } from '../../report/reasons.ts';
-import { type Cause, Causes, isDenied, Tally } from '../../runtime/incident/causes.ts';
-import { parseQuery, type Query } from '../../runtime/incident/query.ts';
-import { remedyFor } from '../../runtime/incident/remedy.ts';
+import type { Query } from '../../runtime/incident/query.ts';
 import { withControlFlags } from '../control.ts';
 import { decisions, type SourceFlags, sourcesOf } from '../ctl/log-sources.ts';
 import { since } from '../ctl/since.ts';
 import { addExamples } from '../help.ts';
-import { Output } from '../output.ts';
-import { type Incident, showIncident } from './text.ts';
+import { Incident, queryOf } from './incident.ts';
+import { tellIncident } from './telling.ts';
 
 interface Flags extends SourceFlags {
   /** Milliseconds since the epoch. */
@@ -49,42 +45,8 @@ async function why(query: Query, flags: Flags): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`tlspin why: ${line}\n`);
   const from = flags.since ?? -Infinity;
   const sources = await sourcesOf(flags, from, say);
-  const incident = await incidentOf(query, decisions(sources, from, say));
+  const incident = new Incident(query);
+  for await (const record of decisions(sources, from, say)) incident.take(record);
   const read = [...sources.files, ...(sources.remembered === undefined ? [] : ['the running tlspin'])];
-  const out = new Output(process.stdout);
-  if (flags.json === true) out.json(jsonOf(incident, flags.since, read));
-  else showIncident(incident, flags.since, read, out);
-  if (incident.causes.length === 0) process.exitCode = 1;
-}
-
-function queryOf(text: string): Query {
-  const query = parseQuery(text);
-  if (query === undefined) throw new InvalidArgumentError('expected a name or an address.');
-  return query;
-}
-
-async function incidentOf({ text, fits }: Query, records: AsyncIterable<VerdictRecord>): Promise<Incident> {
-  const causes = new Causes();
-  const others = new Tally();
-  for await (const record of records) {
-    if (fits(record)) causes.add(record);
-    else others.add(record.tls?.sni ?? record.dest_ip, 1);
-  }
-  return { subject: text, causes: causes.sorted, others };
-}
-
-function jsonOf({ subject, causes, others }: Incident, from: number | undefined, read: readonly string[]): object {
-  return {
-    subject,
-    since: from === undefined ? null : new Date(from).toISOString(),
-    read,
-    decisions: sum(causes),
-    denied: sum(causes.filter(isDenied)),
-    causes: causes.map((cause) => ({ ...cause, meaning: meaningOf(cause.reason), ...remedyFor(cause) })),
-    ...(causes.length > 0 ? {} : { others }),
-  };
-}
-
-function sum(causes: readonly Cause[]): number {
-  return causes.reduce((total, { count }) => total + count, 0);
+  tellIncident(incident, { since: flags.since, read, isJson: flags.json === true });
 }

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumerMessages, JetStreamClient, JsMsg, OrderedConsumerOptions } from '@nats-io/jetstream';
 
 import type { Subscription } from '../port.ts';
+import { brokerError } from './errors.ts';
 
 export interface FollowingOptions {
   readonly js: JetStreamClient;
@@ -27,7 +28,14 @@ export class Following implements Subscription {
   #isStopped = false;
 
   static async begin(options: FollowingOptions): Promise<Following> {
-    return new Following(options, await open(options));
+    for (let left = ATTEMPTS; ; left--) {
+      try {
+        return new Following(options, await open(options));
+      } catch (cause) {
+        // A consumer may have been put on a server that was lost a moment ago: the next one need not be.
+        if (left === 1 || brokerError(cause).fault !== 'unreachable') throw cause;
+      }
+    }
   }
 
   private constructor(options: FollowingOptions, { messages, pending }: Opened) {
@@ -89,6 +97,7 @@ async function open({ js, stream, from }: FollowingOptions): Promise<Opened> {
   return { messages: await consumer.consume({ max_messages: AT_ONCE, idle_heartbeat: HEARTBEAT_MS }), pending };
 }
 
+const ATTEMPTS = 4;
 const AGAIN_MS = 2_000;
 const AT_ONCE = 100;
 const HEARTBEAT_MS = 5_000;

@@ -7,7 +7,7 @@ import {
 } from '@nats-io/jetstream';
 import { nanos, type NatsConnection } from '@nats-io/transport-node';
 
-import type { Position, Stream, StreamMessage, StreamOptions, Subscription } from '../port.ts';
+import type { Position, Stream, StreamHandler, StreamOptions, Subscription } from '../port.ts';
 import { guarded } from './errors.ts';
 import { Following } from './following.ts';
 
@@ -34,7 +34,7 @@ export class NatsStream implements Stream {
     return guarded(async () => void (await this.#options.js.publish(this.#subject, message, { msgID: id })));
   }
 
-  consume(from: Position, handler: (message: StreamMessage) => void | Promise<void>): Promise<Subscription> {
+  consume(from: Position, handler: StreamHandler): Promise<Subscription> {
     const { js, name } = this.#options;
     let last: number | undefined;
     return guarded(() =>
@@ -44,13 +44,14 @@ export class NatsStream implements Stream {
         from: () => startOf(last === undefined ? from : { after: last }),
         onMessage: ({ seq, data, headers, time }) => {
           last = seq;
-          return handler({
+          return handler.onMessage({
             sequence: seq,
             message: data,
             id: headers?.get('Nats-Msg-Id') ?? '',
             created: new Date(time),
           });
         },
+        onCurrent: () => handler.onCurrent?.(),
       }),
     );
   }

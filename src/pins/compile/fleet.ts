@@ -24,6 +24,7 @@ export function compileFleet(
   if ((tls?.cert === undefined) !== (tls?.key === undefined)) {
     report.error(['fleet', 'tls'], '"cert" and "key" belong together: give both, or neither');
   }
+  reportKeyless(source, report);
   const fleet: FleetPolicy = {
     name,
     gateway: gateway ?? null,
@@ -33,7 +34,10 @@ export function compileFleet(
     credentials: path(credentials),
     nkey: path(nkey),
     tls: tls === undefined ? null : { ca: path(tls.ca), cert: path(tls.cert), key: path(tls.key) },
-    lists: sharedLists(source.lists, files),
+    key: path(source.key),
+    lists: [...elements(source.lists)].map(([, id]) => id),
+    share: sharedDecisions(source.share),
+    spoolBytes: source.spoolBytes ?? 67_108_864,
     local: [...elements(source.local)].map(([, each]) => each),
     refuseAbove: source.refuseAbove ?? 0.01,
   };
@@ -42,9 +46,9 @@ export function compileFleet(
 
 /** What is written in the document is no gateway's to change. */
 export function reportSharedLists({ fleet, lists = {} }: Configuration, report: Reporter): void {
-  for (const [index, id] of elements(fleet?.lists?.share)) {
+  for (const [index, id] of elements(fleet?.lists)) {
     const why = unsharable(id, Object.hasOwn(lists, id) ? lists[id] : undefined);
-    if (why !== undefined) report.error(['fleet', 'lists', 'share', index], why);
+    if (why !== undefined) report.error(['fleet', 'lists', index], why);
   }
 }
 
@@ -56,9 +60,17 @@ function unsharable(id: string, list: ListSource | undefined): string | undefine
   return `the list "${id}" has "entries", which cannot be changed at run time: put them into its file`;
 }
 
-function sharedLists(source: FleetSource['lists'], files: ReferredFiles): FleetPolicy['lists'] {
-  const { share, key }: Partial<NonNullable<FleetSource['lists']>> = source ?? {};
-  return key === undefined ? null : { share: [...elements(share)].map(([, id]) => id), key: files.path(key) };
+function reportKeyless(source: Partial<FleetSource>, report: Reporter): void {
+  const { key, lists = [], share = [] } = source;
+  const what = lists.length > 0 ? 'lists' : share.length > 0 ? 'share' : undefined;
+  if (key !== undefined || what === undefined) return;
+  const cure = 'openssl rand -hex 32 > fleet.key on one gateway, the same file on all, and "key": "fleet.key"';
+  report.error(['fleet', what], `what is shared has to be sealed with a key that the gateways have in common: ${cure}`);
+}
+
+function sharedDecisions(source: FleetSource['share']): FleetPolicy['share'] {
+  const said = [...elements(source)].map(([, each]) => each);
+  return said.includes('verdicts') ? 'verdicts' : (said[0] ?? null);
 }
 
 function reportNames(source: Partial<FleetSource>, report: Reporter): void {

@@ -147,7 +147,7 @@ export class Operator {
     const givenMarks = new GivenMarks({ protection, policy, news: givenMarksNews(options.binding) });
     const ofTime = [new TimeOfDay(protection), this.#ages, this.#pinsets, expiries];
     this.#eachSecond = new EachSecond(...ofTime, losses, oneArm, signed, givenMarks, protection);
-    options.fleet?.attach({ configuration: this.#configuration, verdicts: this.#verdicts, protection });
+    options.fleet?.attach({ configuration: this.#configuration, verdicts: this.#verdicts, log, protection });
   }
 
   /** Rejects, with nothing left of it, when a queue cannot be bound or the socket not be made. */
@@ -205,10 +205,11 @@ export class Operator {
   }
 
   get #overview(): Overview {
-    const { version, log } = this.#options;
+    const { version, log, fleet } = this.#options;
     const { protection } = this;
     return {
       version,
+      fleet,
       configuration: this.#configuration,
       daemon: this.daemon,
       log,
@@ -296,18 +297,20 @@ export class Operator {
   }
 
   /** The last verdicts are in it by now. */
-  #closeLog(): Promise<void> {
-    const { log } = this.#options;
+  async #closeLog(): Promise<void> {
+    const { log, fleet } = this.#options;
+    await fleet?.settle();
     const { written, dropped } = log;
     const uptime = Math.floor(process.uptime());
     log.record('stop', { by: this.#endedBy, uptime, config: this.daemon.policy.hash, written, dropped });
-    return log.close();
+    await log.close();
   }
 
   /** Lets go of everything that only one process may have, with all records written. */
   async #release(): Promise<Remembered> {
     await this.#options.fleet?.stop();
     const { queues, probes } = await this.daemon.release();
+    await this.#options.fleet?.settle();
     this.#metrics.stop();
     this.#subscriptions.close();
     this.#server?.leave();

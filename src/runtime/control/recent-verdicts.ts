@@ -25,7 +25,7 @@ export class RecentVerdicts {
   #octets = 0;
   #anomalies = 0;
   #last = 0;
-  #listener: ((verdict: RecentVerdict) => void) | undefined;
+  readonly #listeners: ((verdict: RecentVerdict) => void)[] = [];
 
   constructor(policy: Policy, bounds: RecentVerdictsBounds = BOUNDS) {
     this.#bounds = bounds;
@@ -66,7 +66,7 @@ export class RecentVerdicts {
 
   /** Has somebody told of each as it comes. */
   listen(listener: (verdict: RecentVerdict) => void): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
   }
 
   /** The latest first. */
@@ -80,7 +80,7 @@ export class RecentVerdicts {
     const octets = octetsOf(event);
     const verdict = { number: ++this.#last, queue, event, octets };
     this.#recent.add(verdict);
-    this.#listener?.(verdict);
+    for (const listener of this.#listeners) listener(verdict);
     this.#octets += octets;
     for (const oldest of this.#recent) {
       if (this.#recent.size <= this.#bounds.flows && this.#octets <= this.#bounds.octets) break;

@@ -5,6 +5,7 @@ import { readKernelQueue } from '../../source/kernel-queue.ts';
 import type { QueueCounts } from '../queue/counters.ts';
 import type { Daemon } from '../daemon.ts';
 import type { EveLog } from '../events/log.ts';
+import type { SharingCounts } from '../fleet/verdict-sharing.ts';
 import type { Protection } from '../protection/protection.ts';
 import { findQueueBypass } from '../rules/queue-bypass.ts';
 import type { LiveConfiguration } from './configuration.ts';
@@ -19,6 +20,8 @@ export interface Overview {
   readonly log: EveLog;
   readonly verdicts: RecentVerdicts;
   readonly protection: Protection;
+  /** Undefined where there is none. */
+  readonly fleet?: { readonly counts: SharingCounts | undefined } | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -75,7 +78,7 @@ export async function statusOf(
 }
 
 /** Everything that is counted; all from the start of the process. */
-export function statsOf({ daemon, log, verdicts, configuration }: Overview): Fields {
+export function statsOf({ daemon, log, verdicts, configuration, fleet }: Overview): Fields {
   const { queues, probes } = daemon.status();
   const names = Object.keys(queues[0]?.counts ?? {}).filter((name) => name !== 'limits' && name !== 'heartbeats');
   return {
@@ -90,6 +93,7 @@ export function statsOf({ daemon, log, verdicts, configuration }: Overview): Fie
     anomalies: verdicts.anomalies,
     probes,
     log: { written: log.written, dropped: log.dropped },
+    ...(fleet?.counts === undefined ? {} : { fleet: fleet.counts }),
     memory: process.memoryUsage().rss,
     queues: queues.map(({ queue, counts: { limits, ...counts } }) => ({
       queue,

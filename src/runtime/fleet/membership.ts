@@ -4,6 +4,7 @@
  * where a fleet is configured, and nowhere else.
  */
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 
 import { type Applied, Member, type MemberState, openAccepted, sharedOf } from '../../fleet/member.ts';
 import type { Terms } from '../../fleet/documents.ts';
@@ -19,7 +20,8 @@ import { replay } from '../control/replay.ts';
 import type { Protection } from '../protection/protection.ts';
 import { KeptState } from './kept-state.ts';
 import { FleetLists, type FleetListsOptions } from './lists.ts';
-import { readListKey } from './list-key.ts';
+import { type FleetKeyUse, readFleetKey } from './fleet-key.ts';
+import { type SharingCounts, VerdictSharing, type VerdictSharingOptions } from './verdict-sharing.ts';
 
 /** What of the running daemon it needs. */
 export interface Home {
@@ -30,8 +32,9 @@ export interface Home {
       objection: (policy: Policy) => string | undefined,
     ): Promise<ConfigurationChange>;
   };
-  readonly verdicts: Pick<RecentVerdicts, 'latest'>;
-  readonly protection: Pick<Protection, 'begin' | 'end'>;
+  readonly verdicts: Pick<RecentVerdicts, 'latest' | 'listen'>;
+  readonly log: { recordOf: VerdictSharingOptions['recordOf'] };
+  readonly protection: Pick<Protection, 'begin' | 'end' | 'notice'>;
 }
 
 export class Membership {
@@ -40,8 +43,9 @@ export class Membership {
   readonly #kept: KeptState;
   readonly #trusted: readonly PublicKey[];
   readonly #connect: () => Broker;
-  /** Undefined where no list is shared. */
-  readonly #listKey: Uint8Array | undefined;
+  /** Undefined where nothing is shared that would need one. */
+  readonly #keyOf: ((use: FleetKeyUse) => Uint8Array) | undefined;
+  #sharing: VerdictSharing | undefined;
   #lists: FleetLists | undefined;
   #state: MemberState;
   #home: Home | undefined;
@@ -63,7 +67,7 @@ export class Membership {
     this.#state = this.#kept.read();
     const options = natsOptions(policy, `tlspin ${gatewayName(policy)}`);
     this.#connect = () => new NatsBroker(options);
-    this.#listKey = policy.lists === null ? undefined : readListKey(policy.lists.key);
+    this.#keyOf = policy.key === null ? undefined : readFleetKey(policy.key);
     this.#digest = this.shared?.digest;
   }
 
@@ -82,8 +86,28 @@ export class Membership {
     return sharedOf(opened);
   }
 
+  /** Throws a sentence where what is to be shared cannot wait anywhere. */
   attach(home: Home): void {
     this.#home = home;
+    const { name, share, spool, spoolBytes } = this.#policy;
+    if (share === null || this.#keyOf === undefined) return;
+    const sharing = new VerdictSharing({
+      ...{ fleet: name, gateway: gatewayName(this.#policy), key: this.#keyOf('verdicts'), share },
+      ...{ folder: join(spool, `${name}-verdicts`), most: spoolBytes },
+      ...{ recordOf: (event) => home.log.recordOf(event), protection: home.protection },
+    });
+    home.verdicts.listen(({ event }) => sharing.take(event));
+    this.#sharing = sharing;
+  }
+
+  /** What became of decisions; undefined where none are shared. */
+  get counts(): SharingCounts | undefined {
+    return this.#sharing?.counts;
+  }
+
+  /** Resolves when all decisions up to now are on disk: after `stop`, for the next process to share. */
+  async settle(): Promise<void> {
+    await this.#sharing?.settle();
   }
 
   start(): void {
@@ -110,6 +134,7 @@ export class Membership {
     this.#onConnection();
     member.start();
     this.#startLists(broker);
+    this.#sharing?.start(broker);
     this.#look = setInterval(() => this.#lookAtDate(), LOOK_MS).unref();
     this.#lookAtDate();
     this.#catchUp();
@@ -119,6 +144,7 @@ export class Membership {
     clearInterval(this.#look);
     clearTimeout(this.#patience);
     await this.#lists?.stop();
+    await this.#sharing?.stop();
     await this.#member?.stop();
     await this.#broker?.close();
     this.#lists = undefined;
@@ -133,10 +159,10 @@ export class Membership {
 
   #startLists(broker: Broker): void {
     const { name, lists } = this.#policy;
-    if (lists === null || this.#listKey === undefined) return;
+    if (lists.length === 0 || this.#keyOf === undefined) return;
     const { configuration, protection } = this.#home!;
     this.#lists = new FleetLists({
-      ...{ broker, fleet: name, gateway: gatewayName(this.#policy), key: this.#listKey, lists: lists.share },
+      ...{ broker, fleet: name, gateway: gatewayName(this.#policy), key: this.#keyOf('lists'), lists },
       ...{ configuration, protection },
     });
     this.#lists.start();

@@ -25,6 +25,8 @@ export interface Cause {
   readonly clients: Tally;
   readonly servers: Tally;
   readonly names: Tally;
+  /** Of a fleet: who decided. */
+  readonly gateways: Tally;
 }
 
 export type LeafOfRecord = NonNullable<VerdictRecord['tls']>['certificates'][number];
@@ -58,13 +60,14 @@ export class Tally {
 export class Causes {
   readonly #causes = new Map<string, Cause>();
 
-  add(record: VerdictRecord): void {
+  add(record: VerdictRecord, gateway?: string): void {
     const cause = this.#causeOf(record);
     const count = record.verdict.packets ?? 1;
     cause.count += count;
     cause.clients.add(record.src_ip, count);
     cause.servers.add(`${record.dest_ip} ${record.dest_port}`, count);
     if (record.tls?.sni !== undefined) cause.names.add(record.tls.sni, count);
+    if (gateway !== undefined) cause.gateways.add(gateway, count);
     if (record.timestamp < cause.first) cause.first = record.timestamp;
     if (record.timestamp < cause.last) return;
     cause.last = record.timestamp;
@@ -85,7 +88,7 @@ export class Causes {
     const key = JSON.stringify([action, would, reason, pinset, mode, fault, leaf?.spki_sha256 ?? leaf?.sha256]);
     let cause = this.#causes.get(key);
     if (cause === undefined) {
-      const tallies = { clients: new Tally(), servers: new Tally(), names: new Tally() };
+      const tallies = { clients: new Tally(), servers: new Tally(), names: new Tally(), gateways: new Tally() };
       const of = { action, would, reason, pinset, mode, fault, leaf };
       cause = { ...of, count: 0, first: timestamp, last: timestamp, flow_id: flow, config, ...tallies };
       this.#causes.set(key, cause);

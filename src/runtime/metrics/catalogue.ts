@@ -207,6 +207,21 @@ export const METRICS = {
     labels: ['queue'],
     help: 'Records that were never made, because there were too many.',
   },
+  tlspin_fleet_shared_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Decisions that the fleet has been told of.',
+  },
+  tlspin_fleet_lost_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Decisions that the fleet was to be told of and never is, because too many waited.',
+  },
+  tlspin_fleet_spool_bytes: {
+    type: 'gauge',
+    labels: [],
+    help: 'Octets of the disk that decisions take while they wait for a server of the fleet.',
+  },
   tlspin_metrics_unnamed_total: {
     type: 'counter',
     labels: [],

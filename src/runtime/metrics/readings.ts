@@ -15,7 +15,7 @@ import { daysUntil, endOf } from './expiry.ts';
 import type { Sample } from './registry.ts';
 
 export function* readings(overview: Overview): Iterable<Sample> {
-  const { version, configuration, daemon, log, protection } = overview;
+  const { version, configuration, daemon, log, protection, fleet } = overview;
   yield ['tlspin_build_info', { version, node: process.version }, 1];
   for (const state of STATES) yield ['tlspin_protection_state', { state }, state === protection.state ? 1 : 0];
   for (const { code, subject } of protection.conditions) {
@@ -30,6 +30,12 @@ export function* readings(overview: Overview): Iterable<Sample> {
   yield* ofQueues(queues);
   yield ['tlspin_log_written_total', {}, log.written];
   yield ['tlspin_log_lost_total', {}, log.dropped];
+  if (fleet?.counts !== undefined) {
+    const { shared, lost, waiting } = fleet.counts;
+    yield ['tlspin_fleet_shared_total', {}, shared];
+    yield ['tlspin_fleet_lost_total', {}, lost];
+    yield ['tlspin_fleet_spool_bytes', {}, waiting];
+  }
   if (probes === null) return;
   for (const [name, metric] of Object.entries(PROBE_COUNTS)) {
     yield [metric, {}, probes[name as keyof typeof PROBE_COUNTS]];

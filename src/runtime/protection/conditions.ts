@@ -193,6 +193,11 @@ export const CONDITIONS = {
     meaning: 'A list cannot be shared with the fleet, or not be changed here as others have changed it.',
     mend: "see that all gateways have the same key of lists, and that the list's file can be written",
   },
+  'fleet.verdicts': {
+    severity: 'degraded',
+    meaning: 'Decisions do not get to the fleet, or some never will; they are made, and logged here, as before.',
+    mend: 'see to the servers and the disk of "spool", or raise "spoolBytes"; where too many are shared, "share": ["denials"]',
+  },
   'fleet.expired': {
     severity: 'degraded',
     meaning: "The fleet's document in force is past its date: nobody has pushed one, or somebody keeps it back.",

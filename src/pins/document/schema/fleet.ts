@@ -39,18 +39,31 @@ export const fleet = z
       .describe(
         'Pinsets and lists of this file that win: what a document says under these names is left out here. Any other name that both have is an error, and the document refused.',
       ),
-    lists: z
-      .strictObject({
-        share: z
-          .array(text())
-          .min(1)
-          .describe('Writable lists of this gateway that are changed on all where they are changed on one.'),
-        key: text().describe(
-          'File with at least 32 characters that the gateways have in common and nobody else has: what they tell each other of lists is sealed with it. Relative to the configuration file.',
-        ),
-      })
+    key: text()
       .optional()
-      .describe('Lists that are changed at run time, shared. Default: none.'),
+      .describe(
+        'File with at least 32 characters that the gateways have in common and the servers do not: what gateways tell each other is sealed with it. Relative to the configuration file. Default: none, and then nothing but documents is shared.',
+      ),
+    lists: z
+      .array(text())
+      .optional()
+      .describe('Writable lists of this gateway that are changed on all where they are changed on one. Default: none.')
+      .meta({ default: [] }),
+    share: z
+      .array(z.enum(['verdicts', 'denials']))
+      .optional()
+      .describe(
+        'What this gateway tells the others of its decisions: every one ("verdicts"), or those alone that deny, or would ("denials"). Records name clients. Default: nothing.',
+      )
+      .meta({ default: [] }),
+    spoolBytes: z
+      .int()
+      .min(1_000_000)
+      .optional()
+      .describe(
+        'Octets of decisions that may wait in `spool` while no server takes them. Beyond, the oldest are lost, which is told.',
+      )
+      .meta({ default: 67_108_864 }),
     refuseAbove: z
       .number()
       .min(0)

@@ -1,0 +1,109 @@
+/**
+ * A thousand decisions a second from each of three gateways, and what happens to them: a partition, a gateway that is
+ * killed, a server that is lost, a reader that stops reading. None is lost, and none is read twice. The partition lasts
+ * six seconds, or as many as TLSPIN_PARTITION says (30 in the long form).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { Child } from '../../src/runtime/demo/child.ts';
+import { TLSPIN } from '../support/lab/engine.ts';
+import { Fleet } from '../support/lab/fleet.ts';
+import { Lab } from '../support/lab/lab.ts';
+import { lacks } from '../support/programs.ts';
+
+const SECONDS = 5;
+const A_SECOND = 1_000;
+const PARTITION_MS = Number(process.env['TLSPIN_PARTITION'] ?? 6) * 1_000;
+const HOSTS = ['gw1', 'server', 'gw2', 'gw3'];
+const SOURCE = new URL('../support/peers/verdict-source.mjs', import.meta.url).pathname;
+
+describe.skipIf(lacks('nats-server'))('decisions of a fleet', () => {
+  it('all arrive, and are read once, whatever ends meanwhile', async () => {
+    const reader = lab.start('server', [...verdicts('admin'), '--follow', '--since', '1h']);
+    const [first, second, third] = ['gw1', 'gw2', 'gw3'].map((host) => start(host, 1));
+    await sleep(1_500);
+    lab.shell('gw2', 'iptables -A INPUT -s 10.0.0.0/8 -j DROP; iptables -A OUTPUT -d 10.0.0.0/8 -j DROP');
+    process.kill(reader.pid!, 'SIGSTOP');
+    await third!.says(/settled \d+\n.*settled/s);
+    await third!.stop('SIGKILL');
+    const kept = Number(third!.output.trim().split(' ').at(-1));
+    await fleet.stopBrokers(0);
+    const again = start('gw3', SECONDS * A_SECOND + 1);
+    await sleep(PARTITION_MS);
+    lab.shell('gw2', 'iptables -F');
+    process.kill(reader.pid!, 'SIGCONT');
+    for (const source of [first, second, again]) await source!.says(/shared, 0 lost/, 60_000);
+
+    const asked = lab.start('server', verdicts('admin'));
+    expect([await asked.ended, asked.errors]).toEqual([{ code: 0, signal: null }, '']);
+    const all = flowsIn(asked.output);
+    expect(all.doubles).toBe(0);
+    expect(missing(all, 'gw1', 1, SECONDS * A_SECOND)).toBe(0);
+    expect(missing(all, 'gw2', 1, SECONDS * A_SECOND)).toBe(0);
+    expect(missing(all, 'gw3', 1, kept)).toBe(0);
+    expect(missing(all, 'gw3', SECONDS * A_SECOND + 1, SECONDS * A_SECOND)).toBe(0);
+    // Whoever has stopped reading for a while goes on where they were.
+    await reader.until(({ output }) => flowsIn(output).flows.size === all.flows.size, 'it had all', 60_000);
+    expect(flowsIn(reader.output).doubles).toBe(0);
+  });
+
+  it('cannot be read without the key of the gateways', () => {
+    fleet.configure('keyless', {});
+    fleet.configure('other', {}, { key: 'other.key' });
+    expect(fleet.run('verdicts', '-c', lab.path('keyless.json'))).toMatchObject({
+      status: 1,
+      text: expect.stringContaining('does not name "key"') as string,
+    });
+    const { text } = fleet.run('verdicts', '-c', lab.path('other.json'));
+    expect(text).toMatch(/^tlspin fleet: the servers have something .* that no gateway has sealed with this key/);
+    expect(text).not.toContain('bank');
+  });
+});
+
+// ---- the stage ----
+
+let lab: Lab;
+let fleet: Fleet;
+
+const verdicts = (file: string) => [...TLSPIN, 'fleet', 'verdicts', '--json', '-c', lab.path(`${file}.json`)];
+
+function start(gateway: string, from: number): Child {
+  const of = { gateway, from, count: SECONDS * A_SECOND, perSecond: A_SECOND, folder: lab.path(`spool-${gateway}`) };
+  const at = { servers: fleet.servers, nkey: fleet.nkey, key: lab.path('fleet.key') };
+  return lab.start(gateway, [process.execPath, SOURCE, JSON.stringify({ ...of, ...at })]);
+}
+
+interface Flows {
+  /** `gw1 17`. */
+  readonly flows: ReadonlySet<string>;
+  readonly doubles: number;
+}
+
+function flowsIn(text: string): Flows {
+  const lines = text.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+  const names = lines.map((line) => {
+    const { gateway, flow_id: flow } = JSON.parse(line) as { gateway: string; flow_id: number };
+    return `${gateway} ${flow}`;
+  });
+  const flows = new Set(names);
+  return { flows, doubles: names.length - flows.size };
+}
+
+function missing({ flows }: Flows, gateway: string, from: number, count: number): number {
+  const wanted = Array.from({ length: count }, (_, index) => `${gateway} ${from + index}`);
+  return wanted.filter((each) => !flows.has(each)).length;
+}
+
+beforeAll(async () => {
+  if (lacks('nats-server')) return;
+  lab = new Lab({ hosts: HOSTS });
+  fleet = new Fleet(lab);
+  lab.write('fleet.key', 'k'.repeat(64));
+  lab.write('other.key', 'o'.repeat(64));
+  fleet.configure('admin', {}, { key: 'fleet.key' });
+  await fleet.startBrokers(0, 1, 2);
+}, 60_000);
+
+afterAll(() => lab?.close());
