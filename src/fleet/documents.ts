@@ -3,9 +3,10 @@
  * canary takes; both count versions together. Who opens one checks everything that its signature vouches for.
  */
 import type { PublicKey } from '../minisign/keys.ts';
+import { verifyComment } from '../minisign/signature.ts';
 import { digestOf, openEnvelope, openPackage, type Package } from './package.ts';
 import type { Broker, Bucket } from './port.ts';
-import { type Claims, openDocument, type SignedDocument } from './signed-document.ts';
+import { type Claims, openDocument, parseClaims, type SignedDocument } from './signed-document.ts';
 
 /** What was signed along with the document. */
 export interface Terms {
@@ -97,10 +98,22 @@ export function gatewaysBucket(broker: Broker): Promise<Bucket> {
   return broker.bucket('tlspin-gateways', { history: 1 });
 }
 
-export const keysOf = (name: string) => ({ all: `${name}.all`, canary: `${name}.canary`, any: `${name}.>` });
+/** `turn`: who puts something there first has the next version; nobody reads what. */
+export const keysOf = (name: string) => ({
+  all: `${name}.all`,
+  canary: `${name}.canary`,
+  any: `${name}.>`,
+  turn: name,
+});
 
-/** Whoever hears it looks what there is. */
+/** Whoever hears of a version there that they have not heard of looks what there is. */
 export const callOf = (name: string) => `documents.${name}`;
+
+/** That was signed with this, whatever document it was for; 0: by nobody who is trusted. */
+export function signedVersion(signature: string, name: string, trusted: readonly PublicKey[]): number {
+  const claims = parseClaims(verifyComment(signature, trusted) ?? '');
+  return claims?.name === name ? claims.version : 0;
+}
 
 const HISTORY = 64;
 const KNOWN: ReadonlySet<string> = new Set(['pushed', 'by', 'for', 'mode', 'deny', 'restores']);

@@ -4,6 +4,8 @@
  */
 import { z } from 'zod';
 
+import { MAX_SIGNATURE_FILE } from '../minisign/signature.ts';
+
 const text = (most: number) => z.string().max(most);
 const version = z.int().min(1);
 /** Milliseconds since the epoch, of a year with four digits: Date throws beyond its own. */
@@ -14,6 +16,8 @@ const record = z.object({
   /** Of tlspin. */
   software: text(64),
   running: z.object({ version, since: instant, digest: text(80), isReportOnly: z.boolean() }).nullable(),
+  /** Signature of the newest that was seen: who pushes goes on behind it where servers have lost it. */
+  seen: text(MAX_SIGNATURE_FILE).nullable(),
   refused: z
     .object({ version: version.nullable(), at: instant, reason: text(2_000), messages: z.array(text(1_000)).max(20) })
     .nullable(),

@@ -34,6 +34,8 @@ export interface MemberOptions {
   readonly apply: (shared: SharedDocument, terms: Terms) => Promise<Applied>;
   /** Told of each document that is refused, and null once another one has come into force. */
   readonly onRefused: (why: string | null) => void;
+  /** Told where what is in force cannot be kept, and null once it is. */
+  readonly onUnkept: (why: string | null) => void;
 }
 
 /** What survives a restart. */
@@ -51,6 +53,7 @@ export interface Seen {
 export interface SeenVersion {
   readonly version: number;
   readonly digest: string;
+  readonly signature: string;
 }
 
 export interface AcceptedDocument {
@@ -79,6 +82,10 @@ export class Member {
   /** One after the other. */
   #offering: Promise<void> = Promise.resolve();
   #isLookDue = false;
+  /** The newest version that was heard of here, whoever it is for. */
+  #heard = 0;
+  #unkept: NodeJS.Timeout | undefined;
+  #called: NodeJS.Timeout | undefined;
   #telling: Promise<void> = Promise.resolve();
 
   constructor(options: MemberOptions) {
@@ -97,7 +104,7 @@ export class Member {
     const { broker, name } = this.#options;
     broker.onConnection(({ isConnected }) => isConnected && void this.#join());
     this.#beat = setInterval(() => this.#tell(), BEAT_MS).unref();
-    this.#call = broker.answer(callOf(name), async () => void this.#look());
+    this.#call = broker.answer(callOf(name), async (version) => this.#onCall(version));
     if (broker.connection.isConnected) void this.#join();
   }
 
@@ -105,6 +112,8 @@ export class Member {
     this.#isStopped = true;
     clearInterval(this.#beat);
     clearTimeout(this.#retry);
+    clearTimeout(this.#unkept);
+    clearTimeout(this.#called);
     await this.#call?.stop();
     await this.#watch?.stop();
     await this.#offering;
@@ -126,6 +135,17 @@ export class Member {
       // Whether it is connected is told by the connection; whether it may is the server's to say, later perhaps.
       if (!this.#isStopped) this.#retry = setTimeout(() => void this.#join(), RETRY_MS).unref();
     }
+  }
+
+  /** What was pushed comes by the watch, a moment later at the most, unless that is on a server that was lost. */
+  #onCall(version: Uint8Array): undefined {
+    const text = new TextDecoder().decode(version.subarray(0, 20));
+    const number = /^\d{1,15}$/.test(text) ? Number(text) : Infinity;
+    this.#called ??= setTimeout(() => {
+      this.#called = undefined;
+      if (number > this.#heard) this.#look();
+    }, CALL_PATIENCE_MS).unref();
+    return undefined;
   }
 
   /** What there is, whatever the watch has told; any number of calls are one look. */
@@ -156,6 +176,7 @@ export class Member {
     if ('error' in opened) return this.#refuse(opened.version, opened.error, []);
     const { terms, digest } = opened;
     const { version } = terms;
+    this.#heard = Math.max(this.#heard, version);
     if ((key === all) !== (terms.canary === null))
       return this.#refuse(version, 'it was put in the place of another', []);
     if (terms.canary !== null && terms.canary !== gateway) return;
@@ -180,26 +201,41 @@ export class Member {
       await this.#keepSeen(kind, opened);
       const applied = await this.#options.apply(sharedOf(opened), terms);
       if (!applied.isInForce) return this.#refuse(terms.version, applied.reason, applied.messages);
-      const since = Date.now();
-      this.#running = { terms, digest, since };
-      this.#refused = null;
-      this.#options.onRefused(null);
-      await this.#keep({ ...this.#state, accepted: { envelope: envelopeOctets(signed), since } });
-      this.#tell();
     } catch (error) {
-      this.#refuse(terms.version, (error as Error).message, []);
+      return this.#refuse(terms.version, (error as Error).message, []);
+    }
+    const since = Date.now();
+    this.#running = { terms, digest, since };
+    this.#refused = null;
+    this.#options.onRefused(null);
+    this.#state = { ...this.#state, accepted: { envelope: envelopeOctets(signed), since } };
+    await this.#keepAccepted();
+    this.#tell();
+  }
+
+  /** It is in force, whatever the disk says: tried again until it is there, since a restart would go back. */
+  async #keepAccepted(): Promise<void> {
+    clearTimeout(this.#unkept);
+    try {
+      await this.#keep(this.#state);
+    } catch (error) {
+      this.#options.onUnkept((error as Error).message);
+      const again = () => void (this.#offering = this.#offering.then(() => this.#keepAccepted()));
+      if (!this.#isStopped) this.#unkept = setTimeout(again, RETRY_MS).unref();
     }
   }
 
-  async #keepSeen(kind: keyof Seen, { terms: { version }, digest }: OpenedDocument): Promise<void> {
+  async #keepSeen(kind: keyof Seen, { terms: { version }, digest, signed }: OpenedDocument): Promise<void> {
     const { seen } = this.#state;
     if (seen[kind]?.version === version) return;
-    await this.#keep({ ...this.#state, seen: { ...seen, [kind]: { version, digest } } });
+    const { signature } = signed;
+    await this.#keep({ ...this.#state, seen: { ...seen, [kind]: { version, digest, signature } } });
   }
 
   async #keep(state: MemberState): Promise<void> {
     await this.#options.keep(state);
     this.#state = state;
+    this.#options.onUnkept(null);
   }
 
   #refuse(version: number | null, reason: string, messages: readonly string[]): void {
@@ -219,7 +255,10 @@ export class Member {
       digest: this.#running.digest,
       isReportOnly: this.#running.terms.isReportOnly,
     };
-    const octets = recordOctets({ gateway, software, running, refused: this.#refused });
+    const { all, canary } = this.#state.seen;
+    const newest = (all?.version ?? 0) > (canary?.version ?? 0) ? all : canary;
+    const seen = newest?.signature ?? null;
+    const octets = recordOctets({ gateway, software, running, seen, refused: this.#refused });
     // It is told again soon.
     this.#telling = this.#telling
       .then(async () => void (await records.put(`${name}.${gateway}`, octets)))
@@ -245,3 +284,4 @@ function timeText(ms: number): string {
 
 const BEAT_MS = 30_000;
 const RETRY_MS = 2_000;
+const CALL_PATIENCE_MS = 1_000;

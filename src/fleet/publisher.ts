@@ -11,6 +11,7 @@ import {
   keysOf,
   type OpenedDocument,
   openOffer,
+  signedVersion,
   type Terms,
 } from './documents.ts';
 import { type GatewayRecord, parseRecord } from './gateway-record.ts';
@@ -36,19 +37,30 @@ export async function push(fleet: Fleet, octets: Uint8Array, secret: SecretKey, 
   const keys = keysOf(name);
   const key = wanted.canary === null ? keys.all : keys.canary;
   const before = await bucket.get(key);
-  const version = 1 + Math.max(0, ...(await history(fleet)).map(({ terms }) => terms.version));
+  const turn = await bucket.get(keys.turn);
+  const version = 1 + (await newest(fleet));
   const terms: Terms = { ...wanted, version, pushed: Date.now() };
   const envelope = envelopeOctets(signDocument(octets, secret, claimsOf(name, terms)));
   const isTooLarge = envelope.length > MOST_OCTETS || 'error' in openPackage(octets);
   if (isTooLarge) throw new Error(`it is too large to be pushed: ${MOST_OCTETS} octets are the most`);
   try {
+    // One of two who push at the same moment, for all and for a canary, is not to have the version of the other.
+    await bucket.replace(keys.turn, new TextEncoder().encode(String(version)), turn?.revision ?? 0);
     await bucket.replace(key, envelope, before?.revision ?? 0);
   } catch (error) {
     throw pushError(error, envelope.length);
   }
   // Gateways watch; this is for those whose watch is on a server that was lost a moment ago.
-  await broker.askAll(callOf(name), new Uint8Array(), CALL_MS, 1).catch(() => {});
+  await broker.askAll(callOf(name), new TextEncoder().encode(String(version)), CALL_MS, 1).catch(() => {});
   return terms;
+}
+
+/** Servers that have lost what they kept do not begin anew: gateways would refuse what is older than what they know. */
+async function newest(fleet: Fleet): Promise<number> {
+  const { name, trusted } = fleet;
+  const kept = (await history(fleet)).map(({ terms }) => terms.version);
+  const seen = (await gateways(fleet)).map((each) => signedVersion(each.seen ?? '', name, trusted));
+  return Math.max(0, ...kept, ...seen);
 }
 
 /** Everything that is kept and was signed by somebody whom this fleet trusts, the oldest first. */

@@ -35,12 +35,19 @@ export type Verified = { readonly trustedComment: string; readonly by: PublicKey
 export function verifySignature(signed: Uint8Array, text: string, trusted: readonly PublicKey[]): Verified {
   const parts = partsOf(text);
   if ('error' in parts) return parts;
-  const { id, signature, trustedComment, global } = parts;
+  const { id, signature, trustedComment } = parts;
   const by = trusted.find((key) => key.id === id);
   if (by === undefined) return { error: `it is signed with key ${id}, which is not trusted` };
   if (!verify(null, prehash(signed), by.key, signature)) return { error: 'its signature is not of this document' };
-  const isWhole = verify(null, Buffer.concat([signature, Buffer.from(trustedComment)]), by.key, global);
-  return isWhole ? { trustedComment, by } : { error: 'its trusted comment was changed' };
+  return isCommentOf(parts, by) ? { trustedComment, by } : { error: 'its trusted comment was changed' };
+}
+
+/** Of a signature without what it signs: the comment of one of these keys, which vouches for nothing else. */
+export function verifyComment(text: string, trusted: readonly PublicKey[]): string | undefined {
+  const parts = partsOf(text);
+  if ('error' in parts) return undefined;
+  const by = trusted.find((key) => key.id === parts.id);
+  return by !== undefined && isCommentOf(parts, by) ? parts.trustedComment : undefined;
 }
 
 /** Whoever wrote it; undefined where it is no signature. */
@@ -69,6 +76,10 @@ function partsOf(text: string): Parts | { readonly error: string } {
     return { error: 'it is signed the old way, without a hash: sign it with minisign -H' };
   const id = toHex(octets.subarray(2, 2 + ID_OCTETS).toReversed()).toUpperCase();
   return { id, signature: octets.subarray(2 + ID_OCTETS), trustedComment: trusted.slice(TRUSTED.length), global };
+}
+
+function isCommentOf({ signature, trustedComment, global }: Parts, { key }: PublicKey): boolean {
+  return verify(null, Buffer.concat([signature, Buffer.from(trustedComment)]), key, global);
 }
 
 function prehash(octets: Uint8Array): Buffer {

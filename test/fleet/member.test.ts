@@ -1,4 +1,5 @@
 /** What a gateway takes of what it is offered, and what it does not: each document signed, in the carrier's hands meanwhile. */
+import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +59,20 @@ describe('a gateway takes', () => {
     await offered(terms(1));
     expect(applied).toEqual([1]);
     expect(refused.at(-1)).toBeNull();
+  });
+});
+
+describe('a gateway that cannot keep what is in force', () => {
+  it('says so, as it runs, and keeps it once it can', async () => {
+    fillsUp = true;
+    await offered(terms(1));
+    expect([applied, refused, unkept]).toEqual([[1], [null], 'no space']);
+    expect(await gateways(fleet)).toMatchObject([{ running: { version: 1 }, refused: null }]);
+    [fillsUp, isDiskFull] = [false, false];
+    await expect.poll(() => unkept, { timeout: 5_000 }).toBeNull();
+    await member.stop();
+    member = await join('gw1');
+    expect(member.running).toMatchObject({ version: 1 });
   });
 });
 
@@ -145,6 +160,44 @@ describe('whoever pushes', () => {
     expect((await history(fleet)).map(({ terms: { version } }) => version)).toEqual([1, 2, 3]);
   });
 
+  it('has a version of their own, where others push at the same moment', async () => {
+    const both = [
+      push(fleet, octetsOf('{}'), KEY, wanted),
+      push(fleet, octetsOf('{}'), KEY, { ...wanted, canary: 'gw1' }),
+    ];
+    const outcomes = await Promise.allSettled(both);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { message: expect.stringContaining('somebody else has pushed at the same moment') as string },
+    });
+    expect(await history(fleet)).toHaveLength(1);
+  });
+
+  it('goes on behind what gateways have seen, signed, where servers have lost everything', async () => {
+    await offered(terms(7));
+    await member.stop();
+    carrier = new FakeCarrier();
+    fleet = { ...fleet, broker: carrier.connect() };
+    await join('gw1');
+    const records = await fleet.broker.bucket('tlspin-gateways', { history: 1 });
+    const { signature } = signDocument(octetsOf('{}'), STRANGER, claimsOf('office', terms(900)));
+    const forged = { gateway: 'gw2', software: '1.0', running: null, seen: signature, refused: null };
+    await records.put('office.gw2', recordOctets(forged));
+    expect((await push(fleet, octetsOf('{}'), KEY, wanted)).version).toBe(8);
+    await settled();
+    expect(applied).toEqual([7, 8]);
+  });
+
+  it('has a document moved to a gateway once', async () => {
+    const octets = octetsOf(JSON.stringify({ comment: randomBytes(20_000).toString('base64') }));
+    const before = carrier.octets;
+    await push(fleet, octets, KEY, wanted);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(applied).toEqual([1]);
+    // To the carrier, and from there.
+    expect((carrier.octets - before) / octets.length).toBeCloseTo(2, 0);
+  });
+
   it('is told where nobody trusts the key', async () => {
     await expect(push(fleet, octetsOf('{}'), STRANGER, wanted)).rejects.toThrow('no gateway trusts this key');
   });
@@ -156,7 +209,10 @@ describe('whoever pushes', () => {
     await records.put('office.gw9', own!.value);
     await records.put('office.gw8', Buffer.from('{"gateway":"gw8"}'));
     const running = { version: 1, since: Number.MAX_SAFE_INTEGER, digest: 'd', isReportOnly: false };
-    await records.put('office.gw7', recordOctets({ gateway: 'gw7', software: '1.0', running, refused: null }));
+    await records.put(
+      'office.gw7',
+      recordOctets({ gateway: 'gw7', software: '1.0', running, seen: null, refused: null }),
+    );
     expect((await gateways(fleet)).map(({ gateway }) => gateway)).toEqual(['gw1']);
   });
 });
@@ -171,11 +227,15 @@ let applied: number[];
 let refused: (string | null)[];
 let objection: string | undefined;
 let isDiskFull: boolean;
+/** Whether the disk is full by when a document is in force. */
+let fillsUp: boolean;
+let unkept: string | null;
 const disks = new Map<string, MemberState>();
 const brokers = new Map<string, ReturnType<FakeCarrier['connect']>>();
 
 beforeEach(async () => {
   [carrier, applied, refused, objection, isDiskFull] = [new FakeCarrier(), [], [], undefined, false];
+  [fillsUp, unkept] = [false, null];
   disks.clear();
   fleet = { broker: carrier.connect(), name: 'office', trusted: [KEY.publicKey] };
   bucket = await documentsBucket(fleet.broker);
@@ -197,11 +257,13 @@ async function join(gateway: string): Promise<Member> {
       disks.set(gateway, state);
     },
     apply: async (_, { version }) => {
+      isDiskFull ||= fillsUp;
       if (objection !== undefined) return { isInForce: false, reason: objection, messages: [] };
       if (gateway === 'gw1') applied.push(version);
       return { isInForce: true };
     },
     onRefused: (why) => gateway === 'gw1' && refused.push(why),
+    onUnkept: (why) => (unkept = why),
   });
   joined.start();
   await settled();

@@ -35,6 +35,7 @@ it.each(PINSETS)('a document of %i pinsets is pushed', async (pinsets) => {
         return { isInForce: true };
       },
       onRefused: () => {},
+      onUnkept: () => {},
     });
   });
   for (const member of members) member.start();

@@ -11,7 +11,7 @@ import { z } from 'zod';
 import type { MemberState } from '../../fleet/member.ts';
 import { replaceFile } from '../../learn/state-file.ts';
 
-const seen = z.strictObject({ version: z.int().min(1), digest: z.string() }).nullable();
+const seen = z.strictObject({ version: z.int().min(1), digest: z.string(), signature: z.string() }).nullable();
 
 const kept = z.strictObject({
   format: z.literal(1),

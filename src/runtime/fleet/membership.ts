@@ -127,6 +127,7 @@ export class Membership {
       },
       apply: (shared, terms) => this.#apply(shared, terms),
       onRefused: (why) => this.#onRefused(why),
+      onUnkept: (why) => this.#onUnkept(why),
     });
     this.#broker = broker;
     this.#member = member;
@@ -203,6 +204,12 @@ export class Membership {
     const { protection } = this.#home!;
     if (why === null) protection.end('fleet.refused', '', 'a newer document is in force');
     else protection.begin('fleet.refused', '', why);
+  }
+
+  #onUnkept(why: string | null): void {
+    const { protection } = this.#home!;
+    if (why === null) protection.end('fleet.unkept', '', 'it is on disk');
+    else protection.begin('fleet.unkept', '', why);
   }
 
   #onConnection(): void {

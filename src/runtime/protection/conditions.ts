@@ -188,6 +188,12 @@ export const CONDITIONS = {
     meaning: 'A document of the fleet was refused: what is in force stays.',
     mend: 'see tlspin fleet status, and push one that can be taken; where nobody pushed it, find out who writes to the servers',
   },
+  'fleet.unkept': {
+    severity: 'degraded',
+    meaning:
+      'A document of the fleet is in force and cannot be written to disk: a restart goes back to the one before.',
+    mend: 'see to the folder of "spool" and its disk; it is tried again by itself',
+  },
   'fleet.list': {
     severity: 'degraded',
     meaning: 'A list cannot be shared with the fleet, or not be changed here as others have changed it.',
