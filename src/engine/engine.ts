@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
 import { FlowNumbers } from '../connection/flow-numbers.ts';
 import type { KeptSettled } from '../connection/settled.ts';
+import type { Surroundings } from '../connection/surroundings.ts';
 import { DatagramEngine } from '../datagram/flows.ts';
 import type { KeptSession } from '../judge/sessions.ts';
 import type { PacketBatch } from '../packet/batch.ts';
@@ -33,18 +34,18 @@ export interface EngineMemory {
 
 export class Engine implements PacketSink {
   readonly counters = new Counters();
-  readonly #options: EngineOptions;
+  readonly #options: Surroundings;
   readonly #packet = new PacketContext();
   readonly #verdicts: Verdicts;
   readonly #connections: Connections;
   readonly #segments: Segments;
   readonly #datagrams: DatagramEngine;
 
-  constructor(options: EngineOptions) {
+  constructor({ policy, snapshot = new PinsetSnapshot(policy), numbering, ...options }: EngineOptions) {
     this.#options = options;
     const packet = this.#packet;
-    const verdicts = new Verdicts(options, this.counters, options.snapshot ?? new PinsetSnapshot(options.policy));
-    const numbers = new FlowNumbers(options.numbering);
+    const verdicts = new Verdicts(options, this.counters, snapshot);
+    const numbers = new FlowNumbers(numbering);
     const seed = randomBytes(4).readInt32LE();
     // Of a capture the packet at hand says when it is: a batch may span years.
     const clock: Clock = options.live ? options.clock : { now: () => packet.time, wallTime: () => packet.time };

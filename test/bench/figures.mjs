@@ -12,6 +12,7 @@
 import { measureInspection } from './inspect.mjs';
 import { measureLists } from './lists.mjs';
 import { measureMemory } from './memory.mjs';
+import { measureReloads } from './reloads.mjs';
 
 const ENGINE = { accept: 'accept-all', tlspin: 'tlspin:pinned' };
 const BINDINGS = { classic: 'classic', 'npm nfqueue': 'npm-nfqueue', 'node-nfqueue': 'node-nfqueue' };
@@ -223,6 +224,17 @@ export const FIGURES = [
     unit: 'octets',
     goal: atMost(bound),
     measure: (plan) => measureMemory(state, plan),
+  })),
+  ...[
+    ['one', 'one of which is another each time', 1.3],
+    ['all', 'all of which are others each time', 1.5],
+  ].map(([kind, words, bound]) => ({
+    name: `memory-reloads-${kind}`,
+    title: `resident memory within fifty reloads of 10,000 pinsets, ${words}, against after the third`,
+    unit: 'MiB',
+    goal: atMost(bound),
+    longOnly: true,
+    measure: (plan) => measureReloads(kind, plan),
   })),
   ...[
     ['tshark', 'tshark -q -z io,stat,0', 20],

@@ -1,7 +1,8 @@
 /**
  * A policy for packet threads: the entries of lists that are digests leave it and go into tables, so that a policy is
- * handed over, and a list's change takes effect, in a time that does not depend on how long the lists are. Works in the
- * control plane; what a thread does with it is snapshot.ts and pin-table.ts.
+ * handed over, and a list's change takes effect, in a time that does not depend on how long the lists are; and of pinsets
+ * threads are told those that differ. Works in the control plane; what a thread does with it is snapshot.ts, reuse.ts and
+ * pin-table.ts.
  *
  *   list 0: [a, b, c]   pinset: deny @0   ──▶   table "0 cert-sha1 at any": {a, b, c}   pinset: deny that table
  *   list 0: [a, c, d]                     ──▶   edit of that table: add d, remove b
@@ -17,8 +18,13 @@ import { differenceOfSequences } from './sequence-difference.ts';
 export interface PolicyChange {
   readonly hash: string;
   /** Null: as it was, but for its hash and the entries of its lists. */
-  readonly policy: Policy | null;
+  readonly policy: ToldPolicy | null;
   readonly tables: readonly TableChange[];
+}
+
+/** A policy without those of its pinsets, null, that are as they were at the same place of the one before it. */
+export interface ToldPolicy extends Omit<Policy, 'pinsets'> {
+  readonly pinsets: readonly (CompiledPinset | null)[];
 }
 
 /** What packet threads have, and what of it a change is to be told from. */
@@ -46,7 +52,7 @@ export function packPolicy(policy: Policy, before?: PackedPolicy): { packed: Pac
       const { written, tables } = parting.part(list.entries);
       return { ...list, entries: written, listed: tables };
     }),
-    pinsets: policy.pinsets.map((pinset) => parting.partPinset(pinset)),
+    pinsets: policy.pinsets.map((pinset, at) => sameOr(parting.partPinset(pinset), before?.policy.pinsets[at])),
   };
   const tables = new Map<string, PackedTable>();
   const changes: TableChange[] = [];
@@ -59,7 +65,18 @@ export function packPolicy(policy: Policy, before?: PackedPolicy): { packed: Pac
   const isSame = before !== undefined && isDeepStrictEqual(before.policy, slim);
   return {
     packed: { policy: slim, tables },
-    change: { hash: policy.hash, policy: isSame ? null : slim, tables: changes },
+    change: { hash: policy.hash, policy: isSame ? null : toldBehind(slim, before?.policy), tables: changes },
+  };
+}
+
+function sameOr(pinset: CompiledPinset, before: CompiledPinset | undefined): CompiledPinset {
+  return before !== undefined && isDeepStrictEqual(pinset, before) ? before : pinset;
+}
+
+function toldBehind(policy: Policy, before: Policy | undefined): ToldPolicy {
+  return {
+    ...policy,
+    pinsets: policy.pinsets.map((pinset, at) => (pinset === before?.pinsets[at] ? null : pinset)),
   };
 }
 

@@ -10,13 +10,8 @@ import { isUsable } from './usable.ts';
 import type { CompiledPin, PinKind } from '../policy.ts';
 
 export class PinIndex {
-  readonly #sha1 = new Map<string, CompiledPin[]>();
-  readonly #sha256 = new Map<string, CompiledPin[]>();
-  readonly #spki = new Map<string, CompiledPin[]>();
-  readonly #key = new Map<string, CompiledPin[]>();
-  /** TLSA's matching type 2, rare enough to be hashed only where it is used. */
-  readonly #sha512 = new Map<string, CompiledPin[]>();
-  readonly #spkiSha512 = new Map<string, CompiledPin[]>();
+  /** By what is compared. Most pinsets have pins of one kind, and an empty map takes 200 octets. */
+  readonly #maps: Partial<Record<Compared, Map<string, CompiledPin[]>>> = {};
   readonly #usable: UsableTimes;
   /** Every date at which a pin comes into use or goes out of it, in ascending order. */
   readonly #dates: readonly number[];
@@ -51,18 +46,18 @@ export class PinIndex {
   ): CompiledPin | undefined {
     let backup: CompiledPin | undefined;
     const { sha1, sha256, spkiSha256 } = certificate;
+    const maps = this.#maps;
     const candidates = [
-      this.#sha256.get(sha256),
+      maps.sha256?.get(sha256),
       this.#listed('cert-sha256', sha256),
-      spkiSha256 === null ? undefined : this.#spki.get(spkiSha256),
+      spkiSha256 === null ? undefined : maps.spki?.get(spkiSha256),
       spkiSha256 === null ? undefined : this.#listed('spki-sha256', spkiSha256),
-      certificate.key === null ? undefined : this.#key.get(certificate.key),
-      this.#sha1.get(sha1),
+      certificate.key === null ? undefined : maps.key?.get(certificate.key),
+      maps.sha1?.get(sha1),
       this.#listed('cert-sha1', sha1),
-      this.#sha512.size === 0 ? undefined : this.#sha512.get(sha512Hex(certificate.der)),
-      this.#spkiSha512.size === 0 || certificate.spki === null
-        ? undefined
-        : this.#spkiSha512.get(sha512Hex(certificate.spki)),
+      // TLSA's matching type 2, rare enough to be hashed only where it is used.
+      maps.sha512?.get(sha512Hex(certificate.der)),
+      certificate.spki === null ? undefined : maps.spkiSha512?.get(sha512Hex(certificate.spki)),
     ];
     for (const pins of candidates) {
       for (const pin of pins ?? NO_PINS) {
@@ -79,31 +74,10 @@ export class PinIndex {
   }
 
   #add(pin: CompiledPin): void {
-    const map = this.#mapOf(pin);
+    const map = (this.#maps[COMPARED[pin.kind]] ??= new Map());
     const known = map.get(pin.key);
     if (known === undefined) map.set(pin.key, [pin]);
     else if (!known.some((other) => isSame(other, pin))) known.push(pin);
-  }
-
-  #mapOf(pin: CompiledPin): Map<string, CompiledPin[]> {
-    switch (pin.kind) {
-      case 'cert-sha1':
-        return this.#sha1;
-      case 'cert-sha256':
-      case 'cert':
-        return this.#sha256;
-      case 'spki-sha256':
-      case 'spki':
-        return this.#spki;
-      case 'key':
-        return this.#key;
-      case 'cert-sha512':
-        return this.#sha512;
-      case 'spki-sha512':
-        return this.#spkiSha512;
-      default:
-        return pin.kind satisfies never;
-    }
   }
 }
 
@@ -150,4 +124,16 @@ function isSame(a: CompiledPin, b: CompiledPin): boolean {
   return a.at === b.at && a.role === b.role && a.notBefore === b.notBefore && a.expires === b.expires;
 }
 
+type Compared = 'sha1' | 'sha256' | 'sha512' | 'spki' | 'spkiSha512' | 'key';
+
+const COMPARED: Readonly<Record<PinKind, Compared>> = {
+  'cert-sha1': 'sha1',
+  'cert-sha256': 'sha256',
+  cert: 'sha256',
+  'cert-sha512': 'sha512',
+  'spki-sha256': 'spki',
+  spki: 'spki',
+  'spki-sha512': 'spkiSha512',
+  key: 'key',
+};
 const NO_PINS: readonly CompiledPin[] = [];

@@ -12,6 +12,7 @@ import type { PinIndex } from './pin-index.ts';
 import { changeTables, type PinTables } from './pin-table.ts';
 import type { CompiledPinset, CompiledRule, Policy } from '../policy.ts';
 import { asksAhead, isProbed } from '../probe.ts';
+import { completed } from './reuse.ts';
 
 export type { Endpoint, FlowSubject } from './match-index.ts';
 
@@ -41,13 +42,13 @@ export class PinsetSnapshot {
 
   /** What packet threads begin with. */
   static of({ policy, hash, tables }: PolicyChange): PinsetSnapshot {
-    return new PinsetSnapshot({ ...policy!, hash }, changeTables(new Map(), tables));
+    return new PinsetSnapshot({ ...completed(policy!, { pinsets: [] }), hash }, changeTables(new Map(), tables));
   }
 
   /** The snapshot after the change, in a time that does not depend on how much there is besides. */
   changed({ policy, hash, tables }: PolicyChange): PinsetSnapshot {
     const changed = changeTables(this.#tables, tables);
-    if (policy !== null) return new PinsetSnapshot({ ...policy, hash }, changed);
+    if (policy !== null) return new PinsetSnapshot({ ...completed(policy, this.policy), hash }, changed);
     return new PinsetSnapshot({ ...this.policy, hash }, changed, this.#indexes);
   }
 

@@ -14,6 +14,7 @@ import type { CompiledList, Policy } from '../../pins/policy.ts';
 import { reusing } from '../../pins/match/reuse.ts';
 import { differenceOfSequences } from '../../pins/match/sequence-difference.ts';
 import type { ReloadOutcome } from '../daemon.ts';
+import { collectSoon } from '../garbage.ts';
 import { refusalOf } from '../restart.ts';
 import { asLoaded, type LoadedConfiguration, readConfiguration, readText } from './configuration/reading.ts';
 import { Written } from './configuration/written.ts';
@@ -333,7 +334,7 @@ export class LiveConfiguration {
   }
 
   #inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const changed = this.#changing.then(change);
+    const changed = this.#changing.then(change).finally(collectSoon);
     this.#changing = changed.catch(() => {}); // whoever asked hears of it
     return changed;
   }

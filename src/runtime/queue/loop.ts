@@ -14,7 +14,9 @@ import type { ChainExaminer, KeylogSource, Prober } from '../../judge/ports.ts';
 import type { PacketSink, PacketSource, VerdictSink } from '../../packet/source.ts';
 import type { PacketBatch } from '../../packet/batch.ts';
 import type { HandedQueue } from '../../source/nfqueue.ts';
+import type { PolicyChange } from '../../pins/match/pack.ts';
 import { KeyLogStore } from '../../source/key-log-store.ts';
+import { collectSoon } from '../garbage.ts';
 import type { QueueCounters } from './counters.ts';
 import { EventOutbox } from '../events/outbox.ts';
 import type { FromQueue, Port, ToQueue } from './messages.ts';
@@ -79,6 +81,8 @@ export class QueueLoop implements PacketSink {
   #pulse: NodeJS.Timeout | undefined;
   #due: NodeJS.Timeout | undefined;
   #stopped = false;
+  /** Pinsets since the last collection that was asked for. */
+  #replaced = 0;
   /** The queue is to be another process's. */
   #isReleasing = false;
 
@@ -127,6 +131,7 @@ export class QueueLoop implements PacketSink {
         this.#prober.forget();
         this.#engine.changePolicy(message.change);
         this.#settle();
+        this.#collectBehind(message.change);
         return this.#port.postMessage({ kind: 'adopted', generation: message.generation });
       case 'list':
         return this.#port.postMessage({ kind: 'listed', id: message.id, page: this.#engine.list(message.question) });
@@ -204,6 +209,14 @@ export class QueueLoop implements PacketSink {
     this.#settle();
   }
 
+  /** Few pinsets leave too little behind for a collection: it stops the thread, if for less than taking them over does. */
+  #collectBehind({ policy }: PolicyChange): void {
+    this.#replaced += policy?.pinsets.filter((pinset) => pinset !== null).length ?? 0;
+    if (this.#replaced < MANY_PINSETS) return;
+    this.#replaced = 0;
+    collectSoon();
+  }
+
   /** After anything that the engine did. */
   #settle(): void {
     this.#counters.publishEngine(this.#engine);
@@ -214,5 +227,6 @@ export class QueueLoop implements PacketSink {
 
 const DRAIN_MS = 300;
 const PULSE_MS = 1000;
+const MANY_PINSETS = 1_000;
 /** How late a held packet's deadline may be noticed; the shortest deadline is the limit `heldAheadTime`, 30 ms. */
 const HELD_TICK_MS = 5;

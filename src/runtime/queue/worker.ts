@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { Engine } from '../../engine/engine.ts';
+import type { Policy } from '../../pins/policy.ts';
 import { PinsetSnapshot } from '../../pins/match/snapshot.ts';
 import { NfqueueSource } from '../../source/nfqueue.ts';
 import { verifyServerKeyExchange } from '../../x509/proof.ts';
@@ -16,38 +17,9 @@ import { LiveClock } from '../live-clock.ts';
 
 const port = parentPort!;
 const out: Port<FromQueue> = port;
-const { queueNum, policy: whole, numbering, counters, watch, isHanded } = workerData as QueueSetup;
-const snapshot = PinsetSnapshot.of(whole);
-const { policy } = snapshot;
-
+const { queueNum, numbering, counters, watch, isHanded } = workerData as QueueSetup;
 const clock = new LiveClock();
-const source = new NfqueueSource({
-  queueNum,
-  connmarkMask: ownedConnmarkBits(policy),
-  toldBit: policy.connmark.told,
-  route: policy.connmark.route,
-  failOpen: policy.failOpen,
-  // What waits for a logged secret is cut off its packet.
-  gso: policy.keylog.file === null && policy.keylog.socket === null,
-  now: () => clock.now(),
-});
-const loop = new QueueLoop({
-  source,
-  logBacklog: policy.limits.logBacklog,
-  port: out,
-  counters: new QueueCounters(counters),
-  createEngine: (parts) =>
-    new Engine({
-      ...parts,
-      policy,
-      snapshot,
-      clock,
-      proves: verifyServerKeyExchange,
-      live: true,
-      numbering,
-      watch,
-    }),
-});
+const { source, loop } = prepared();
 
 port.on('message', (message: ToQueue) => {
   if (message.kind === 'begin') return void start(() => loop.onMessage(message));
@@ -67,4 +39,47 @@ async function start(begin: () => Promise<void>): Promise<void> {
     out.postMessage({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
     port.close();
   }
+}
+
+/** What it begins with is not kept in sight: it goes when another policy takes its place. */
+function prepared(): { readonly source: NfqueueSource; readonly loop: QueueLoop } {
+  const setup = workerData as { policy?: QueueSetup['policy'] };
+  const snapshot = PinsetSnapshot.of(setup.policy!);
+  delete setup.policy;
+  const source = sourceFor(snapshot.policy);
+  return { source, loop: loopFor(source, snapshot) };
+}
+
+function sourceFor(policy: Policy): NfqueueSource {
+  return new NfqueueSource({
+    queueNum,
+    connmarkMask: ownedConnmarkBits(policy),
+    toldBit: policy.connmark.told,
+    route: policy.connmark.route,
+    failOpen: policy.failOpen,
+    // What waits for a logged secret is cut off its packet.
+    gso: policy.keylog.file === null && policy.keylog.socket === null,
+    now: () => clock.now(),
+  });
+}
+
+function loopFor(source: NfqueueSource, snapshot: PinsetSnapshot): QueueLoop {
+  const { policy } = snapshot;
+  return new QueueLoop({
+    source,
+    logBacklog: policy.limits.logBacklog,
+    port: out,
+    counters: new QueueCounters(counters),
+    createEngine: (parts) =>
+      new Engine({
+        ...parts,
+        policy,
+        snapshot,
+        clock,
+        proves: verifyServerKeyExchange,
+        live: true,
+        numbering,
+        watch,
+      }),
+  });
 }

@@ -221,4 +221,31 @@ describe('what a thread is told', () => {
     const { change } = packPolicy({ ...listed(digests), failOpen: true }, begun.packed);
     expect(change).toMatchObject({ policy: { failOpen: true }, tables: [] });
   });
+
+  it('of pinsets is those that differ, by their places, and a thread keeps the others', () => {
+    const named = (...names: readonly string[]) =>
+      policyOf({
+        version: 1,
+        pinsets: names.map((name) => ({ name, match: { hosts: [`${name}.example`] }, pins: [SPELLINGS[2]!(0)] })),
+      });
+    const thread = new Thread();
+    thread.tell(named('a', 'b', 'c'));
+    const [a, , c] = thread.snapshot!.policy.pinsets;
+    thread.tell(named('a', 'x', 'c', 'd'));
+    expect(thread.changes[1]!.policy!.pinsets.map((pinset) => pinset?.name)).toEqual([undefined, 'x', undefined, 'd']);
+    const { pinsets } = thread.snapshot!.policy;
+    expect(pinsets.map(({ name, index }) => [name, index])).toEqual([
+      ['a', 0],
+      ['x', 1],
+      ['c', 2],
+      ['d', 3],
+    ]);
+    expect(pinsets[0]).toBe(a);
+    expect(pinsets[2]).toBe(c);
+    thread.tell(named('d', 'a'));
+    expect(thread.snapshot!.policy.pinsets.map(({ name, index }) => [name, index])).toEqual([
+      ['d', 0],
+      ['a', 1],
+    ]);
+  });
 });

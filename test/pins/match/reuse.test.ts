@@ -1,7 +1,11 @@
 /** Policies that follow one another share what has not changed. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { reusing } from '../../../src/pins/match/reuse.ts';
+import { packPolicy } from '../../../src/pins/match/pack.ts';
+import { completed, reusing } from '../../../src/pins/match/reuse.ts';
+import type { Policy } from '../../../src/pins/policy.ts';
 import { PIN_A, PIN_B, policyOf } from '../../support/configuration.ts';
 
 const documentOf = (changed: object = {}) => ({
@@ -46,5 +50,20 @@ describe('a policy', () => {
     const document = documentOf();
     const policy = policyOf({ ...document, pinsets: document.pinsets.reverse() });
     expect(reusing(policy, before)).toEqual(policy);
+  });
+
+  it('has the very bundle of trusted certificates that was there, whatever else of a pinset is another', () => {
+    const pem = readFileSync(join(import.meta.dirname, '../../../fixtures/certs/root.pem'));
+    const trusting = (changed: object) =>
+      policyOf(documentOf({ checks: { trust: 'roots.pem' }, ...changed }), { 'roots.pem': pem });
+    const first = trusting({});
+    const next = reusing(trusting({ mode: 'report-only' }), first);
+    const trustOf = ({ pinsets }: Policy) => pinsets[1]!.situations.checks.trust;
+    expect(trustOf(first)).toHaveLength(1);
+    expect(trustOf(next)).toBe(trustOf(first));
+    expect(next).toEqual(trusting({ mode: 'report-only' }));
+    const { change } = packPolicy(trusting({ tls13: 'deny' }), packPolicy(first).packed);
+    const told = completed(structuredClone(change.policy!), first);
+    expect(trustOf({ ...told, hash: '' })).toBe(trustOf(first));
   });
 });

@@ -1,7 +1,5 @@
 /** A configuration as it was read: what came of it, and the content of every file of it. Knows none in force. */
-import { readFileSync, statSync } from 'node:fs';
-
-import { type FileContent, readFromDisk, type ReadFile } from '../../../pins/document/files.ts';
+import { type FileContent, readFromDisk, type ReadFile, readOrExplain } from '../../../pins/document/files.ts';
 import type { Message } from '../../../pins/document/message.ts';
 import type { SharedDocument } from '../../../pins/document/shared.ts';
 import { type AddedEntries, type LoadResult, loadPolicy } from '../../../pins/load.ts';
@@ -51,6 +49,8 @@ export function asLoaded({ contents }: LoadedConfiguration): ReadFile {
 
 /** Nothing where there is no such file. */
 export function readText(file: string): string {
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) return '';
-  return readFileSync(file, 'utf8');
+  const content = readOrExplain(file, readFromDisk);
+  if ('bytes' in content) return new TextDecoder().decode(content.bytes);
+  if (content.isMissing) return '';
+  throw new Error(content.error);
 }

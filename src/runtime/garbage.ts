@@ -1,0 +1,31 @@
+/**
+ * Gives memory back behind work that needs much of it for a moment, such as reading a configuration. V8 by itself lets the
+ * old generation grow to several times what was in use when it last collected it, which may have been in the midst of
+ * that work, and keeps it then, however idle. Knows V8, and nothing of whose garbage it is.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/** Once this thread comes to it, and once for all that is asked for meanwhile: a collection stops the thread. */
+export function collectSoon(): void {
+  waiting ??= setTimeout(() => {
+    waiting = undefined;
+    collect ??= collection();
+    collect();
+  }, DELAY_MS).unref();
+}
+
+/** A full one, that gives pages back too. */
+function collection(): () => void {
+  // Only what is made while the flag is set has it.
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as (how?: object) => void;
+  setFlagsFromString('--no-expose-gc');
+  // V8 before that of Node 22 gives them back anyway, and takes any object to mean a minor collection.
+  return Number.parseInt(process.versions.v8) < 12 ? () => gc() : () => gc(LAST_RESORT);
+}
+
+let waiting: NodeJS.Timeout | undefined;
+let collect: (() => void) | undefined;
+const DELAY_MS = 1000;
+const LAST_RESORT = { type: 'major', execution: 'sync', flavor: 'last-resort' };
