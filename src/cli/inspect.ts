@@ -2,7 +2,6 @@
  * `tlspin inspect`: captures in, one verdict record a TLS flow out, as NDJSON on standard output. A capture that is cut
  * short or damaged gives what comes before, and exit status 1; the others are read all the same.
  */
-import { statSync } from 'node:fs';
 
 import type { Command } from 'commander';
 
@@ -15,6 +14,7 @@ import { eveLine } from '../report/eve-line.ts';
 import { unreadRecord, unreadSentence } from '../report/unread.ts';
 import { inspectCapture } from '../runtime/offline.ts';
 import { readKeyLogs, type Secrets } from '../source/capture/secrets.ts';
+import { statOf } from '../source/unreadable.ts';
 import { describeCertificate } from '../x509/certificate.ts';
 import { presentCertificate } from '../x509/presented.ts';
 import { addExamples } from './help.ts';
@@ -170,7 +170,7 @@ class Progress {
 
 /** 0 where it cannot be told, as for standard input; reading it will say why. */
 function sizeOf(path: string): number {
-  return path === '-' ? 0 : (statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+  return path === '-' ? 0 : (statOf(path)?.size ?? 0);
 }
 
 /** Nothing is pinned, and everything is looked at. */

@@ -16,7 +16,10 @@ export function readState(path: string): LearnState {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') return structuredClone(NOTHING_LEARNED);
-    throw new Error(`cannot read ${path}, where what was learned is kept: ${code}`, { cause });
+    throw new Error(
+      `cannot read ${path}, where what was learned is kept (${code}): let the user that tlspin runs as read it`,
+      { cause },
+    );
   }
   try {
     return parseState(text);

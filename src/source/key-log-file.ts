@@ -57,7 +57,7 @@ export class KeyLogFile {
 
   #follow(): void {
     try {
-      const now = statSync(this.#path, { throwIfNoEntry: false });
+      const now = this.#stats();
       const open = this.#fd === undefined ? undefined : fstatSync(this.#fd);
       // What was written to the old file before it was replaced still counts.
       if (open !== undefined && (now?.ino !== open.ino || now.dev !== open.dev)) {
@@ -78,7 +78,7 @@ export class KeyLogFile {
 
   /** Undefined where there is no file yet. */
   #open(): Stats | undefined {
-    const stats = statSync(this.#path, { throwIfNoEntry: false });
+    const stats = this.#stats();
     if (stats === undefined) return undefined;
     if (!stats.isFile()) throw new Error(`key log ${this.#path}: not a file: clients need one to append to`);
     try {
@@ -89,6 +89,15 @@ export class KeyLogFile {
     }
     this.#at = 0;
     return stats;
+  }
+
+  #stats(): Stats | undefined {
+    try {
+      return statSync(this.#path, { throwIfNoEntry: false });
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code;
+      throw new Error(`key log ${this.#path}: cannot be looked at (${code}): let this user into its folder`, { cause });
+    }
   }
 
   #read(): void {

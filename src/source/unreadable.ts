@@ -1,4 +1,14 @@
-/** Why a file that a command was given cannot be read, with what to do about it where that is known. Reads nothing. */
+/** Why a file that a command was given cannot be read, with what to do about it where that is known. Opens nothing. */
+import { type Stats, statSync } from 'node:fs';
+
+/** Undefined where there is none, or this user may not know: who opens it will be told. */
+export function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 /** A clause without the file's name; undefined where it is no failure of the system. */
 export function unreadable(cause: unknown): string | undefined {

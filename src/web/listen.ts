@@ -89,7 +89,8 @@ function read(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw new Error(`cannot read ${file}: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new Error(`cannot read ${file} (${code}): see to the path and its permissions`, { cause });
   }
 }
 

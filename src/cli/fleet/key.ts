@@ -42,7 +42,10 @@ function write(path: string, text: string, mode: number): void {
     writeFileSync(path, text, { flag: 'wx', mode });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new Error(code === 'EEXIST' ? there(path) : `cannot write ${path}: ${code}`, { cause });
+    throw new Error(
+      code === 'EEXIST' ? there(path) : `cannot write ${path} (${code}): name a file in a folder that you may write to`,
+      { cause },
+    );
   }
 }
 

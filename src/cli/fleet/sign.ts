@@ -56,7 +56,7 @@ function signFile(file: string, flags: Flags): void {
   if (lasts === undefined) throw new Error(`"${flags.for}" is no duration such as 36h or 90d`);
   const version = flags.number === undefined ? versionIn(beside) + 1 : Number(flags.number);
   const expires = Math.floor((Date.now() + lasts) / 1000) * 1000;
-  writeFileSync(beside, signDocument(bytes, secret, { name, version, expires }).signature);
+  write(beside, signDocument(bytes, secret, { name, version, expires }).signature);
   const until = new Date(expires).toISOString().slice(0, 16);
   const { id } = secret.publicKey;
   new Output(process.stdout).line(`${beside}: ${name}, version ${version}, until ${until}Z, signed with ${id}`);
@@ -84,5 +84,14 @@ function read(path: string): Buffer {
     return readFileSync(path);
   } catch (cause) {
     throw new Error(`${path} ${unreadable(cause) ?? String(cause)}`, { cause });
+  }
+}
+
+function write(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new Error(`cannot write ${path} (${code}): sign a copy in a folder that you may write to`, { cause });
   }
 }

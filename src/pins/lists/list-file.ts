@@ -3,7 +3,7 @@
  * comes onto the disk so that whoever reads it, and whatever happens, there is the old one or the new one, whole.
  */
 import { constants, fchmodSync, fchownSync, fsyncSync } from 'node:fs';
-import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, realpathSync, renameSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 import { entryOfLine, parseEntry } from './lists.ts';
@@ -45,8 +45,7 @@ function canonicalOf(line: string, kind: DigestKind | null): string | undefined 
  * a symbolic link stays one. Returns when it is on the disk; throws a sentence, with the file as it was.
  */
 export function writeListFile(path: string, text: string | Uint8Array): void {
-  const before = statSync(path, { throwIfNoEntry: false });
-  const target = before === undefined ? path : realpathSync(path);
+  const { before, target } = targetOf(path);
   const directory = dirname(target);
   const temporary = join(directory, `.${basename(target)}.tlspin-new`);
   try {
@@ -62,10 +61,23 @@ export function writeListFile(path: string, text: string | Uint8Array): void {
     renameSync(temporary, target);
   } catch (cause) {
     rmSync(temporary, { force: true });
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw new Error(`cannot write ${path}: ${syscall ?? 'write'}: ${code}${CURES[code ?? ''] ?? ''}`, { cause });
+    throw unwritable(path, cause);
   }
   withDescriptor(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY), fsyncSync);
+}
+
+function targetOf(path: string): { readonly before: Stats | undefined; readonly target: string } {
+  try {
+    const before = statSync(path, { throwIfNoEntry: false });
+    return { before, target: before === undefined ? path : realpathSync(path) };
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+function unwritable(path: string, cause: unknown): Error {
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  return new Error(`cannot write ${path}: ${syscall ?? 'write'}: ${code}${CURES[code ?? ''] ?? ''}`, { cause });
 }
 
 function withDescriptor(fd: number, use: (fd: number) => void): void {

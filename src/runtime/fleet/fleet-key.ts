@@ -21,7 +21,10 @@ function textOf(file: string): string {
     return readFileSync(file, 'utf8').trim();
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new Error(`cannot read ${file}, the key that the gateways of the fleet have in common: ${code}`, { cause });
+    throw new Error(
+      `cannot read ${file}, the key that the gateways of the fleet have in common (${code}): see to the path and its permissions`,
+      { cause },
+    );
   }
 }
 

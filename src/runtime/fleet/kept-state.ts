@@ -62,7 +62,10 @@ export class KeptState {
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       if (code === 'ENOENT') return undefined;
-      throw new Error(`cannot read ${this.#file}, where what the fleet sent is kept: ${code}`, { cause });
+      throw new Error(
+        `cannot read ${this.#file}, where what the fleet sent is kept (${code}): let the user that tlspin runs as read it`,
+        { cause },
+      );
     }
   }
 }

@@ -3,9 +3,9 @@
  * into a consumer that is done with each before it returns: whatever a capture's size, only a chunk of it is in memory.
  * What could be read before an error is always handed over first. Knows no capture format.
  */
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 
-import { unreadable } from '../unreadable.ts';
+import { statOf, unreadable } from '../unreadable.ts';
 import { Gunzip } from './gunzip.ts';
 
 export interface ChunkConsumer {
@@ -53,7 +53,7 @@ export async function readCapture(path: string, consumer: ChunkConsumer, options
 
 /** Whether its octets can be read more than once. */
 export function isFile(path: string): boolean {
-  return path !== '-' && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return path !== '-' && statOf(path)?.isFile() === true;
 }
 
 /** Throws with the command that reads it. */

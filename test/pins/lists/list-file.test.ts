@@ -85,6 +85,8 @@ describe('the file of a list', () => {
     expect(() => writeListFile(join(path, 'x'), 'new')).toThrow(
       `cannot write ${join(path, 'x')}: open: ENOENT (there is no such directory)`,
     );
+    symlinkSync('round', join(directory, 'round'));
+    expect(() => writeListFile(join(directory, 'round'), 'new')).toThrow(/^cannot write .*round: stat: ELOOP/);
     // A directory of that name: the rename fails.
     const taken = join(directory, 'taken');
     const inside = mkdtempSync(`${taken}-`);
