@@ -6,8 +6,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { NAME } from '../support/lab/bank.ts';
 import { bank, faces, lab, openFaces, openScene, requestTo, scene } from '../support/lab/bank-scene.ts';
-import { CLIENTS } from '../support/lab/clients.ts';
 import { TLSPIN } from '../support/lab/engine.ts';
+import { requestWithCurl } from '../support/lab/peers.ts';
 
 const GENUINE = 443;
 const FORGED = 8443;
@@ -63,7 +63,7 @@ async function expectGenuine(from: 'client' | 'gateway' = 'client', version: 4 |
   scene.begin();
   faces.forget();
   const port = PORTS[used++]!;
-  const outcome = await CLIENTS.curl(lab, 'client', requestTo(port, { host: lab.address('server', version) }));
+  const outcome = await requestWithCurl(lab, 'client', requestTo(port, { host: lab.address('server', version) }));
   expect(outcome).toMatchObject({ error: null });
   expect(await scene.verdict(port)).toMatchObject({ verdict: { action: 'accept', reason: 'probe-match' } });
   const gateway = version === 4 ? OWN4 : OWN6;
@@ -78,7 +78,7 @@ it.each([4, 6] as const)('over IPv%d the server sees the client’s address alon
 });
 
 it('a forged server is found out by it', async () => {
-  const outcome = await CLIENTS.curl(lab, 'client', requestTo(FORGED));
+  const outcome = await requestWithCurl(lab, 'client', requestTo(FORGED));
   expect(outcome.error).toMatch(/alert|bad certificate/);
   expect(await scene.verdict()).toMatchObject({ verdict: { action: 'tls-alert', reason: 'probe-mismatch' } });
 });
@@ -107,7 +107,7 @@ describe('of a gateway', () => {
     const rule = (verb: string) => `iptables -t nat ${verb} POSTROUTING -s 192.0.2.0/24 -o right0 -j MASQUERADE`;
     await changed(rule('-A'), rule('-D'), async () => {
       const port = PORTS[used++]!;
-      expect(await CLIENTS.curl(lab, 'client', requestTo(port))).toMatchObject({ error: null });
+      expect(await requestWithCurl(lab, 'client', requestTo(port))).toMatchObject({ error: null });
       expect(faces.connections()).toEqual([OWN4, OWN4]);
       expect(status().probes.fallbacks).toBe(0);
     });
