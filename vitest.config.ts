@@ -88,6 +88,20 @@ export default defineConfig({
               },
             },
           ]),
+      // Likewise, how often and with which clients: npm run game.
+      ...(process.env['GAME'] === undefined
+        ? []
+        : [
+            {
+              test: {
+                name: 'game',
+                globalSetup: ['test/support/built.ts'],
+                include: ['test/game/**/*.game.ts'],
+                disableConsoleIntercept: true,
+                hookTimeout: 60_000,
+              },
+            },
+          ]),
       // Likewise: npm run adversary.
       ...(process.env['ADVERSARY_SECONDS'] === undefined
         ? []

@@ -17,6 +17,7 @@ import { Inspection } from './inspection.ts';
 import { Judge } from '../judge/judge.ts';
 import type { JudgeContext } from '../judge/context.ts';
 import type { PacketContext } from '../packet/context.ts';
+import type { SynTraits } from '../packet/syn-traits.ts';
 import type { Clock } from '../packet/source.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { ChainExaminer, ProofVerifier, Prober } from '../judge/ports.ts';
@@ -134,6 +135,10 @@ class FlowContext implements JudgeContext {
 
   get examiner(): ChainExaminer {
     return this.#shared.options.examiner;
+  }
+
+  get synTraits(): SynTraits | undefined {
+    return this.#connection?.opening.synTraits;
   }
 
   get prober(): Prober | undefined {

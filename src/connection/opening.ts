@@ -4,6 +4,7 @@
  * counts, by the way that its SYN came. Knows numbers and ways, no payload but that of a SYN (RFC 7413).
  */
 import type { PacketContext } from '../packet/context.ts';
+import { readSynTraits, type SynTraits } from '../packet/syn-traits.ts';
 import { seqAdd } from '../tcp/sequence.ts';
 import { comesBy, isSameWay, type Way } from './way.ts';
 
@@ -11,6 +12,8 @@ export interface SynCandidate extends Way {
   readonly seq: number;
   /** TCP Fast Open: belongs to the stream only if the SYN/ACK acknowledges it. */
   readonly data: Uint8Array;
+  /** Of SynTraits. */
+  readonly traits: number;
 }
 
 export interface SynAckCandidate {
@@ -36,6 +39,7 @@ export class Opening {
   #outIfindex = 0;
   #inLink = 0;
   #synData = EMPTY;
+  #synTraits = 0;
   #synCount = 0;
   #moreSyns: SynCandidate[] | undefined;
   #synAckSeq = 0;
@@ -53,6 +57,11 @@ export class Opening {
   /** The same SYN's. */
   get synSeq(): number {
     return this.#syn(this.#selectedSyn).seq;
+  }
+
+  /** What the same one tells of the client's system. */
+  get synTraits(): SynTraits | undefined {
+    return readSynTraits(this.#syn(this.#selectedSyn).traits);
   }
 
   /** Whether the packet may be the client's. */
@@ -182,12 +191,13 @@ export class Opening {
     this.#moreSynAcks = rest;
   }
 
-  #setFirst({ seq, inIfindex, outIfindex, inLink, data }: SynCandidate): void {
+  #setFirst({ seq, inIfindex, outIfindex, inLink, data, traits }: SynCandidate): void {
     this.#synSeq = seq | 0;
     this.#inIfindex = inIfindex;
     this.#outIfindex = outIfindex;
     this.#inLink = inLink;
     this.#synData = data;
+    this.#synTraits = traits;
   }
 
   #syn(index: number): SynCandidate {
@@ -198,6 +208,7 @@ export class Opening {
       outIfindex: this.#outIfindex,
       inLink: this.#inLink,
       data: this.#synData,
+      traits: this.#synTraits,
     };
   }
 

@@ -12,6 +12,7 @@ import type { SynCandidate } from '../connection/opening.ts';
 import type { PacketContext } from '../packet/context.ts';
 import type { MarkChange } from '../packet/source.ts';
 import { withPlainOptions } from '../packet/syn-options.ts';
+import { packSynTraits } from '../packet/syn-traits.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowKey } from '../tcp/flow-key.ts';
 import type { Connections } from './connections.ts';
@@ -157,10 +158,10 @@ export class Syns {
   }
 }
 
-function candidate({ tcp, inIfindex, outIfindex, inLink }: PacketContext): SynCandidate {
+function candidate({ ip, tcp, inIfindex, outIfindex, inLink }: PacketContext): SynCandidate {
   // RFC 7413: data of a SYN.
   const data = tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
-  return { seq: tcp.seq, inIfindex, outIfindex, inLink, data };
+  return { seq: tcp.seq, inIfindex, outIfindex, inLink, data, traits: packSynTraits(ip, tcp) };
 }
 
 const NOTHING = new Uint8Array(0);

@@ -2,6 +2,7 @@
  * What the judge of one flow asks of its surroundings: the flow's ends, the configuration in force, what all flows share,
  * and who can be asked. Types only.
  */
+import type { SynTraits } from '../packet/syn-traits.ts';
 import type { LimitName } from '../pins/limits.ts';
 import type { FlowSubject, PinsetSnapshot } from '../pins/match/snapshot.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
@@ -14,6 +15,8 @@ import type { SessionMemory } from './sessions.ts';
 export interface JudgeContext {
   readonly snapshot: PinsetSnapshot;
   readonly subject: FlowSubject;
+  /** Undefined where its SYN was not seen. */
+  readonly synTraits?: SynTraits | undefined;
   readonly sessions: SessionMemory;
   readonly examiner: ChainExaminer;
   readonly habits: ServerHabits;

@@ -4,6 +4,7 @@
  */
 import type { ChainFacts, ExamineRequest } from '../x509/examine.ts';
 import type { SignedKeyExchange } from '../x509/proof.ts';
+import type { SynTraits } from '../packet/syn-traits.ts';
 import type { Endpoint } from './events.ts';
 
 export type { ChainFacts, ExamineRequest };
@@ -38,6 +39,8 @@ export interface ProbeRequest {
   readonly tunnels: readonly ProbeTunnel[];
   /** Milliseconds that the client waited for the server's first word: whoever asks in its place may have to as well. */
   readonly patience: number;
+  /** What its SYN told of its system; undefined where that was not seen. */
+  readonly synTraits?: SynTraits | undefined;
 }
 
 export interface ProbeTunnel {

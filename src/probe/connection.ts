@@ -31,6 +31,8 @@ export interface ConnectionOptions<Outcome> {
   readonly mark: SocketMark | undefined;
   /** Whose address it leaves with; undefined: this host's own. */
   readonly origin?: Origin | undefined;
+  /** Milliseconds between being connected and the first word. */
+  readonly pause?: number;
   readonly conversation: Conversation<Outcome>;
   /** The server has the connection; called ahead of `done`, where it is called. */
   readonly connected?: (() => void) | undefined;
@@ -47,7 +49,7 @@ export interface SocketMark {
 
 /** Connects and talks until there is an outcome. The function that is returned gives up. */
 export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => void {
-  const { server, conversation, mark, origin } = options;
+  const { server, conversation, mark, origin, pause = 0 } = options;
   const socket = new Socket();
   let isOver = false;
   let isConnected = false;
@@ -61,12 +63,20 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
   };
   const fail = (reason: ProbeFailure, detail = '') => end({ kind: 'failed', reason, detail });
   const deadline = setTimeout(() => fail('timeout', isConnected ? 'handshake' : 'connect'), options.timeout);
+  let hasSpoken = false;
+  const speak = () => {
+    if (isOver || hasSpoken) return;
+    hasSpoken = true;
+    socket.write(conversation.start());
+  };
   socket.on('connect', () => {
     isConnected = true;
-    socket.write(conversation.start());
     options.connected?.();
+    if (pause > 0) setTimeout(speak, pause);
+    else speak();
   });
   socket.on('data', (bytes) => {
+    speak();
     if (isOver) return;
     const answer = conversation.feed(bytes);
     if (conversation.outcome !== undefined) return end(conversation.outcome);

@@ -6,14 +6,19 @@
  *      │ not heard for a while, or it ends with nothing
  *      └──▶ own ──▶ connected ──▶ outcome      whichever comes first
  */
-import type { Endpoint } from '../judge/events.ts';
+import { randomInt } from 'node:crypto';
+
+import type { ProbeRequest } from '../judge/ports.ts';
 import type { ConnectionFailure, ConnectionOptions, Conversation, converse } from './connection.ts';
 import type { Origin, Origins } from './origin.ts';
 
 type Outcomes = { readonly kind: string };
 
-export interface DialOptions<Outcome> extends Omit<ConnectionOptions<Outcome>, 'conversation' | 'origin'> {
-  readonly client: Endpoint;
+export interface DialOptions<Outcome> extends Omit<
+  ConnectionOptions<Outcome>,
+  'server' | 'conversation' | 'origin' | 'pause'
+> {
+  readonly request: Pick<ProbeRequest, 'client' | 'server' | 'synTraits'>;
   readonly origins: Pick<Origins, 'of' | 'isStrict' | 'onHeard' | 'onUnheard'>;
   /** One for each connection. */
   readonly conversation: () => Conversation<Outcome>;
@@ -44,7 +49,7 @@ class Dialling<Outcome extends Outcomes> {
   constructor(options: DialOptions<Outcome>) {
     this.#options = options;
     this.#deadline = performance.now() + options.timeout;
-    this.#origin = options.origins.of(options.client);
+    this.#origin = options.origins.of(options.request.client, options.request.synTraits);
   }
 
   begin(): void {
@@ -67,14 +72,16 @@ class Dialling<Outcome extends Outcomes> {
   }
 
   #attempt(origin: Origin | undefined, timeout: number): void {
-    const { server, mark, origins, begun, conversation, converse, connected } = this.#options;
+    const { request, mark, origins, begun, conversation, converse, connected } = this.#options;
     const attempt: Attempt = { end: undefined };
     this.#underWay.add(attempt);
     begun(origin !== undefined, this.#hasFallenBack);
     attempt.end = converse<Outcome>({
-      server,
+      server: request.server,
       mark,
       origin,
+      // Nobody is to tell them by whose hello comes first.
+      pause: origin === undefined || randomInt(2) === 0 ? 0 : 1 + randomInt(MOST_PAUSE_MS),
       timeout,
       conversation: conversation(),
       connected: () => {
@@ -122,5 +129,6 @@ function saysNothing(outcome: { readonly kind: string; readonly reason?: string 
 }
 
 const OF_THE_WAY: ReadonlySet<string> = new Set(['unreachable', 'closed', 'timeout', 'not-marked']);
+const MOST_PAUSE_MS = 2;
 /** Within which nearly every server has answered a SYN, ahead of its first repetition. */
 const UNHEARD_MS = 400;

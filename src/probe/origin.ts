@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 
 import type { Endpoint } from '../judge/events.ts';
+import type { ProbeRequest } from '../judge/ports.ts';
 import type { ProbeSource } from '../pins/policy.ts';
 import { addressText, isIpv4 } from './address.ts';
 
@@ -80,13 +81,13 @@ export class Origins {
   }
 
   /** Undefined: the client's address is not to be had. */
-  of({ address, port }: Endpoint): Origin | undefined {
+  of({ address, port }: Endpoint, traits?: OriginTraits): Origin | undefined {
     const streams = this.#streams;
     const family = isIpv4(address) ? 'ipv4' : 'ipv6';
     if (streams === undefined || this.#asked === 'gateway' || isLinkLocal(address)) return undefined;
     const isOwn = this.#ownAddresses().has(addressText(address));
     if (!isOwn && !this.#isUsable(family)) return undefined;
-    const options = Int32Array.from(isOwn ? [] : TRANSPARENT[family]);
+    const options = Int32Array.from([...(isOwn ? [] : TRANSPARENT[family]), ...optionsOf(family, traits)]);
     return { family, open: () => openAny(streams, Buffer.from(address), port, options) };
   }
 
@@ -124,6 +125,20 @@ interface Silence {
   readonly inARow: number;
   /** When it is tried again. */
   readonly until: number;
+}
+
+/** Of the client's own SYN. */
+export type OriginTraits = NonNullable<ProbeRequest['synTraits']>;
+
+/** What a socket can be given of them. Windows are scaled as far as the largest one takes it, which is the least here. */
+function optionsOf(family: Family, traits: OriginTraits | undefined): number[] {
+  if (traits === undefined) return [];
+  const { hopLimit, maximumSegmentSize, windowScale } = traits;
+  return [
+    ...(hopLimit > 0 ? [...HOP_LIMIT[family], hopLimit] : []),
+    ...(maximumSegmentSize >= LEAST_SEGMENT ? [...MAXIMUM_SEGMENT_SIZE, maximumSegmentSize] : []),
+    ...(windowScale !== undefined && windowScale > 0 ? [...WINDOW_CLAMP, 2 ** (16 + windowScale) - 1] : []),
+  ];
 }
 
 /** On a port that its system might choose too: one that the client has already is no use. */
@@ -177,6 +192,14 @@ function fullText(address: string): string {
 
 /** linux/in.h, linux/in6.h: SOL_IP, IP_TRANSPARENT; SOL_IPV6, IPV6_TRANSPARENT. */
 const TRANSPARENT: Readonly<Record<Family, readonly number[]>> = { ipv4: [0, 19, 1], ipv6: [41, 75, 1] };
+/** IP_TTL, IPV6_UNICAST_HOPS. */
+const HOP_LIMIT: Readonly<Record<Family, readonly number[]>> = { ipv4: [0, 2], ipv6: [41, 16] };
+/** linux/tcp.h: TCP_MAXSEG, of 88 octets at the least, and TCP_WINDOW_CLAMP. */
+const [MAXIMUM_SEGMENT_SIZE, WINDOW_CLAMP] = [
+  [6, 2],
+  [6, 10],
+];
+const LEAST_SEGMENT = 88;
 /** Linux's range, that of RFC 6335, and what is left. */
 const PORT_RANGES: readonly (readonly [number, number])[] = [
   [32_768, 60_999],

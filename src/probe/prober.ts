@@ -259,8 +259,7 @@ export class MirrorProber implements Prober {
     const limits = this.#limits;
     const handshake = () => new ProbeHandshake({ mirror, recordVersion, withoutGroups, limits });
     question.giveUp = dial<HandshakeOutcome>({
-      server: request.server,
-      client: request.client,
+      request,
       origins: this.#origins,
       timeout: Math.max(1, deadline - this.#now()),
       mark: this.#mark,

@@ -6,13 +6,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { NAME } from '../support/lab/bank.ts';
 import { bank, faces, lab, openFaces, openScene, requestTo, scene } from '../support/lab/bank-scene.ts';
+import { connectionsOf } from '../game/connections.ts';
+import { ROOT } from '../support/built.ts';
 import { TLSPIN } from '../support/lab/engine.ts';
 import { requestWithCurl } from '../support/lab/peers.ts';
 
 const GENUINE = 443;
 const FORGED = 8443;
 /** For servers that are asked anew: what is known of one says nothing of another. */
-const PORTS = Array.from({ length: 15 }, (_, at) => 4430 + at);
+const PORTS = Array.from({ length: 24 }, (_, at) => 4430 + at);
 const socket = `/tmp/tlspin-probe-source-${process.pid}.sock`;
 const [OWN4, OWN6] = ['198.51.100.1', '2001:db8:2::1'];
 let used = 0;
@@ -81,6 +83,20 @@ it('a forged server is found out by it', async () => {
   const outcome = await requestWithCurl(lab, 'client', requestTo(FORGED));
   expect(outcome.error).toMatch(/alert|bad certificate/);
   expect(await scene.verdict()).toMatchObject({ verdict: { action: 'tls-alert', reason: 'probe-mismatch' } });
+});
+
+it('what a SYN tells of a system is what the client’s tells', async () => {
+  const route = 'default via 192.0.2.2';
+  lab.shell('client', `sysctl -qw net.ipv4.ip_default_ttl=57; ip route change ${route} advmss 1200 window 1000000`);
+  const sniffer = lab.start('server', ['python3', `${ROOT}test/support/peers/sniffer.py`, 'left0']);
+  await sniffer.says(/listening/);
+  await expectGenuine();
+  lab.shell('client', `sysctl -qw net.ipv4.ip_default_ttl=64; ip route change ${route}`);
+  const seen = () => connectionsOf(sniffer.output.split('\n'), (port) => PORTS.includes(port));
+  await expect.poll(() => seen().length).toBe(2);
+  for (const { hopLimit, syn } of seen()) {
+    expect({ hopLimit, ...syn }).toMatchObject({ hopLimit: 56, maximumSegmentSize: 1_200, windowScale: 4 });
+  }
 });
 
 describe('of a gateway', () => {

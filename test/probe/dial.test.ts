@@ -30,8 +30,7 @@ function dialled({ isStrict = false, ...given }: { isStrict?: boolean; from?: Or
     };
   }) as never;
   const giveUp = dial<Outcome>({
-    server: END,
-    client: END,
+    request: { server: END, client: END },
     timeout: 2_000,
     mark: undefined,
     origins: {
@@ -48,6 +47,16 @@ function dialled({ isStrict = false, ...given }: { isStrict?: boolean; from?: Or
   });
   return { wires, heard, outcomes, begun, giveUp, connected: () => connected };
 }
+
+it('by the client’s address the first word comes now and then a moment later, and by the own one at once', () => {
+  const pauses = Array.from({ length: 60 }, () => {
+    const { wires } = dialled();
+    vi.advanceTimersByTime(400);
+    return wires.map(({ pause }) => pause!);
+  });
+  expect(new Set(pauses.map(([first]) => first))).toEqual(new Set([0, 1, 2]));
+  expect(new Set(pauses.map(([, second]) => second))).toEqual(new Set([0]));
+});
 
 it('what is heard by the client’s address is the answer, and nothing else is begun', () => {
   const { wires, heard, outcomes, begun } = dialled();

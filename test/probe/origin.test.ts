@@ -38,6 +38,19 @@ it('a client’s address is had where its answers come back, of each family by i
   });
 });
 
+it('a socket is what the client’s SYN was, as far as one can be', () => {
+  const { made, opened } = origins('auto');
+  made.adopt(new Set(['ipv4', 'ipv6']));
+  made.of(CLIENT, { hopLimit: 57, maximumSegmentSize: 1_400, windowScale: 8 })!.open();
+  made.of(CLIENT6, { hopLimit: 64, maximumSegmentSize: 1_440, windowScale: undefined })!.open();
+  made.of(CLIENT, { hopLimit: 0, maximumSegmentSize: 0, windowScale: 0 })!.open();
+  expect(opened.map(([, , options]) => options)).toEqual([
+    [0, 19, 1, 0, 2, 57, 6, 2, 1_400, 6, 10, 0xff_ffff],
+    [41, 75, 1, 41, 16, 64, 6, 2, 1_440],
+    [0, 19, 1],
+  ]);
+});
+
 it('this host’s own address needs no way back, and a link-local one is nobody’s', () => {
   const { made, opened } = origins('auto');
   expect(made.of({ address: new Uint8Array([10, 0, 0, 1]), port: 1 })?.open()).toBeDefined();

@@ -39,7 +39,7 @@ export class ProbeQuestion {
 
   /** Asks the server, once. */
   ask(): void {
-    const { prober, subject } = this.#context;
+    const { prober, subject, synTraits } = this.#context;
     if (this.#answer !== undefined || this.#request === undefined || prober === undefined) return;
     this.#answer = 'asked';
     let inTime = true;
@@ -54,7 +54,7 @@ export class ProbeQuestion {
       this.#isConnected = true;
       tell();
     };
-    prober.probe({ ...subject, ...this.#request }, onAnswer, onConnected);
+    prober.probe({ ...subject, ...this.#request, ...(synTraits && { synTraits }) }, onAnswer, onConnected);
     inTime = false;
   }
 }
