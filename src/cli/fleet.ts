@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 
 import { addDiff, addHistory } from './fleet/history.ts';
 import { addKey } from './fleet/key.ts';
+import { addNkey } from './fleet/nkey.ts';
 import { addPush, addRollback } from './fleet/push.ts';
 import { addSign } from './fleet/sign.ts';
 import { addStatus } from './fleet/status.ts';
@@ -23,5 +24,6 @@ export function registerFleet(program: Command): void {
   addVerdicts(fleet);
   addWhy(fleet);
   addKey(fleet);
+  addNkey(fleet);
   addSign(fleet);
 }

@@ -71,7 +71,7 @@ describe.skipIf(lacks('nats-server'))('a fleet', () => {
     const rollback = ['rollback', '3', '-c', lab.path('admin.json'), '--key', lab.path('office.key')];
     expect(fleet.run(...rollback)).toMatchObject({
       status: 0,
-      text: expect.stringContaining('version 6, which is version 3 again') as string,
+      text: expect.stringContaining('version 6, which is version 3 again,') as string,
     });
     expect(fleet.versions).toBe('6, 6, 6');
     expect(await fleet.conditions('gateway')).toBe('');

@@ -1,11 +1,12 @@
 /** `tlspin fleet key`: the pair of keys that gateways trust, in two files of minisign's format. */
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 
 import type { Command } from 'commander';
 
 import { createKeyFiles } from '../../minisign/keys.ts';
 import { addExamples } from '../help.ts';
 import { Output } from '../output.ts';
+import { thereAlready, writeNew } from './new-file.ts';
 
 export function addKey(fleet: Command): void {
   const key = fleet
@@ -23,10 +24,10 @@ export function addKey(fleet: Command): void {
 function makeKey(file: string): void {
   const { secret, public: text, publicKey } = createKeyFiles();
   const beside = `${file}.pub`;
-  if (existsSync(beside)) throw new Error(there(beside));
-  write(file, secret, 0o600);
+  if (existsSync(beside)) throw new Error(thereAlready(beside));
+  writeNew(file, secret, 0o600);
   try {
-    write(beside, text, 0o644);
+    writeNew(beside, text, 0o644);
   } catch (error) {
     rmSync(file);
     throw error;
@@ -35,20 +36,4 @@ function makeKey(file: string): void {
     `${file}: the secret key ${publicKey.id}, without a password: keep it off the gateways\n` +
       `${beside}: its public half; gateways trust it by\n  "trustedKeys": ["${publicKey.line}"]\n`,
   );
-}
-
-function write(path: string, text: string, mode: number): void {
-  try {
-    writeFileSync(path, text, { flag: 'wx', mode });
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new Error(
-      code === 'EEXIST' ? there(path) : `cannot write ${path} (${code}): name a file in a folder that you may write to`,
-      { cause },
-    );
-  }
-}
-
-function there(path: string): string {
-  return `${path} is there already, and keys are never overwritten: name another file`;
 }

@@ -97,7 +97,7 @@ async function send(session: Session, octets: Uint8Array, flags: PushFlags, rest
   });
   const out = new Output(process.stdout);
   const whose = terms.canary === null ? 'all gateways' : `the gateway ${terms.canary} alone`;
-  const again = restores === null ? '' : `, which is version ${restores} again`;
+  const again = restores === null ? '' : `, which is version ${restores} again,`;
   out.line(`${session.name}: version ${terms.version}${again} is on its way to ${whose}`);
   const heard = await answers(session, terms);
   showGateways(heard, terms, out);

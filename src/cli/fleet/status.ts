@@ -39,9 +39,9 @@ export function showGateways(all: readonly GatewayStatus[], latest: Terms | unde
   const rows = all.map(({ gateway, running, refused, heard, software }) => {
     const state = running === null ? 'none' : `${running.version}${running.isReportOnly ? ' (report-only)' : ''}`;
     const since = running === null ? '' : new Date(running.since).toISOString().slice(0, 19) + 'Z';
-    const isBehind = latest !== undefined && running?.version !== latest.version;
-    const what =
-      refused === null ? (isBehind ? 'not the latest' : 'up to date') : `refused ${refused.version ?? 'a document'}`;
+    const ahead = latest === undefined ? 0 : (running?.version ?? 0) - latest.version;
+    const stands = ahead === 0 ? 'up to date' : ahead > 0 ? 'canary' : 'not the latest';
+    const what = refused === null ? stands : `refused ${refused.version ?? 'a document'}`;
     const ago = Math.max(0, Math.round((Date.now() - heard.getTime()) / 1000));
     return [gateway, state, since, what, `${duration(ago)} ago`, software];
   });

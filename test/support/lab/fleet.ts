@@ -118,8 +118,10 @@ export class Fleet {
       .split('\n')
       .slice(0, -1);
     const records = lines.map((line) => JSON.parse(line) as { config?: { by?: string; result?: string } });
-    const taken = records.findLast(({ config }) => config?.result === 'in-force' && config.by?.startsWith('fleet '));
-    return Number(/version (\d+)/.exec(taken?.config?.by ?? '')?.[1] ?? 0);
+    const taken = records.flatMap(({ config }) =>
+      config?.result === 'in-force' ? [BY.exec(config.by ?? '')?.[1]] : [],
+    );
+    return Number(taken.findLast((version) => version !== undefined) ?? 0);
   }
 
   /** `fleet.refused: why`: what holds of a gateway's protection. */
@@ -145,6 +147,8 @@ export class Fleet {
   }
 }
 
+/** Who put a document into force; a list that others have changed has no version. */
+const BY = /^fleet .*, version (\d+)/;
 const PORTS = [4222, 4223, 4224];
 const ROUTES = [6222, 6223, 6224];
 const INTRUDER = new URL('../peers/fleet-intruder.mjs', import.meta.url).pathname;
