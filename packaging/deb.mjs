@@ -7,7 +7,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
 const OUT = join(ROOT, 'packaging/out');
@@ -74,8 +74,11 @@ function stageProgram(arch, work, staged) {
   mkdirSync(doc);
   for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'docs'])
     cpSync(join(unpacked, name), join(doc, name), { recursive: true });
-  for (const name of ['prometheus', 'grafana'])
-    cpSync(join(ROOT, 'packaging', name), join(doc, name), { recursive: true });
+  // Debian compresses documentation, and others are to read these.
+  const share = join(staged, 'share');
+  mkdirSync(share);
+  for (const name of ['prometheus/alerts.yml', 'grafana/tlspin.json'])
+    cpSync(join(ROOT, 'packaging', name), join(share, basename(name)));
 }
 
 /** One process writes all of it. */

@@ -1,5 +1,6 @@
-# Inside of systemd.sh, by service.sh: the life of the Debian package on a machine that runs.
+# Inside of systemd.sh, by service.sh: the life of the Debian package on a machine that runs, from a stranger's first steps on.
 . /opt/job/steps
+. /opt/job/going-live
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 version() { [ "$(dpkg-query -W -f '${Version}' tlspin)" = "$1" ]; }
 is_off() { [ "$(systemctl is-enabled "$1")" = disabled ] && [ "$(systemctl is-active "$1")" = inactive ]; }
@@ -15,24 +16,12 @@ upgrades_what_is_off() {
   version 98-1
   both_are_off
 }
-starts() {
-  install -m 0640 -g tlspin /opt/job/good.json /etc/tlspin/tlspin.json
-  systemctl enable --now tlspin tlspin-rules
-  is_active
-  protects
-}
 keeps_owners() {
   [ "$(stat -c '%U:%G %a' /var/log/tlspin)" = 'tlspin:adm 2750' ]
   [ "$(stat -c '%U:%G %a' /var/log/tlspin/tlspin.json)" = 'tlspin:adm 640' ]
   [ "$(stat -c '%U:%G %a' /var/lib/tlspin)" = 'tlspin:tlspin 750' ]
 }
-rotates() {
-  echo '#' >>/etc/logrotate.conf
-  logrotate --force /etc/logrotate.d/tlspin
-  [ -s /var/log/tlspin/tlspin.json.1 ] && is_active
-}
 upgrades() {
-  network
   rules=$(chains tlspin | sed 's/\[.*\]//')
   loaded=$(systemctl show -P ActiveEnterTimestampMonotonic tlspin-rules)
   among_connections dpkg --install --force-confold /opt/job/newest.deb
@@ -73,9 +62,15 @@ leaves_nothing() {
 
 step 'installs, and starts nothing' installs
 step 'upgrades what is not enabled, and starts nothing' upgrades_what_is_off
-step 'starts when it is told to, and protects' starts
+step 'shows the pins of a server' shows_pins
+step 'only reports, as the documentation has it begin' reports
+step 'says what it had refused' says_what_it_had_refused
+step 'lets everybody pass where no engine runs' needs_no_engine
+step 'is scraped by Prometheus, which knows what the dashboard asks for' is_scraped
+step 'enforces' enforces
 step 'has logs that adm reads' keeps_owners
-step 'rotates its log' rotates
+step 'is told of as unprotected, by health, the log and an alert, and mended' breaks
+step 'rotates its log, and finds out of a compressed one why a connection was refused yesterday' finds_out
 step 'upgrades among connections, and leaves the rules alone' upgrades
 step 'is removed, with engine and rules, and leaves configuration and logs' removes
 step 'is installed again, and goes on as it was' installs_again
