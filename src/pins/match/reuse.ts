@@ -8,13 +8,20 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CompiledList, CompiledPinset, Policy } from '../policy.ts';
 import type { ToldPolicy } from './pack.ts';
 
+/**
+ * What few are new among many is copied: V8's strings are parts of the text that they were found in, so that each would
+ * keep all of the document of its generation.
+ */
 export function reusing(policy: Policy, before: Policy): Policy {
   const pinsets = new Map(before.pinsets.map((pinset) => [pinset.name, pinset]));
   const lists = new Map(before.lists.map((list) => [list.id, list]));
+  const same = policy.pinsets.map((pinset) => samePinset(pinset, pinsets.get(pinset.name)));
   const bundles = new Bundles(before);
+  const isFew = same.filter((pinset) => pinset === undefined).length < same.length / 2;
+  const fresh = (pinset: CompiledPinset) => bundles.sharedBy(isFew ? structuredClone(pinset) : pinset);
   return {
     ...policy,
-    pinsets: policy.pinsets.map((pinset) => samePinset(pinset, pinsets.get(pinset.name)) ?? bundles.sharedBy(pinset)),
+    pinsets: policy.pinsets.map((pinset, at) => same[at] ?? fresh(pinset)),
     lists: policy.lists.map((list) => sameList(list, lists.get(list.id)) ?? list),
   };
 }
