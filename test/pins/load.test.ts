@@ -75,6 +75,7 @@ describe('the smallest useful file', () => {
       recheck: 0.1,
       allowLocal: false,
       mark: 0x400000,
+      source: 'gateway',
     });
     expect(policy.keylog).toEqual({ file: null, socket: null });
     expect(policy.limits.flows).toBe(65_536);
@@ -143,7 +144,7 @@ describe('a full file', () => {
       { "pubkey": "!${presentCertificate(certificate('leaf-p256')).key}", "verdict": { "verdict": "accept", "connmark": "1/1" } },
     ],
     "limits": { "certificates": 8, "holdTime": 2500, "keylogWait": 500 },
-    "probe": { "atOnce": 8, "perDestination": 6, "perClient": 7, "ttl": 0, "negativeTtl": 1, "recheck": 1, "allowLocal": true, "mark": "0x08000000" },
+    "probe": { "atOnce": 8, "perDestination": 6, "perClient": 7, "ttl": 0, "negativeTtl": 1, "recheck": 1, "allowLocal": true, "mark": "0x08000000", "source": "client" },
     "keylog": { "socket": "keys.sock" },
     "log": { "unpinned": true, "certificates": "full" },
     "control": { "socket": "/run/tlspin.sock", "mode": "0660" },
@@ -234,6 +235,7 @@ describe('a full file', () => {
       recheck: 1,
       allowLocal: true,
       mark: 0x08000000,
+      source: 'client',
     });
     expect(policy.keylog).toEqual({ file: null, socket: '/etc/tlspin/keys.sock' });
     expect(policy.limits).toMatchObject({ holdTime: 2_500, keylogWait: 500 });
