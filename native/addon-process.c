@@ -9,6 +9,7 @@
  *   peerCredentials(fd)         { pid, uid, gid }
  *   connectUnix(path, datagrams?)              a descriptor, to be closed by whoever asked
  *   subscribe(protocol, groups, askedFor)      a descriptor, to be closed by whoever asked; see process.h
+ *   bpfPrograms(ifindex, attachType)           how many are attached; or a negated errno
  *   sendDescriptors(fd, octets, descriptors)   how many octets were taken; or a negated errno
  *   receiveDescriptors(fd, into)               { octets, descriptors }; octets: how many, 0 at the end, or a negated errno
  *   confine(user, capability)   user: a string, or undefined to stay; see confine.h
@@ -222,6 +223,21 @@ static napi_value subscribe(napi_env env, napi_callback_info info)
 	return result;
 }
 
+static napi_value bpf_programs(napi_env env, napi_callback_info info)
+{
+	size_t count = 2;
+	uint32_t ifindex, attach_type;
+	napi_value arguments[2], result;
+	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+	if (count < 2 || napi_get_value_uint32(env, arguments[0], &ifindex) != napi_ok ||
+	    napi_get_value_uint32(env, arguments[1], &attach_type) != napi_ok) {
+		napi_throw_type_error(env, NULL, "bpfPrograms(ifindex, attachType)");
+		return NULL;
+	}
+	napi_create_int64(env, process_bpf_programs(ifindex, attach_type), &result);
+	return result;
+}
+
 static napi_value send_descriptors(napi_env env, napi_callback_info info)
 {
 	size_t count = 3, length;
@@ -297,6 +313,7 @@ napi_value define_process(napi_env env, napi_value exports)
 		{ "peerCredentials", NULL, peer_credentials, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "connectUnix", NULL, connect_unix, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "subscribe", NULL, subscribe, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "bpfPrograms", NULL, bpf_programs, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "sendDescriptors", NULL, send_descriptors, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "receiveDescriptors", NULL, receive_descriptors, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "confine", NULL, confine_process, NULL, NULL, NULL, napi_enumerable, NULL },

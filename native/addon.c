@@ -42,7 +42,7 @@ struct instance {
 	bool open;
 };
 
-#define INTERFACE 5u
+#define INTERFACE 6u
 
 /* ---- arguments ---- */
 

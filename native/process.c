@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
@@ -206,6 +207,16 @@ int process_subscribe(int protocol, uint32_t groups, bool asked_for)
 		return -error;
 	}
 	return fd;
+}
+
+long process_bpf_programs(uint32_t ifindex, uint32_t attach_type)
+{
+	union bpf_attr attr;
+	memset(&attr, 0, sizeof attr);
+	/* Newer headers call it target_ifindex. */
+	attr.query.target_fd = ifindex;
+	attr.query.attach_type = attach_type;
+	return syscall(SYS_bpf, BPF_PROG_QUERY, &attr, sizeof attr) < 0 ? -errno : (long)attr.query.prog_cnt;
 }
 
 long process_send(int fd, const void *octets, size_t length, const int *descriptors, size_t count)

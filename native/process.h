@@ -70,6 +70,9 @@ int process_connect(const char *path, bool datagrams);
  */
 int process_subscribe(int protocol, uint32_t groups, bool asked_for);
 
+/* How many BPF programs are attached to a device by way of that attach type (linux/bpf.h); or a negated errno. */
+long process_bpf_programs(uint32_t ifindex, uint32_t attach_type);
+
 /* How many octets were taken, the descriptors with the first of them; or a negated errno. */
 long process_send(int fd, const void *octets, size_t length, const int *descriptors, size_t count);
 

@@ -82,6 +82,8 @@ export interface NativeBinding {
    * `errno` and `operation`.
    */
   subscribe(protocol: number, groups: number, askedFor: boolean): number;
+  /** How many BPF programs are attached to a device by way of that attach type (linux/bpf.h); or a negated errno. */
+  bpfPrograms(ifindex: number, attachType: number): number;
   /** How many octets were taken, at least one, and the descriptors with them; or a negated errno. */
   sendDescriptors(fd: number, octets: Buffer, descriptors: readonly number[]): number;
   /** `octets`: how many there are in `into` now, 0 at the end, or a negated errno. The descriptors are the caller's. */
@@ -117,7 +119,7 @@ export const VERDICT = {
 export const SET = { mark: 0x1, connmark: 0x2, payload: 0x4 } as const;
 
 /** Grows with the addon's surface, there and here. */
-const INTERFACE = 5;
+const INTERFACE = 6;
 
 /** linux/capability.h */
 export const CAP_NET_ADMIN = 12;

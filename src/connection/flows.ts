@@ -4,6 +4,7 @@
  */
 import type { FlowKey } from '../tcp/flow-key.ts';
 import { FlowKey as Key } from '../tcp/flow-key.ts';
+import { FlowNames } from '../tcp/flow-names.ts';
 import { FlowTable } from '../tcp/flow-table.ts';
 import { AgeList } from './age-list.ts';
 import type { Connection } from './connection.ts';
@@ -26,6 +27,8 @@ export interface FlowsOptions {
 }
 
 export class Flows {
+  /** Whoever has the same name later is another one. */
+  readonly accepted: FlowNames;
   readonly #options: FlowsOptions;
   readonly #table: FlowTable<Flow>;
   /** For flows that are not the one whose packet is being answered. */
@@ -42,6 +45,7 @@ export class Flows {
     this.#options = options;
     this.#table = new FlowTable(options.capacity);
     this.#key = new Key(options.seed);
+    this.accepted = new FlowNames(new Key(options.seed));
   }
 
   get count(): number {
@@ -77,6 +81,7 @@ export class Flows {
 
   /** Adds it, or puts it in the place of what has its key. There has to be room. */
   begin(flow: HalfOpen | Connection): void {
+    this.accepted.delete(flow.key);
     const key = this.#key.restore(flow.key);
     const before = this.#table.find(key);
     if (before?.kind === 'settled') this.#settled--;
@@ -144,7 +149,9 @@ export class Flows {
     for (const each of kept) {
       const key = this.#key.restore(each.key);
       if (this.#table.full || this.#table.find(key) !== undefined) continue;
-      this.#table.set(key, Settled.restore(each, now));
+      const settled = Settled.restore(each, now);
+      if (settled.isAccepted) this.accepted.add(each.key);
+      this.#table.set(key, settled);
       this.#settled++;
     }
   }

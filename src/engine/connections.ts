@@ -139,11 +139,15 @@ export class Connections implements ConnectionHost {
   onDecided(connection: Connection): void {
     connection.decidedBy = this.answers.snapshot.policy.hash;
     this.flows.onDecided(connection);
+    if (connection.judge.ruling?.action === 'accept') this.flows.accepted.add(connection.key);
     this.#report(connection, this.#options.clock.wallTime());
   }
 
   onSettled(connection: Connection, isAccepted: boolean): void {
     const { marks } = this.answers;
+    const { accepted } = this.flows;
+    if (isAccepted) accepted.add(connection.key);
+    else accepted.delete(connection.key);
     const connmark = connection.judge.ruling?.connmark ?? null;
     const mark = isAccepted ? marks.accept(connmark) : marks.deny(connmark);
     this.flows.onSettled(connection, Settled.of(connection, isAccepted, mark));

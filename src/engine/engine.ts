@@ -3,6 +3,7 @@
  * once, now or later. Joins the rooms below; what becomes of a segment is segments.ts, of a datagram datagram/flows.ts.
  */
 import { randomBytes } from 'node:crypto';
+import type { NamedConnection } from '../tcp/flow-names.ts';
 import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
 import { FlowNumbers } from '../connection/flow-numbers.ts';
 import type { KeptSettled } from '../connection/settled.ts';
@@ -77,6 +78,12 @@ export class Engine implements PacketSink {
   /** For operators; changes nothing. */
   list(question: FlowQuestion): FlowPage {
     return this.#connections.list(question);
+  }
+
+  /** Of those the ones that were accepted here, by their places. */
+  acceptedOf(named: readonly NamedConnection[]): number[] {
+    const { accepted } = this.#connections.flows;
+    return named.flatMap((each, place) => (accepted.has(each) ? place : []));
   }
 
   onBatch(batch: PacketBatch): void {

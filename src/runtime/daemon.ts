@@ -8,6 +8,7 @@
  *               +-> failed
  */
 import type { AnomalyEvent, FlowEvent } from '../judge/events.ts';
+import type { NamedConnection } from '../tcp/flow-names.ts';
 import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
 import type { ProbeRequest } from '../judge/ports.ts';
 import type { AcceptRequest } from '../learn/accept.ts';
@@ -287,6 +288,11 @@ export class Daemon {
   /** What each queue answers about its flows, by queue; one that does not answer in time is missing. */
   list(question: FlowQuestion): Promise<ReadonlyMap<number, FlowPage>> {
     return this.#queues.list(question);
+  }
+
+  /** Of those the ones that a queue has accepted, by their places. */
+  acceptedOf(named: readonly NamedConnection[]): Promise<ReadonlySet<number>> {
+    return this.#queues.acceptedOf(named);
   }
 
   #onEvents(events: readonly FlowEvent[], queueNum: number): void {

@@ -54,6 +54,14 @@ export class NetlinkSocket {
   }
 }
 
+/** For all that there is of a kind (NLM_F_REQUEST, NLM_F_DUMP), behind a header of as many octets that asks for nothing in particular. */
+export function dumpRequest(type: number, header: number): Buffer {
+  const request = Buffer.alloc(HEADER + header);
+  request.set(new Uint8Array(new Uint32Array([request.length]).buffer));
+  request.set(new Uint8Array(new Uint16Array([type, 0x301]).buffer), 4);
+  return request;
+}
+
 export interface NetlinkMessage {
   readonly type: number;
   /** Behind netlink's own header. */

@@ -59,6 +59,8 @@ describe('rules', () => {
       const { part, told, all } = LOSSES[format];
       await run({}, null);
       await becomes(2, 'rules.none');
+      engine.applyRules('--format', format, '--no-quic');
+      await becomes(1, 'quic.unseen.*forwarded IPv4 to UDP port 443 and forwarded IPv6');
       engine.applyRules('--format', format);
       await becomes(0);
       lab.shell('gateway', part);
@@ -71,6 +73,11 @@ describe('rules', () => {
   );
 
   it('that others add are no business of ours; what leads past the queue, or writes our marks, is told of', async () => {
+    lab.shell(
+      'gateway',
+      `sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0 || true
+      ip link add br9 type bridge nf_call_iptables 1; ip link add port1 master br9 type veth peer name port2; ip link set port2 master br9`,
+    );
     await run();
     lab.shell(
       'gateway',
@@ -90,6 +97,7 @@ describe('rules', () => {
       sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=1
       iptables -t mangle -A POSTROUTING -j CONNMARK --save-mark
       tc qdisc add dev left0 clsact && tc filter add dev left0 ingress bpf bytecode '1,6 0 0 4294967295,'
+      ip link set br9 type bridge nf_call_iptables 0
       iptables-legacy -t mangle -A PREROUTING -j CONNMARK --set-mark 0x1000000`,
     );
     await becomes(2, [
@@ -97,6 +105,7 @@ describe('rules', () => {
       'rules.bypassed.*wg0',
       'packets.diverted.*REDIRECT',
       'packets.programmed.*BPF',
+      'bridge.unseen.*IPv4 from port to port of br9',
       'conntrack.liberal',
       'marks.overwritten',
       'rules.unreadable.*legacy',
@@ -105,6 +114,16 @@ describe('rules', () => {
     expect(lab.shell('gateway', `${doctor} 2>&1 || true`)).toMatch(/other ipv4 mangle PREROUTING .*marks\.accepting/);
     expect(engine.conditions.filter((each) => each.startsWith('rules.changed'))).toEqual(['rules.changed begin']);
   });
+
+  it.each([
+    ['a program that only its link tells of', () => lab.run('gateway', 'python3', lab.write('tcx.py', TCX), 'left0'), 1, 'packets.programmed.*left0 \\(tcx\\)'],
+    ['a route to this host', () => lab.shell('gateway', 'ip route add local 198.51.100.0/24 dev lo'), 2, 'packets.diverted.*198\\.51\\.100\\.0/24'],
+  ] as const)('that are led past by %s are told of', async (_, lead, status, told) => {
+    await run();
+    await becomes(0);
+    lead();
+    await becomes(status, told);
+  }); // prettier-ignore
 
   it('of ours of which a part goes are told of, whichever it is', async () => {
     await run();
@@ -186,6 +205,7 @@ it('what becomes of files, servers, limits, the clock, the link and the socket i
 
     await startTlsServer(lab, 'server', { identity: genuine, maxVersion: 'TLSv1.3' });
     await visit();
+    lab.shell('gateway', `conntrack -U -f ipv4 -p tcp -s ${lab.address('client')} -m 0x1000010`);
     await becomes(1, ['pin.backup', 'gateway.one-armed']);
     lab.write('ended', '');
     await visit();
@@ -196,8 +216,11 @@ it('what becomes of files, servers, limits, the clock, the link and the socket i
     await becomes(1, 'probe.exhausted');
     clock.set(3_600);
     await becomes(1, 'clock.jump');
+    expect(engine.conditions).not.toContain('marks.given begin');
     lab.shell('gateway', 'conntrack -U -f ipv4 -p tcp -m 0x1000000');
     await becomes(1, 'marks.given.*port 443');
+    lab.shell('gateway', 'sysctl -qw net.netfilter.nf_conntrack_events=0');
+    await becomes(1, 'marks.unheard');
 
     lab.write('deaf', '');
     await Promise.all([visit(), becomes(2, 'queue.deaf')]);
@@ -336,6 +359,22 @@ const write = (_, __, done) => {
   done();
 };
 module.exports = () => new (require('node:stream').Writable)({ write });
+`;
+
+/** Has a program that lets all pass attached to a device by way of tcx, where it stays (BPF_PROG_LOAD, BPF_PROG_ATTACH). */
+const TCX = `
+import ctypes, platform, socket, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def bpf(command, attributes):
+    attributes = ctypes.create_string_buffer(attributes.ljust(128, b'\\0'), 128)
+    number = 280 if platform.machine() == 'aarch64' else 321
+    result = libc.syscall(number, command, attributes, 128)
+    if result < 0: raise OSError(ctypes.get_errno(), 'bpf')
+    return result
+next_one = struct.pack('<BBhi', 0xb7, 0, 0, -1) + struct.pack('<BBhi', 0x95, 0, 0, 0)
+program, license = ctypes.create_string_buffer(next_one), ctypes.create_string_buffer(b'GPL')
+fd = bpf(5, struct.pack('<IIQQ', 3, 2, ctypes.addressof(program), ctypes.addressof(license)))
+bpf(8, struct.pack('<III', socket.if_nametoindex(sys.argv[1]), fd, 46))
 `;
 
 const FLOOD = `

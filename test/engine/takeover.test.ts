@@ -50,6 +50,38 @@ it('one whose client has not acknowledged what the decision rests on is undecide
   expect(wire.connmark).toBe(PENDING);
 });
 
+const NAMED = {
+  id: 0,
+  client: Uint8Array.of(10, 1, 2, 3),
+  clientPort: 51514,
+  server: Uint8Array.of(198, 51, 100, 7),
+  serverPort: 443,
+};
+
+it('who was accepted is known long after its flow is forgotten, until somebody else has its ends', () => {
+  const wire = greeted();
+  expect(wire.engine.acceptedOf([NAMED])).toEqual([]);
+  wire.fromServer(genuineFlight);
+  wire.fromClient('');
+  expect(wire.engine.acceptedOf([{ ...NAMED, clientPort: 51515 }, NAMED])).toEqual([1]);
+  wire.wait(600_000);
+  expect(wire.engine.flows).toBe(0);
+  expect(wire.engine.acceptedOf([NAMED])).toEqual([0]);
+  wire.open();
+  expect(wire.engine.acceptedOf([NAMED])).toEqual([]);
+  wire.fromClient(hello);
+  wire.fromServer(forgedFlight);
+  expect(wire.engine.acceptedOf([NAMED])).toEqual([]);
+});
+
+it('who was accepted of late is known to the next engine', () => {
+  const wire = greeted();
+  wire.fromServer(genuineFlight);
+  wire.fromClient('');
+  wire.takeOver(pinned);
+  expect(wire.engine.acceptedOf([NAMED])).toEqual([0]);
+});
+
 it('an undecided one is reset at both ends', () => {
   const wire = greeted();
   wire.takeOver(pinned);

@@ -68,6 +68,9 @@ class FakeThread extends EventEmitter implements QueueThread {
     this.received.push(message);
     if (message.kind === 'policy' && !this.hangs) this.say({ kind: 'adopted', generation: message.generation });
     if (message.kind === 'list' && !this.hangs) this.say({ kind: 'listed', id: message.id, page: PAGE });
+    if (message.kind === 'ask-accepted' && !this.hangs) {
+      this.say({ kind: 'told-accepted', id: message.id, places: [this.setup.queueNum] });
+    }
     if (message.kind !== 'stop' || this.hangs) return;
     this.say({ kind: 'events', events: [EVENT] });
     this.say({ kind: 'stopped' });
@@ -353,6 +356,15 @@ describe('running', () => {
     const listed = running.list(question);
     await vi.advanceTimersByTimeAsync(2000);
     expect([...(await listed).keys()]).toEqual([1]);
+  });
+
+  it('who was accepted by one of them was accepted; who says nothing has accepted nobody', async () => {
+    const running = await started();
+    expect(await running.acceptedOf([])).toEqual(new Set([0, 1]));
+    threads[0]!.hangs = true;
+    const told = running.acceptedOf([]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(await told).toEqual(new Set([1]));
   });
 
   it('a thread that dies fails the whole, with one sentence', async () => {

@@ -94,6 +94,10 @@ export class FakeKernel implements NativeBinding {
     return -1;
   }
 
+  bpfPrograms(): number {
+    return 0;
+  }
+
   sendDescriptors(): number {
     return 0;
   }

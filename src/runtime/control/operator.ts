@@ -12,6 +12,7 @@ import { Daemon, type DaemonOptions, type ReloadOutcome } from '../daemon.ts';
 import type { EveLog } from '../events/log.ts';
 import { EachSecond } from '../protection/each-second.ts';
 import { Expiries } from '../protection/expiries.ts';
+import type { NamedConnection } from '../../tcp/flow-names.ts';
 import { GivenMarks, givenMarksNews } from '../protection/given-marks.ts';
 import { Losses } from '../protection/losses.ts';
 import { Rules } from '../protection/rules.ts';
@@ -20,6 +21,7 @@ import { Protection } from '../protection/protection.ts';
 import { MetricsEndpoint } from '../metrics/endpoint.ts';
 import { timedProbers } from '../metrics/timed-prober.ts';
 import { RulesKeeper } from '../rules/applying/keeper.ts';
+import { type DevicesBinding, openDevices } from '../rules/beside/devices.ts';
 import { rulesNews } from '../rules/news.ts';
 import { SignedPins } from '../signed-pins/signed-pins.ts';
 import { answerCommands } from './commands.ts';
@@ -51,7 +53,7 @@ export interface OperatorOptions {
   readonly daemon: Omit<DaemonOptions, 'policy' | 'log' | 'learner' | 'onPolicy' | 'onLearned'>;
   /** Undefined where nothing is learned. */
   readonly learner?: Learner | undefined;
-  readonly binding: Pick<NativeBinding, 'peerCredentials' | 'subscribe' | 'sendDescriptors' | 'receiveDescriptors'>;
+  readonly binding: Pick<NativeBinding, 'peerCredentials'> & DevicesBinding;
   /** Instead of the configuration's. */
   readonly socket: string | undefined;
   /** Whether the files of the configuration are read again when they change. */
@@ -139,12 +141,14 @@ export class Operator {
       keeper: new RulesKeeper(),
       news: rulesNews(options.binding),
       onProbeWays: (returning) => this.daemon.onProbeWays(returning),
+      devices: openDevices(options.binding),
     });
     const losses = new Losses({ protection, daemon: this.daemon });
     const oneArm = new OneArm({ count: () => sum(this.daemon.status().queues, 'oneArmed'), protection });
     const expiries = new Expiries({ policy, log, say });
     const signed = new SignedPins({ configuration: this.#configuration, protection });
-    const givenMarks = new GivenMarks({ protection, policy, news: givenMarksNews(options.binding) });
+    const acceptedOf = (named: readonly NamedConnection[]) => this.daemon.acceptedOf(named);
+    const givenMarks = new GivenMarks({ protection, policy, acceptedOf, news: givenMarksNews(options.binding) });
     const ofTime = [new TimeOfDay(protection), this.#ages, this.#pinsets, expiries];
     this.#eachSecond = new EachSecond(...ofTime, losses, oneArm, signed, givenMarks, protection);
     options.fleet?.attach({ configuration: this.#configuration, verdicts: this.#verdicts, log, protection });
@@ -368,7 +372,8 @@ export class Operator {
       this.#options.fleet?.adopt(change.policy);
       this.#watch?.settle();
       for (const looker of [this.#ages, this.#pinsets]) looker.look();
-      if (change.kind !== 'list') this.#rules.forget();
+      if (change.kind === 'list') this.#rules.again();
+      else this.#rules.forget();
       if (change.kind === 'reload') this.protection.end('reload.refused', '', 'the configuration is loaded');
     } else {
       daemon.say(`not ${change.kind === 'reload' ? 'reloaded' : 'changed'}: ${change.error}; the one in force stays`);

@@ -1,9 +1,11 @@
 /** One look at everything around tlspin: what is wrong, and how to mend it. Changes nothing. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 
 import type { Policy } from '../../pins/policy.ts';
 import { loadBinding } from '../../source/binding.ts';
 import { readKernelQueues } from '../../source/kernel-queue.ts';
+import { openDevices } from '../rules/beside/devices.ts';
+import { readKernelFile } from '../rules/beside/kernel-file.ts';
 import { runProgram } from '../rules/program.ts';
 import { type EngineParts, lookAtEngine } from './engine.ts';
 import type { Finding, Gravity, Surroundings } from './finding.ts';
@@ -31,8 +33,9 @@ const GRAVITIES: readonly Gravity[] = ['fine', 'note', 'degraded', 'unprotected'
 function thisMachine(): Surroundings {
   return {
     run: runProgram,
-    read: (path) => attempt(() => readFileSync(path, 'utf8').trim()),
+    read: readKernelFile,
     list: (path) => attempt(() => readdirSync(path)) ?? [],
+    devices: openDevices(loadBinding()),
     environment: process.env,
   };
 }

@@ -1,4 +1,6 @@
 /** What an engine would have on this machine, and whether one is there: capabilities, the kernel's queue, who holds it. */
+import { constants, release } from 'node:os';
+
 import type { Policy } from '../../pins/policy.ts';
 import { CAP_NET_ADMIN, type NativeBinding } from '../../source/binding.ts';
 import type { KernelQueue } from '../../source/kernel-queue.ts';
@@ -27,7 +29,16 @@ export async function lookAtEngine(
     const detail = 'CAP_NET_ADMIN is missing: neither the rules nor the queue can be looked at';
     return [...findings, { code: 'engine.capability', gravity: 'degraded', detail, mend: 'use sudo' }];
   }
-  return [...findings, await kernel(binding, queues, policy, feeds), held(queues, policy, feeds)];
+  return [...findings, ...programs(binding), await kernel(binding, queues, policy, feeds), held(queues, policy, feeds)];
+}
+
+/** Where tcx is, and nobody may ask what is attached by way of it. */
+function programs(binding: NativeBinding): Finding[] {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  const isOlder = major < 6 || (major === 6 && minor < 6);
+  if (isOlder || binding.bpfPrograms(LOOPBACK, BPF_TCX_INGRESS) !== -constants.errno.EPERM) return [];
+  const detail = 'which BPF programs are attached to devices by way of tcx may not be asked: bpf(2) is refused';
+  return [{ code: 'kernel.bpf', gravity: 'note', detail, mend: 'let tlspin call bpf(2), of which it asks BPF_PROG_QUERY alone' }]; // prettier-ignore
 }
 
 /** Binds a queue that nobody uses, for a moment. */
@@ -73,4 +84,6 @@ function held(queues: EngineParts['queues'], { queues: [first, last] }: Policy, 
   };
 }
 
+const LOOPBACK = 1;
+const BPF_TCX_INGRESS = 46;
 const LAST_QUEUE = 65_535;

@@ -1,5 +1,7 @@
 /** What a look around finds, and what it looks with. */
 import { CONDITIONS, type ConditionCode } from '../protection/conditions.ts';
+import type { Devices } from '../rules/beside/devices.ts';
+import type { ReadFile } from '../rules/beside/kernel-file.ts';
 import type { RunProgram } from '../rules/program.ts';
 
 /** As bad as a condition of protection may be; `note`: to be known, no more. */
@@ -18,10 +20,11 @@ export interface Finding {
 /** The machine around tlspin; replaced in tests. */
 export interface Surroundings {
   readonly run: RunProgram;
-  /** A file's text without blanks around it; undefined where there is none. */
-  readonly read: (path: string) => string | undefined;
+  readonly read: ReadFile;
   /** Names in a directory; empty where there is none. */
   readonly list: (path: string) => readonly string[];
+  /** Undefined where the kernel lets nobody ask. */
+  readonly devices: Pick<Devices, 'read' | 'filtered'> | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 

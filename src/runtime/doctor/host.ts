@@ -1,15 +1,19 @@
 /** What of the machine itself bears on protection: the kernel's settings, conntrack, bridges, routes and the clock. */
 import type { Policy } from '../../pins/policy.ts';
 import { asksServers } from '../../pins/probe.ts';
-import { isLiberal, LIBERAL } from '../rules/conntrack.ts';
+import { BridgedBefore } from '../protection/bridged.ts';
+import { bridgesIn, FORWARDING } from '../rules/beside/bridges.ts';
+import { isLiberal, LIBERAL } from '../rules/beside/conntrack.ts';
 import type { Feed } from '../rules/feeds.ts';
+import { FAMILIES } from '../rules/plan.ts';
+import { few } from '../rules/ports.ts';
 import { condition, type Finding, type Surroundings } from './finding.ts';
 
 export async function lookAtHost(around: Surroundings, policy: Policy, feeds: readonly Feed[]): Promise<Finding[]> {
   const forwards = feeds.some(({ hook }) => hook === 'forward');
   return [
     ...conntrack(around),
-    ...(forwards ? [...forwarding(around), ...bridges(around)] : []),
+    ...(forwards ? [...forwarding(around), ...bridges(around, feeds)] : []),
     ...reversePath(around),
     ...(asksServers(policy) ? await probes(around) : []),
     ...(await clock(around)),
@@ -48,22 +52,26 @@ function conntrack({ read }: Surroundings): Finding[] {
   return [{ code: 'conntrack', gravity: 'fine', detail: `conntrack has ${count} of ${max} connections` }];
 }
 
-function forwarding({ read }: Surroundings): Finding[] {
-  if (read('/proc/sys/net/ipv4/ip_forward') !== '0') return [];
+/** A bridge may be the only way, and meant so. */
+function forwarding({ read, devices }: Surroundings): Finding[] {
+  if (read(FORWARDING) !== '0' || bridgesIn(devices?.read() ?? [], read).length > 0) return [];
   const detail = 'the rules are for what is forwarded, and nothing is (net.ipv4.ip_forward is 0)';
   const mend = "sysctl -w net.ipv4.ip_forward=1, or print the rules for the host's own connections (--hook local)";
   return [{ code: 'host.forwarding', gravity: 'degraded', detail, mend }];
 }
 
-function bridges({ read, list }: Surroundings): Finding[] {
-  const names = list('/sys/class/net').filter((name) => list(`/sys/class/net/${name}/bridge`).length > 0);
-  const calls = ['iptables', 'ip6tables'].map((name) => read(`/proc/sys/net/bridge/bridge-nf-call-${name}`));
-  if (names.length === 0 || calls.every((value) => value === '1')) return [];
+/** That they take something from protection an engine knows that has seen it otherwise, and who sees that nothing is forwarded. */
+function bridges(around: Surroundings, feeds: readonly Feed[]): Finding[] {
+  const devices = around.devices?.read() ?? [];
+  const only = new BridgedBefore().unseen(devices, feeds, around.read);
+  if (only !== undefined) return [condition('bridge.unseen', only)];
+  const hidden = bridgesIn(devices, around.read).filter(({ shows }) => shows.length < FAMILIES.length);
+  if (hidden.length === 0) return [];
   return [
     {
       code: 'host.bridge',
       gravity: 'note',
-      detail: `what goes from one port of the bridge ${names.join(', ')} to another is not seen by the rules`,
+      detail: `what goes from one port of the bridge ${few(hidden.map(({ name }) => name))} to another is not seen by the rules`,
       mend: 'where pinned clients are on it: modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1',
     },
   ];

@@ -1,11 +1,12 @@
 /** Rules as they are in the kernel, held against the configuration: what the engine itself looks for, and what may become a fault. */
 import type { Policy } from '../../pins/policy.ts';
 import { ownedConnmarkBits } from '../rules/connmark-mask.ts';
-import { findDiversions } from '../rules/diversions.ts';
+import { findDiversions } from '../rules/beside/diversions.ts';
 import { type Feed, type Feeds, feedsOf, missingFeeds } from '../rules/feeds.ts';
 import { foreignMarks } from '../rules/foreign-marks.ts';
 import { flowOffloadIn } from '../rules/offload.ts';
 import { hex } from '../rules/plan.ts';
+import { quicText, unseenQuic } from '../rules/quic.ts';
 import { isOwn, readRuleset, type Ruleset, unreadOf } from '../rules/ruleset.ts';
 import { condition, type Finding, type Surroundings } from './finding.ts';
 
@@ -14,7 +15,8 @@ export interface NetfilterFindings {
   readonly feeds: readonly Feed[];
 }
 
-export async function lookAtNetfilter({ run }: Surroundings, policy: Policy): Promise<NetfilterFindings> {
+export async function lookAtNetfilter(around: Surroundings, policy: Policy): Promise<NetfilterFindings> {
+  const { run } = around;
   const ruleset = await readRuleset(run);
   const unread = unreadOf(ruleset);
   const unreadable = unread === undefined ? [] : [condition('rules.unreadable', unread)];
@@ -26,7 +28,7 @@ export async function lookAtNetfilter({ run }: Surroundings, policy: Policy): Pr
     findings: [
       ...unreadable,
       ...(ruleset.isWhole || feeds.length > 0 ? feeding(ruleset, fed, policy) : []),
-      ...[...(await findDiversions(run, ruleset, feeds, policy.ports))].map(([code, text]) => condition(code, text)),
+      ...[...(await findDiversions(around, ruleset, feeds, policy.ports))].map(([code, text]) => condition(code, text)),
       ...[...foreignMarks(ruleset, policy)].map(([code, detail]) => condition(code, detail)),
       ...restoredMarks(ruleset, policy),
       ...lookedAtRules(await run('ip', ['rule', 'show']), policy),
@@ -41,11 +43,13 @@ function feeding(ruleset: Ruleset, fed: Feeds, policy: Policy): Finding[] {
   const queues = first === last ? `queue ${first}` : `queues ${first} to ${last}`;
   if (feeds.length === 0) return [condition('rules.none', `no rule sends packets to ${queues}`)];
   const { partial, bypassed } = missingFeeds(ruleset, fed, policy, policy.queues);
+  const quic = unseenQuic(ruleset, fed, policy);
   const lacking = [
     ...(partial.length === 0
       ? []
       : [condition('rules.partial', `the rules that feed ${queues} leave out ${partial.join('; ')}`)]),
     ...(bypassed.length === 0 ? [] : [condition('rules.bypassed', `${queues}: ${bypassed.join('; ')}`)]),
+    ...(quic.length === 0 ? [] : [condition('quic.unseen', quicText(quic))]),
   ];
   if (lacking.length > 0) return lacking;
   const hooks = [...new Set(feeds.map(({ hook }) => hook))].join(', ');

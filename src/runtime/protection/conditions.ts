@@ -66,6 +66,17 @@ export const CONDITIONS = {
     meaning: 'A program in the kernel has packets ahead of the rules; nobody knows whether it leads some past them.',
     mend: 'see that it lets all packets of pinned clients pass to the stack, or take it away',
   },
+  'bridge.unseen': {
+    severity: 'unprotected',
+    meaning: 'What goes from one port of a bridge to another passes the rules by: connections pass unseen.',
+    mend: 'modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1; where nobody pinned is behind the bridge, reload',
+  },
+  'quic.unseen': {
+    severity: 'degraded',
+    meaning:
+      'QUIC is neither refused nor queued, though pinsets ask for it: clients reach pinned servers by it unseen.',
+    mend: 'apply the rules without --no-quic, or with --queue-udp; where it is meant so, say "quic": "accept" in the pinsets',
+  },
   'conntrack.liberal': {
     severity: 'unprotected',
     meaning: 'Connection tracking lets segments outside of the window pass, which a client may take.',
@@ -85,8 +96,14 @@ export const CONDITIONS = {
   'marks.given': {
     severity: 'degraded',
     meaning:
-      'A program has given connections the mark by which they count as accepted (conntrack -U): nothing looks at them.',
+      'A program has given connections that were not accepted here the mark of those that were (conntrack -U): nothing looks at them.',
     mend: 'nothing where tlspin rules did that as it went live; otherwise find out who does it, and end those connections (conntrack -D)',
+  },
+  'marks.unheard': {
+    severity: 'degraded',
+    meaning:
+      'The kernel does not tell of marks that programs give to connections without a rule (conntrack -U): that would go unseen.',
+    mend: 'sysctl -w net.netfilter.nf_conntrack_events=1',
   },
   'queue.full': {
     severity: 'degraded',

@@ -6,8 +6,10 @@
  */
 import type { Policy } from '../../pins/policy.ts';
 import { type KernelQueue, readKernelQueues } from '../../source/kernel-queue.ts';
-import { readLiberal } from '../rules/conntrack.ts';
-import { findDiversions } from '../rules/diversions.ts';
+import { isLiberal, LIBERAL } from '../rules/beside/conntrack.ts';
+import type { Devices } from '../rules/beside/devices.ts';
+import { findDiversions } from '../rules/beside/diversions.ts';
+import { type ReadFile, readKernelFile } from '../rules/beside/kernel-file.ts';
 import { type Feed, type Feeds, feedsOf, missingFeeds } from '../rules/feeds.ts';
 import type { RulesKeeper } from '../rules/applying/keeper.ts';
 import { foreignMarks } from '../rules/foreign-marks.ts';
@@ -16,7 +18,9 @@ import { type Family, leavesAsClients } from '../rules/plan.ts';
 import { few } from '../rules/ports.ts';
 import { readWays } from '../rules/probe-way.ts';
 import { type RunProgram, runProgram } from '../rules/program.ts';
+import { quicText, unseenQuic } from '../rules/quic.ts';
 import { readRuleset, type Rule, type Ruleset, unreadOf } from '../rules/ruleset.ts';
+import { BridgedBefore } from './bridged.ts';
 import type { ConditionCode } from './conditions.ts';
 import { SPELL_MS } from './losses.ts';
 import type { Protection } from './protection.ts';
@@ -32,10 +36,12 @@ export interface RulesOptions {
   readonly news: News | undefined;
   /** Told at each look for which families probes with their clients' addresses are answered. */
   readonly onProbeWays?: (returning: ReadonlySet<Family>) => void;
+  /** Undefined where the kernel lets nobody ask. */
+  readonly devices: Pick<Devices, 'read' | 'filtered'> | undefined;
   /** For tests. */
   readonly run?: RunProgram;
   readonly readQueues?: () => ReadonlyMap<number, KernelQueue> | undefined;
-  readonly isLiberal?: () => boolean;
+  readonly read?: ReadFile;
 }
 
 export class Rules {
@@ -48,6 +54,7 @@ export class Rules {
   #found: ReadonlyMap<ConditionCode, string> = new Map();
   #unseen: Unseen | undefined;
   readonly #pace: RulesPace;
+  readonly #bridged = new BridgedBefore();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #isKeeping = false;
@@ -57,7 +64,7 @@ export class Rules {
   readonly looked = new Promise<void>((resolve) => (this.#onLooked = resolve));
 
   constructor(options: RulesOptions) {
-    this.#options = { onProbeWays: () => {}, run: runProgram, readQueues: readKernelQueues, isLiberal: readLiberal, ...options }; // prettier-ignore
+    this.#options = { onProbeWays: () => {}, run: runProgram, readQueues: readKernelQueues, read: readKernelFile, ...options }; // prettier-ignore
     this.#pace = new RulesPace(options.news);
   }
 
@@ -75,6 +82,12 @@ export class Rules {
   /** Rules that are gone may be what the new configuration meant. */
   forget(): void {
     this.#own.clear();
+    this.#bridged.forget();
+    this.#pace.again();
+  }
+
+  /** As `forget`, where no rule can be meant otherwise than before. */
+  again(): void {
     this.#pace.again();
   }
 
@@ -104,12 +117,15 @@ export class Rules {
   }
 
   async #findings(policy: Policy): Promise<Map<ConditionCode, string>> {
-    const { queues, run, readQueues, isLiberal } = this.#options;
+    const { queues, run, readQueues, read, devices } = this.#options;
     const entered = readQueues();
     const ruleset = await readRuleset(run);
     const feeds = feedsOf(ruleset, queues());
-    const found = new Map<ConditionCode, string>(await findDiversions(run, ruleset, feeds.feeds, policy.ports));
-    if (isLiberal()) found.set('conntrack.liberal', 'nf_conntrack_tcp_be_liberal is on');
+    const ground = { run, read, devices };
+    const found = new Map<ConditionCode, string>(await findDiversions(ground, ruleset, feeds.feeds, policy.ports));
+    if (isLiberal(read(LIBERAL))) found.set('conntrack.liberal', 'nf_conntrack_tcp_be_liberal is on');
+    const bridged = this.#bridged.unseen(devices?.read() ?? [], feeds.feeds, read);
+    if (bridged !== undefined) found.set('bridge.unseen', bridged);
     const unread = unreadOf(ruleset);
     if (unread !== undefined) found.set('rules.unreadable', unread);
     // Where nothing is seen to feed the queue, it may be done by what is not seen.
@@ -117,6 +133,8 @@ export class Rules {
       this.#lookAtFeeds(ruleset, feeds, policy, found);
       this.#lookForChanges(feeds);
       await this.#lookForProbeWays(feeds, policy);
+      const quic = unseenQuic(ruleset, feeds, policy);
+      if (quic.length > 0) found.set('quic.unseen', quicText(quic));
       for (const [code, detail] of foreignMarks(ruleset, policy)) found.set(code, detail);
       const offload = policy.allowOffload ? [] : flowOffloadIn(ruleset.texts);
       if (offload.length > 0) found.set('offload.found', offload.join(', '));
@@ -235,6 +253,8 @@ const CODES = [
   'offload.found',
   'packets.diverted',
   'packets.programmed',
+  'bridge.unseen',
+  'quic.unseen',
   'conntrack.liberal',
   'marks.accepting',
   'marks.overwritten',

@@ -45,6 +45,7 @@ export type DrivenEngine = Pick<
   | 'restore'
   | 'finish'
   | 'list'
+  | 'acceptedOf'
   | 'heldPackets'
   | 'waits'
   | 'flows'
@@ -135,6 +136,10 @@ export class QueueLoop implements PacketSink {
         return this.#port.postMessage({ kind: 'adopted', generation: message.generation });
       case 'list':
         return this.#port.postMessage({ kind: 'listed', id: message.id, page: this.#engine.list(message.question) });
+      case 'ask-accepted': {
+        const places = this.#engine.acceptedOf(message.named);
+        return this.#port.postMessage({ kind: 'told-accepted', id: message.id, places });
+      }
       case 'facts':
         this.#examiner.answer(message.id, message.facts);
         return this.#settle();

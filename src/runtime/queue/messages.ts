@@ -1,4 +1,5 @@
 /** What the main thread and the packet threads say to each other. Plain data; each kind goes one way only. */
+import type { NamedConnection } from '../../tcp/flow-names.ts';
 import type { FlowNumbering } from '../../connection/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../../connection/listing.ts';
 import type { EngineMemory } from '../../engine/engine.ts';
@@ -29,6 +30,8 @@ export type ToQueue =
   | { readonly kind: 'policy'; readonly change: PolicyChange; readonly generation: number }
   /** Answered by `listed`. */
   | { readonly kind: 'list'; readonly id: number; readonly question: FlowQuestion }
+  /** Answered by `told-accepted`. */
+  | { readonly kind: 'ask-accepted'; readonly id: number; readonly named: readonly NamedConnection[] }
   /** The answer to `examine`. */
   | { readonly kind: 'facts'; readonly id: number; readonly facts: DatedFacts }
   /** The server that `probe` asks has the connection. */
@@ -58,6 +61,8 @@ export type FromQueue =
   /** The policy of that generation decides from now on. */
   | { readonly kind: 'adopted'; readonly generation: number }
   | { readonly kind: 'listed'; readonly id: number; readonly page: FlowPage }
+  /** Those that were accepted there, by their places. */
+  | { readonly kind: 'told-accepted'; readonly id: number; readonly places: readonly number[] }
   | { readonly kind: 'events'; readonly events: readonly WireEvent[] }
   | {
       readonly kind: 'examine';

@@ -2,6 +2,7 @@
  * The packet threads as one set: starts one a queue, passes on what they say and ask, tells all of them what they are to
  * know, and ends them. A thread that ends unasked is told of; what follows from that is for others to say.
  */
+import type { NamedConnection } from '../../tcp/flow-names.ts';
 import type { FlowPage, FlowQuestion } from '../../connection/listing.ts';
 import type { EngineMemory } from '../../engine/engine.ts';
 import type { FlowEvent } from '../../judge/events.ts';
@@ -52,6 +53,7 @@ export class Queues {
   readonly #queues: Queue[] = [];
   readonly #adoptions = new Roundup<true>(ADOPTION_PATIENCE_MS);
   readonly #listings = new Roundup<FlowPage>(LISTING_PATIENCE_MS);
+  readonly #acceptances = new Roundup<readonly number[]>(LISTING_PATIENCE_MS);
   readonly #beginnings = new Roundup<true>(HANDING_PATIENCE_MS);
   readonly #releases = new Roundup<ReleasedQueue>(HANDING_PATIENCE_MS);
   #nextListing = 1;
@@ -127,6 +129,14 @@ export class Queues {
     return listed;
   }
 
+  /** Of those the ones that a queue has accepted, by their places. */
+  async acceptedOf(named: readonly NamedConnection[]): Promise<ReadonlySet<number>> {
+    const id = this.#nextListing++;
+    const told = this.#acceptances.ask(id, this.#running());
+    this.#broadcast({ kind: 'ask-accepted', id, named });
+    return new Set([...(await told).values()].flat());
+  }
+
   /** What clients logged: nobody knows which queue has the connection. */
   tellSecrets(secrets: readonly HandshakeSecret[]): void {
     this.#broadcast({ kind: 'secrets', secrets });
@@ -177,6 +187,7 @@ export class Queues {
         queue.state = 'gone';
         this.#adoptions.gone(queueNum);
         this.#listings.gone(queueNum);
+        this.#acceptances.gone(queueNum);
         this.#beginnings.gone(queueNum);
         this.#releases.gone(queueNum);
         if (wasExpected) return;
@@ -225,6 +236,8 @@ export class Queues {
         return this.#adoptions.answer(message.generation, queueNum, true);
       case 'listed':
         return this.#listings.answer(message.id, queueNum, message.page);
+      case 'told-accepted':
+        return this.#acceptances.answer(message.id, queueNum, message.places);
       case 'trouble':
         return say(message.message);
       case 'stopped':

@@ -6,13 +6,14 @@ import { existsSync } from 'node:fs';
 
 import type { Policy } from '../../pins/policy.ts';
 import { Follower, type Parcel } from './follow.ts';
-import { FAMILIES, type Family, type Ports } from './plan.ts';
+import { FAMILIES, type Family, FAMILY_NAMES, type Ports } from './plan.ts';
 import { ALL_PORTS, few, portsText, union } from './ports.ts';
 import { isOwn, type Rule, type Ruleset, shortened } from './ruleset.ts';
 import { Sight, type Unseen, type Way } from './unseen.ts';
 
 export interface Feed {
   readonly family: Family;
+  readonly table: string;
   readonly hook: string;
   readonly protocol: 'tcp' | 'udp';
   readonly ports: Ports;
@@ -31,11 +32,11 @@ export function feedsOf({ chains }: Pick<Ruleset, 'chains'>, queues: readonly [n
   const feeds: Feed[] = [];
   const own = new Map<string, string>();
   for (const chain of chains) {
-    const { hook } = chain;
-    if (hook === undefined || chain.table.endsWith(' nat')) continue;
+    const { hook, table } = chain;
+    if (hook === undefined || table.endsWith(' nat')) continue;
     for (const family of chain.families) {
       for (const protocol of PROTOCOLS) {
-        const of = { family, protocol, hook };
+        const of = { family, protocol, table, hook };
         const fed = new Map<Rule, Feed>();
         follower.through({ ...chain, passes: true }, EVERYTHING, {
           protocol,
@@ -83,7 +84,7 @@ export function missingFeeds(
   const [partial, bypassed]: [string[], string[]] = [[], []];
   for (const family of neededFamilies(policy)) {
     const streams = waysOf(feeds.filter((feed) => feed.family === family && feed.protocol === 'tcp'));
-    if (streams.length === 0) partial.push(NAMES[family]);
+    if (streams.length === 0) partial.push(FAMILY_NAMES[family]);
     // Where one family's datagrams are queued, the other one's are meant too.
     const datagrams = waysOf(feeds.filter(({ protocol }) => protocol === 'udp'));
     const unseen = [
@@ -92,7 +93,7 @@ export function missingFeeds(
     ];
     for (const { way, found } of unseen) {
       if (found === undefined) continue;
-      (found.parcel.by === undefined ? partial : bypassed).push(unseenText(found, `${way} ${NAMES[family]}`));
+      (found.parcel.by === undefined ? partial : bypassed).push(unseenText(found, `${way} ${FAMILY_NAMES[family]}`));
     }
   }
   const gone = [...previously].filter((name) => !own.has(name));
@@ -100,7 +101,7 @@ export function missingFeeds(
   return { partial, bypassed };
 }
 
-function waysOf(feeds: readonly Feed[]): Way[] {
+export function waysOf(feeds: readonly Feed[]): Way[] {
   const at = (...hooks: string[]) => feeds.some(({ hook }) => hooks.includes(hook));
   return [
     ...(at('forward', 'prerouting', 'postrouting') ? (['forwarded'] as const) : []),
@@ -126,6 +127,5 @@ function neededFamilies({ pinsets }: Pick<Policy, 'pinsets'>): readonly Family[]
 }
 
 const PROTOCOLS = ['tcp', 'udp'] as const;
-const NAMES: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
 const EVERYTHING: Parcel = { ports: ALL_PORTS, mark: 0, by: undefined };
 const IPV6 = '/proc/net/if_inet6';

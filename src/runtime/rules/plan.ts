@@ -16,6 +16,7 @@ export type Route = 'verdict' | 'packet-mark';
 
 export type Family = 'ipv4' | 'ipv6';
 export const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
+export const FAMILY_NAMES: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
 
 export interface QuicRule {
   readonly action: 'reject' | 'drop';

@@ -12,6 +12,15 @@ export function runProgram(program: string, args: readonly string[]): Promise<st
   });
 }
 
+/** What programs print as JSON; empty where it is none. */
+export function parsed<T>(text: string | undefined): readonly T[] {
+  try {
+    return JSON.parse(text ?? '[]') as T[];
+  } catch {
+    return [];
+  }
+}
+
 /** Has a program run with that as its standard input; resolves with what it says where it fails. */
 export type FeedProgram = (
   program: string,

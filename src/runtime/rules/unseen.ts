@@ -27,18 +27,15 @@ export class Sight {
   readonly #roles = new Map<Chain, Role>();
 
   constructor(chains: readonly Chain[], queues: readonly [number, number], policy: Policy) {
-    this.#chains = chains.filter(({ hook, table }) => hook !== undefined && !table.endsWith(' nat'));
+    this.#chains = chains;
     this.#follower = new Follower(chains, queues);
     this.#policy = policy;
-    const { told } = policy.connmark;
-    this.#known = (ownedConnmarkBits(policy) | told | policy.probe.mark) >>> 0;
+    this.#known = knownBits(policy);
   }
 
   /** The first kind that goes by for certain; otherwise the first that may. */
   unseen(family: Family, way: Way, protocol: 'tcp' | 'udp'): Unseen | undefined {
-    const chains = this.#chains
-      .filter((chain) => HOOKS[way].includes(chain.hook!) && chain.families.includes(family))
-      .sort((a, b) => HOOKS[way].indexOf(a.hook!) - HOOKS[way].indexOf(b.hook!) || a.priority - b.priority);
+    const chains = chainsAlong(way, family, this.#chains);
     const found = KINDS.filter((kind) => kind.protocol === protocol && kind.ways.includes(way)).flatMap((kind) =>
       this.#follow(chains, family, way, kind).map((parcel): Unseen => ({ kind: kind.name, parcel })),
     );
@@ -84,6 +81,19 @@ export class Sight {
   #marks({ target }: Rule): boolean {
     return target.kind === 'mark' && (target.write.mask & this.#known) !== 0;
   }
+}
+
+/** Built-in ones, as packets come by them. */
+export function chainsAlong(way: Way, family: Family, chains: readonly Chain[]): Chain[] {
+  const hooks = HOOKS[way];
+  return chains
+    .filter(({ hook, table, families }) => hook !== undefined && hooks.includes(hook) && families.includes(family) && !table.endsWith(' nat'))
+    .sort((a, b) => hooks.indexOf(a.hook!) - hooks.indexOf(b.hook!) || a.priority - b.priority);
+} // prettier-ignore
+
+/** Of both marks: nobody else sets them. */
+export function knownBits(policy: Policy): number {
+  return (ownedConnmarkBits(policy) | policy.connmark.told | policy.probe.mark) >>> 0;
 }
 
 type Role = 'feeds' | 'marks' | 'other';

@@ -30,7 +30,8 @@ beforeEach(() => {
       return program === 'nft' && args[0] === '-j' ? ruleset : undefined;
     },
     readQueues: () => new Map([[0, { sequence: entered, queueDropped: 0 } as KernelQueue]]),
-    isLiberal: () => false,
+    read: () => undefined,
+    devices: undefined,
   });
 });
 

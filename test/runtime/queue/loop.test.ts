@@ -7,6 +7,7 @@ import type { ChainFacts, ProbeAnswer } from '../../../src/judge/ports.ts';
 import type { PacketSink } from '../../../src/packet/source.ts';
 import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../../src/packet/batch.ts';
 import type { PolicyChange } from '../../../src/pins/match/pack.ts';
+import type { NamedConnection } from '../../../src/tcp/flow-names.ts';
 import { QueueCounters } from '../../../src/runtime/queue/counters.ts';
 import type { FromQueue } from '../../../src/runtime/queue/messages.ts';
 import { type DrivenEngine, type EngineParts, QueueLoop, type QueueSource } from '../../../src/runtime/queue/loop.ts';
@@ -55,6 +56,11 @@ class HoldingEngine implements DrivenEngine {
   }
 
   readonly bufferedBytes = 0;
+
+  /** Those with an even name of conntrack's. */
+  acceptedOf(named: readonly NamedConnection[]): number[] {
+    return named.flatMap(({ id }, place) => (id % 2 === 0 ? place : []));
+  }
 
   keep(): EngineMemory {
     return MEMORY;
@@ -247,6 +253,12 @@ it("a question about flows is answered under the question's number", async () =>
   const question = { after: 7, limit: 1, filter: {}, detailed: false };
   await loop.onMessage({ kind: 'list', id: 3, question });
   expect(posted).toEqual([{ kind: 'listed', id: 3, page: { flows: [], more: true } }]);
+});
+
+it('who was accepted is answered in the same way', async () => {
+  const of = { client: new Uint8Array(4), clientPort: 1, server: new Uint8Array(4), serverPort: 443 };
+  await loop.onMessage({ kind: 'ask-accepted', id: 5, named: [3, 4].map((id) => ({ id, ...of })) });
+  expect(posted).toEqual([{ kind: 'told-accepted', id: 5, places: [1] }]);
 });
 
 it("the source's troubles are passed on", () => {

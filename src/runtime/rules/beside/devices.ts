@@ -1,0 +1,123 @@
+/**
+ * The network devices of this namespace, as the kernel tells of them without any program: what they are, whose ports, and
+ * whether programs are attached to them. Knows no rules.
+ */
+import type { NativeBinding } from '../../../source/binding.ts';
+import { attributesOf, dumpRequest, messagesOf, NetlinkSocket, PROTOCOL } from '../../../source/netlink.ts';
+import type { Family } from '../plan.ts';
+
+export type DevicesBinding = Pick<
+  NativeBinding,
+  'subscribe' | 'sendDescriptors' | 'receiveDescriptors' | 'bpfPrograms'
+>;
+
+export interface Device {
+  readonly index: number;
+  readonly name: string;
+  /** `bridge`, `ifb`; undefined: none is told. */
+  readonly kind: string | undefined;
+  /** The device that it is a port of. */
+  readonly master: number | undefined;
+  readonly hasXdp: boolean;
+  /** By way of `tcx`. False where that may not be asked. */
+  readonly hasTcx: boolean;
+  /** Of a bridge: of which families netfilter is shown what it carries, whatever holds of others. */
+  readonly shows: readonly Family[];
+}
+
+export class Devices {
+  readonly #binding: DevicesBinding;
+  readonly #socket: NetlinkSocket;
+
+  /** Throws where there is no such socket. */
+  constructor(binding: DevicesBinding) {
+    this.#binding = binding;
+    this.#socket = new NetlinkSocket(binding, { protocol: PROTOCOL.route });
+  }
+
+  /** Undefined where the kernel does not tell all. */
+  read(): readonly Device[] | undefined {
+    const { octets, isLossy } = this.#socket.ask(GET_LINKS);
+    const told = octets.flatMap(messagesOf).filter(({ type }) => type === RTM_NEWLINK);
+    return isLossy ? undefined : told.map(({ body }) => this.#device(body));
+  }
+
+  /** Those that have filters of tc for what comes in. */
+  filtered(): ReadonlySet<number> {
+    const told = this.#socket.ask(GET_QDISCS).octets.flatMap(messagesOf);
+    const incoming = told.filter(({ type, body }) => type === RTM_NEWQDISC && FILTERING.has(kindOf(body)));
+    return new Set(incoming.map(({ body }) => numberAt(body, IFINDEX)));
+  }
+
+  #device(body: Buffer): Device {
+    const index = numberAt(body, IFINDEX);
+    const all = attributesOf(body.subarray(IFINFO));
+    const info = attributesOf(all.get(IFLA_LINKINFO) ?? NOTHING);
+    const data = attributesOf(info.get(IFLA_INFO_DATA) ?? NOTHING);
+    const master = all.get(IFLA_MASTER);
+    const kind = textOf(info.get(IFLA_INFO_KIND));
+    const isSet = (octets: Buffer | undefined) => octets?.length === 1 && octets[0] !== 0;
+    return {
+      index,
+      name: textOf(all.get(IFLA_IFNAME)) ?? '?',
+      kind,
+      master: master?.length === 4 ? numberAt(master, 0) : undefined,
+      hasXdp: isSet(attributesOf(all.get(IFLA_XDP) ?? NOTHING).get(IFLA_XDP_ATTACHED)),
+      hasTcx: ATTACHED.some((type) => this.#binding.bpfPrograms(index, type) > 0),
+      shows: kind === 'bridge' ? CALLS.filter(([of]) => isSet(data.get(of))).map(([, family]) => family) : [],
+    };
+  }
+}
+
+/** Undefined where the kernel lets nobody ask. */
+export function openDevices(binding: DevicesBinding): Devices | undefined {
+  try {
+    return new Devices(binding);
+  } catch {
+    return undefined;
+  }
+}
+
+function kindOf(body: Buffer): string {
+  return textOf(attributesOf(body.subarray(TCMSG)).get(TCA_KIND)) ?? '';
+}
+
+function textOf(octets: Buffer | undefined): string | undefined {
+  return octets?.toString('latin1').replace(/\0.*$/s, '');
+}
+
+/** In the machine's order of octets. */
+function numberAt(octets: Buffer, at: number): number {
+  return new Uint32Array(Uint8Array.from(octets.subarray(at, at + 4)).buffer)[0]!;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** linux/rtnetlink.h, linux/if_link.h, linux/pkt_sched.h. */
+const RTM_NEWLINK = 16;
+const RTM_GETLINK = 18;
+const RTM_NEWQDISC = 36;
+const RTM_GETQDISC = 38;
+const IFINFO = 16;
+const TCMSG = 20;
+/** In both. */
+const IFINDEX = 4;
+const IFLA_IFNAME = 3;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_XDP = 43;
+const IFLA_XDP_ATTACHED = 2;
+/** IFLA_BR_NF_CALL_IPTABLES, IFLA_BR_NF_CALL_IP6TABLES. */
+const CALLS = [
+  [36, 'ipv4'],
+  [37, 'ipv6'],
+] as const;
+const TCA_KIND = 1;
+const FILTERING: ReadonlySet<string> = new Set(['ingress', 'clsact']);
+/** linux/bpf.h: BPF_TCX_INGRESS, BPF_NETKIT_PEER. What they have, netfilter has not had. */
+const ATTACHED = [46, 55] as const;
+
+const GET_LINKS = dumpRequest(RTM_GETLINK, IFINFO);
+const GET_QDISCS = dumpRequest(RTM_GETQDISC, TCMSG);
