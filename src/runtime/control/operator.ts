@@ -101,7 +101,7 @@ export class Operator {
     this.#metrics = new MetricsEndpoint({ listen, overview: () => this.#overview, say });
     this.daemon = new Daemon({
       ...options.daemon,
-      createProber: timedProbers(createProber, this.#metrics.takeProbe),
+      createProber: timedProbers(options.fleet?.witnessed(createProber) ?? createProber, this.#metrics.takeProbe),
       policy: loaded.policy,
       learner,
       onPolicy: (policy) => this.#verdicts.adopt(policy),
