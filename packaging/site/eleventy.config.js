@@ -18,7 +18,7 @@ export default function site(eleventy) {
   eleventy.addFilter('from', relative);
   eleventy.addFilter('headings', headings);
   eleventy.addPassthroughCopy({ 'packaging/site/style.css': 'style.css' });
-  eleventy.addPassthroughCopy('docs/*.png');
+  eleventy.addPassthroughCopy('docs/**/*.png');
   for (const folder of NO_PAGES) eleventy.ignores.add(folder);
   eleventy.amendLibrary('md', (markdown) => {
     markdown.core.ruler.push('headings', nameHeadings);

@@ -20,8 +20,8 @@ machine() {
 
 try_deb() {
   # Rules without an engine would block what they queue.
-  is "$(dpkg-deb --info "$1" prerm | grep -o "stop '[a-z.-]*'" | tr '\n' ' ')" "stop 'tlspin-rules.service' stop 'tlspin.service' "
-  is "$(dpkg-deb --info "$1" postinst | grep -c '_dh_action=restart')" 1
+  is "$(dpkg-deb --info "$1" prerm | grep -o "stop '[a-z.-]*'" | tr '\n' ' ')" "stop 'tlspin-rules.service' stop 'tlspin.service' stop 'tlspin-web.service' "
+  is "$(dpkg-deb --info "$1" postinst | grep -c '_dh_action=restart')" 2
   stub_nodejs
   cp "$1" "$root/tlspin.deb"
   newer "$1" 99-1 "$root/newer.deb"
@@ -36,7 +36,7 @@ try_deb() {
   within systemd-tmpfiles --create tlspin.conf
   is "$(owners /run/tlspin)" 'tlspin:tlspin 750,'
   within test -s /usr/share/man/man1/tlspin-run.1.gz -a -s /usr/share/man/man5/tlspin.json.5.gz
-  within test -s /lib/systemd/system/tlspin.service -a -s /lib/systemd/system/tlspin-rules.service
+  within test -s /lib/systemd/system/tlspin.service -a -s /lib/systemd/system/tlspin-rules.service -a -s /lib/systemd/system/tlspin-web.service
   within bash -euc '. /usr/share/bash-completion/completions/tlspin'
   engine_runs tlspin run -c /etc/tlspin/tlspin.json
 
