@@ -3,7 +3,9 @@ import type { Context, Page } from './context.ts';
 import { element } from './dom.ts';
 import { Known } from './known.ts';
 import { flowPage } from './pages/flow.ts';
+import { fleetPage } from './pages/fleet.ts';
 import { inboxPage } from './pages/inbox.ts';
+import { learnedPage } from './pages/learned.ts';
 import { livePage } from './pages/live.ts';
 import { overviewPage } from './pages/overview.ts';
 import { signInPage } from './pages/sign-in.ts';
@@ -27,6 +29,8 @@ function pageOf(path: string): Page {
   if (flow !== undefined) return flowPage(context, flow);
   if (path === '/live') return livePage(context);
   if (path === '/overview') return overviewPage(context);
+  if (path === '/learned') return learnedPage(context);
+  if (path === '/fleet') return fleetPage(context);
   return inboxPage(context);
 }
 
@@ -48,12 +52,24 @@ function showAround(): void {
   document.title =
     isIn && known.open > 0 ? `(${known.open}) ${shown?.title ?? ''} · tlspin` : `${shown?.title ?? ''} · tlspin`;
   at('sign-out').hidden = !isIn;
-  at('pages').replaceChildren(
-    ...(isIn ? PAGES.map(([path, name]) => linkTo(path, path === '/' ? `${name}${count}` : name)) : []),
-  );
+  showLinks(isIn ? pagesOf().map(([path, name]) => linkTo(path, path === '/' ? `${name}${count}` : name)) : []);
   at('zone').textContent =
     `Times are those of ${zoneName(Date.now())}. ${isIn ? `tlspin ${server.session!.version}.` : ''}`;
   showProtection(isIn);
+}
+
+/** Made anew only where they are other ones, and what has the focus keeps it. */
+function showLinks(links: readonly HTMLElement[]): void {
+  const place = at('pages');
+  const before = [...place.children];
+  if (before.length === links.length && links.every((link, i) => link.isEqualNode(before[i]!))) return;
+  const focused = before.indexOf(document.activeElement!);
+  place.replaceChildren(...links);
+  links[focused]?.focus();
+}
+
+function pagesOf(): readonly (readonly [path: string, name: string])[] {
+  return server.session?.has_fleet === true ? [...PAGES, ['/fleet', 'Fleet']] : PAGES;
 }
 
 function linkTo(path: string, name: string): HTMLElement {
@@ -144,6 +160,7 @@ const PAGES = [
   ['/', 'Inbox'],
   ['/live', 'Live'],
   ['/overview', 'Overview'],
+  ['/learned', 'Learned'],
 ] as const;
 
 void begin();

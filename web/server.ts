@@ -1,5 +1,5 @@
 /** What the page asks the server, and what that tells by itself: ../src/web/api.ts in the words of a browser. */
-import type { Answered, Answering, Events, Failure, Session, SignIn } from '../src/web/api.ts';
+import type { Answered, Answering, Audited, Events, Failure, Relearning, Session, SignIn } from '../src/web/api.ts';
 
 export class Refused extends Error {
   readonly status: number;
@@ -32,6 +32,14 @@ export class Server {
 
   answer(id: string, answering: Answering): Promise<Answered> {
     return this.#send<Answered>('POST', `/api/inbox/${id}`, answering);
+  }
+
+  audit(id: string): Promise<Audited> {
+    return this.#send<Audited>('POST', `/api/inbox/${id}/audit`, {});
+  }
+
+  relearn(relearning: Relearning): Promise<void> {
+    return this.#send('POST', '/api/learned', relearning);
   }
 
   get<T>(path: string): Promise<T> {

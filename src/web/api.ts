@@ -12,6 +12,10 @@
  *   GET    /api/inbox           Inbox
  *   POST   /api/inbox/ID        Answering -> Answered     403 where the console is read-only
  *   GET    /api/verdicts?…      Verdicts                  of VerdictQuery, as parameters
+ *   POST   /api/inbox/ID/audit  Audited                   what the server shows now, asked from here; 429 where it is too often
+ *   GET    /api/learned?who=…   Learned                   409 where nothing is learned
+ *   POST   /api/learned         Relearning -> 204         403 where the console is read-only
+ *   GET    /api/fleet           FleetView                 404 where none is configured
  *   GET    /api/flows/FLOW      FlowExplanation           404 where it is not remembered
  *   GET    /api/events          EventSource of Events: each has its name, and JSON as its data
  *
@@ -21,6 +25,7 @@
 import type { VerdictRecord } from '../report/schema.ts';
 import type { Acceptance } from '../runtime/control/inbox.ts';
 import type { PinsetView as PinsetInForce, PinView as PinInForce } from '../runtime/control/pinsets.ts';
+import type { StatusAnswer } from '../runtime/control/status.ts';
 import type { Explanation } from '../runtime/explain/explanation.ts';
 import type { AnswerKind, InboxEntry } from '../runtime/incident/inbox.ts';
 
@@ -44,6 +49,8 @@ export interface Session {
   readonly may_change: boolean;
   readonly why_not: string | null;
   readonly until: string;
+  /** Whether there is a fleet to look at. */
+  readonly has_fleet: boolean;
 }
 
 export interface Overview {
@@ -85,47 +92,7 @@ export interface Health {
   }[];
 }
 
-export interface EngineStatus {
-  readonly version: string;
-  readonly pid: number;
-  /** Seconds. */
-  readonly uptime: number;
-  readonly configuration: {
-    readonly file: string;
-    readonly hash: string;
-    readonly generation: number;
-    readonly since: string;
-    readonly pinsets: number;
-    readonly modes: Readonly<Record<string, number>>;
-    readonly pins: number;
-    readonly rules: number;
-    readonly lists: readonly {
-      readonly list: string;
-      readonly writable: boolean;
-      readonly entries: number;
-      readonly stale: boolean;
-    }[];
-  };
-  readonly fail_open: boolean;
-  readonly queues: readonly {
-    readonly queue: number;
-    readonly flows: number;
-    readonly held: number;
-    readonly buffered: number;
-    readonly kernel: {
-      readonly waiting: number;
-      readonly queue_dropped: number;
-      readonly user_dropped: number;
-      readonly id_sequence: number;
-    } | null;
-  }[];
-  readonly flows: number;
-  readonly held: number;
-  readonly probes: Readonly<Record<string, unknown>> | null;
-  readonly log: { readonly file: string | null; readonly written: number; readonly dropped: number };
-  /** Who follows the engine's events, and how many were dropped for being too slow. */
-  readonly subscribers: { readonly now: number; readonly dropped: number };
-}
+export type EngineStatus = StatusAnswer;
 
 export interface PinsetView extends Omit<PinsetInForce, 'pins'> {
   readonly pins: readonly PinView[];
@@ -148,6 +115,15 @@ export interface Series {
   /** Microseconds: half and 95 of 100 decisions took no longer; null where there was none. */
   readonly held_us: Percentiles;
   readonly took_us: Percentiles;
+  readonly probes: ProbeMinutes;
+}
+
+/** Probes that were asked for, and those that brought nothing; how long half and 95 of 100 took, at the most. */
+export interface ProbeMinutes {
+  readonly asked: readonly number[];
+  readonly failed: readonly number[];
+  readonly p50_ms: readonly (number | null)[];
+  readonly p95_ms: readonly (number | null)[];
 }
 
 export interface Percentiles {
@@ -185,6 +161,104 @@ export interface Answered {
   readonly dry_run: boolean;
   /** Of `accept`. */
   readonly accepted: Acceptance | null;
+}
+
+/** What a server shows to somebody who asks from where the console runs, beside what its clients were shown. */
+export interface Audited {
+  readonly at: string;
+  readonly shown: readonly {
+    readonly address: string;
+    readonly port: number;
+    /** As a pin spells it; null: none that can be read. */
+    readonly key: string | null;
+    readonly subject: string | null;
+    readonly issuer: string | null;
+    /** `new`: that of the entry; `before`: the one that was let pass before. */
+    readonly is: 'new' | 'before' | 'other';
+  }[];
+  readonly failures: readonly { readonly address: string; readonly sentence: string }[];
+}
+
+/** The latest first. */
+export interface Learned {
+  readonly hosts: readonly LearnedHostView[];
+  /** How many there are that were asked for, and in all. */
+  readonly found: number;
+  readonly known: number;
+}
+
+export interface LearnedHostView {
+  readonly pinset: string;
+  readonly host: string;
+  readonly standing: 'learning' | 'settled' | 'rotating' | 'promoted' | 'withheld';
+  readonly observations: number;
+  readonly first: string;
+  readonly last: string;
+  /** Since when it is held to its keys. */
+  readonly promoted: string | null;
+  readonly keys: readonly LearnedKeyView[];
+  /** A pinset of what was learned, as JSON; null: there is nothing to propose yet. */
+  readonly proposed: string | null;
+  /** Sentences. */
+  readonly warnings: readonly string[];
+}
+
+export interface LearnedKeyView {
+  readonly key: string;
+  readonly as: 'held' | 'seen' | 'denied';
+  readonly subject: string | null;
+  readonly count: number;
+  readonly first: string;
+  readonly last: string;
+}
+
+/** `hold`: to a key that it was denied for, as well. */
+export interface Relearning {
+  readonly action: 'forget' | 'hold';
+  readonly pinset: string;
+  readonly host: string;
+  /** Of `hold`. */
+  readonly key?: string;
+}
+
+export interface FleetView {
+  readonly name: string;
+  readonly latest: FleetVersion | null;
+  readonly gateways: readonly {
+    readonly gateway: string;
+    readonly software: string;
+    /** When it was heard of last; `present`: so lately that it runs. */
+    readonly heard: string;
+    readonly present: boolean;
+    readonly running: {
+      readonly version: number;
+      readonly since: string;
+      readonly digest: string;
+      readonly report_only: boolean;
+    } | null;
+    readonly refused: {
+      readonly version: number | null;
+      readonly at: string;
+      readonly reason: string;
+      readonly messages: readonly string[];
+    } | null;
+  }[];
+  /** The latest first. */
+  readonly history: readonly FleetVersion[];
+}
+
+export interface FleetVersion {
+  readonly version: number;
+  readonly pushed: string;
+  readonly by: string;
+  readonly file: string;
+  readonly expires: string;
+  readonly digest: string;
+  /** The one gateway that it is for; null: for all. */
+  readonly canary: string | null;
+  readonly report_only: boolean;
+  /** The version that it is again. */
+  readonly restores: number | null;
 }
 
 export interface VerdictQuery {

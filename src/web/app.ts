@@ -4,7 +4,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import type { Context } from 'hono';
 
-import type { AnswerKind, Answering, Session, SignIn, VerdictQuery } from './api.ts';
+import type { AnswerKind, Answering, FleetView, Session, SignIn, VerdictQuery } from './api.ts';
 import type { Console } from './console.ts';
 import {
   type Env,
@@ -24,6 +24,7 @@ export interface AppOptions extends GuardOptions {
   readonly page: Page;
   readonly version: string;
   readonly allowsChanges: boolean;
+  readonly fleet: (() => Promise<FleetView>) | undefined;
 }
 
 export function consoleApp(options: AppOptions): Hono<Env> {
@@ -38,6 +39,8 @@ export function consoleApp(options: AppOptions): Hono<Env> {
   });
   addReading(app, options);
   addAnswering(app, options);
+  addEvidence(app, options);
+  addLearned(app, options);
   app.get('*', (context) => options.page.answer(context));
   return app;
 }
@@ -120,6 +123,65 @@ function addAnswering(app: Hono<Env>, { console, allowsChanges }: AppOptions): v
   });
 }
 
+function addEvidence(app: Hono<Env>, { console, fleet }: AppOptions): void {
+  app.post('/api/inbox/:id{[0-9a-f]{12}}/audit', smallJson(), async (context) => {
+    const entry = console.entry(context.req.param('id') ?? '');
+    if (entry === undefined) return fail(context, 404, 'there is no such entry any more');
+    const audited = await console.audit(entry);
+    return audited === undefined
+      ? fail(context, 429, 'it was asked a moment ago: wait a while')
+      : context.json(audited);
+  });
+  const view = fleet === undefined ? undefined : fresh(fleet);
+  app.get('/api/fleet', async (context) => {
+    if (view === undefined) return fail(context, 404, 'no fleet is configured: tlspin web -c FILE names one');
+    try {
+      return context.json(await view());
+    } catch (error) {
+      return fail(context, 503, (error as Error).message);
+    }
+  });
+}
+
+/** However many look, it is asked for once in a while. */
+function fresh<T>(ask: () => Promise<T>): () => Promise<T> {
+  let known: { readonly at: number; readonly answer: Promise<T> } | undefined;
+  return () => {
+    if (known === undefined || performance.now() - known.at > FRESH_MS)
+      known = { at: performance.now(), answer: ask() };
+    return known.answer;
+  };
+}
+
+function addLearned(app: Hono<Env>, { console, allowsChanges }: AppOptions): void {
+  const { learned } = console;
+  app.get('/api/learned', async (context) => {
+    if (console.engine.state === 'gone') return fail(context, 503, 'the engine is not there');
+    try {
+      return context.json(await learned.find(context.req.query('who') ?? ''));
+    } catch (error) {
+      return fail(context, 409, (error as Error).message);
+    }
+  });
+  app.post('/api/learned', smallJson(), async (context) => {
+    if (!allowsChanges) return fail(context, 403, READ_ONLY);
+    const { action, pinset, host, key } = (await context.req.json<Readonly<Record<string, unknown>>>()) ?? {};
+    const isKey = typeof key === 'string' && SPKI.test(key);
+    if (
+      typeof pinset !== 'string' ||
+      typeof host !== 'string' ||
+      !(action === 'forget' || (action === 'hold' && isKey))
+    )
+      return fail(context, 400, '"action" is forget or hold, of a "pinset" and a "host", to hold with a "key"');
+    try {
+      await (action === 'forget' ? learned.forget(pinset, host) : learned.hold(pinset, host, String(key).slice(12)));
+      return context.body(null, 204);
+    } catch (error) {
+      return fail(context, 409, (error as Error).message);
+    }
+  });
+}
+
 function smallJson() {
   const limit = bodyLimit({
     maxSize: LONGEST_BODY,
@@ -132,10 +194,11 @@ function smallJson() {
   };
 }
 
-function sessionOf({ csrf, until }: BrowserSession, { version, allowsChanges }: AppOptions): Session {
+function sessionOf({ csrf, until }: BrowserSession, { version, allowsChanges, fleet }: AppOptions): Session {
   return {
     ...{ version, csrf, may_change: allowsChanges, why_not: allowsChanges ? null : READ_ONLY },
     until: new Date(until).toISOString(),
+    has_fleet: fleet !== undefined,
   };
 }
 
@@ -163,3 +226,5 @@ function isSeen(seen: unknown): boolean {
 const KINDS: readonly AnswerKind[] = ['accept', 'deny', 'snooze', 'reopen'];
 const READ_ONLY = 'this console only shows: start tlspin web with --allow-changes to answer';
 const LONGEST_BODY = 16 * 1024;
+const FRESH_MS = 5_000;
+const SPKI = /^spki-sha256:[A-Za-z0-9+/]{43}=$/;

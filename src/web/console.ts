@@ -10,6 +10,7 @@ import type {
   Acceptance,
   Answered,
   Answering,
+  Audited,
   EngineState,
   EngineStatus,
   FlowExplanation,
@@ -24,6 +25,9 @@ import type {
 } from './api.ts';
 import { EngineLink } from './engine-link.ts';
 import { EventHub } from './events.ts';
+import { type AskServer, Evidence } from './evidence.ts';
+import { LearnedHosts } from './learned.ts';
+import { ProbeSeries } from './probe-series.ts';
 import { VerdictSeries } from './series.ts';
 import { VerdictMemory } from './verdict-memory.ts';
 
@@ -33,6 +37,7 @@ export class Console {
   readonly #inbox = new Entries();
   readonly #memory = new VerdictMemory();
   readonly #series = new VerdictSeries();
+  readonly #probes = new ProbeSeries();
   readonly #since = new Date().toISOString();
   #pinsets: readonly PinsetView[] = [];
   #health: Health | null = null;
@@ -41,9 +46,12 @@ export class Console {
   #verdicts: Verdict[] = [];
   readonly #changed = new Set<string>();
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #evidence: Evidence;
+  readonly learned = new LearnedHosts((request) => this.#link.ask(request));
 
   /** `path`: the control socket. */
-  constructor(path: string) {
+  constructor(path: string, askServer: AskServer) {
+    this.#evidence = new Evidence(askServer);
     this.#link = new EngineLink(path, {
       onVerdict: (record, queue) => this.#onVerdict(record, queue),
       onRecord: (record) => this.#onRecord(record),
@@ -88,7 +96,8 @@ export class Console {
   }
 
   get series(): Series {
-    return this.#series.read(Date.now());
+    const series = this.#series.read(Date.now());
+    return { ...series, probes: this.#probes.read(series.at) };
   }
 
   get inbox(): Inbox {
@@ -110,6 +119,11 @@ export class Console {
     const { flow_id: id, queue, phase, decided, configuration_known: isKnown, explanation } = answer;
     const record = this.#memory.ofFlow(flow);
     return { flow_id: id, queue, phase, decided, configuration_known: isKnown, explanation, record };
+  }
+
+  /** Undefined: it is too often. Rejects with a sentence. */
+  audit(entry: InboxEntry): Promise<Audited | undefined> {
+    return this.#evidence.audit(entry);
   }
 
   /** Rejects with the engine's sentence, nothing changed. */
@@ -154,6 +168,7 @@ export class Console {
   #onStatus(health: Health, status: EngineStatus): void {
     this.#health = health;
     this.#status = status;
+    this.#probes.take(status, Date.now());
     this.events.tell('status', { health, status });
   }
 

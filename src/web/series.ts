@@ -19,7 +19,7 @@ export class VerdictSeries {
   }
 
   /** From the first minute that is known to this one, at the most a day. */
-  read(nowMs: number): Series {
+  read(nowMs: number): Omit<Series, 'probes'> {
     const now = Math.floor(nowMs / MINUTE_MS) * 60;
     const known = [...this.#minutes.keys()].filter((at) => at > now - DAY_S && at <= now);
     const first = known.length === 0 ? now : Math.min(...known);

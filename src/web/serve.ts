@@ -5,10 +5,12 @@ import { fileURLToPath } from 'node:url';
 
 import { createAdaptorServer } from '@hono/node-server';
 
+import type { FleetView } from './api.ts';
 import { consoleApp } from './app.ts';
 import { cookieName } from './guard.ts';
 import { Connections } from './connections.ts';
 import { Console } from './console.ts';
+import type { AskServer } from './evidence.ts';
 import type { Listening } from './listen.ts';
 import { Page } from './page.ts';
 import { newSecret, type Rate, Sessions } from './sessions.ts';
@@ -21,6 +23,9 @@ export interface ServeOptions {
   readonly allowsChanges: boolean;
   readonly tokenFile?: string | undefined;
   readonly version: string;
+  readonly askServer: AskServer;
+  /** Where a fleet is configured; rejects with a sentence. */
+  readonly fleet?: (() => Promise<FleetView>) | undefined;
   /** Where the page's files are; beside this program unless given. */
   readonly page?: string | undefined;
   /** How often a session may ask, and whoever has none, by address. */
@@ -41,14 +46,14 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const { listening, socket, allowsChanges, version } = options;
   const page = new Page(options.page ?? PAGE);
   const token = newSecret();
-  const console = new Console(socket);
+  const console = new Console(socket, options.askServer);
   const sessions = new Sessions({ token, password: listening.password });
   const isTls = listening.tls !== null;
   const { rate = RATE } = options;
   const cookie = cookieName(isTls, listening.port);
   const connections = new Connections(CONNECTIONS);
   const guard = { sessions, isTls, cookie, rate, isOwn: listening.isOwn, connections };
-  const app = consoleApp({ ...guard, console, page, version, allowsChanges });
+  const app = consoleApp({ ...guard, console, page, version, allowsChanges, fleet: options.fleet });
   const server = serverFor(listening, app.fetch);
   connections.watch(server, isTls ? 'secureConnection' : 'connection');
   await open(server, listening);

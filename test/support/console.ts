@@ -13,11 +13,16 @@ import { type Answer, ControlServer } from '../../src/runtime/control/server.ts'
 import { Subscriptions } from '../../src/runtime/control/subscriptions.ts';
 import { idOf } from '../../src/runtime/incident/inbox.ts';
 import { loadBinding } from '../../src/source/binding.ts';
+import type { FleetView } from '../../src/web/api.ts';
+import type { AskServer } from '../../src/web/evidence.ts';
 import { listening } from '../../src/web/listen.ts';
 import { serve, type Served } from '../../src/web/serve.ts';
 import type { Rate } from '../../src/web/sessions.ts';
 import { describeCertificate } from '../../src/x509/certificate.ts';
 import { presentCertificate } from '../../src/x509/presented.ts';
+import type { Policy } from '../../src/pins/policy.ts';
+import type { LearnControl } from '../../src/runtime/control/learning.ts';
+import type { StatusAnswer } from '../../src/runtime/control/status.ts';
 import { policy } from './policy.ts';
 import { verdictEvent } from './verdict-event.ts';
 
@@ -34,24 +39,37 @@ export interface Answered {
   readonly text: string;
 }
 
+/** What an engine is made up to say of itself. */
+export interface Says {
+  readonly policy?: Policy;
+  readonly status?: StatusAnswer;
+  readonly learning?: LearnControl;
+}
+
 export class MadeUpEngine {
-  readonly verdicts = new RecentVerdicts(policy());
+  readonly verdicts: RecentVerdicts;
   /** Requests that concern the inbox. */
   readonly asked: Record<string, unknown>[] = [];
   refusal: string | undefined;
   tellRecord: (record: EveRecord) => void = () => {};
   readonly subscriptions: Subscriptions;
   readonly #server: ControlServer;
+  readonly #says: Says;
 
-  constructor(path: string) {
+  constructor(path: string, says: Says = {}) {
+    this.#says = says;
+    const inForce = says.policy ?? policy();
+    this.verdicts = new RecentVerdicts(inForce);
     const certificates = new CertificateEntries({ present: presentCertificate, describe: describeCertificate }, 'pins');
     const log = {
       recordOf: (event: VerdictEvent) => toEve(event, { certificates }),
       follow: (follower: (record: EveRecord) => void) => (this.tellRecord = follower),
     } as unknown as CommandHost['log'];
     this.subscriptions = new Subscriptions({ verdicts: this.verdicts, log });
-    const daemon = { policy: policy() };
-    const rest = answerCommands({ ...this, log, daemon } as unknown as CommandHost);
+    const daemon = { policy: inForce, list: async () => new Map() };
+    const { learning } = says;
+    const host = { ...this, log, daemon, learning, configuration: { file: '/etc/tlspin.json' } };
+    const rest = answerCommands(host as unknown as CommandHost);
     this.#server = new ControlServer({
       ...{ path, mode: 0o600, binding: loadBinding() },
       answer: async (request, peer) => this.#answer(request) ?? rest(request, peer),
@@ -73,13 +91,13 @@ export class MadeUpEngine {
 
   #answer(request: Readonly<Record<string, unknown>>): Answer | undefined {
     const { command, action, pinset, host, key } = request;
-    if (command === 'status') return { ok: true, status: { version: '0', health: { state: 'protected' } } };
-    if (command === 'explain') return { ok: false, error: 'there is no flow of that number' };
+    const { status } = this.#says;
+    if (command === 'status') return { ok: true, status: status ?? { version: '0', health: { state: 'protected' } } };
     if (command !== 'inbox') return undefined;
     if (action === undefined) return { ok: true, answers: [] };
     this.asked.push(request);
     if (this.refusal !== undefined) throw new Error(this.refusal);
-    if (request['dry_run'] === true) return { ok: true, dry_run: true, answer: null, accepted: { kind: 'list' } };
+    if (request['dry_run'] === true) return { ok: true, dry_run: true, answer: null, accepted: ACCEPTED };
     const of = { entry: idOfRequest(pinset, host, key), answer: action, until: null, by: 'uid 0', comment: null };
     return { ok: true, dry_run: false, answer: { ...of, at: new Date().toISOString() }, accepted: null };
   }
@@ -89,6 +107,8 @@ export interface ConsoleOptions {
   readonly allowsChanges?: boolean;
   readonly passwordFile?: string;
   readonly rate?: Rate;
+  /** The page's folder; a page of one line unless given. */
+  readonly page?: string;
 }
 
 export class ConsoleStage {
@@ -97,14 +117,13 @@ export class ConsoleStage {
   engine = new MadeUpEngine(this.socket);
   served!: Served;
   port = 0;
+  askServer: AskServer = async () => ({ shown: [], failures: [] });
+  fleet: (() => Promise<FleetView>) | undefined;
   /** Cookie and CSRF token of who is signed in. */
   cookie = '';
   csrf = '';
 
-  async open({ allowsChanges = true, rate, ...listen }: ConsoleOptions = {}): Promise<void> {
-    const page = join(this.folder, 'page');
-    mkdirSync(page, { recursive: true });
-    writeFileSync(join(page, 'index.html'), '<!doctype html><title>page</title>');
+  async open({ allowsChanges = true, rate, page = this.#emptyPage(), ...listen }: ConsoleOptions = {}): Promise<void> {
     writeFileSync(join(this.folder, 'secret.txt'), 'secret');
     await this.engine.start();
     // A port that was free a moment ago; the own names have it in them, so that it has to be known.
@@ -113,6 +132,8 @@ export class ConsoleStage {
       try {
         this.served = await serve({
           listening: listening({ listen: `127.0.0.1:${this.port}`, ...listen }),
+          askServer: this.askServer,
+          fleet: this.fleet,
           ...{ socket: this.socket, allowsChanges, page, rate, version: '0', tokenFile: join(this.folder, 'token') },
         });
         return;
@@ -120,6 +141,13 @@ export class ConsoleStage {
         if (attempt > 10 || !(error as Error).message.includes('EADDRINUSE')) throw error;
       }
     }
+  }
+
+  #emptyPage(): string {
+    const page = join(this.folder, 'page');
+    mkdirSync(page, { recursive: true });
+    writeFileSync(join(page, 'index.html'), '<!doctype html><title>page</title>');
+    return page;
   }
 
   async close(): Promise<void> {
@@ -175,6 +203,12 @@ export class ConsoleStage {
     });
   }
 }
+
+const ACCEPTED = {
+  ...{ kind: 'list', pin: 'spki-sha256:…', list: 'accepted', file: '/var/lib/tlspin/accepted.list' },
+  ...{ pinsets: ['bank'], hosts: ['www.bank.example'], hosts_count: 1, generation: 1, config: 'sha256:00' },
+  replay: { replayed: 1, newly_accepted: 1, would_deny: 0 },
+};
 
 function idOfRequest(pinset: unknown, host: unknown, key: unknown): string {
   return idOf(String(pinset), String(host), String(key));

@@ -35,7 +35,10 @@ export const PEERS = {
   'gnutls-serv': { debian: 'gnutls-bin', tests: ['e2e/tls13-servers.test.ts'] },
   gtlsclient: { debian: 'ngtcp2-client', tests: ['e2e/quic.test.ts'] },
   gtlsserver: { debian: 'ngtcp2-server', tests: ['e2e/quic.test.ts'] },
-  chromium: { debian: 'chromium', tests: ['e2e/console-page.test.ts', 'e2e/quic.test.ts'] },
+  chromium: {
+    debian: 'chromium',
+    tests: ['e2e/console-page.test.ts', 'e2e/console-pages.test.ts', 'e2e/quic.test.ts'],
+  },
   zstd: { debian: 'zstd', tests: ['tls/compressed-certificate.test.ts'] },
   zsh: { debian: 'zsh', tests: ['cli/shells.test.ts'] },
   fish: { debian: 'fish', tests: ['cli/shells.test.ts'] },

@@ -3,11 +3,14 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { VerdictEvent } from '../../src/judge/events.ts';
-import type { Inbox, Overview, Series, Verdicts } from '../../src/web/api.ts';
+import type { Audited, Inbox, Overview, Series, Verdicts } from '../../src/web/api.ts';
+import { noCounts } from '../../src/probe/counts.ts';
+import { ProbeTimes } from '../../src/runtime/probing/probe-times.ts';
 import { EventHub } from '../../src/web/events.ts';
 import { VerdictSeries } from '../../src/web/series.ts';
 import { VerdictMemory } from '../../src/web/verdict-memory.ts';
 import { certificate } from '../support/certificates.ts';
+import { ProbeSeries } from '../../src/web/probe-series.ts';
 import { ConsoleStage, MadeUpEngine } from '../support/console.ts';
 import { tlsSummary } from '../support/verdict-event.ts';
 import { verdictRecord } from '../support/verdict-record.ts';
@@ -222,5 +225,67 @@ describe('what is remembered', () => {
       [0, null, 0],
       [null, null, null],
     ]);
+  });
+});
+
+describe('a server that is asked by a click', () => {
+  it('is asked where clients went, compared with what they were shown, and not again and again', async () => {
+    stage.engine.decide(denied(7));
+    const asked: unknown[] = [];
+    const shown = (key: string | null) => ({ address: '198.51.100.7', port: 443, key, subject: null, issuer: null });
+    stage.askServer = async (...of) => {
+      asked.push(of);
+      const [{ key }] = stage.served.console.inbox.entries as unknown as [{ key: string }];
+      return { shown: [shown(key), shown('spki-sha256:other'), shown(null)], failures: [] };
+    };
+    await open();
+    const [entry] = (await json<Inbox>('/api/inbox')).entries;
+    const path = `/api/inbox/${entry!.id}/audit`;
+    const audited = JSON.parse((await stage.post(path, {})).text) as Audited;
+    expect(audited.shown.map(({ is }) => is)).toEqual(['new', 'other', 'other']);
+    expect(asked).toEqual([['www.bank.example', 443, ['198.51.100.7']]]);
+    expect((await stage.post(path, {})).status).toBe(429);
+    expect((await stage.post('/api/inbox/ffffffffffff/audit', {})).status).toBe(404);
+    expect(asked).toHaveLength(1);
+  });
+});
+
+describe('probes of the last day', () => {
+  it('are what an engine counted between two looks, also of one that was started anew', () => {
+    const series = new ProbeSeries();
+    const times = new ProbeTimes();
+    const look = (pid: number, asked: number, failed: number, at: number) =>
+      series.take({ pid, probes: { ...noCounts(), asked, failed }, probe_times: times.answer }, at);
+    times.take(900);
+    look(1, 10, 2, 0);
+    for (let i = 0; i < 18; i++) times.take(4);
+    times.take(90);
+    times.take(90);
+    look(1, 30, 3, 1_000);
+    look(2, 5, 1, 60_000);
+    const minutes = series.read([0, 60]);
+    expect([minutes.asked, minutes.failed]).toEqual([
+      [20, 5],
+      [1, 1],
+    ]);
+    expect([minutes.p50_ms[0], minutes.p95_ms[0]]).toEqual([5, 100]);
+  });
+});
+
+describe('a fleet', () => {
+  it('is nothing where none is configured, and asked for once however many look', async () => {
+    await open();
+    expect((await stage.get('/api/fleet')).status).toBe(404);
+    expect(JSON.parse((await stage.get('/api/session')).text)).toMatchObject({ has_fleet: false });
+    await stage.close();
+    stage = new ConsoleStage();
+    let asked = 0;
+    stage.fleet = async () => {
+      if (asked++ > 0) throw new Error('asked again');
+      return { name: 'office', latest: null, gateways: [], history: [] };
+    };
+    await open();
+    expect(JSON.parse((await stage.get('/api/fleet')).text)).toMatchObject({ name: 'office' });
+    expect((await stage.get('/api/fleet')).status).toBe(200);
   });
 });

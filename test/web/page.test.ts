@@ -174,6 +174,7 @@ describe('the plot', () => {
     const none = { p50: [], p95: [] };
     const series: Series = {
       ...{ at: [60, 120], held_us: none, took_us: none },
+      probes: { asked: [], failed: [], p50_ms: [], p95_ms: [] },
       verdicts: [
         { action: 'accept', reason: 'pin-match', values: [1, 2] },
         { action: 'accept', reason: 'unpinned', values: [3, 0] },

@@ -5,6 +5,7 @@ import { append, badge, code, element } from '../dom.ts';
 import { refusedOf, sentence } from '../sentences.ts';
 import { timeElement } from '../time-element.ts';
 import { AnswerForm } from './answer-form.ts';
+import { EvidenceForm } from './evidence.ts';
 
 type Leaf = InboxEntry['chain'][number];
 
@@ -17,7 +18,7 @@ export class EntryCard {
   constructor(context: Context, entry: InboxEntry) {
     this.#form = new AnswerForm(context, entry);
     this.root = element('article', { class: 'entry', 'data-entry': entry.id, 'aria-labelledby': `entry-${entry.id}` });
-    append(this.root, [this.#body, this.#form.root]);
+    append(this.root, [this.#body, new EvidenceForm(context, entry).root, this.#form.root]);
     this.show(entry);
   }
 

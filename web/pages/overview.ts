@@ -1,5 +1,5 @@
 /** How the engine stands: protection, decisions over time, pins and when they end, queues. */
-import type { Overview, Series } from '../../src/web/api.ts';
+import type { EngineStatus, Overview, Series } from '../../src/web/api.ts';
 import type { Context, Page } from '../context.ts';
 import { badge, code, element, table, terms } from '../dom.ts';
 import { timeElement } from '../time-element.ts';
@@ -15,7 +15,7 @@ export function overviewPage({ server, known }: Context): Page {
     {},
     element('h1', {}, 'Overview'),
     facts,
-    element('h2', {}, 'Verdicts by the minute'),
+    element('h2', {}, 'By the minute'),
     plots.root,
   );
   const rest = element('div', {});
@@ -74,7 +74,7 @@ function factsOf({ status, health, engine, overview }: Context['known']): HTMLEl
     ['Connections', `${status.flows} followed, ${status.held} held`],
     ['Where tlspin fails', status.fail_open ? 'connections pass' : 'connections are denied'],
     ['Log', `${log.written} written, ${log.dropped} lost`],
-    ['Followers', `${subscribers.now} now, ${subscribers.dropped} let go for being too slow`],
+    ['Followers', subscribers && `${subscribers.now} now, ${subscribers.dropped} let go for being too slow`],
     ['Console', `${engine?.missed ?? 0} events missed`],
     ['Remembers', overview === null ? null : element('span', {}, 'since ', timeElement(overview.since))],
   ]);
@@ -99,6 +99,7 @@ function restOf(overview: Overview): HTMLElement[] {
           ),
     ),
   ];
+  if (status?.probes) parts.push(section('Probes', probesOf(status.probes)));
   parts.push(section('What ends next', expiriesOf(pinsets)));
   parts.push(section('Pinsets', pinsetsOf(pinsets)));
   if (status !== null)
@@ -137,6 +138,19 @@ function restOf(overview: Overview): HTMLElement[] {
     );
   return parts;
 }
+
+function probesOf({ asked, cached, joined, connections, failed, failures }: Probes): HTMLElement {
+  const why = Object.entries(failures)
+    .filter(([, count]) => count > 0)
+    .map(([reason, count]) => `${reason} ${count}`);
+  return terms([
+    ['Asked for', `${asked}, ${cached + joined} of them answered from memory`],
+    ['Connections', String(connections)],
+    ['Without an answer', failed === 0 ? 'none' : `${failed}: ${why.join(', ')}`],
+  ]);
+}
+
+type Probes = NonNullable<EngineStatus['probes']>;
 
 function section(title: string, content: HTMLElement): HTMLElement {
   return element('section', {}, element('h2', {}, title), content);

@@ -10,13 +10,15 @@ export class Plots {
   readonly root = element('div', { class: 'plots' });
   readonly #verdicts = element('div', { role: 'img', 'aria-label': 'Verdicts a minute' });
   readonly #times = element('div', { role: 'img', 'aria-label': 'How long decisions take' });
+  readonly #holds = element('div', { role: 'img', 'aria-label': 'For how long packets wait' });
+  readonly #probes = element('div', { role: 'img', 'aria-label': 'Probes a minute' });
   readonly #scheme = matchMedia('(prefers-color-scheme: dark)');
   readonly #draw = (): void => this.#redraw();
   #plots: uPlot[] = [];
   #series: Series | null = null;
 
   constructor() {
-    this.root.append(this.#verdicts, this.#times);
+    this.root.append(this.#verdicts, this.#times, this.#holds, this.#probes);
     this.#scheme.addEventListener('change', this.#draw);
     window.addEventListener('resize', this.#draw);
   }
@@ -51,6 +53,16 @@ export class Plots {
     this.#plot(this.#times, [
       ['decision, half of them, ms', '--accent', milliseconds(series.took_us.p50)],
       ['decision, 95 of 100, ms', '--warn', milliseconds(series.took_us.p95)],
+    ]);
+    this.#plot(this.#holds, [
+      ['packets wait, half of them, ms', '--accent', milliseconds(series.held_us.p50)],
+      ['packets wait, 95 of 100, ms', '--warn', milliseconds(series.held_us.p95)],
+    ]);
+    const { asked, failed, p95_ms: slow } = series.probes;
+    this.#plot(this.#probes, [
+      ['probes, a minute', '--good', asked],
+      ['of them without an answer', '--bad', failed],
+      ['95 of 100 took, ms', '--warn', slow],
     ]);
   }
 

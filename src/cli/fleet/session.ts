@@ -31,7 +31,16 @@ export async function withFleet(
   use: (session: Session) => Promise<void>,
 ): Promise<void> {
   const file = neededConfig(flags.config, command);
-  const policy = policyOf(file, command, 'nothing is asked of the fleet');
+  await withSession(file, policyOf(file, command, 'nothing is asked of the fleet'), flags.to, use);
+}
+
+/** The same of a configuration that was read. */
+export async function withSession<T>(
+  file: string,
+  policy: Policy,
+  to: string | undefined,
+  use: (session: Session) => Promise<T>,
+): Promise<T> {
   const { fleet } = policy;
   if (fleet === undefined) throw new Error(`${file} has no section "fleet", which would tell of the servers`);
   const { NatsBroker } = await import('../../fleet/nats/broker.ts');
@@ -40,7 +49,7 @@ export async function withFleet(
   const broker = new NatsBroker(natsOptions(fleet, 'tlspin fleet'));
   try {
     await connected(broker, fleet);
-    await use({ broker, name: flags.to ?? fleet.name, trusted: trustedKeys(fleet), file, policy });
+    return await use({ broker, name: to ?? fleet.name, trusted: trustedKeys(fleet), file, policy });
   } finally {
     await broker.close();
   }

@@ -3,7 +3,8 @@
  * lost. A round that cannot be had is a sentence to throw; the next one is tried all the same. Knows nothing of views.
  */
 import { ControlClient, type Request } from '../../runtime/control/client.ts';
-import type { FlowAnswer, Round, StatsAnswer, StatusAnswer, VerdictAnswer } from './round.ts';
+import type { StatusAnswer } from '../../runtime/control/status.ts';
+import type { FlowAnswer, Round, StatsAnswer, VerdictAnswer } from './round.ts';
 
 /** As `tlspin ctl flows` understands them. */
 export interface FlowChoice {

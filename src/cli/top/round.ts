@@ -2,6 +2,7 @@
  * What a running tlspin says of itself at one moment, in the fields of the control socket that the view shows; and how
  * often something happened between two of those moments, a restart between them included. Knows no sockets.
  */
+import type { StatusAnswer } from '../../runtime/control/status.ts';
 
 /** Answers as they came, with when they did. */
 export interface Round {
@@ -21,36 +22,6 @@ export interface Round {
 }
 
 export type Counts = Readonly<Record<string, number>>;
-
-export interface StatusAnswer {
-  readonly version: string;
-  readonly pid: number;
-  /** Seconds. */
-  readonly uptime: number;
-  readonly configuration: {
-    readonly file: string;
-    readonly hash: string;
-    readonly generation: number;
-    readonly age: number;
-    readonly pinsets: number;
-    readonly modes: Counts;
-    readonly pins: number;
-  };
-  readonly connmark: { readonly route: string };
-  readonly fail_open: boolean;
-  /** Null: no rules were found. Missing: nobody has looked. */
-  readonly queue_bypass?: boolean | null;
-  readonly queues: readonly {
-    readonly queue: number;
-    readonly flows: number;
-    readonly held: number;
-    readonly kernel: { readonly waiting: number; readonly queue_dropped: number; readonly user_dropped: number } | null;
-  }[];
-  readonly flows: number;
-  readonly held: number;
-  readonly limits: Counts;
-  readonly log: { readonly written: number; readonly dropped: number; readonly events_dropped: number };
-}
 
 export interface StatsAnswer {
   readonly packets: PacketCounts;

@@ -6,7 +6,8 @@ import { hostPort } from '../../report/endpoint.ts';
 import { millisOf } from '../../report/eve.ts';
 import { duration } from '../ctl/text.ts';
 import { type Column, type Line, line, type Span, span, tableLines } from './layout.ts';
-import type { FlowAnswer, PacketCounts, Rates, Round, StatusAnswer, VerdictAnswer } from './round.ts';
+import type { StatusAnswer } from '../../runtime/control/status.ts';
+import type { FlowAnswer, PacketCounts, Rates, Round, VerdictAnswer } from './round.ts';
 
 export interface FlowsView {
   readonly now: Round;
@@ -40,7 +41,11 @@ export function queueLines({ status }: Round, rates: Rates, width: number, most:
   ];
 }
 
-type Standing = Omit<StatusAnswer['queues'][number], 'queue'>;
+interface Standing {
+  readonly flows: number;
+  readonly held: number;
+  readonly kernel: Omit<NonNullable<StatusAnswer['queues'][number]['kernel']>, 'id_sequence'> | null;
+}
 
 function queueCells(
   label: string,

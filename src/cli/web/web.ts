@@ -6,10 +6,14 @@ import { fstatSync } from 'node:fs';
 
 import type { Command } from 'commander';
 
+import type { FleetView } from '../../web/api.ts';
 import type { ListenOptions } from '../../web/listen.ts';
+import { readConfiguration } from '../../runtime/control/configuration/reading.ts';
 import { type ControlFlags, socketOf } from '../control.ts';
 import { addExamples } from '../help.ts';
 import { packageVersion } from '../version.ts';
+import { askServer } from './asking.ts';
+import { fleetView } from './fleet-view.ts';
 
 interface Flags extends ListenOptions, Pick<ControlFlags, 'control' | 'config'> {
   readonly allowChanges?: true;
@@ -24,7 +28,7 @@ export function registerWeb(program: Command): void {
       'Show a running tlspin in a browser: which certificates have changed, what is decided, whether it protects. It is a process of its own, and needs no privileges but to use the control socket.',
     )
     .option('--control <socket>', 'the control socket (otherwise $TLSPIN_CONTROL, or /run/tlspin.sock)')
-    .option('-c, --config <file>', 'the configuration that names the control socket')
+    .option('-c, --config <file>', 'the configuration that names the control socket, and the fleet to be shown')
     .option('--listen <address:port>', 'where browsers find it', '127.0.0.1:8477')
     .option('--allow-changes', 'let changed certificates be answered; otherwise it only shows')
     .option('--token-file <file>', 'where the token is written (otherwise $XDG_RUNTIME_DIR/tlspin-web-PORT.token)')
@@ -43,10 +47,11 @@ export function registerWeb(program: Command): void {
 
 async function web(flags: Flags): Promise<void> {
   const [{ listening }, { serve }] = await Promise.all([import('../../web/listen.ts'), import('../../web/serve.ts')]);
-  const { allowChanges, tokenFile } = flags;
+  const { allowChanges, tokenFile, config } = flags;
   const served = await serve({
     listening: listening(flags),
     ...{ socket: socketOf(flags), allowsChanges: allowChanges === true, tokenFile, version: packageVersion() },
+    ...{ askServer, fleet: fleetOf(config) },
   });
   const { state, error } = served.console.engine;
   // What the journal has, more people read than the token is for.
@@ -56,6 +61,13 @@ async function web(flags: Flags): Promise<void> {
   if (state === 'gone') say(`${error}; waiting for it`);
   const stop = (): void => void served.stop().then(() => process.exit(0));
   process.once('SIGTERM', stop).once('SIGINT', stop);
+}
+
+/** Undefined where the configuration names none. */
+function fleetOf(config: string | undefined): (() => Promise<FleetView>) | undefined {
+  const read = config === undefined ? undefined : readConfiguration(config);
+  if (read === undefined || 'errors' in read || read.policy.fleet === undefined) return undefined;
+  return () => fleetView(config!, read.policy);
 }
 
 /** systemd.exec(5): which stream the journal reads. */

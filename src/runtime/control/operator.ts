@@ -18,6 +18,7 @@ import { Losses } from '../protection/losses.ts';
 import { Rules } from '../protection/rules.ts';
 import { Pinsets } from '../protection/pinsets.ts';
 import { Protection } from '../protection/protection.ts';
+import { ProbeTimes } from '../probing/probe-times.ts';
 import { MetricsEndpoint } from '../metrics/endpoint.ts';
 import { timedProbers } from '../metrics/timed-prober.ts';
 import { RulesKeeper } from '../rules/applying/keeper.ts';
@@ -86,6 +87,7 @@ export class Operator {
   readonly #metrics: MetricsEndpoint;
   readonly #subscriptions: Subscriptions;
   readonly #answers = new InboxAnswers();
+  readonly #probeTimes = new ProbeTimes();
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -101,7 +103,10 @@ export class Operator {
     this.#metrics = new MetricsEndpoint({ listen, overview: () => this.#overview, say });
     this.daemon = new Daemon({
       ...options.daemon,
-      createProber: timedProbers(options.fleet?.witnessed(createProber) ?? createProber, this.#metrics.takeProbe),
+      createProber: timedProbers(createProber, (outcome, millis) => {
+        this.#metrics.takeProbe(outcome, millis);
+        this.#probeTimes.take(millis);
+      }),
       policy: loaded.policy,
       learner,
       onPolicy: (policy) => this.#verdicts.adopt(policy),
@@ -219,6 +224,7 @@ export class Operator {
       log,
       verdicts: this.#verdicts,
       protection,
+      probeTimes: this.#probeTimes,
     };
   }
 

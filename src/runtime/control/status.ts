@@ -2,6 +2,8 @@
 import { LIMIT_DEFAULTS, type LimitName } from '../../pins/limits.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { readKernelQueue } from '../../source/kernel-queue.ts';
+import type { ProbeCounts } from '../../probe/counts.ts';
+import type { ProbeTimes, ProbeTimesAnswer } from '../probing/probe-times.ts';
 import type { QueueCounts } from '../queue/counters.ts';
 import type { Daemon } from '../daemon.ts';
 import type { EveLog } from '../events/log.ts';
@@ -22,15 +24,83 @@ export interface Overview {
   readonly protection: Protection;
   /** Undefined where there is none. */
   readonly fleet?: { readonly counts: SharingCounts | undefined } | undefined;
+  readonly probeTimes: ProbeTimes;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
+type Counts = Readonly<Record<string, number>>;
+
+export interface StatusAnswer {
+  readonly version: string;
+  readonly pid: number;
+  readonly node: string;
+  /** Seconds. */
+  readonly uptime: number;
+  readonly health: ReturnType<typeof healthOf>;
+  readonly configuration: ConfigurationAnswer;
+  readonly connmark: Readonly<Record<'route' | 'mask' | 'accept' | 'deny' | 'pending' | 'told', string>>;
+  readonly fail_open: boolean;
+  /** Null: no rules were found. Missing: nobody has looked. */
+  readonly queue_bypass?: boolean | null;
+  readonly queues: readonly {
+    readonly queue: number;
+    readonly route: string;
+    /** Null where the kernel does not say. */
+    readonly kernel: {
+      readonly waiting: number;
+      readonly queue_dropped: number;
+      readonly user_dropped: number;
+      readonly id_sequence: number;
+    } | null;
+    readonly flows: number;
+    readonly held: number;
+    readonly buffered: number;
+    readonly limits: Counts;
+  }[];
+  readonly flows: number;
+  readonly held: number;
+  readonly buffered: number;
+  readonly one_armed: number;
+  readonly limits: Counts;
+  /** Null where nothing is probed. */
+  readonly probes: ProbeCounts | null;
+  readonly probe_source: ReturnType<Daemon['status']>['probeOrigins'];
+  readonly probe_times: ProbeTimesAnswer;
+  readonly log: {
+    readonly file: string | null;
+    readonly written: number;
+    readonly dropped: number;
+    readonly destinations: EveLog['destinations'];
+    readonly events_dropped: number;
+  };
+  /** Who follows the engine's events, and how many were let go for being too slow. */
+  readonly subscribers?: { readonly now: number; readonly dropped: number };
+}
+
+export interface ConfigurationAnswer {
+  readonly file: string;
+  readonly hash: string;
+  readonly generation: number;
+  readonly since: string;
+  /** Seconds. */
+  readonly age: number;
+  readonly pinsets: number;
+  readonly modes: Counts;
+  readonly pins: number;
+  readonly rules: number;
+  readonly lists: readonly {
+    readonly list: string;
+    readonly writable: boolean;
+    readonly entries: number;
+    readonly stale: boolean;
+  }[];
+}
 
 /** `isBrief`: the rules are not asked, which takes as long as other programs take to print them. */
 export async function statusOf(
-  { version, configuration, daemon, log, protection }: Overview,
+  { version, configuration, daemon, log, protection, probeTimes }: Overview,
   isBrief = false,
-): Promise<Fields> {
+): Promise<StatusAnswer> {
   const { queues, probes, probeOrigins } = daemon.status();
   const { policy } = configuration;
   return {
@@ -67,6 +137,7 @@ export async function statusOf(
     limits: limitsHit(...queues.map(({ counts }) => counts)),
     probes,
     probe_source: probeOrigins,
+    probe_times: probeTimes.answer,
     log: {
       file: log.file,
       written: log.written,
@@ -103,7 +174,7 @@ export function statsOf({ daemon, log, verdicts, configuration, fleet }: Overvie
   };
 }
 
-export function describeConfiguration(configuration: LiveConfiguration): Fields {
+export function describeConfiguration(configuration: LiveConfiguration): ConfigurationAnswer {
   const { policy, file, generation } = configuration;
   const { since, age } = configuration.inForce;
   const pins = policy.pinsets.reduce((total, pinset) => total + pinset.pins.length + pinset.deny.length, 0);
@@ -127,13 +198,13 @@ export function describeConfiguration(configuration: LiveConfiguration): Fields 
 }
 
 /** How many pinsets are in which mode. */
-function modesOf({ pinsets }: Policy): Fields {
+function modesOf({ pinsets }: Policy): Counts {
   const counts: Partial<Record<Policy['pinsets'][number]['mode'], number>> = {};
   for (const { mode } of pinsets) counts[mode] = (counts[mode] ?? 0) + 1;
   return counts;
 }
 
-function kernelFields(queueNum: number): Fields {
+function kernelFields(queueNum: number): Pick<StatusAnswer['queues'][number], 'kernel'> {
   const kernel = readKernelQueue(queueNum);
   if (kernel === undefined) return { kernel: null };
   const { waiting, queueDropped, userDropped, sequence } = kernel;
@@ -146,7 +217,7 @@ function queueRange(queues: readonly { readonly queue: number }[], configured: r
 }
 
 /** Those that were reached, and how often. */
-function limitsHit(...all: readonly Pick<QueueCounts, 'limits'>[]): Fields {
+function limitsHit(...all: readonly Pick<QueueCounts, 'limits'>[]): Counts {
   const names = Object.keys(LIMIT_DEFAULTS) as LimitName[];
   const counts = names.map((name) => [name, all.reduce((total, { limits }) => total + limits[name], 0)] as const);
   return Object.fromEntries(counts.filter(([, count]) => count > 0));

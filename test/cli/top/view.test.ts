@@ -200,8 +200,8 @@ describe('what needs attention', () => {
   it('losses of the kernel, of the log, and queues that are silent', () => {
     const now = roundOf({
       status: statusAnswer({
-        log: { written: 9, dropped: 2, events_dropped: 1 },
-        queues: [queueStanding(0, { kernel: { waiting: 7, queue_dropped: 5, user_dropped: 6 } })],
+        log: { file: null, written: 9, dropped: 2, destinations: [], events_dropped: 1 },
+        queues: [queueStanding(0, { kernel: { waiting: 7, queue_dropped: 5, user_dropped: 6, id_sequence: 0 } })],
       }),
       silent: [2, 3],
     });

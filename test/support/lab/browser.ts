@@ -34,10 +34,7 @@ export class WatchedPage {
   /** What axe finds, in light and in dark, wide and narrow. */
   async violations(): Promise<string[]> {
     const found = new Set<string>();
-    for (const [colorScheme, width] of [
-      ['light', 1280],
-      ['dark', 390],
-    ] as const) {
+    for (const [colorScheme, width] of PICTURES.filter((_, i) => i === 0 || i === 3)) {
       await this.#as(colorScheme, width);
       const nodes = (await this.page.evaluate(RUN_AXE)) as string[];
       for (const node of nodes) found.add(`${colorScheme} ${width}: ${node}`);
@@ -49,13 +46,17 @@ export class WatchedPage {
     return [...found];
   }
 
-  /** Only where somebody asks for pictures: TLSPIN_PICTURES=docs, which `pngquant` then makes small. */
-  async picture(name: string, colorScheme: 'light' | 'dark', width = 1000): Promise<void> {
+  /** Only where somebody asks for pictures: TLSPIN_PICTURES=docs/console, which `pngquant` then makes small. */
+  async pictures(name: string): Promise<void> {
     const folder = process.env['TLSPIN_PICTURES'];
     if (folder === undefined) return;
     mkdirSync(folder, { recursive: true });
-    await this.#as(colorScheme, width);
-    await this.page.screenshot({ path: `${folder}/console-${name}.png`, animations: 'disabled' });
+    for (const [colorScheme, width] of PICTURES) {
+      await this.#as(colorScheme, width);
+      await this.page.waitForTimeout(SETTLED_MS);
+      const path = `${folder}/${pictureOf(name, colorScheme, width)}`;
+      await this.page.screenshot({ path, animations: 'disabled' });
+    }
     await this.#as('light', 1280);
   }
 
@@ -75,5 +76,17 @@ export function startBrowser(): Promise<Browser> {
   });
 }
 
+export function pictureOf(name: string, colorScheme: string, width: number): string {
+  return `${name}-${colorScheme}-${width}.png`;
+}
+
+export const PICTURES = [
+  ['light', 1280],
+  ['dark', 1280],
+  ['light', 390],
+  ['dark', 390],
+] as const;
+/** For plots, which are drawn again when the window changes. */
+const SETTLED_MS = 300;
 const RUN_AXE = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then(({ violations }) =>
   violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => id + ': ' + html.slice(0, 200) + ' ' + failureSummary)))`;

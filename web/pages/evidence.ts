@@ -1,0 +1,74 @@
+/** What the server of an entry shows to the console itself, asked for by a click; and what that is worth. */
+import type { Audited, InboxEntry } from '../../src/web/api.ts';
+import type { Context } from '../context.ts';
+import { badge, button, code, element, table } from '../dom.ts';
+import { counted, sentence } from '../sentences.ts';
+import { timeElement } from '../time-element.ts';
+
+export class EvidenceForm {
+  readonly root = element('div', { class: 'evidence' });
+  readonly #answer = element('div', { role: 'status' });
+
+  constructor({ server }: Context, { id, host }: InboxEntry) {
+    const ask = button('Ask the server now', () => void this.#ask(() => server.audit(id), ask), {
+      class: 'quiet',
+      'aria-description': host,
+    });
+    this.root.append(ask, this.#answer);
+  }
+
+  async #ask(audit: () => Promise<Audited>, asking: HTMLButtonElement): Promise<void> {
+    asking.disabled = true;
+    this.#answer.replaceChildren(element('p', { class: 'note' }, 'Asking; that takes some seconds.'));
+    try {
+      this.#answer.replaceChildren(...shownOf(await audit()));
+    } catch (error) {
+      this.#answer.replaceChildren(element('p', { class: 'failure' }, sentence((error as Error).message)));
+    }
+    asking.disabled = false;
+    asking.focus();
+  }
+}
+
+function shownOf({ at, shown, failures }: Audited): HTMLElement[] {
+  const rows = [
+    ...shown.map((one) => [
+      code(`${one.address}, port ${one.port}`),
+      badge(WHICH[one.is].text, WHICH[one.is].level),
+      element(
+        'span',
+        {},
+        one.subject ?? 'a subject that cannot be read',
+        ', by ',
+        one.issuer ?? 'nobody that can be read',
+      ),
+      one.key === null ? null : code(one.key),
+    ]),
+    ...failures.map(({ address, sentence: why }) => [code(address), badge('no answer', 'note'), why, null]),
+  ];
+  return [
+    element('p', {}, element('strong', {}, summaryOf(shown)), ' Asked ', timeElement(at, 'clock'), '.'),
+    table('What the server shows now', ['Address', 'Key', 'Certificate', 'As a pin'], rows),
+    element(
+      'p',
+      { class: 'note' },
+      'Whoever is between this machine and the server answers here as well: this is no proof of the key, only another look.',
+    ),
+  ];
+}
+
+function summaryOf(shown: Audited['shown']): string {
+  if (shown.length === 0) return 'The server shows nothing to this machine.';
+  const of = (is: Audited['shown'][number]['is']) => shown.filter((one) => one.is === is).length;
+  const [fresh, old, other] = [of('new'), of('before'), of('other')];
+  if (fresh === shown.length) return 'Asked from here, the server shows the new key as well.';
+  if (old === shown.length)
+    return 'Asked from here, the server still shows the key of before: not everybody sees the new one.';
+  return `Asked from here, ${counted(fresh, 'address shows', 'addresses show')} the new key, ${old} the one of before, ${other} another one.`;
+}
+
+const WHICH = {
+  new: { text: 'the new key', level: 'warn' },
+  before: { text: 'the key of before', level: 'good' },
+  other: { text: 'another key', level: 'bad' },
+} as const;
