@@ -61,9 +61,9 @@ export class ConnectionFactory {
     });
   }
 
-  /** `p` is the first packet of the connection with more to it than an acknowledgment. */
-  connection(begun: HalfOpen, p: PacketContext, fromClient: boolean): Connection {
-    return new Connection(this.#parts.host, begun, subjectOf(p, fromClient), p.time);
+  /** Once there is more to it than an acknowledgment. */
+  connection(begun: HalfOpen, subject: FlowSubject, now: number): Connection {
+    return new Connection(this.#parts.host, begun, subject, now);
   }
 
   /** The judge and the inspection of a connection, once it is open. */
@@ -74,8 +74,8 @@ export class ConnectionFactory {
   }
 
   /** Whether the client's acknowledgment, too, waits until the server was asked in its place. */
-  asksFirst(p: PacketContext): boolean {
-    return asksFirst(new FlowContext(this.#shared, subjectOf(p, true), undefined));
+  asksFirst(subject: FlowSubject): boolean {
+    return asksFirst(new FlowContext(this.#shared, subject, undefined));
   }
 
   /** The judge of a flow that no connection will be made of: nobody tells it anything later. */

@@ -249,7 +249,7 @@ export class Inspection {
 /** The first octets of a direction, gathered until they tell what it speaks. */
 class Start {
   kind: 'undecided' | 'tls' | 'ssl2' | 'other' = 'undecided';
-  first: Uint8Array = new Uint8Array(0);
+  first = NOTHING;
   /** Type of an SSLv2 message that this direction may begin with. */
   readonly #ssl2Type: number;
   readonly #isLenient: boolean;
@@ -269,7 +269,7 @@ class Start {
 
   restart(): void {
     this.kind = 'undecided';
-    this.first = new Uint8Array(0);
+    this.first = NOTHING;
   }
 
   /** Octets of bytes[start, end) that went into `first`: none where all that tells is there at once, and tells TLS. */
@@ -317,3 +317,4 @@ function isRecordType(type: number): boolean {
 
 const SIDES = ['client', 'server'] as const;
 const MOST_THAT_TELL = 4;
+const NOTHING: Uint8Array = new Uint8Array(0);

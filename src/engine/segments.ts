@@ -4,6 +4,7 @@
  */
 import type { Answers } from '../connection/answers.ts';
 import type { Connection } from '../connection/connection.ts';
+import { subjectOf } from '../connection/factory.ts';
 import type { HalfOpen } from '../connection/half-open.ts';
 import { beginsClientHello, startsMidStream } from '../connection/pick-up.ts';
 import type { Settled } from '../connection/settled.ts';
@@ -87,13 +88,14 @@ export class Segments {
     const { factory } = this.#connections;
     const wasOpen = flow.isOpen;
     const passes = this.#live ? flow.onBare(p, fromClient) : undefined;
-    const waits = passes === true && !wasOpen && flow.isOpen && !flow.isReset && factory.asksFirst(p);
-    if (passes !== undefined && !waits) {
+    const mayWait = passes === true && !wasOpen && flow.isOpen && !flow.isReset;
+    const subject = passes === undefined || mayWait ? subjectOf(p, fromClient) : undefined;
+    if (subject === undefined || (mayWait && !factory.asksFirst(subject))) {
       if (passes) this.#answers.accept(p.packetId);
       else this.#answers.drop(p.packetId);
       return undefined;
     }
-    const connection = factory.connection(flow, p, fromClient);
+    const connection = factory.connection(flow, subject, p.time);
     this.#connections.flows.begin(connection);
     return connection;
   }
@@ -119,7 +121,8 @@ export class Segments {
     const isPickedUp = start !== undefined && this.#connections.makeRoom(p.time);
     if (!isPickedUp) return this.#answers.accept(p.packetId);
     const { fromClient } = start;
-    const connection = factory.connection(factory.halfOpen(p, this.#key, fromClient), p, fromClient);
+    const begun = factory.halfOpen(p, this.#key, fromClient);
+    const connection = factory.connection(begun, subjectOf(p, fromClient), p.time);
     connection.openAt(start.clientFirst, start.serverFirst);
     connection.inspection.skip('client', 0);
     flows.begin(connection);

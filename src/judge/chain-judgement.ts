@@ -57,7 +57,8 @@ export class ChainJudgement {
   }
 
   #findDenial(selection: Selection, chain: readonly PresentedCertificate[], nowMs: number): Finding | undefined {
-    for (const pinset of [...selection.deny, ...selection.require]) {
+    const { deny, require } = selection;
+    for (const pinset of deny.length === 0 ? require : [...deny, ...require]) {
       const pin = matchDeny(pinset, chain, nowMs);
       if (pin === undefined) continue;
       const claim: Claim = {
@@ -89,7 +90,6 @@ function openCase(
   nowMs: number,
 ): PinsetCase {
   const match = matchPins(pinset, chain, nowMs);
-  const names = [...new Set([...(serverName === null ? [] : [serverName]), ...pinset.names])];
   const { checks } = pinset.situations;
   const asksOfLeaf = checks.name === 'on' || checks.validity === 'on' || checks.trust.length > 0;
   const isOpen = match.kind === 'path' || ((match.kind === 'leaf' || learns(pinset)) && asksOfLeaf);
@@ -102,7 +102,7 @@ function openCase(
       ? {
           chain: chain.map((certificate) => certificate.der),
           anchors: match.kind === 'path' ? match.anchors.map((anchor) => anchor.der) : [],
-          names,
+          names: [...new Set([...(serverName === null ? [] : [serverName]), ...pinset.names])],
           atMs: nowMs,
           trust: checks.trust,
         }

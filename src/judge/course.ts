@@ -47,7 +47,7 @@ export class Course implements Bench {
     this.#context = hearing.context;
     this.#state = new AwaitHello(this.#context);
     this.question = new ProbeQuestion(this.#context, () => this.#onProbing());
-    this.keylog = new KeylogReading(this.#context, this.#decryptionListener());
+    this.keylog = new KeylogReading(this.#context, () => this.#decryptionListener());
   }
 
   get state(): Awaited {
@@ -260,9 +260,8 @@ export class Course implements Bench {
 
   examineClear(chain: readonly PresentedCertificate[]): void {
     if (this.hearing.isRuled) return;
-    const chains = [chain];
-    const of = { by: undefined, cases: undefined, isFlightWhole: false };
-    this.examine(new Examined({ chains, evidence: 'observed', ...of }));
+    const [by, cases] = [undefined, undefined];
+    this.examine(new Examined({ chains: [chain], evidence: 'observed', by, cases, isFlightWhole: false }));
   }
 
   examine(examined: Examined): void {

@@ -16,7 +16,7 @@ export class FlowFacts {
   isPrestandard = false;
   sessionResumed = false;
   /** Sides of which something was not captured. */
-  readonly gaps = new Set<Side>();
+  readonly gaps: Side[] = [];
   /** The server's ChangeCipherSpec was seen: nothing more will show. */
   serverFinished = false;
   alerted = false;

@@ -303,7 +303,7 @@ export class Judge implements HandshakeListener {
 
   /** For captures: octets of a side's are missing, and reading goes on behind them. */
   onGap(side: Side): void {
-    this.facts.gaps.add(side);
+    if (!this.facts.gaps.includes(side)) this.facts.gaps.push(side);
     if (side === 'server') this.#course.keylog.onGap();
   }
 

@@ -86,7 +86,8 @@ export function rule(findings: readonly Finding[], evidence: Evidence, fault: st
 }
 
 /** What was only to be reported, and came first, stands for its pinset, unless what came later denies in earnest. */
-export function withReported(findings: readonly Finding[], reported: readonly Finding[]): Finding[] {
+export function withReported(findings: readonly Finding[], reported: readonly Finding[]): readonly Finding[] {
+  if (reported.length === 0) return findings;
   const earlier = (later: Finding) => reported.find(({ pinset }) => pinset === later.pinset);
   const rest = reported.filter(({ pinset }) => !findings.some((finding) => finding.pinset === pinset));
   return [...findings.map((finding) => (denies(finding) ? finding : (earlier(finding) ?? finding))), ...rest];

@@ -5,6 +5,7 @@
  */
 import { LRUCache } from 'lru-cache';
 
+import { latin1Of } from '../bytes/latin1.ts';
 import type { Endpoint } from '../pins/match/snapshot.ts';
 
 export class ServerHabits {
@@ -36,7 +37,7 @@ export class ServerHabits {
 }
 
 function keyOf({ address, port }: Endpoint, name: string | null): string {
-  return `${Buffer.prototype.latin1Slice.call(address, 0, address.length)} ${port} ${name ?? ''}`;
+  return `${latin1Of(address)} ${port} ${name ?? ''}`;
 }
 
 const SERVERS = 4096;

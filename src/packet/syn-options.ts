@@ -11,9 +11,9 @@ import { OPTION, type TcpView } from './tcp.ts';
 
 /** The packet without them, from its IP header on, of the same length; undefined when it has none. */
 export function withPlainOptions(ip: IpView, tcp: TcpView): Uint8Array | undefined {
-  const options = tcp.bytes.subarray(tcp.start + 20, tcp.dataStart);
-  const plain = plainOptions(options);
-  if (plain === undefined) return undefined;
+  const [first, end] = [tcp.start + 20, tcp.dataStart];
+  if (isPlain(tcp.bytes, first, end)) return undefined;
+  const plain = plainOptions(tcp.bytes.subarray(first, end));
   const out = copyOf(ip.bytes, ip.start, ip.end);
   const transport = tcp.start - ip.start;
   out.set(plain, transport + 20);
@@ -21,8 +21,19 @@ export function withPlainOptions(ip: IpView, tcp: TcpView): Uint8Array | undefin
   return out;
 }
 
-/** `options` is a list whose lengths fit. */
-function plainOptions(options: Uint8Array): Uint8Array | undefined {
+/** Whether every option of the list at [start, end), whose lengths fit, may go on as it is. */
+function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  while (at < end && bytes[at] !== OPTION.end) {
+    if (!PLAIN.has(bytes[at]!)) return false;
+    at += bytes[at] === OPTION.noOperation ? 1 : bytes[at + 1]!;
+  }
+  while (at < end && bytes[at] === OPTION.end) at++;
+  return at >= end;
+}
+
+/** `options` is such a list. */
+function plainOptions(options: Uint8Array): Uint8Array {
   const out = copyOf(options);
   let at = 0;
   while (at < out.length && out[at] !== OPTION.end) {
@@ -33,7 +44,7 @@ function plainOptions(options: Uint8Array): Uint8Array | undefined {
   }
   // Nothing follows the end of the list, for whoever might read on.
   out.fill(OPTION.end, at);
-  return out.every((octet, i) => octet === options[i]) ? undefined : out;
+  return out;
 }
 
 /**

@@ -51,7 +51,7 @@ export function readHelloParts(clientHello: Uint8Array): HelloParts | Fault {
   const extensions = readExtensions(reader);
   if (extensions === undefined) return malformed('tls.client-hello.syntax', reader.at);
   // RFC 8446 §4.2.8: not several for one group; no server answers that, and each would cost a key.
-  const groups = sharesOf(extensions.bodies.get(EXTENSION.keyShare) ?? EMPTY).map(({ group }) => group);
+  const groups = sharesOf(extensions.get(EXTENSION.keyShare) ?? EMPTY).map(({ group }) => group);
   if (new Set(groups).size < groups.length) return malformed('tls.client-hello.key-share', reader.at);
   return { hello, extensions, compressionMethods };
 }
@@ -84,7 +84,7 @@ export class MirroredHello {
     // Of a client that does not offer TLS 1.3 it names a session, or comes with a ticket (RFC 5077 §3.4).
     this.sessionId = own.octets(offersTls13(mirror.hello) ? mirror.hello.sessionId.length : 0);
     this.keyShares = groupsToShare(mirror.extensions, withoutGroups).flatMap((group) => own.share(group) ?? []);
-    this.#ech = renewEch(mirror.extensions.bodies.get(EXTENSION.encryptedClientHello), own);
+    this.#ech = renewEch(mirror.extensions.get(EXTENSION.encryptedClientHello), own);
   }
 
   body(): Uint8Array {
@@ -109,7 +109,7 @@ export class MirroredHello {
   }
 
   #greaseShares(): Share[] {
-    const keyShare = this.#mirror.extensions.bodies.get(EXTENSION.keyShare);
+    const keyShare = this.#mirror.extensions.get(EXTENSION.keyShare);
     return keyShare === undefined ? [] : sharesOf(keyShare).filter(({ group }) => isGrease(group));
   }
 
@@ -117,7 +117,7 @@ export class MirroredHello {
     const { hello, extensions, compressionMethods } = this.#mirror;
     const cipherSuites = hello.cipherSuites.map((suite) => u16(this.#renew(suite)));
     const blocks: Uint8Array[] = [];
-    for (const [type, body] of extensions.bodies) {
+    for (const [type, body] of extensions) {
       const mirrored = this.#extension(type, body, grease);
       if (mirrored !== undefined) blocks.push(Buffer.concat([u16(this.#renew(type)), vector16(mirrored)]));
     }
@@ -203,7 +203,7 @@ function digestOf(parts: HelloParts, isInAnyOrder: boolean): string {
 
 /** The client's groups, as far as they can be done; where it sent a share but none that can be, its best other one. */
 function groupsToShare(extensions: Extensions, withoutGroups: readonly number[]): number[] {
-  const keyShare = extensions.bodies.get(EXTENSION.keyShare);
+  const keyShare = extensions.get(EXTENSION.keyShare);
   const offered = keyShare === undefined ? [] : sharesOf(keyShare).filter(({ group }) => !isGrease(group));
   if (offered.length === 0) return [];
   const usable = (group: number) => canShare(group) && !withoutGroups.includes(group);
@@ -219,7 +219,7 @@ function inOrder(clientKeyShare: Uint8Array, shares: readonly Share[]): Share[] 
 }
 
 function listedGroups(extensions: Extensions, withoutGroups: readonly number[]): number[] {
-  const body = extensions.bodies.get(EXTENSION.supportedGroups) ?? EMPTY;
+  const body = extensions.get(EXTENSION.supportedGroups) ?? EMPTY;
   return u16List(new ByteReader(body).vector16()).filter((group) => !withoutGroups.includes(group));
 }
 

@@ -20,11 +20,10 @@ export function withoutOwnOctets(clientHello: Uint8Array): string | undefined {
   reader.vector8();
   const extensions = readExtensions(reader);
   if (extensions === undefined) return undefined;
-  const { bodies } = extensions;
-  bodies.get(EXTENSION.preSharedKey)?.fill(0);
-  bodies.get(EXTENSION.sessionTicket)?.fill(0);
+  extensions.get(EXTENSION.preSharedKey)?.fill(0);
+  extensions.get(EXTENSION.sessionTicket)?.fill(0);
   // What is GREASE is a choice of the client's.
-  for (const { group, keyExchange } of sharesOf(bodies.get(EXTENSION.keyShare) ?? NOTHING)) {
+  for (const { group, keyExchange } of sharesOf(extensions.get(EXTENSION.keyShare) ?? NOTHING)) {
     if (!isGrease(group)) keyExchange.fill(0);
   }
   return octets.toString('latin1');

@@ -43,7 +43,7 @@ export function parseCertificate13(body: Uint8Array, maxCertificates: number): C
     const extensions = readExtensionList(list.vector16());
     if (data.length === 0) return malformed('tls.certificate.empty', list.at);
     if (extensions === undefined) return malformed('tls.certificate.syntax', list.at);
-    if (certificates.length === 0) delegatedCredential = extensions.bodies.get(EXTENSION.delegatedCredential) ?? null;
+    if (certificates.length === 0) delegatedCredential = extensions.get(EXTENSION.delegatedCredential) ?? null;
     certificates.push(data);
   }
   if (!list.ok || !reader.atEnd()) return malformed('tls.certificate.syntax', reader.at);

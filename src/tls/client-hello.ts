@@ -4,6 +4,7 @@
  */
 import { copyOf } from '../bytes/copy.ts';
 import { type Fault, malformed } from '../bytes/fault.ts';
+import { latin1Of } from '../bytes/latin1.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
 import { type Extensions, readExtensions } from './extensions.ts';
@@ -48,9 +49,9 @@ export function parseClientHello(body: Uint8Array): ClientHello | Fault {
   const extensions = readExtensions(reader);
   if (sessionId.length > 32 || cipherSuites.remaining % 2 !== 0 || cipherSuites.remaining === 0) return invalid(reader);
   if (extensions === undefined || compressionMethods.length === 0) return invalid(reader);
-  const named = readServerName(extensions.bodies.get(EXTENSION.serverName));
-  const alpns = readAlpns(extensions.bodies.get(EXTENSION.alpn));
-  const supportedVersions = readVersions(extensions.bodies.get(EXTENSION.supportedVersions));
+  const named = readServerName(extensions.get(EXTENSION.serverName));
+  const alpns = readAlpns(extensions.get(EXTENSION.alpn));
+  const supportedVersions = readVersions(extensions.get(EXTENSION.supportedVersions));
   if (alpns === undefined || supportedVersions === undefined) return invalid(reader);
   return {
     body: reader.bytes,
@@ -63,10 +64,10 @@ export function parseClientHello(body: Uint8Array): ClientHello | Fault {
     isServerNameValid: named !== undefined,
     alpns,
     supportedVersions,
-    sessionTicket: extensions.bodies.get(EXTENSION.sessionTicket) ?? null,
-    offersPsk: extensions.bodies.has(EXTENSION.preSharedKey),
-    offersEarlyData: extensions.bodies.has(EXTENSION.earlyData),
-    offersEch: extensions.bodies.has(EXTENSION.encryptedClientHello),
+    sessionTicket: extensions.get(EXTENSION.sessionTicket) ?? null,
+    offersPsk: extensions.has(EXTENSION.preSharedKey),
+    offersEarlyData: extensions.has(EXTENSION.earlyData),
+    offersEch: extensions.has(EXTENSION.encryptedClientHello),
     offersRawPublicKey: offersRawPublicKey(extensions),
     isSsl2: false,
   };
@@ -82,9 +83,9 @@ function readServerName(body: Uint8Array | undefined): string | null | undefined
   const reader = new ByteReader(body);
   const list = reader.vector16();
   const type = list.u8();
-  const name = list.vector16().rest();
+  const name = readText(list, list.u16());
   if (!list.atEnd() || !reader.atEnd() || type !== 0 || name.length > MAX_SERVER_NAME) return undefined;
-  return Buffer.from(name).toString('latin1');
+  return name;
 }
 
 function readAlpns(body: Uint8Array | undefined): string[] | undefined {
@@ -92,8 +93,15 @@ function readAlpns(body: Uint8Array | undefined): string[] | undefined {
   if (body === undefined) return alpns;
   const reader = new ByteReader(body);
   const list = reader.vector16();
-  while (list.more()) alpns.push(Buffer.from(list.vector8().rest()).toString('latin1'));
+  while (list.more()) alpns.push(readText(list, list.u8()));
   return list.ok && reader.atEnd() ? alpns : undefined;
+}
+
+/** The next `length` octets, one character each; empty after an overrun. */
+function readText(list: ByteReader, length: number): string {
+  const start = list.at;
+  list.skip(length);
+  return list.ok ? latin1Of(list.bytes, start, list.at) : '';
 }
 
 function readVersions(body: Uint8Array | undefined): number[] | undefined {
@@ -104,14 +112,12 @@ function readVersions(body: Uint8Array | undefined): number[] | undefined {
 }
 
 function readNumbers(list: ByteReader): number[] {
-  const numbers: number[] = [];
-  while (list.more()) numbers.push(list.u16());
+  const numbers = new Array<number>(list.remaining >> 1);
+  for (let i = 0; list.more(); i++) numbers[i] = list.u16();
   return numbers;
 }
 
 /** RFC 7250 §3. */
 function offersRawPublicKey(extensions: Extensions): boolean {
-  return (
-    extensions.bodies.get(EXTENSION.serverCertificateType)?.subarray(1).includes(CERTIFICATE_TYPE.rawPublicKey) ?? false
-  );
+  return extensions.get(EXTENSION.serverCertificateType)?.subarray(1).includes(CERTIFICATE_TYPE.rawPublicKey) ?? false;
 }

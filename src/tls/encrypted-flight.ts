@@ -157,7 +157,7 @@ export class EncryptedFlight implements RecordConsumer {
     if (type !== HANDSHAKE.encryptedExtensions) return misbehaved('tls.handshake.order', this.#at);
     const extensions = readExtensions(new ByteReader(body));
     if (extensions === undefined || body.length < 2) return malformed('tls.encrypted-extensions.syntax', this.#at);
-    const certificateType = extensions.bodies.get(EXTENSION.serverCertificateType);
+    const certificateType = extensions.get(EXTENSION.serverCertificateType);
     this.#sendsRawPublicKey = certificateType?.[0] === CERTIFICATE_TYPE.rawPublicKey;
     if (this.#sendsRawPublicKey && !this.#offersRawPublicKey) {
       return misbehaved('tls.encrypted-extensions.unsolicited', this.#at);

@@ -11,6 +11,7 @@ import { hash } from 'node:crypto';
 
 import { LRUCache } from 'lru-cache';
 
+import { latin1Of } from '../bytes/latin1.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import { isGrease } from './grease.ts';
 
@@ -67,7 +68,7 @@ function vectorOf(reader: ByteReader): string {
   const length = reader.u16();
   const start = reader.at;
   reader.skip(length);
-  return String.fromCharCode(length) + Buffer.prototype.latin1Slice.call(reader.bytes, start, reader.at);
+  return String.fromCharCode(length) + latin1Of(reader.bytes, start, reader.at);
 }
 
 interface Hello {

@@ -46,7 +46,7 @@ export function parseServerHello(body: Uint8Array): ServerHello | Fault {
   if (!isEarlyDraft) reader.skip(1);
   const extensions = readExtensions(reader);
   if (extensions === undefined || sessionId.length > 32) return malformed('tls.server-hello.syntax', reader.at);
-  const selected = extensions.bodies.get(EXTENSION.supportedVersions);
+  const selected = extensions.get(EXTENSION.supportedVersions);
   if (selected !== undefined && selected.length !== 2) return malformed('tls.server-hello.syntax', reader.at);
   const version = selected === undefined ? legacyVersion : (selected[0]! << 8) | selected[1]!;
   // RFC 8446 §4.1.3 gives the random its meaning where TLS 1.3 is selected; to older versions it is as good as any.
@@ -60,12 +60,12 @@ export function parseServerHello(body: Uint8Array): ServerHello | Fault {
     random,
     sessionId,
     cipherSuite,
-    answersSessionTicket: extensions.bodies.has(EXTENSION.sessionTicket),
-    selectsPsk: extensions.bodies.has(EXTENSION.preSharedKey),
-    selectsRawPublicKey: extensions.bodies.get(EXTENSION.serverCertificateType)?.[0] === CERTIFICATE_TYPE.rawPublicKey,
-    maxFragmentLength: readMaxFragmentLength(extensions.bodies.get(EXTENSION.maxFragmentLength)),
-    keyShare: readKeyShare(extensions.bodies.get(EXTENSION.keyShare), isHelloRetryRequest),
-    cookie: extensions.bodies.get(EXTENSION.cookie) ?? null,
+    answersSessionTicket: extensions.has(EXTENSION.sessionTicket),
+    selectsPsk: extensions.has(EXTENSION.preSharedKey),
+    selectsRawPublicKey: extensions.get(EXTENSION.serverCertificateType)?.[0] === CERTIFICATE_TYPE.rawPublicKey,
+    maxFragmentLength: readMaxFragmentLength(extensions.get(EXTENSION.maxFragmentLength)),
+    keyShare: readKeyShare(extensions.get(EXTENSION.keyShare), isHelloRetryRequest),
+    cookie: extensions.get(EXTENSION.cookie) ?? null,
   };
 }
 

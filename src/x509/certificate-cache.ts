@@ -4,6 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 
+import { latin1Of } from '../bytes/latin1.ts';
 import { type PresentedCertificate, presentCertificate } from './presented.ts';
 
 export class CertificateCache {
@@ -13,7 +14,7 @@ export class CertificateCache {
   /** As `presentCertificate`; of equal octets the same object, as long as it is remembered. */
   present(der: Uint8Array): PresentedCertificate {
     if (der.length > LONGEST_KEPT) return presentCertificate(der);
-    const ending = Buffer.prototype.latin1Slice.call(der, Math.max(0, der.length - ENDING), der.length);
+    const ending = latin1Of(der, Math.max(0, der.length - ENDING));
     const known = this.#recent.get(ending);
     if (known !== undefined && Buffer.compare(known.der, der) === 0) return known;
     const presented = presentCertificate(der);

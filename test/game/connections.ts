@@ -172,7 +172,7 @@ function helloOf(octets: Buffer, segments: number): Hello | undefined {
   if (parts === undefined || isFault(parts)) return undefined;
   const { hello, extensions } = parts;
   const masked = (number: number) => (isGrease(number) ? 'G' : `${number}`);
-  const bodies = [...extensions.bodies].map(([type, body]) => `${masked(type)}:${body.length}`);
+  const bodies = [...extensions].map(([type, body]) => `${masked(type)}:${body.length}`);
   const suites = hello.cipherSuites.map(masked);
   return {
     octets: octets.length,

@@ -110,7 +110,7 @@ describe('a key log', () => {
       onHiddenProof: () => told.push('proof'),
       onHiddenFailure: (code: string) => told.push(code),
     };
-    return { keylog: new KeylogReading(context, listener), forgotten, listening, told };
+    return { keylog: new KeylogReading(context, () => listener), forgotten, listening, told };
   }
 
   it.each<[string, Parameters<typeof reading>[0], HiddenCertificates, boolean]>([

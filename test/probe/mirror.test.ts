@@ -229,11 +229,11 @@ describe('the digest', () => {
 
   const modified = (at: number, body: Buffer) => {
     const { hello, extensions } = mirror(browserHello());
-    const blocks = [...extensions.bodies].map(([type, own]) => extension(type, type === at ? body : Buffer.from(own)));
+    const blocks = [...extensions].map(([type, own]) => extension(type, type === at ? body : Buffer.from(own)));
     const head = hello.body.subarray(0, 34 + 1 + 32 + 2 + 8 + 2);
     return mirrorOf(Buffer.concat([head, vector16(Buffer.concat(blocks))]));
   };
-  const own = modified(0, Buffer.from(mirror(browserHello()).extensions.bodies.get(0)!)) as Mirror;
+  const own = modified(0, Buffer.from(mirror(browserHello()).extensions.get(0)!)) as Mirror;
 
   it.each<[string, number, Buffer]>([
     ['psk modes that are empty', 45, Buffer.from([0])],

@@ -18,7 +18,7 @@ export interface NothingLogged {
 
 export class KeylogReading {
   readonly #context: JudgeContext;
-  readonly #listener: DecryptionListener;
+  readonly #listener: () => DecryptionListener;
   #decryption: Decryption | undefined;
   #clientRandom: Uint8Array | undefined;
   /** The encrypted records go by unread, and cannot be read any more. */
@@ -27,7 +27,7 @@ export class KeylogReading {
   /** The client has acknowledged the ServerHello, so that it can log its secret. */
   isTaken = false;
 
-  constructor(context: JudgeContext, listener: DecryptionListener) {
+  constructor(context: JudgeContext, listener: () => DecryptionListener) {
     this.#context = context;
     this.#listener = listener;
   }
@@ -96,7 +96,7 @@ export class KeylogReading {
       offersRawPublicKey: clientHello.offersRawPublicKey,
       limits: snapshot.policy.limits,
       dateMs: () => context.dateMs(),
-      listener: this.#listener,
+      listener: this.#listener(),
     });
     this.#decryption = decryption;
     this.#clientRandom = clientHello.random;

@@ -29,9 +29,11 @@ export class AwaitProof implements State {
   conclude(): void {
     const { hearing, possession } = this.#bench;
     if (hearing.isRuled) return;
-    const judged = this.#examination.claims().map((claim) => possession.applyTo(claim));
-    const settled = this.examined.cases?.settled ?? [];
-    if (![...judged, ...settled].some(denies) && (possession.isAwaited || !this.examined.isFlightWhole)) return;
+    const claims = this.#examination.claims();
+    const judged = possession.hasFailed ? claims.map((claim) => possession.applyTo(claim)) : claims;
+    const settled = this.examined.cases?.settled ?? NOTHING_SETTLED;
+    const isDenied = judged.some(denies) || settled.some(denies);
+    if (!isDenied && (possession.isAwaited || !this.examined.isFlightWhole)) return;
     if (possession.hasFailed) this.#tellFailedProof(judged);
     const proven = [...judged.map((claim) => this.#findingOf(claim)), ...settled];
     if (proven.length === 0) return hearing.settleUnpinned(this.#examination.ruleMark);
@@ -69,3 +71,5 @@ export class AwaitProof implements State {
     for (const { name } of pinsetsToTell(findings)) context.anomaly('tls.proof.failed', `pinset ${name}`);
   }
 }
+
+const NOTHING_SETTLED: readonly Finding[] = [];

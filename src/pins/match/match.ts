@@ -49,6 +49,7 @@ export function matchDeny(
   nowMs: number,
 ): CompiledPin | undefined {
   const { deny } = indexOf(pinset);
+  if (deny.isEmpty) return undefined;
   for (const [index, certificate] of chain.entries()) {
     const pin = deny.find(certificate, nowMs, index === 0 ? deniesLeaf : deniesAbove);
     if (pin !== undefined) return pin;

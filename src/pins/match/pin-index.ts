@@ -16,12 +16,15 @@ export class PinIndex {
   /** Every date at which a pin comes into use or goes out of it, in ascending order. */
   readonly #dates: readonly number[];
   readonly #tables: readonly PinTable[];
+  /** Nothing is ever found. */
+  readonly isEmpty: boolean;
   /** Whole certificates that may stand above the leaf. */
   readonly anchors: readonly CompiledPin[];
 
   /** `tables` change under it. */
   constructor(pins: readonly CompiledPin[], tables: readonly PinTable[] = []) {
     this.#tables = tables;
+    this.isEmpty = pins.length === 0 && tables.length === 0;
     for (const pin of pins) this.#add(pin);
     this.#usable = new UsableTimes(pins);
     this.#dates = datesOf(pins, tables);
@@ -44,33 +47,28 @@ export class PinIndex {
     nowMs: number,
     accepts: (pin: CompiledPin) => boolean,
   ): CompiledPin | undefined {
-    let backup: CompiledPin | undefined;
-    const { sha1, sha256, spkiSha256 } = certificate;
+    if (this.isEmpty) return undefined;
+    const { sha1, sha256, spkiSha256, key, der, spki } = certificate;
     const maps = this.#maps;
-    const candidates = [
-      maps.sha256?.get(sha256),
-      this.#listed('cert-sha256', sha256),
-      spkiSha256 === null ? undefined : maps.spki?.get(spkiSha256),
-      spkiSha256 === null ? undefined : this.#listed('spki-sha256', spkiSha256),
-      certificate.key === null ? undefined : maps.key?.get(certificate.key),
-      maps.sha1?.get(sha1),
-      this.#listed('cert-sha1', sha1),
-      // TLSA's matching type 2, rare enough to be hashed only where it is used.
-      maps.sha512?.get(sha512Hex(certificate.der)),
-      certificate.spki === null ? undefined : maps.spkiSha512?.get(sha512Hex(certificate.spki)),
-    ];
-    for (const pins of candidates) {
-      for (const pin of pins ?? NO_PINS) {
-        if (!isUsable(pin, nowMs) || !accepts(pin)) continue;
-        if (pin.role === 'primary') return pin;
-        backup ??= pin;
-      }
-    }
-    return backup;
+    const search = new Search(nowMs, accepts);
+    search.among(maps.sha256?.get(sha256));
+    this.#searchLists(search, 'cert-sha256', sha256);
+    if (spkiSha256 !== null) search.among(maps.spki?.get(spkiSha256));
+    if (spkiSha256 !== null) this.#searchLists(search, 'spki-sha256', spkiSha256);
+    if (key !== null) search.among(maps.key?.get(key));
+    search.among(maps.sha1?.get(sha1));
+    this.#searchLists(search, 'cert-sha1', sha1);
+    // TLSA's matching type 2, rare enough to be hashed only where it is used.
+    search.among(maps.sha512?.get(sha512Hex(der)));
+    if (spki !== null) search.among(maps.spkiSha512?.get(sha512Hex(spki)));
+    return search.found;
   }
 
-  #listed(kind: PinKind, key: string): CompiledPin[] {
-    return this.#tables.flatMap((table) => (table.kind === kind ? (table.find(key) ?? []) : []));
+  #searchLists(search: Search, kind: PinKind, key: string): void {
+    for (const table of this.#tables) {
+      const pin = table.kind === kind ? table.find(key) : undefined;
+      if (pin !== undefined) search.among([pin]);
+    }
   }
 
   #add(pin: CompiledPin): void {
@@ -78,6 +76,27 @@ export class PinIndex {
     const known = map.get(pin.key);
     if (known === undefined) map.set(pin.key, [pin]);
     else if (!known.some((other) => isSame(other, pin))) known.push(pin);
+  }
+}
+
+/** The first of some pins that is a primary one, else the first one. */
+class Search {
+  found: CompiledPin | undefined;
+  readonly #nowMs: number;
+  readonly #accepts: (pin: CompiledPin) => boolean;
+
+  constructor(nowMs: number, accepts: (pin: CompiledPin) => boolean) {
+    this.#nowMs = nowMs;
+    this.#accepts = accepts;
+  }
+
+  among(pins: readonly CompiledPin[] | undefined): void {
+    if (pins === undefined || this.found?.role === 'primary') return;
+    for (const pin of pins) {
+      if (!isUsable(pin, this.#nowMs) || !this.#accepts(pin)) continue;
+      if (pin.role === 'primary') return void (this.found = pin);
+      this.found ??= pin;
+    }
   }
 }
 
@@ -136,4 +155,3 @@ const COMPARED: Readonly<Record<PinKind, Compared>> = {
   'spki-sha512': 'spkiSha512',
   key: 'key',
 };
-const NO_PINS: readonly CompiledPin[] = [];
