@@ -1,4 +1,11 @@
-/** Octets as a string, one character an octet: a key to find them by, or a name as it was sent. Makes no view on the way. */
+/** Octets as strings of one character each: keys to find them by, names as they were sent. Makes no view on the way. */
 export function latin1Of(bytes: Uint8Array, start = 0, end = bytes.length): string {
   return Buffer.prototype.latin1Slice.call(bytes, start, end);
+}
+
+/** The other way round. */
+export function octetsOf(text: string): Uint8Array {
+  const octets = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) octets[i] = text.charCodeAt(i);
+  return octets;
 }

@@ -67,7 +67,7 @@ export interface VerdictEvent {
   readonly client: Endpoint;
   readonly server: Endpoint;
   /** Absent for TLS over TCP. */
-  readonly datagrams?: 'quic' | 'dtls';
+  readonly datagrams?: 'quic' | 'dtls' | undefined;
   readonly action: Action;
   readonly reason: Reason;
   /** Null when none was selected. */
@@ -80,7 +80,7 @@ export interface VerdictEvent {
   readonly matched: string | null;
   readonly connmark: { readonly value: number; readonly mask: number } | null;
   /** Of `midstream`: how many packets this tells of, which may be of several connections. */
-  readonly packets?: number;
+  readonly packets?: number | undefined;
   /** How long the flow's packets waited, in microseconds. */
   readonly heldMicros: number;
   /** From the client's first octets of TLS to the decision, in microseconds; absent where nobody can say, as offline. */
@@ -91,12 +91,12 @@ export interface VerdictEvent {
   /** Hash of the configuration that decided. */
   readonly config: string;
   /** The setting that accepts, where no evidence does; absent or null otherwise. */
-  readonly allowedBy?: string | null;
+  readonly allowedBy?: string | null | undefined;
   /** In report-only and learn: what enforce had done. */
   readonly would: Action | null;
   readonly others: readonly PinsetOutcome[];
   /** Rules that the certificates satisfy, in order: the last one decided where the reason is `rule`. Absent: none. */
-  readonly rules?: readonly RuleMatch[];
+  readonly rules?: readonly RuleMatch[] | undefined;
   /** Code of the fault behind `parse-error`, `overlap-conflict` and `limit`. */
   readonly fault: string | null;
   /** The upgrade protocol that came before TLS, such as `smtp`. */
@@ -106,7 +106,7 @@ export interface VerdictEvent {
   /** Null when the flow was never TLS. */
   readonly tls: TlsSummary | null;
   /** Of a capture: the sides of which octets are missing that the other end has. */
-  readonly gaps?: readonly ('client' | 'server')[];
+  readonly gaps?: readonly ('client' | 'server')[] | undefined;
   /** Frame in which the flow began; 0 on the live path. */
   readonly frame: number;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import type { AnomalyEvent, FlowEvent } from '../../src/judge/events.ts';
+import type { FlowEvent } from '../../src/judge/events.ts';
 import type { FlowPage } from '../../src/connection/listing.ts';
 import type { ProbeAnswer, ProbeRequest } from '../../src/judge/ports.ts';
 import type { Policy } from '../../src/pins/policy.ts';
@@ -179,7 +179,7 @@ describe('learning', () => {
       {
         refine: (loaded) => ({ ...loaded, pinsets: [bank({ mode: 'learn' })], hash: `sha256:0${promoted}` }),
         observe: () => ({
-          anomalies: [{ ...EVENT, code: 'learn.promoted' } as AnomalyEvent],
+          anomalies: [{ ...EVENT, code: 'learn.promoted' }],
           hasChanged: ++promoted < 3,
         }),
         save: async () => void steps.push(`saved ${running.policy.hash}`),

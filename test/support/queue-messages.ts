@@ -1,10 +1,10 @@
 /** What a queue's thread and the daemon say to each other, for tests of either: one of each kind. */
-import type { FlowEvent } from '../../src/judge/events.ts';
+import type { AnomalyEvent } from '../../src/judge/events.ts';
 import type { ExamineRequest, ProbeAnswer, ProbeRequest, Questioner } from '../../src/judge/ports.ts';
 import type { DatedFacts } from '../../src/x509/examine.ts';
 import { chainFacts } from './chain-facts.ts';
 
-export const EVENT: FlowEvent = {
+export const EVENT: AnomalyEvent = {
   kind: 'anomaly',
   time: 0,
   flowId: 0,

@@ -1,20 +1,23 @@
 /**
  * Events between a packet thread and the main thread. Certificates, which are most of an event's octets and always the
- * same few, cross once and are numbers from then on. Both ends number alike, because messages come in order.
+ * same few, cross once and are numbers from then on; of a verdict only the values cross, in one row, because the names of
+ * its fields take as long as they do. Both ends number alike, because messages come in order.
  */
+import { latin1Of, octetsOf } from '../../bytes/latin1.ts';
 import type { ContinuedEvent, FlowEvent, TlsSummary, VerdictEvent } from '../../judge/events.ts';
 
-export type WireEvent =
-  | Exclude<FlowEvent, VerdictEvent | ContinuedEvent>
-  | WireVerdict
-  | { readonly kind: 'continued'; readonly verdict: WireVerdict };
+export type WireEvent = Exclude<FlowEvent, VerdictEvent | ContinuedEvent> | WireVerdict | WireContinued;
 
-type WireVerdict = Omit<VerdictEvent, 'tls'> & { readonly tls: WireTls | null };
+/** An event's values, in the order of `rowOf`. */
+export type WireVerdict = ReturnType<typeof rowOf>;
 
-interface WireTls extends Omit<TlsSummary, 'certificates' | 'clientCertificates'> {
-  readonly certificates: readonly WireCertificate[];
-  readonly clientCertificates: readonly WireCertificate[];
+interface WireContinued {
+  readonly kind: 'continued';
+  readonly verdict: WireVerdict;
 }
+
+/** A summary's, in the order of `tlsRowOf`. */
+type WireTls = ReturnType<typeof tlsRowOf>;
 
 /** DER at first, its number from then on, until as many others have come. */
 type WireCertificate = Uint8Array | number;
@@ -28,15 +31,15 @@ export class EventPacker {
 
   pack(event: FlowEvent): WireEvent {
     if (event.kind === 'verdict') return this.#pack(event);
-    return event.kind === 'continued' ? { ...event, verdict: this.#pack(event.verdict) } : event;
+    return event.kind === 'continued' ? { kind: event.kind, verdict: this.#pack(event.verdict) } : event;
   }
 
   #pack(event: VerdictEvent): WireVerdict {
     const { tls } = event;
-    if (tls === null) return { ...event, tls };
+    if (tls === null) return rowOf(event, null);
     const certificates = tls.certificates.map((der) => this.#send(der));
     const clientCertificates = tls.clientCertificates.map((der) => this.#send(der));
-    return { ...event, tls: { ...tls, certificates, clientCertificates } };
+    return rowOf(event, tlsRowOf(tls, certificates, clientCertificates));
   }
 
   #send(der: Uint8Array): WireCertificate {
@@ -58,16 +61,16 @@ export class EventUnpacker {
   #next = 0;
 
   unpack(event: WireEvent): FlowEvent {
-    if (event.kind === 'verdict') return this.#unpack(event);
-    return event.kind === 'continued' ? { ...event, verdict: this.#unpack(event.verdict) } : event;
+    if (!('kind' in event)) return this.#unpack(event);
+    return event.kind === 'continued' ? { kind: event.kind, verdict: this.#unpack(event.verdict) } : event;
   }
 
-  #unpack(event: WireVerdict): VerdictEvent {
-    const { tls } = event;
-    if (tls === null) return { ...event, tls };
-    const certificates = tls.certificates.map((sent) => this.#receive(sent));
-    const clientCertificates = tls.clientCertificates.map((sent) => this.#receive(sent));
-    return { ...event, tls: { ...tls, certificates, clientCertificates } };
+  #unpack(row: WireVerdict): VerdictEvent {
+    const tls = row[0];
+    if (tls === null) return eventOf(row, null);
+    const certificates = tls[7].map((sent) => this.#receive(sent));
+    const clientCertificates = tls[8].map((sent) => this.#receive(sent));
+    return eventOf(row, summaryOf(tls, certificates, clientCertificates));
   }
 
   #receive(sent: WireCertificate): Uint8Array {
@@ -77,6 +80,115 @@ export class EventUnpacker {
     this.#next = following(this.#next);
     return sent;
   }
+}
+
+/** The summary comes first: it is what is not copied as it is. */
+function rowOf(event: VerdictEvent, tls: WireTls | null) {
+  const { client, server } = event;
+  return [
+    tls,
+    latin1Of(client.address),
+    client.port,
+    latin1Of(server.address),
+    server.port,
+    event.time,
+    event.flowId,
+    event.datagrams,
+    event.action,
+    event.reason,
+    event.pinset,
+    event.mode,
+    event.evidence,
+    event.proven,
+    event.matched,
+    event.connmark,
+    event.packets,
+    event.heldMicros,
+    event.tookMicros,
+    event.inIfindex,
+    event.outIfindex,
+    event.config,
+    event.allowedBy,
+    event.would,
+    event.others,
+    event.rules,
+    event.fault,
+    event.starttls,
+    event.fronted,
+    event.gaps,
+    event.frame,
+  ] as const;
+}
+
+function eventOf(row: WireVerdict, tls: TlsSummary | null): VerdictEvent {
+  return {
+    kind: 'verdict',
+    client: { address: octetsOf(row[1]), port: row[2] },
+    server: { address: octetsOf(row[3]), port: row[4] },
+    tls,
+    time: row[5],
+    flowId: row[6],
+    datagrams: row[7],
+    action: row[8],
+    reason: row[9],
+    pinset: row[10],
+    mode: row[11],
+    evidence: row[12],
+    proven: row[13],
+    matched: row[14],
+    connmark: row[15],
+    packets: row[16],
+    heldMicros: row[17],
+    tookMicros: row[18],
+    inIfindex: row[19],
+    outIfindex: row[20],
+    config: row[21],
+    allowedBy: row[22],
+    would: row[23],
+    others: row[24],
+    rules: row[25],
+    fault: row[26],
+    starttls: row[27],
+    fronted: row[28],
+    gaps: row[29],
+    frame: row[30],
+  };
+}
+
+function tlsRowOf(
+  tls: TlsSummary,
+  certificates: readonly WireCertificate[],
+  clientCertificates: readonly WireCertificate[],
+) {
+  return [
+    tls.sni,
+    tls.version,
+    tls.cipherSuite,
+    tls.clientAlpns,
+    tls.sessionResumed,
+    tls.ja4,
+    tls.sawClientHello,
+    certificates,
+    clientCertificates,
+  ] as const;
+}
+
+function summaryOf(
+  row: WireTls,
+  certificates: readonly Uint8Array[],
+  clientCertificates: readonly Uint8Array[],
+): TlsSummary {
+  return {
+    sni: row[0],
+    version: row[1],
+    cipherSuite: row[2],
+    clientAlpns: row[3],
+    sessionResumed: row[4],
+    ja4: row[5],
+    sawClientHello: row[6],
+    certificates,
+    clientCertificates,
+  };
 }
 
 /** Longer ones are seldom, and would only be kept. */
