@@ -7,24 +7,22 @@ import type { LoggedEvent } from '../judge/events.ts';
 import type { CertificateEntry } from './certificate-entry.ts';
 import { type EveOptions, type EveRecord, toEve } from './eve.ts';
 
-/** What `jsonText` makes of the event's record. */
 export function eveLine(event: LoggedEvent, options: EveOptions): string {
-  const record = toEve(event, options);
-  const chain = takeChain(record);
+  return recordLine(toEve(event, options));
+}
+
+/** What `jsonText` makes of the record. */
+export function recordLine(record: EveRecord): string {
+  const tls = record['tls'] as { certificates?: unknown } | undefined;
+  if (!Array.isArray(tls?.certificates)) return jsonText(record);
+  const chain = tls.certificates as readonly CertificateEntry[];
+  // A number in its place.
+  tls.certificates = 0;
   const line = jsonText(record);
-  if (chain === undefined) return line;
+  tls.certificates = chain;
   // No string has this in it, where a quotation mark would be escaped; and no other object has such a key.
   const at = line.indexOf(ROOM) + ROOM.length;
   return `${line.slice(0, at - 1)}[${chain.map(textOf).join(',')}]${line.slice(at)}`;
-}
-
-/** Leaves a number in its place. */
-function takeChain(record: EveRecord): readonly CertificateEntry[] | undefined {
-  const tls = record['tls'] as { certificates: unknown } | undefined;
-  if (tls === undefined) return undefined;
-  const chain = tls.certificates as readonly CertificateEntry[];
-  tls.certificates = 0;
-  return chain;
 }
 
 function textOf(entry: CertificateEntry): string {

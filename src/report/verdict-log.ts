@@ -1,13 +1,10 @@
 /**
- * The verdict log's way out: NDJSON through pino into any number of destinations. For each of them records wait in a
+ * The verdict log's way out: NDJSON into any number of destinations. For each of them records wait in a
  * bounded backlog of its own while its reader is slow; beyond it they are dropped and counted, so that the log never makes
  * packets wait, nor one destination another. Files can be reopened, for those who rotate them, and destinations changed.
  */
-import pino from 'pino';
-import type { Logger } from 'pino';
-
-import { visibleJson } from '../bytes/invisible.ts';
-import type { EveRecord, EventType } from './eve.ts';
+import type { EveRecord } from './eve.ts';
+import { recordLine } from './eve-line.ts';
 import type { LogDestination } from './log-destination.ts';
 import { LogOutput, type LogOutputOptions } from './log-output.ts';
 
@@ -24,31 +21,16 @@ export interface DestinationCounts {
 
 export class VerdictLog {
   readonly #options: VerdictLogOptions;
-  readonly #logger: Logger<EventType, true>;
   #outputs: readonly LogOutput[];
   /** No more records are for them, and they are closing. */
   readonly #leaving = new Map<LogOutput, Promise<void>>();
   /** What became of the records of those that are closed. */
   readonly #gone = { written: 0, dropped: 0 };
-  #line = '';
 
   /** Opens the destinations; throws a sentence that names the one that cannot be. */
   constructor(options: VerdictLogOptions) {
     this.#options = options;
     this.#outputs = this.#open(options.destinations);
-    // A record is all that a line holds: no time and no process of the logger's own, and its level is the event's type.
-    this.#logger = pino(
-      {
-        base: null,
-        timestamp: false,
-        customLevels: EVENT_LEVELS,
-        useOnlyCustomLevels: true,
-        level: 'stats',
-        formatters: { level: (label) => ({ event_type: label }) },
-        serializers: { event_type: () => undefined },
-      },
-      { write: (line) => void (this.#line = visibleJson(line)) },
-    );
   }
 
   /** Records that a backlog had no room for, or that could not be written. */
@@ -67,10 +49,10 @@ export class VerdictLog {
 
   /** `except`: the name of the one that is not to have it. */
   write(record: EveRecord, except?: string): void {
-    this.#logger[record.event_type](record);
+    const line = `${recordLine(record)}\n`;
     for (const output of this.#outputs) {
       const { destination } = output;
-      if (destination.name !== except) output.write(destination.form?.(record, this.#line) ?? this.#line);
+      if (destination.name !== except) output.write(destination.form?.(record, line) ?? line);
     }
   }
 
@@ -131,14 +113,3 @@ export class VerdictLog {
     this.#leaving.set(output, left);
   }
 }
-
-/** pino's levels are numbers in order of weight. */
-const EVENT_LEVELS: Readonly<Record<EventType, number>> = {
-  stats: 10,
-  start: 15,
-  stop: 16,
-  config: 20,
-  answer: 21,
-  verdict: 30,
-  anomaly: 40,
-};

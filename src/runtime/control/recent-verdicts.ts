@@ -12,6 +12,10 @@ export interface RecentVerdict {
   readonly event: VerdictEvent;
 }
 
+interface Kept extends RecentVerdict {
+  readonly octets: number;
+}
+
 export interface RecentVerdictsBounds {
   readonly flows: number;
   readonly octets: number;
@@ -19,7 +23,9 @@ export interface RecentVerdictsBounds {
 
 export class RecentVerdicts {
   readonly #bounds: RecentVerdictsBounds;
-  readonly #recent = new Set<RecentVerdict & { readonly octets: number }>();
+  /** The oldest first; those ahead of `#oldest` are gone. */
+  #recent: (Kept | undefined)[] = [];
+  #oldest = 0;
   readonly #counts = new Map<string, number>();
   readonly #policies: Policy[] = [];
   #octets = 0;
@@ -71,7 +77,7 @@ export class RecentVerdicts {
 
   /** The latest first. */
   *latest(): Iterable<RecentVerdict> {
-    yield* [...this.#recent].reverse();
+    yield* this.#recent.slice(this.#oldest).reverse() as Kept[];
   }
 
   #add(event: VerdictEvent, queue: number): void {
@@ -79,14 +85,20 @@ export class RecentVerdicts {
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
     const octets = octetsOf(event);
     const verdict = { number: ++this.#last, queue, event, octets };
-    this.#recent.add(verdict);
+    this.#recent.push(verdict);
     for (const listener of this.#listeners) listener(verdict);
     this.#octets += octets;
-    for (const oldest of this.#recent) {
-      if (this.#recent.size <= this.#bounds.flows && this.#octets <= this.#bounds.octets) break;
-      this.#recent.delete(oldest);
-      this.#octets -= oldest.octets;
-    }
+    const { flows, octets: most } = this.#bounds;
+    while (this.#recent.length - this.#oldest > flows || this.#octets > most) this.#forgetOldest();
+  }
+
+  #forgetOldest(): void {
+    this.#octets -= this.#recent[this.#oldest]!.octets;
+    this.#recent[this.#oldest++] = undefined;
+    // Room is made for as many at once as there are left.
+    if (this.#oldest * 2 < this.#recent.length) return;
+    this.#recent = this.#recent.slice(this.#oldest);
+    this.#oldest = 0;
   }
 }
 
