@@ -78,7 +78,7 @@ enforces() {
   protects
   passes genuine
   is_refused forged
-  tlspin ctl verdicts --denied | grep pin-mismatch
+  tlspin ctl verdicts --denied | grep -E '(pin|probe)-mismatch'
 }
 breaks() {
   for family in iptables ip6tables; do $family-save | grep -v tlspin | $family-restore; done
