@@ -48,7 +48,8 @@ describe('a reader that does not read', () => {
     const text = 'x'.repeat(1000);
     const began = performance.now();
     for (let n = 0; n < 10_000; n++) log.write({ event_type: 'verdict', n, text });
-    expect(performance.now() - began).toBeLessThan(1000);
+    // One that waits does so until somebody reads, which nobody does.
+    expect(performance.now() - began).toBeLessThan(5000);
     expect(log.dropped).toBeGreaterThan(9000);
 
     // Once somebody reads, what waited arrives whole and in order.
