@@ -47,7 +47,10 @@ export const PEERS = {
   promtool: { debian: 'prometheus', tests: ['e2e/metrics.test.ts'] },
   man: { debian: 'man-db', tests: ['cli/shells.test.ts'] },
   vsftpd: { debian: 'vsftpd', tests: ['e2e/audit.test.ts'] },
-  'nats-server': { debian: 'nats-server', tests: ['e2e/fleet.test.ts'] },
+  'nats-server': {
+    debian: 'nats-server',
+    tests: ['e2e/fleet-servers.test.ts', 'e2e/fleet-verdicts.test.ts', 'e2e/fleet.test.ts'],
+  },
   minisign: { debian: 'minisign', tests: ['minisign/minisign.test.ts'] },
   'musl-gcc': { debian: 'musl-tools', tests: ['native/confine.test.ts'] },
 } as const satisfies Readonly<Record<string, { debian: string; tests: readonly string[] }>>;
