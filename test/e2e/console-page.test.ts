@@ -88,7 +88,7 @@ describe.skipIf(lacks('chromium'))('the console in Chromium', () => {
     await engine.run();
     await page.getByText('The network is protected.').waitFor();
     expect(watched.complaints).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 });
 
 async function request(): Promise<string | null> {
