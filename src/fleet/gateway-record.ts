@@ -15,6 +15,10 @@ const record = z.object({
   gateway: text(64).min(1),
   /** Of tlspin. */
   software: text(64),
+  /** By which way it reaches the world. */
+  network: text(64),
+  /** Whether it asks servers for others. */
+  answers: z.boolean(),
   running: z.object({ version, since: instant, digest: text(80), isReportOnly: z.boolean() }).nullable(),
   /** Signature of the newest that was seen: who pushes goes on behind it where servers have lost it. */
   seen: text(MAX_SIGNATURE_FILE).nullable(),

@@ -26,6 +26,8 @@ export interface MemberOptions {
   readonly gateway: string;
   /** Of tlspin. */
   readonly software: string;
+  /** What it says of itself besides. */
+  readonly standing: Pick<GatewayRecord, 'network' | 'answers'>;
   readonly trusted: readonly PublicKey[];
   readonly broker: Broker;
   readonly state: MemberState;
@@ -248,7 +250,7 @@ export class Member {
   #tell(): void {
     const records = this.#records;
     if (records === undefined || this.#isStopped) return;
-    const { gateway, software, name } = this.#options;
+    const { gateway, software, name, standing } = this.#options;
     const running = this.#running && {
       version: this.#running.terms.version,
       since: this.#running.since,
@@ -258,7 +260,7 @@ export class Member {
     const { all, canary } = this.#state.seen;
     const newest = (all?.version ?? 0) > (canary?.version ?? 0) ? all : canary;
     const seen = newest?.signature ?? null;
-    const octets = recordOctets({ gateway, software, running, seen, refused: this.#refused });
+    const octets = recordOctets({ gateway, software, ...standing, running, seen, refused: this.#refused });
     // It is told again soon.
     this.#telling = this.#telling
       .then(async () => void (await records.put(`${name}.${gateway}`, octets)))

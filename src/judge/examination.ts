@@ -11,17 +11,19 @@ import type { Finding } from './ruling.ts';
 export class Examination {
   readonly #cases: readonly ExaminedChain[];
   readonly #isProbed: boolean;
+  readonly #isDisputed: boolean;
   /** There where anything was asked: most chains raise no question. */
   #withdrawal: AbortController | undefined;
   #claims: readonly Claim[] | undefined;
 
-  /** `isProbed`: the chains are what probes were shown, the latest first. */
-  constructor(judgements: readonly ChainJudgement[], isProbed: boolean) {
+  /** `isProbed`: the chains are what probes were shown, the latest first. `isDisputed`: elsewhere it was another key. */
+  constructor(judgements: readonly ChainJudgement[], isProbed: boolean, isDisputed = false) {
     this.#cases = judgements.map((judgement) => ({
       judgement,
       answers: isDecided(judgement) ? [] : judgement.questions.map((): ChainFacts | undefined => undefined),
     }));
     this.#isProbed = isProbed;
+    this.#isDisputed = isDisputed;
   }
 
   /** True while answers are awaited. */
@@ -85,7 +87,8 @@ export class Examination {
     );
     return latest!.map((finding, index) => {
       const isSame = earlier.every((findings) => isAccepting(findings[index]!) === isAccepting(finding));
-      if (isSame || finding.pinset === null) return finding;
+      const stands = isSame && !(this.#isDisputed && isAccepting(finding));
+      if (stands || finding.pinset === null) return finding;
       return { ...finding, reason: 'probe-inconsistent', verdict: finding.pinset.onMismatch, matched: null };
     });
   }

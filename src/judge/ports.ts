@@ -63,6 +63,8 @@ export interface ProbedCertificates {
   /** What other probes of the same question were shown in the last minute, where that was another chain. */
   readonly alternatives: readonly ProbedAlternative[];
   readonly fromCache: boolean;
+  /** Somebody who was asked elsewhere was shown another key. */
+  readonly isDisputed?: boolean;
 }
 
 export type ProbedAlternative = Pick<ProbedCertificates, 'chain' | 'isRawPublicKey' | 'proven'>;

@@ -183,6 +183,8 @@ export interface ProbePolicy {
   readonly mark: number;
   /** Whose address probes leave with. */
   readonly source: ProbeSource;
+  /** Gateways of the fleet that have to be shown the same. */
+  readonly witnesses: number;
 }
 
 /** `auto`: the client's where that is heard, and the gateway's elsewhere. */
@@ -226,6 +228,10 @@ export interface FleetPolicy {
   readonly lists: readonly string[];
   /** Which decisions others are told of. */
   readonly share: 'verdicts' | 'denials' | null;
+  /** Whether servers are asked here for other gateways. */
+  readonly isWitness: boolean;
+  /** Gateways of one see the world by the same way; null: nobody else does. */
+  readonly network: string | null;
   /** Octets of them that may wait. */
   readonly spoolBytes: number;
   /** Pinsets and lists of which the file's own win. */

@@ -16,6 +16,7 @@ export const PROBE_DEFAULTS: ProbePolicy = {
   allowLocal: false,
   mark: 0x40_0000,
   source: 'gateway',
+  witnesses: 0,
 };
 
 /** Whether any flow may lead to a probe. */

@@ -181,7 +181,15 @@ describe('whoever pushes', () => {
     await join('gw1');
     const records = await fleet.broker.bucket('tlspin-gateways', { history: 1 });
     const { signature } = signDocument(octetsOf('{}'), STRANGER, claimsOf('office', terms(900)));
-    const forged = { gateway: 'gw2', software: '1.0', running: null, seen: signature, refused: null };
+    const forged = {
+      gateway: 'gw2',
+      software: '1.0',
+      network: 'n',
+      answers: false,
+      running: null,
+      seen: signature,
+      refused: null,
+    };
     await records.put('office.gw2', recordOctets(forged));
     expect((await push(fleet, octetsOf('{}'), KEY, wanted)).version).toBe(8);
     await settled();
@@ -211,7 +219,15 @@ describe('whoever pushes', () => {
     const running = { version: 1, since: Number.MAX_SAFE_INTEGER, digest: 'd', isReportOnly: false };
     await records.put(
       'office.gw7',
-      recordOctets({ gateway: 'gw7', software: '1.0', running, seen: null, refused: null }),
+      recordOctets({
+        gateway: 'gw7',
+        software: '1.0',
+        network: 'n',
+        answers: false,
+        running,
+        seen: null,
+        refused: null,
+      }),
     );
     expect((await gateways(fleet)).map(({ gateway }) => gateway)).toEqual(['gw1']);
   });
@@ -249,6 +265,7 @@ async function join(gateway: string): Promise<Member> {
     name: 'office',
     gateway,
     software: '1.0',
+    standing: { network: gateway, answers: false },
     trusted: fleet.trusted,
     broker,
     state: disks.get(gateway) ?? { seen: { all: null, canary: null }, accepted: null },

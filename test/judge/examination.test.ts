@@ -117,6 +117,16 @@ describe('chains that stand for one server', () => {
       .claims()
       .map(({ reason }) => reason);
 
+  it('let nothing pass for a pinset where they are disputed by somebody else who asked, nor what was denied', () => {
+    const disputed = (of: Claim) => {
+      const [claim] = new Examination([judgement({ claims: () => [of] })], true, true).claims();
+      return [claim!.reason, claim!.verdict];
+    };
+    expect(disputed(claim('accept'))).toEqual(['probe-inconsistent', pinset.onMismatch]);
+    expect(disputed(claim('drop'))).toEqual(['probe-mismatch', pinset.onMismatch]);
+    expect(disputed(claim('accept', { pinset: null }))).toEqual(['probe-match', pinset.onMatch]);
+  });
+
   it('are judged by the latest where all of them come to the same', () => {
     expect(joined(false, [claim('accept')])).toEqual(['pin-match']);
     expect(joined(true, [claim('accept')], [claim('accept')])).toEqual(['probe-match']);

@@ -27,7 +27,14 @@ it.each(PINSETS)('a document of %i pinsets is pushed', async (pinsets) => {
   let inForce = 0;
   const members = Array.from({ length: GATEWAYS }, (_, number) => {
     return new Member({
-      ...{ name: 'office', gateway: `gw${number}`, software: '0.1.0', trusted, broker: carrier.connect() },
+      ...{
+        name: 'office',
+        gateway: `gw${number}`,
+        software: '0.1.0',
+        standing: STANDING,
+        trusted,
+        broker: carrier.connect(),
+      },
       state: { seen: { all: null, canary: null }, accepted: null },
       keep: async () => {},
       apply: async () => {
@@ -122,6 +129,7 @@ function kib(octets: number): string {
   return octets < 10_240 ? `${Math.round(octets)} B` : `${Math.round(octets / 1024)} KiB`;
 }
 
+const STANDING = { network: 'office', answers: false };
 const NEW = 'cert-sha1:new';
 const TERMS: Push = {
   ...{ expires: Date.now() + 86_400_000, by: 'simulation', canary: null },

@@ -49,7 +49,12 @@ export const PEERS = {
   vsftpd: { debian: 'vsftpd', tests: ['e2e/audit.test.ts'] },
   'nats-server': {
     debian: 'nats-server',
-    tests: ['e2e/fleet-servers.test.ts', 'e2e/fleet-verdicts.test.ts', 'e2e/fleet.test.ts'],
+    tests: [
+      'e2e/fleet-servers.test.ts',
+      'e2e/fleet-verdicts.test.ts',
+      'e2e/fleet-witnesses.test.ts',
+      'e2e/fleet.test.ts',
+    ],
   },
   minisign: { debian: 'minisign', tests: ['minisign/minisign.test.ts'] },
   'musl-gcc': { debian: 'musl-tools', tests: ['native/confine.test.ts'] },

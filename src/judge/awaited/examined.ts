@@ -19,6 +19,8 @@ export interface ExaminedFields {
   readonly cases: HiddenCertificates | undefined;
   /** Nothing can come behind them that a careless client might take for another certificate. */
   readonly isFlightWhole: boolean;
+  /** Of a probe: somebody who was asked elsewhere was shown another key. */
+  readonly isDisputed?: boolean;
 }
 
 export class Examined {
@@ -27,13 +29,15 @@ export class Examined {
   readonly cases: HiddenCertificates | undefined;
   by: ExaminedFields['by'];
   isFlightWhole: boolean;
+  readonly #isDisputed: boolean;
 
-  constructor({ chains, evidence, by, cases, isFlightWhole }: ExaminedFields) {
+  constructor({ chains, evidence, by, cases, isFlightWhole, isDisputed = false }: ExaminedFields) {
     this.chains = chains;
     this.evidence = evidence;
     this.by = by;
     this.cases = cases;
     this.isFlightWhole = isFlightWhole;
+    this.#isDisputed = isDisputed;
   }
 
   /** The key of the leaf that is to prove itself; null where it has none that can be read. */
@@ -48,7 +52,7 @@ export class Examined {
     const selected = hearing.selection ?? NOTHING_SELECTED;
     const selection = this.cases?.narrow(selected) ?? selected;
     const judgements = this.chains.map((chain) => new ChainJudgement(snapshot, selection, chain, serverName, now));
-    return new Examination(judgements, this.evidence === 'probed');
+    return new Examination(judgements, this.evidence === 'probed', this.#isDisputed);
   }
 }
 

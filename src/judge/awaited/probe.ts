@@ -47,7 +47,9 @@ export class AwaitProbe implements State {
     const chains = shownTo(hearing, [answer, ...answer.alternatives], 'probed');
     if (hearing.isRuled) return;
     const isFlightWhole = this.by !== 'earlyData';
-    this.#bench.examine(new Examined({ chains, evidence: 'probed', by: this.by, cases: this.#cases, isFlightWhole }));
+    const { isDisputed = false } = answer;
+    const of = { chains, evidence: 'probed', by: this.by, cases: this.#cases } as const;
+    this.#bench.examine(new Examined({ ...of, isFlightWhole, isDisputed }));
   }
 
   onDeadline(): void {

@@ -37,6 +37,8 @@ export function compileFleet(
     key: path(source.key),
     lists: [...elements(source.lists)].map(([, id]) => id),
     share: sharedDecisions(source.share),
+    isWitness: [...elements(source.share)].some(([, each]) => each === 'probes'),
+    network: source.network ?? null,
     spoolBytes: source.spoolBytes ?? 67_108_864,
     local: [...elements(source.local)].map(([, each]) => each),
     refuseAbove: source.refuseAbove ?? 0.01,
@@ -50,6 +52,12 @@ export function reportSharedLists({ fleet, lists = {} }: Configuration, report: 
     const why = unsharable(id, Object.hasOwn(lists, id) ? lists[id] : undefined);
     if (why !== undefined) report.error(['fleet', 'lists', index], why);
   }
+}
+
+export function reportWitnesses({ probe, fleet }: Configuration, report: Reporter): void {
+  if ((probe?.witnesses ?? 0) === 0 || fleet?.key !== undefined) return;
+  const what = 'witnesses are other gateways of a fleet: add "fleet", with a "key" that they have in common';
+  report.error(['probe', 'witnesses'], what);
 }
 
 function unsharable(id: string, list: ListSource | undefined): string | undefined {
@@ -70,11 +78,11 @@ function reportKeyless(source: Partial<FleetSource>, report: Reporter): void {
 
 function sharedDecisions(source: FleetSource['share']): FleetPolicy['share'] {
   const said = [...elements(source)].map(([, each]) => each);
-  return said.includes('verdicts') ? 'verdicts' : (said[0] ?? null);
+  return said.includes('verdicts') ? 'verdicts' : said.includes('denials') ? 'denials' : null;
 }
 
 function reportNames(source: Partial<FleetSource>, report: Reporter): void {
-  for (const key of ['name', 'gateway'] as const) {
+  for (const key of ['name', 'gateway', 'network'] as const) {
     const name = source[key];
     if (name === undefined || /^[\w-]{1,64}$/.test(name)) continue;
     report.error(['fleet', key], `"${name}" is no name: it has 1 to 64 letters, digits, - and _`);

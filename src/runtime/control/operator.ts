@@ -103,7 +103,7 @@ export class Operator {
     this.#metrics = new MetricsEndpoint({ listen, overview: () => this.#overview, say });
     this.daemon = new Daemon({
       ...options.daemon,
-      createProber: timedProbers(createProber, (outcome, millis) => {
+      createProber: timedProbers(options.fleet?.witnessed(createProber) ?? createProber, (outcome, millis) => {
         this.#metrics.takeProbe(outcome, millis);
         this.#probeTimes.take(millis);
       }),

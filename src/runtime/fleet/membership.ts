@@ -10,17 +10,23 @@ import { type Applied, Member, type MemberState, openAccepted, sharedOf } from '
 import type { Terms } from '../../fleet/documents.ts';
 import { NatsBroker } from '../../fleet/nats/broker.ts';
 import { natsOptions } from '../../fleet/nats/options.ts';
-import type { Broker } from '../../fleet/port.ts';
+import type { Broker, Subscription } from '../../fleet/port.ts';
+import { type Testimony, Witnesses } from '../../fleet/witnesses.ts';
+import type { ProbeRequest } from '../../judge/ports.ts';
 import { parsePublicKey, type PublicKey } from '../../minisign/keys.ts';
 import type { SharedDocument } from '../../pins/document/shared.ts';
 import type { FleetPolicy, Policy } from '../../pins/policy.ts';
 import type { ConfigurationChange } from '../control/configuration.ts';
 import type { RecentVerdicts } from '../control/recent-verdicts.ts';
 import { replay } from '../control/replay.ts';
+import type { EventLog } from '../daemon.ts';
+import type { ClosableProber, CreateProber } from '../probing/probing.ts';
+import { SPELL_MS } from '../protection/losses.ts';
 import type { Protection } from '../protection/protection.ts';
 import { KeptState } from './kept-state.ts';
 import { FleetLists, type FleetListsOptions } from './lists.ts';
 import { type FleetKeyUse, readFleetKey } from './fleet-key.ts';
+import { shownTo, WitnessedProber } from './witnessed-prober.ts';
 import { type SharingCounts, VerdictSharing, type VerdictSharingOptions } from './verdict-sharing.ts';
 
 /** What of the running daemon it needs. */
@@ -33,7 +39,7 @@ export interface Home {
     ): Promise<ConfigurationChange>;
   };
   readonly verdicts: Pick<RecentVerdicts, 'latest' | 'listen'>;
-  readonly log: { recordOf: VerdictSharingOptions['recordOf'] };
+  readonly log: { recordOf: VerdictSharingOptions['recordOf'] } & Pick<EventLog, 'write'>;
   readonly protection: Pick<Protection, 'begin' | 'end' | 'notice'>;
 }
 
@@ -46,6 +52,10 @@ export class Membership {
   /** Undefined where nothing is shared that would need one. */
   readonly #keyOf: ((use: FleetKeyUse) => Uint8Array) | undefined;
   #sharing: VerdictSharing | undefined;
+  /** Asks servers in the place of other gateways, with what is this one's own. */
+  #prober: ClosableProber | undefined;
+  #witnesses: Witnesses | undefined;
+  #answering: Subscription | undefined;
   #lists: FleetLists | undefined;
   #state: MemberState;
   #home: Home | undefined;
@@ -110,6 +120,23 @@ export class Membership {
     await this.#sharing?.settle();
   }
 
+  /** Probers whose answers other gateways bear out, where the configuration wants it. Before `start`. */
+  witnessed(create: CreateProber): CreateProber {
+    return (policy, onInconsistent) => {
+      if (this.#policy.isWitness) {
+        const probe = { ...policy.probe, source: 'gateway', witnesses: 0 } as const;
+        this.#prober = create({ ...policy, probe }, () => {});
+      }
+      return new WitnessedProber({
+        prober: create(policy, onInconsistent),
+        policy: policy.probe,
+        ask: async (...question) => (await this.#witnesses?.ask(...question)) ?? [],
+        onDisputed: (request, shown, others) => this.#onDisputed(request, shown, others),
+        onTooFew: (had, wanted) => this.#onTooFew(had, wanted),
+      });
+    };
+  }
+
   start(): void {
     this.#state = this.#kept.read();
     const broker = this.#connect();
@@ -118,6 +145,7 @@ export class Membership {
       name,
       gateway: gatewayName(this.#policy),
       software: this.#software,
+      standing: { network: this.#network, answers: this.#prober !== undefined },
       trusted: this.#trusted,
       broker,
       state: this.#state,
@@ -136,6 +164,7 @@ export class Membership {
     member.start();
     this.#startLists(broker);
     this.#sharing?.start(broker);
+    this.#startWitnesses(broker);
     this.#look = setInterval(() => this.#lookAtDate(), LOOK_MS).unref();
     this.#lookAtDate();
     this.#catchUp();
@@ -146,9 +175,11 @@ export class Membership {
     clearTimeout(this.#patience);
     await this.#lists?.stop();
     await this.#sharing?.stop();
+    await this.#answering?.stop();
     await this.#member?.stop();
     await this.#broker?.close();
     this.#lists = undefined;
+    this.#witnesses = undefined;
     this.#member = undefined;
     this.#broker = undefined;
   }
@@ -167,6 +198,32 @@ export class Membership {
       ...{ configuration, protection },
     });
     this.#lists.start();
+  }
+
+  get #network(): string {
+    return this.#policy.network ?? gatewayName(this.#policy);
+  }
+
+  #startWitnesses(broker: Broker): void {
+    if (this.#keyOf === undefined) return;
+    const { name: fleet } = this.#policy;
+    const key = this.#keyOf('witnesses');
+    const witnesses = new Witnesses({ broker, fleet, gateway: gatewayName(this.#policy), network: this.#network, key });
+    this.#witnesses = witnesses;
+    const prober = this.#prober;
+    if (prober !== undefined) this.#answering = witnesses.answer((question, from) => shownTo(prober, question, from));
+  }
+
+  #onDisputed({ client, server }: ProbeRequest, shown: string, others: readonly Testimony[]): void {
+    const said = others.map(({ gateway, network, shown: other }) => `${gateway} (${network}) was shown ${other}`);
+    const detail = `${gatewayName(this.#policy)} (${this.#network}) was shown ${shown}, ${said.join(', ')}`;
+    const time = Date.now() * 1000;
+    this.#home!.log.write([{ kind: 'anomaly', time, flowId: 0, client, server, code: 'probe.disputed', detail }]);
+  }
+
+  #onTooFew(had: number, wanted: number): void {
+    const detail = `${had} of ${wanted} witnesses have answered`;
+    this.#home!.protection.notice('fleet.witnesses', '', detail, SPELL_MS);
   }
 
   async #apply(shared: SharedDocument, terms: Terms): Promise<Applied> {

@@ -221,6 +221,12 @@ export const CONDITIONS = {
     meaning: 'Decisions do not get to the fleet, or some never will; they are made, and logged here, as before.',
     mend: 'see to the servers and the disk of "spool", or raise "spoolBytes"; where too many are shared, "share": ["denials"]',
   },
+  'fleet.witnesses': {
+    severity: 'degraded',
+    meaning:
+      'Too few gateways of other networks have said what a server shows to them: what it shows here is believed without them.',
+    mend: 'see that as many others as probe.witnesses run, share "probes" and have another "network", and that servers can be reached from there',
+  },
   'fleet.expired': {
     severity: 'degraded',
     meaning: "The fleet's document in force is past its date: nobody has pushed one, or somebody keeps it back.",

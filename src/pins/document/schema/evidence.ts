@@ -35,6 +35,9 @@ export const probe = z
       .optional()
       .describe('Whether loopback and link-local addresses are probed as well.')
       .meta({ default: PROBE_DEFAULTS.allowLocal }),
+    witnesses: count(PROBE_DEFAULTS.witnesses, 0, 16).describe(
+      'Gateways of the fleet, each of another network, that are asked the same within the wait when a server shows a key for the first time; where one of them is shown another key, the connection is denied. Fewer that answer are told of.',
+    ),
     mark: bits
       .optional()
       .describe(

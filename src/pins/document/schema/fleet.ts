@@ -50,12 +50,17 @@ export const fleet = z
       .describe('Writable lists of this gateway that are changed on all where they are changed on one. Default: none.')
       .meta({ default: [] }),
     share: z
-      .array(z.enum(['verdicts', 'denials']))
+      .array(z.enum(['verdicts', 'denials', 'probes']))
       .optional()
       .describe(
-        'What this gateway tells the others of its decisions: every one ("verdicts"), or those alone that deny, or would ("denials"). Records name clients. Default: nothing.',
+        'What this gateway tells the others: every decision ("verdicts"), or those alone that deny, or would ("denials"), whose records name clients; and what servers show to it, where another one asks for `probe.witnesses` ("probes"). Default: nothing.',
       )
       .meta({ default: [] }),
+    network: text()
+      .optional()
+      .describe(
+        'Gateways with the same one reach the world by the same way, and are no witnesses for each other. Default: a network of its own.',
+      ),
     spoolBytes: z
       .int()
       .min(1_000_000)

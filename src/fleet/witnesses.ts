@@ -1,0 +1,156 @@
+/**
+ * Other gateways as witnesses of what a server shows: asked with a client's own question, each of them over a topic of its
+ * own, and believed by a seal that only gateways can make, over their answer and the question. Who carries may keep
+ * questions and answers back, and nothing else: an answer to another question is none. Knows no handshakes.
+ */
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+
+import { z } from 'zod';
+
+import type { Broker, Subscription } from './port.ts';
+import { gateways, type GatewayStatus, isPresent } from './publisher.ts';
+import { seal, unseal } from './sealed.ts';
+
+export interface WitnessesOptions {
+  readonly broker: Broker;
+  readonly fleet: string;
+  readonly gateway: string;
+  readonly network: string;
+  /** Of the seals. */
+  readonly key: Uint8Array;
+}
+
+/** What a server is asked with. */
+export interface WitnessQuestion {
+  readonly server: { readonly address: Uint8Array; readonly port: number };
+  readonly clientHello: Uint8Array;
+  readonly recordVersion: number;
+  readonly starttls: string | null;
+  readonly patience: number;
+}
+
+/** What a gateway was shown: a digest of the key of the server's own certificate. */
+export interface Testimony {
+  readonly gateway: string;
+  readonly network: string;
+  readonly shown: string;
+}
+
+/** `from`: who asks. Undefined where the server showed nothing. */
+export type Witness = (question: WitnessQuestion, from: string) => Promise<string | undefined>;
+
+export class Witnesses {
+  readonly #options: WitnessesOptions;
+  #known: { readonly at: number; readonly gateways: readonly GatewayStatus[] } | undefined;
+
+  constructor(options: WitnessesOptions) {
+    this.#options = options;
+  }
+
+  /** Has others' questions answered. */
+  answer(witness: Witness): Subscription {
+    const { broker, gateway, network, fleet } = this.#options;
+    return broker.answer(topicOf(fleet, gateway), async (octets) => {
+      const question = this.#open(octets, QUESTION, questions);
+      if (question === undefined || question.to !== gateway) return undefined;
+      const { server, clientHello, from, ...rest } = question;
+      const asked = {
+        ...rest,
+        clientHello: bytesOf(clientHello),
+        server: { ...server, address: bytesOf(server.address) },
+      };
+      const shown = await witness(asked, from);
+      return shown === undefined ? undefined : this.#seal({ gateway, network, shown }, answerTo(octets));
+    });
+  }
+
+  /** As many as have answered in time, of `count` that are asked: gateways of other networks, and no two of one. */
+  async ask(question: WitnessQuestion, count: number, patienceMs: number): Promise<readonly Testimony[]> {
+    const { broker, fleet, gateway: from } = this.#options;
+    const { address, port } = question.server;
+    const asked = (await this.#choose(count)).map(async ({ gateway: to }) => {
+      const octets = this.#seal(
+        {
+          ...question,
+          ...{ from, to, nonce: randomBytes(16).toString('base64') },
+          clientHello: base64Of(question.clientHello),
+          server: { address: base64Of(address), port },
+        },
+        QUESTION,
+      );
+      const answer = await broker.ask(topicOf(fleet, to), octets, patienceMs);
+      const testimony = this.#open(answer, answerTo(octets), testimonies);
+      return testimony?.gateway === to ? testimony : undefined;
+    });
+    const answers = await Promise.allSettled(asked);
+    return answers.flatMap((each) => (each.status === 'fulfilled' && each.value !== undefined ? [each.value] : []));
+  }
+
+  async #choose(count: number): Promise<readonly GatewayStatus[]> {
+    const { broker, fleet: name, gateway, network } = this.#options;
+    const now = performance.now();
+    if (this.#known === undefined || now - this.#known.at > KNOWN_FOR_MS) {
+      this.#known = { at: now, gateways: await gateways({ broker, name, trusted: [] }) };
+    }
+    const others = this.#known.gateways.filter((each) => each.answers && each.gateway !== gateway && isPresent(each));
+    const byNetwork = new Map(shuffled(others).map((each) => [each.network, each]));
+    byNetwork.delete(network);
+    return [...byNetwork.values()].slice(0, count);
+  }
+
+  #seal(value: object, beside: Uint8Array): Uint8Array {
+    return seal(Buffer.from(JSON.stringify(value)), this.#key, beside);
+  }
+
+  #open<T>(octets: Uint8Array, beside: Uint8Array, shape: z.ZodType<T>): T | undefined {
+    if (octets.length > MOST_OCTETS) return undefined;
+    const text = unseal(octets, this.#key, beside)?.toString('utf8');
+    try {
+      return text === undefined ? undefined : shape.parse(JSON.parse(text));
+    } catch {
+      return undefined;
+    }
+  }
+
+  get #key(): Buffer {
+    const { key, fleet } = this.#options;
+    return createHmac('sha256', key).update(`tlspin witnesses 1 ${fleet}`).digest();
+  }
+}
+
+function topicOf(fleet: string, gateway: string): string {
+  return `witness.${fleet}.${gateway}`;
+}
+
+/** The question itself is part of what an answer is sealed for. */
+function answerTo(question: Uint8Array): Buffer {
+  return Buffer.concat([ANSWER, createHash('sha256').update(question).digest()]);
+}
+
+function shuffled<T>(values: readonly T[]): T[] {
+  const drawn = values.map((value) => [Math.random(), value] as const);
+  return drawn.sort(([a], [b]) => a - b).map(([, value]) => value);
+}
+
+function base64Of(octets: Uint8Array): string {
+  return Buffer.from(octets).toString('base64');
+}
+
+function bytesOf(base64: string): Uint8Array {
+  return new Uint8Array(Buffer.from(base64, 'base64'));
+}
+
+const QUESTION = Buffer.from('question');
+const ANSWER = Buffer.from('answer');
+const questions = z.object({
+  from: z.string().max(64),
+  to: z.string().max(64),
+  server: z.object({ address: z.base64().max(24), port: z.int().min(1).max(65_535) }),
+  clientHello: z.base64().max(100_000),
+  recordVersion: z.int().min(0).max(65_535),
+  starttls: z.string().max(20).nullable(),
+  patience: z.int().min(0).max(60_000),
+});
+const testimonies = z.object({ gateway: z.string().max(64), network: z.string().max(64), shown: z.string().max(100) });
+const MOST_OCTETS = 200_000;
+const KNOWN_FOR_MS = 60_000;
