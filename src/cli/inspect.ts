@@ -2,27 +2,30 @@
  * `tlspin inspect`: captures in, one verdict record a TLS flow out, as NDJSON on standard output. A capture that is cut
  * short or damaged gives what comes before, and exit status 1; the others are read all the same.
  */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 
 import { jsonText, printable } from '../bytes/invisible.ts';
 import { loadPolicy } from '../pins/load.ts';
 import { formatMessage } from '../pins/document/message.ts';
 import type { Policy } from '../pins/policy.ts';
-import { CertificateEntries } from '../report/certificate-entry.ts';
-import { eveLine } from '../report/eve-line.ts';
-import { unreadRecord, unreadSentence } from '../report/unread.ts';
+import { type Unread, unreadRecord, unreadSentence } from '../report/unread.ts';
+import { inspectApart } from '../runtime/captures/apart.ts';
+import { lineMaker } from '../runtime/captures/lines.ts';
 import { inspectCapture } from '../runtime/offline.ts';
+import { Gunzip } from '../source/capture/gunzip.ts';
 import { readKeyLogs, type Secrets } from '../source/capture/secrets.ts';
+import { isFile } from '../source/capture/stream.ts';
 import { statOf } from '../source/unreadable.ts';
-import { describeCertificate } from '../x509/certificate.ts';
-import { presentCertificate } from '../x509/presented.ts';
 import { addExamples } from './help.ts';
 
 interface Flags {
   readonly config?: string;
   readonly keylog: readonly string[];
   readonly checksums?: true;
+  readonly threads?: number;
 }
 
 export function registerInspect(program: Command): void {
@@ -40,6 +43,11 @@ export function registerInspect(program: Command): void {
     )
     .option('--keylog <file>', 'secrets with which to decrypt TLS 1.3 handshakes; can be given again', collect, [])
     .option('--checksums', 'verify TCP checksums, which captures of sending hosts often have unfinished')
+    .option(
+      '--threads <number>',
+      'threads that look into a file together, by its addresses (default: of large files as many as there are CPUs)',
+      threadsOf,
+    )
     .action(async (captures: string[], flags: Flags, command: Command) => {
       let secrets: Secrets;
       try {
@@ -53,7 +61,8 @@ export function registerInspect(program: Command): void {
       if (policy === undefined) {
         command.error(`error: ${flags.config} is no valid configuration: nothing was inspected`, { exitCode: 1 });
       } else {
-        process.exitCode = await inspect(captures, policy, { secrets, checksums: flags.checksums === true });
+        const { checksums = false, threads } = flags;
+        process.exitCode = await inspect(captures, policy, { secrets, checksums, threads });
       }
     });
   addExamples(
@@ -66,31 +75,34 @@ export function registerInspect(program: Command): void {
 interface Reading {
   readonly secrets: Secrets;
   readonly checksums: boolean;
+  /** Undefined: as many as make sense. */
+  readonly threads: number | undefined;
 }
 
 async function inspect(captures: readonly string[], policy: Policy, reading: Reading): Promise<0 | 1> {
-  const readers = { present: presentCertificate, describe: describeCertificate };
-  const certificates = new CertificateEntries(readers, policy.log.certificates);
+  const { secrets, checksums } = reading;
+  const toLine = lineMaker(policy);
   const output = new LineOutput();
   const progress = new Progress(captures);
   let status: 0 | 1 = 0;
   for (const path of captures) {
+    const onUnread = (unread: Unread): void => {
+      const sentence = unreadSentence(unread);
+      if (sentence === undefined) return;
+      output.write(jsonText(unreadRecord(unread, path)));
+      progress.clear();
+      output.flush();
+      say(`${path}: ${sentence}`);
+    };
+    const common = { path, policy, secrets, checksums, onUnread, onProgress: progress.reporterFor(path) };
     try {
-      await inspectCapture({
-        path,
-        policy,
-        ...reading,
-        onEvent: (event) => output.write(eveLine(event, { certificates, pcapFilename: path })),
-        onUnread: (unread) => {
-          const sentence = unreadSentence(unread);
-          if (sentence === undefined) return;
-          output.write(jsonText(unreadRecord(unread, path)));
-          progress.clear();
-          output.flush();
-          say(`${path}: ${sentence}`);
-        },
-        onProgress: progress.reporterFor(path),
-      });
+      const threads = reading.threads ?? threadsFor(path);
+      if (threads > 1 && isFile(path)) {
+        const onLines = (text: Uint8Array, start: number, end: number) => output.writeLines(text, start, end);
+        await inspectApart({ ...common, threads, onLines });
+      } else {
+        await inspectCapture({ ...common, onEvent: (event) => output.write(toLine(event, path)) });
+      }
     } catch (error) {
       status = 1;
       progress.clear();
@@ -101,6 +113,31 @@ async function inspect(captures: readonly string[], policy: Policy, reading: Rea
   progress.clear();
   output.flush();
   return status;
+}
+
+/** Threads take a while to start, and of what is compressed each would have to inflate all. */
+function threadsFor(path: string): number {
+  if (!isFile(path) || sizeOf(path) < LARGE_INPUT || isCompressed(path)) return 1;
+  return Math.min(availableParallelism(), MOST_THREADS);
+}
+
+/** False where it cannot be read, too: reading it will say why. */
+function isCompressed(path: string): boolean {
+  const head = Buffer.alloc(2);
+  try {
+    const file = openSync(path, 'r');
+    readSync(file, head);
+    closeSync(file);
+  } catch {
+    return false;
+  }
+  return Gunzip.recognises(head);
+}
+
+function threadsOf(text: string): number {
+  const threads = Number(text);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS) return threads;
+  throw new InvalidArgumentError(`It is to be a whole number from 1 to ${MOST_THREADS}.`);
 }
 
 function say(sentence: string): void {
@@ -123,17 +160,35 @@ function policyOf(file: string | undefined): Policy | undefined {
 class LineOutput {
   #lines: string[] = [];
   #length = 0;
+  #octets = Buffer.alloc(OUTPUT_PIECE);
+  #filled = 0;
 
   write(line: string): void {
+    if (this.#filled > 0) this.flush();
     this.#lines.push(line);
     this.#length += line.length;
     if (this.#length >= OUTPUT_PIECE) this.flush();
   }
 
+  /** Octets `start` to `end` of `text`: whole lines. */
+  writeLines(text: Uint8Array, start: number, end: number): void {
+    if (this.#lines.length > 0 || this.#filled + end - start > this.#octets.length) this.flush();
+    const lines = text.subarray(start, end);
+    if (lines.length > this.#octets.length) return void process.stdout.write(lines);
+    this.#octets.set(lines, this.#filled);
+    this.#filled += lines.length;
+  }
+
   flush(): void {
     if (this.#lines.length > 0) process.stdout.write(`${this.#lines.join('\n')}\n`);
+    if (this.#filled > 0) {
+      process.stdout.write(this.#octets.subarray(0, this.#filled));
+      // Whoever writes it may not be done with it.
+      this.#octets = Buffer.allocUnsafeSlow(OUTPUT_PIECE);
+    }
     this.#lines = [];
     this.#length = 0;
+    this.#filled = 0;
   }
 }
 
@@ -180,4 +235,5 @@ const NO_CONFIGURATION = {
 };
 const OUTPUT_PIECE = 65_536;
 const LARGE_INPUT = 50_000_000;
+const MOST_THREADS = 64;
 const PROGRESS_MILLIS = 200;

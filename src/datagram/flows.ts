@@ -191,6 +191,8 @@ export class DatagramEngine {
   }
 
   #forget(flow: DatagramFlow): void {
+    // Of a capture nothing is said of a flow that depends on others.
+    if (!this.#options.live) this.#now = flow.lastSeen;
     flow.end();
     this.#flows.delete(flow);
     this.#table?.delete(this.#otherKey.restore(flow.identity.key));

@@ -7,6 +7,7 @@ import type { LoggedEvent } from '../judge/events.ts';
 import { LIMIT_DEFAULTS } from '../pins/limits.ts';
 import type { Policy } from '../pins/policy.ts';
 import { CaptureSecrets, readSecretsBlocks, type Secrets } from '../source/capture/secrets.ts';
+import type { Share } from '../source/capture/share.ts';
 import { CaptureSource } from '../source/capture/source.ts';
 import type { Unread } from '../report/unread.ts';
 import { examineChain } from '../x509/examine.ts';
@@ -23,6 +24,10 @@ export interface CaptureOptions {
   /** `stage` says when: it never falls, and what is told at one stage is told in the order in which the flows began. */
   readonly onEvent: (event: LoggedEvent, stage: number) => void;
   readonly onUnread?: ((unread: Unread) => void) | undefined;
+  /** Everything was told of stages ahead of `stage`. */
+  readonly onChunkEnd?: ((stage: number) => void) | undefined;
+  /** The part of the capture that is looked into, where another reads the rest. */
+  readonly share?: Share | undefined;
   /** Octets of the file that were read so far. */
   readonly onProgress?: ((octets: number) => void) | undefined;
 }
@@ -38,6 +43,7 @@ export async function inspectCapture(options: CaptureOptions): Promise<void> {
     ...options,
     keyLog: keylog.reader(),
     onFrame: (micros) => stages.onFrame(micros, engine),
+    onChunkEnd: () => options.onChunkEnd?.(stages.current),
   });
   const engine = new Engine({
     policy: offlinePolicy(options.policy),
@@ -72,12 +78,17 @@ class Stages {
     this.#tell = tell;
   }
 
+  /** Of what is told now. */
+  get current(): number {
+    return 2 * this.#frame + 1;
+  }
+
   add(event: LoggedEvent): void {
     this.#events.push(event);
   }
 
   onFrame(micros: number, engine: Engine): void {
-    if (this.#events.length > 0) this.#close(2 * this.#frame + 1);
+    if (this.#events.length > 0) this.#close(this.current);
     this.#frame++;
     if (micros < this.#nextTick) return;
     this.#nextTick = micros + 1_000_000;
@@ -86,9 +97,9 @@ class Stages {
   }
 
   end(engine: Engine): void {
-    this.#close(2 * this.#frame + 1);
+    this.#close(this.current);
     engine.finish();
-    this.#close(Infinity);
+    this.#close(END);
   }
 
   #close(stage: number): void {
@@ -99,7 +110,8 @@ class Stages {
   }
 }
 
-function frameOf(event: LoggedEvent): number {
+/** In which the flow began; 0 of what is no flow's. */
+export function frameOf(event: LoggedEvent): number {
   return event.kind === 'verdict' ? event.frame : 0;
 }
 
@@ -114,4 +126,6 @@ function offlinePolicy(policy: Policy): Policy {
   return { ...policy, limits };
 }
 
+/** The stage behind all others. */
+const END = Number.MAX_SAFE_INTEGER;
 const OFFLINE_HANDSHAKE_BYTES = 2 * LIMIT_DEFAULTS.handshakeBytes;

@@ -9,7 +9,7 @@
  *   value   what is shown of it
  *   ratio   of a round, by the values of its sides
  */
-import { measureInspection } from './inspect.mjs';
+import { measureInspection, measureThreads } from './inspect.mjs';
 import { measureLists } from './lists.mjs';
 import { measureMemory } from './memory.mjs';
 import { measureReloads } from './reloads.mjs';
@@ -258,6 +258,25 @@ export const FIGURES = [
       measure: (plan) => measureInspection(reader, 'data', plan),
     },
   ]),
+  ...[
+    ['tshark', 'tshark, which prints names and certificates'],
+    ['ndpiReader', 'ndpiReader -v 2, which prints names and digests'],
+  ].map(([reader, words]) => ({
+    name: `inspect-certificates-${reader.toLowerCase()}`,
+    title: `inspect, octets/s of a capture, against ${words}`,
+    unit: 'MB/s',
+    goal: null,
+    longOnly: true,
+    measure: (plan) => measureInspection(reader, 'handshakes', plan, 'certificates'),
+  })),
+  {
+    name: 'inspect-threads',
+    title: 'inspect, octets/s of a capture, threads for all CPUs against one',
+    unit: 'MB/s',
+    goal: atLeast(1.6),
+    longOnly: true,
+    measure: (plan) => measureThreads('handshakes', plan),
+  },
 ];
 
 function counted(streams) {

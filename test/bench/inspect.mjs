@@ -6,30 +6,52 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
 import { FIXTURE, readFrames } from './recording.mjs';
 import { median } from './rounds.mjs';
 
-/** `reader`: `tshark`, `ndpiReader` or `suricata`; `kind`: `handshakes` or `data`. */
-export async function measureInspection(reader, kind, { scratch, short, rounds, tools }) {
+/**
+ * One thread beside another reader. `reader`: `tshark`, `ndpiReader` or `suricata`; `kind`: `handshakes` or `data`;
+ * `work`: `certificates` where it is to print names and certificates as well.
+ */
+export function measureInspection(reader, kind, plan, work = 'packets') {
+  const { tools, short } = plan;
   if (tools[reader] === null) return { measured: null, ratios: [], why: `${reader} is missing` };
-  const size = SIZES[reader][short ? 'short' : 'long'];
+  return inTurns(kind, SIZES[reader][short ? 'short' : 'long'], plan, (capture) => ({
+    tlspin: inspecting(capture, 1),
+    [reader]: COMMANDS[reader](tools[reader], capture, work),
+  }));
+}
+
+/** As many threads as there are CPUs, beside one. */
+export function measureThreads(kind, plan) {
+  return inTurns(kind, SIZES.threads, plan, (capture) => ({
+    threads: inspecting(capture, availableParallelism()),
+    'one thread': inspecting(capture, 1),
+  }));
+}
+
+function inspecting(capture, threads) {
+  return ['node', TLSPIN, 'inspect', '--threads', String(threads), capture];
+}
+
+/** The first side's speed to the second's. */
+async function inTurns(kind, size, { scratch, rounds }, sidesOf) {
   const capture = makeCapture(join(scratch, `${kind}-${size}.pcap`), KINDS[kind](readFrames()), size);
   const { size: octets } = statSync(capture);
-  const sides = {
-    tlspin: ['node', TLSPIN, 'inspect', capture],
-    [reader]: COMMANDS[reader](tools[reader], capture),
-  };
-  const speeds = { tlspin: [], [reader]: [] };
+  const sides = sidesOf(capture);
+  const [own, other] = Object.keys(sides);
+  const speeds = { [own]: [], [other]: [] };
   for (let round = 0; round < rounds; round++) {
     const names = Object.keys(sides);
     for (const side of round % 2 === 0 ? names : names.toReversed()) {
       speeds[side].push(octets / 1e6 / (await secondsOf(sides[side])));
     }
   }
-  const ratios = speeds.tlspin.map((speed, round) => speed / speeds[reader][round]);
-  const values = { tlspin: median(speeds.tlspin), [reader]: median(speeds[reader]) };
+  const ratios = speeds[own].map((speed, round) => speed / speeds[other][round]);
+  const values = { [own]: median(speeds[own]), [other]: median(speeds[other]) };
   return { ratios, measured: median(ratios), values, outcomes: {} };
 }
 
@@ -132,16 +154,27 @@ function writeIpv4Checksum(block, header) {
 }
 
 const COMMANDS = {
-  tshark: (program, capture) => [program, '-q', '-z', 'io,stat,0', '-r', capture],
-  ndpiReader: (program, capture) => [program, '-q', '-i', capture],
+  tshark: (program, capture, work) => [program, '-r', capture, ...TSHARK[work]],
+  ndpiReader: (program, capture, work) => [program, ...(work === 'certificates' ? ['-v', '2'] : ['-q']), '-i', capture],
   suricata: readBySuricata,
+};
+const TSHARK = {
+  packets: ['-q', '-z', 'io,stat,0'],
+  certificates: [
+    ...['-Y', 'tls.handshake.type == 1 or tls.handshake.type == 11', '-T', 'fields'],
+    ...['tls.handshake.extensions_server_name', 'x509sat.uTF8String', 'tls.handshake.certificate'].flatMap((field) => [
+      '-e',
+      field,
+    ]),
+  ],
 };
 const TLSPIN = join(import.meta.dirname, '../../dist/cli/main.js');
 /** Octets. tshark takes minutes for a gigabyte, and the more for an octet the more there are. */
 const SIZES = {
   tshark: { short: 32e6, long: 125e6 },
   ndpiReader: { short: 64e6, long: 1e9 },
-  suricata: { long: 200e6 },
+  suricata: { short: 64e6, long: 1e9 },
+  threads: 1e9,
 };
 const KINDS = { handshakes: (frames) => frames, data: withData };
 const DATA = 256 * 1024;

@@ -20,7 +20,7 @@ describe('for people', () => {
   it('the flows are listed, with a heading and colours on a terminal alone', async () => {
     const { out } = await tlspin(['explain', `${FLOWS}tickets.pcap`, '-c', PINNED]);
     expect(out).toMatch(
-      /^1\t127\.0\.0\.1:\d+\t127\.0\.0\.1:443\twww\.bank\.example\tTLS 1\.2\taccept\tpin-match\tbank\n2\t/,
+      /^1\t127\.0\.0\.1:\d+\t127\.0\.0\.1:443\twww\.bank\.example\tTLS 1\.2\taccept\tpin-match\tbank\n15\t/,
     );
     const terminal = await tlspinOnTerminal(['explain', `${FLOWS}tickets.pcap`, '-c', PINNED]);
     expect(terminal.out).toMatch(/^\x1b\[2mFLOW {2}CLIENT +SERVER +NAME /);

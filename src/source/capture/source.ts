@@ -15,6 +15,7 @@ import type { ReadOptions } from './stream.ts';
 import { Defragmenter } from './defragment.ts';
 import { findIp, isKnownLinkType } from './link.ts';
 import type { KeyLogSink } from '../key-log.ts';
+import { isIn, type Share } from './share.ts';
 import { PcapReader } from './pcap.ts';
 import { PcapngReader } from './pcapng.ts';
 import { IpOutline, innerIp } from './tunnel.ts';
@@ -27,6 +28,10 @@ export interface CaptureSourceOptions {
   readonly onProgress?: ReadOptions['onProgress'];
   /** Told of each frame ahead of what it holds: its time, which is the clock's then. */
   readonly onFrame?: ((micros: number) => void) | undefined;
+  /** Everything of a chunk of the file was handed over. */
+  readonly onChunkEnd?: (() => void) | undefined;
+  /** The packets that are to be handed over, where others are not. */
+  readonly share?: Share | undefined;
   /** Takes the capture's own secrets, where it has any. */
   readonly keyLog?: KeyLogSink | undefined;
 }
@@ -133,7 +138,9 @@ export class CaptureSource implements PacketSource, RecordSink {
     this.#unwrap(bytes, at, end, start + Math.max(originalLength, end - start), seconds, micros, 0);
   }
 
-  onChunkEnd(): void {}
+  onChunkEnd(): void {
+    this.#options.onChunkEnd?.();
+  }
 
   /** One IP packet, or what its tunnels hold. `originalEnd` is where its octets ended before any snap length. */
   #unwrap(
@@ -158,6 +165,8 @@ export class CaptureSource implements PacketSource, RecordSink {
       const inner = innerIp(ip, bytes, present);
       if (inner >= 0) return this.#unwrap(bytes, inner, present, claimed, seconds, micros, depth + 1);
     }
+    const { share } = this.#options;
+    if (share !== undefined && !isIn(share, ip)) return this.#settle(seconds);
     const isCut = present < claimed;
     // Of a segment that was cut the octets that are there are read; what is missing is a gap behind them.
     const isShortened = isCut && ip.shorten(bytes, present);
@@ -170,7 +179,12 @@ export class CaptureSource implements PacketSource, RecordSink {
       const own = Buffer.from(bytes.subarray(at, present));
       this.#order.keep({ bytes: own, originalLength: length - at, flags, seconds, micros, frame });
     }
-    if (!this.#order.isEmpty) this.#order.settle(frame, seconds);
+    this.#settle(seconds);
+  }
+
+  /** What waits goes by whatever comes, others' packets too. */
+  #settle(seconds: number): void {
+    if (!this.#order.isEmpty) this.#order.settle(this.#framesRead.frames, seconds);
   }
 
   #late({ bytes, originalLength, flags, seconds, micros, frame }: Waiting): void {
