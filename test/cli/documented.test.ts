@@ -8,7 +8,12 @@ import { describe, expect, it } from 'vitest';
 import { commandTree, type CommandNode } from '../../src/cli/command-tree.ts';
 import { ROOT } from '../support/built.ts';
 
-const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
+const PAGES = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 const tree = commandTree(await wholeProgram());
 
 describe.each(PAGES)('%s', (page) => {

@@ -8,7 +8,12 @@ import { ROOT } from '../support/built.ts';
 import { load, PIN_A, PIN_B } from '../support/configuration.ts';
 
 const BANK = { name: 'bank', match: { hosts: ['www.bank.example'] }, pins: [PIN_A, { pin: PIN_B, role: 'backup' }] };
-const shown = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].flatMap((page) =>
+const shown = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+].flatMap((page) =>
   [...readFileSync(join(ROOT, page), 'utf8').matchAll(/```jsonc\n(.*?)```/gs)].map(
     ([, text]) => [page, text!] as const,
   ),

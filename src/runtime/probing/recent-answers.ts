@@ -1,6 +1,6 @@
 /**
  * The packet thread's own memory of what the prober has just said, so that a busy server's clients are answered without a
- * word to the main thread: of certificates only, for a second, in so many octets. The main thread's memory is the one that
+ * word to the main thread: of certificates only, for a second at the most, in so many octets. The main thread's memory is the one that
  * counts; it is told how often it was spoken for, because every connection is to be as likely as any other to have its
  * server asked anew.
  */
@@ -12,9 +12,14 @@ import { withoutOwnOctets } from '../../probe/own-octets.ts';
 
 export class RecentAnswers {
   readonly #answers: LRUCache<string, Recent>;
+  #ttl: number;
 
-  /** `report`: so many questions like this one were answered here since the last one was answered there. */
-  constructor(report: (request: ProbeRequest, times: number) => void) {
+  /**
+   * `ttl`: milliseconds that answers may be remembered; `report`: so many questions like this one were answered here since
+   * the last one was answered there.
+   */
+  constructor(ttl: number, report: (request: ProbeRequest, times: number) => void) {
+    this.#ttl = ttl;
     this.#answers = new LRUCache({
       max: ENTRIES,
       maxSize: OCTETS,
@@ -36,7 +41,7 @@ export class RecentAnswers {
 
   find(key: string): ProbeAnswer | undefined {
     const recent = this.#answers.get(key);
-    if (recent === undefined || isOver(recent)) return undefined;
+    if (recent === undefined || this.#isOver(recent)) return undefined;
     recent.times++;
     return recent.answer;
   }
@@ -48,12 +53,17 @@ export class RecentAnswers {
 
   /** Forgets what is too old. */
   tick(): void {
-    for (const [key, recent] of this.#answers.entries()) if (isOver(recent)) this.#answers.delete(key);
+    for (const [key, recent] of this.#answers.entries()) if (this.#isOver(recent)) this.#answers.delete(key);
   }
 
   /** Forgets everything: other rules hold for who may be asked. */
-  clear(): void {
+  clear(ttl = this.#ttl): void {
     this.#answers.clear();
+    this.#ttl = ttl;
+  }
+
+  #isOver({ atMs }: Recent): boolean {
+    return performance.now() - atMs >= Math.min(STANDS_FOR_MS, this.#ttl);
   }
 }
 
@@ -67,10 +77,6 @@ interface Recent {
 function octetsOfRecent({ request, answer }: Recent, key: string): number {
   const chains = [answer, ...answer.alternatives].map(({ chain }) => octetsOf(chain));
   return key.length + request.clientHello.length + chains.reduce((sum, octets) => sum + octets, 0);
-}
-
-function isOver({ atMs }: Recent): boolean {
-  return performance.now() - atMs >= STANDS_FOR_MS;
 }
 
 const ENTRIES = 256;

@@ -12,9 +12,10 @@ export class RemoteProber implements Prober {
   readonly #connected = new Map<number, () => void>();
   readonly #recent: RecentAnswers;
 
-  constructor(port: Port<FromQueue>) {
+  /** `ttl`: milliseconds that answers may be remembered. */
+  constructor(port: Port<FromQueue>, ttl: number) {
     this.#questions = new RemoteQuestions((id, request) => port.postMessage({ kind: 'probe', id, request }));
-    this.#recent = new RecentAnswers((request, times) => port.postMessage({ kind: 'spoken-for', request, times }));
+    this.#recent = new RecentAnswers(ttl, (request, times) => port.postMessage({ kind: 'spoken-for', request, times }));
   }
 
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
@@ -45,8 +46,8 @@ export class RemoteProber implements Prober {
     this.#recent.tick();
   }
 
-  /** Another configuration is in force. */
-  forget(): void {
-    this.#recent.clear();
+  /** Another configuration is in force; `ttl`: unless it is as before. */
+  forget(ttl?: number): void {
+    this.#recent.clear(ttl);
   }
 }

@@ -64,6 +64,8 @@ export interface QueueLoopOptions {
   readonly source: QueueSource;
   /** The policy's limit of that name. */
   readonly logBacklog: number;
+  /** Milliseconds that the configuration has probes' answers remembered. */
+  readonly probeTtl: number;
   readonly port: Port<FromQueue>;
   readonly counters: QueueCounters;
   readonly createEngine: (parts: EngineParts) => DrivenEngine;
@@ -87,14 +89,14 @@ export class QueueLoop implements PacketSink {
   /** The queue is to be another process's. */
   #isReleasing = false;
 
-  constructor({ source, logBacklog, port, counters, createEngine }: QueueLoopOptions) {
+  constructor({ source, logBacklog, probeTtl, port, counters, createEngine }: QueueLoopOptions) {
     this.#source = source;
     this.#port = port;
     this.#counters = counters;
     this.#logBacklog = logBacklog;
     this.#outbox = new EventOutbox(port, () => this.#logBacklog);
     this.#examiner = new RemoteExaminer(port);
-    this.#prober = new RemoteProber(port);
+    this.#prober = new RemoteProber(port, probeTtl);
     this.#engine = createEngine({
       verdicts: source,
       events: this.#outbox,
@@ -129,7 +131,7 @@ export class QueueLoop implements PacketSink {
     switch (message.kind) {
       case 'policy':
         this.#logBacklog = message.change.policy?.limits.logBacklog ?? this.#logBacklog;
-        this.#prober.forget();
+        this.#prober.forget(message.change.policy?.probe.ttl);
         this.#engine.changePolicy(message.change);
         this.#settle();
         this.#collectBehind(message.change);

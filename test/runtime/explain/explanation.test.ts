@@ -154,7 +154,7 @@ describe('why', () => {
 
   it.each([
     ['tls13.pcap', 1, 'tls13', 'bank', 'probe'],
-    ['tickets.pcap', 2, 'resumed', 'bank', 'bound-else-probe'],
+    ['tickets.pcap', 15, 'resumed', 'bank', 'bound-else-probe'],
     ['clear.pcap', 1, 'notTls', 'unpinned', 'accept'],
   ])('no certificate could decide: %s, flow %i', async (capture, flow, key, of, value) => {
     const { situation } = await explained(capture, undefined, flow);

@@ -37,7 +37,7 @@ function ask(request: ProbeRequest, answer: ProbeAnswer = SHOWN): ProbeAnswer {
 beforeEach(() => {
   posted = [];
   vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
-  prober = new RemoteProber({ postMessage: (message) => posted.push(message) });
+  prober = new RemoteProber({ postMessage: (message) => posted.push(message) }, 60_000);
   return () => void vi.useRealTimers();
 });
 
@@ -48,6 +48,17 @@ it('asks the main thread once a second for hellos of one client program', async 
   vi.advanceTimersByTime(1_001);
   expect(ask(await question())).toEqual(SHOWN);
   expect(asked()).toBe(2);
+});
+
+it('remembers no longer than it may', async () => {
+  prober.forget(0);
+  for (let time = 0; time < 2; time++) expect(ask(await question())).toEqual(SHOWN);
+  expect(asked()).toBe(2);
+  prober.forget(500);
+  ask(await question());
+  expect(ask(await question())).toEqual({ ...SHOWN, fromCache: true });
+  vi.advanceTimersByTime(501);
+  expect(ask(await question())).toEqual(SHOWN);
 });
 
 it('tells how many it spoke for, once its second is over, and of none nothing', async () => {

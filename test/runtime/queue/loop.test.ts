@@ -160,6 +160,7 @@ beforeEach(async () => {
   loop = new QueueLoop({
     source,
     logBacklog: 10_000,
+    probeTtl: 60_000,
     port: { postMessage: (message) => posted.push(message) },
     counters,
     createEngine: (parts) => (engine = new HoldingEngine(parts)),

@@ -3,7 +3,8 @@
  * control socket, as `tlspin run` has them. list-keeper.mjs CONFIGURATION SOCKET; says `ready`.
  */
 import { answerCommands } from '../../../dist/runtime/control/commands.js';
-import { LiveConfiguration, readConfiguration } from '../../../dist/runtime/control/configuration.js';
+import { LiveConfiguration } from '../../../dist/runtime/control/configuration.js';
+import { readConfiguration } from '../../../dist/runtime/control/configuration/reading.js';
 import { ControlServer } from '../../../dist/runtime/control/server.js';
 import { loadBinding } from '../../../dist/source/binding.js';
 
