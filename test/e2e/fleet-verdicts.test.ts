@@ -25,6 +25,7 @@ describe.skipIf(lacks('nats-server'))('decisions of a fleet', () => {
     const [first, second, third] = ['gw1', 'gw2', 'gw3'].map((host) => start(host, 1));
     await sleep(1_500);
     lab.shell('gw2', 'iptables -A INPUT -s 10.0.0.0/8 -j DROP; iptables -A OUTPUT -d 10.0.0.0/8 -j DROP');
+    await reader.until(({ output }) => output !== '', 'it reads', 30_000);
     process.kill(reader.pid!, 'SIGSTOP');
     await third!.says(/settled \d+\n.*settled/s);
     await third!.stop('SIGKILL');
