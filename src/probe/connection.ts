@@ -71,9 +71,10 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
   };
   socket.on('connect', () => {
     isConnected = true;
-    options.connected?.();
+    // Its own hello ahead of the client's, which waits for this: a server that serves one after the other would never come to it.
     if (pause > 0) setTimeout(speak, pause);
     else speak();
+    options.connected?.();
   });
   socket.on('data', (bytes) => {
     speak();
