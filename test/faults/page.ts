@@ -73,6 +73,6 @@ part of it is checked by \`npm run test:e2e\`.
 * **genuine**, **forged**, **unpinned**: what a new connection comes to while it lasts: \`served\`, \`alert\` (refused, in words that the
   client understands), \`reset\`, \`silence\` (nothing within four seconds). Where the versions of TLS differ, both are said.
 * **open before**: what comes of connections that were open: \`go on\`, \`reset\` (told at once), \`silence\`, and what becomes of that.
-* **said**: lines of standard error, and the codes of conditions and \`anomaly\` records.
+* **said**: lines of standard error, and the codes of conditions and \`anomaly\` records: at least these.
 * **well within**: from the fault's end on, the seconds within which new connections of every kind are what they should be.
 `;
