@@ -9,7 +9,7 @@ import { connect, credsAuthenticator, type NatsConnection, nkeyAuthenticator } f
 import { type Broker, BrokerError, type Bucket, type BucketOptions, type ConnectionState } from '../port.ts';
 import type { Stream, StreamOptions, Subscription } from '../port.ts';
 import { NatsBucket } from './bucket.ts';
-import { brokerError, guarded } from './errors.ts';
+import { brokerError, guarded, patiently } from './errors.ts';
 import { NatsStream } from './stream.ts';
 
 export interface NatsOptions {
@@ -49,15 +49,15 @@ export class NatsBroker implements Broker {
 
   bucket(name: string, options: BucketOptions): Promise<Bucket> {
     return this.#with(async ({ nc, js, jsm }) => {
-      const store = await replicated((replicas) => new Kvm(js).create(name, { ...options, replicas }));
-      return new NatsBucket({ nc, js, jsm, store, name });
+      const store = await patiently(() => replicated((replicas) => new Kvm(js).create(name, { ...options, replicas })));
+      return new NatsBucket({ nc, jsm, store, name });
     });
   }
 
   stream(name: string, options: StreamOptions): Promise<Stream> {
     return this.#with(async ({ nc, js, jsm }) => {
       const stream = new NatsStream({ nc, js, jsm, name });
-      await replicated((replicas) => stream.make(options, replicas));
+      await patiently(() => replicated((replicas) => stream.make(options, replicas)));
       return stream;
     });
   }

@@ -1,5 +1,5 @@
 /** A bucket as a key-value store of NATS: a stream with a subject for each key. */
-import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
+import type { JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { KV, KvEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 
@@ -9,7 +9,6 @@ import { Following } from './following.ts';
 
 export interface NatsBucketOptions {
   readonly nc: NatsConnection;
-  readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
   readonly store: KV;
   readonly name: string;
@@ -74,11 +73,11 @@ export class NatsBucket implements Bucket {
   }
 
   watch(keys: string, handler: WatchHandler): Promise<Subscription> {
-    const { js, name } = this.#options;
+    const { nc, name } = this.#options;
     const prefix = prefixOf(name);
     return guarded(() =>
       Following.begin({
-        js,
+        nc,
         stream: streamOf(name),
         from: () => ({ filter_subjects: `${prefix}${keys}`, deliver_policy: 'last_per_subject' }),
         onMessage: (message) => handler.onEntry(changeOf(message, prefix)),

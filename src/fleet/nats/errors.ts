@@ -1,4 +1,6 @@
 /** What NATS' client rejects with, in the port's own words. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
 
@@ -10,6 +12,19 @@ export async function guarded<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (cause) {
     throw brokerError(cause);
+  }
+}
+
+/** Again, for a while, where servers do not answer: one that was lost a moment ago has taken its leaders with it. */
+export async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (cause) {
+      if (brokerError(cause).fault !== 'unreachable' || performance.now() > end) throw cause;
+      await sleep(AGAIN_MS);
+    }
   }
 }
 
@@ -54,3 +69,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'jetstream is not enabled': 'JetStream has no leader at the moment, or is not enabled there',
   'no responders': 'nobody answers: JetStream is not enabled there, or has no leader',
 };
+
+const PATIENCE_MS = 20_000;
+const AGAIN_MS = 500;

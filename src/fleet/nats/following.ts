@@ -1,16 +1,17 @@
 /**
- * What there is in a stream of NATS and what comes, message by message, in order: an ordered consumer, which the client
- * makes anew, where it was, when a server or the connection is lost.
+ * What there is in a stream of NATS and what comes, message by message, in order: an ordered consumer, begun anew, where
+ * it was, when a server or the connection is lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { ConsumerMessages, JetStreamClient, JsMsg, OrderedConsumerOptions } from '@nats-io/jetstream';
+import { type ConsumerMessages, jetstream, type JsMsg, type OrderedConsumerOptions } from '@nats-io/jetstream';
+import type { NatsConnection, QueuedIterator, Status } from '@nats-io/transport-node';
 
 import type { Subscription } from '../port.ts';
-import { brokerError } from './errors.ts';
+import { patiently } from './errors.ts';
 
 export interface FollowingOptions {
-  readonly js: JetStreamClient;
+  readonly nc: NatsConnection;
   readonly stream: string;
   /** Where it begins; asked again where it has to begin anew. */
   readonly from: () => Partial<OrderedConsumerOptions>;
@@ -26,16 +27,12 @@ export class Following implements Subscription {
   /** That are there still of what was there at the beginning. */
   #pending: number;
   #isStopped = false;
+  /** When it last gave a sign of life. */
+  #alive = 0;
 
   static async begin(options: FollowingOptions): Promise<Following> {
-    for (let left = ATTEMPTS; ; left--) {
-      try {
-        return new Following(options, await open(options));
-      } catch (cause) {
-        // A consumer may have been put on a server that was lost a moment ago: the next one need not be.
-        if (left === 1 || brokerError(cause).fault !== 'unreachable') throw cause;
-      }
-    }
+    // A consumer may have been put on a server that was lost a moment ago: the next one need not be.
+    return new Following(options, await patiently(() => open(options)));
   }
 
   private constructor(options: FollowingOptions, { messages, pending }: Opened) {
@@ -54,12 +51,13 @@ export class Following implements Subscription {
   /** Begun anew where it ends: a server was lost, or the stream itself was taken away and made again. */
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      void this.#watchOver(this.#messages);
+      const unwatch = this.#watchOver(this.#messages);
       try {
         for await (const message of this.#messages) await this.#hand(message);
       } catch {
         // Begun anew like one that ended.
       }
+      unwatch();
       await sleep(AGAIN_MS, undefined, { ref: false });
       if (this.#isStopped) return;
       const opened = await open(this.#options).catch(() => undefined);
@@ -67,11 +65,26 @@ export class Following implements Subscription {
     }
   }
 
-  /** One that was on a server that is lost says nothing any more, and is not always made anew by the client. */
-  async #watchOver(messages: ConsumerMessages): Promise<void> {
-    for await (const { type } of messages.status()) {
-      if (type === 'heartbeats_missed') return void messages.close().catch(() => {});
-    }
+  /**
+   * Ends it where it may be on a server that is lost: after a reconnection, or where it gives no sign of life. The client
+   * itself asks such a server again and again, and waits half a minute each time. Until what it returns is called.
+   */
+  #watchOver(messages: ConsumerMessages): () => void {
+    const end = (): void => void messages.close().catch(() => {});
+    // As it is, though it is not declared: otherwise it could not be stopped.
+    const connection = this.#options.nc.status() as QueuedIterator<Status>;
+    void (async () => {
+      for await (const { type } of connection) if (type === 'reconnect') end();
+    })();
+    this.#alive = performance.now();
+    void (async () => {
+      for await (const { type } of messages.status()) if (type === 'heartbeat') this.#alive = performance.now();
+    })();
+    const timer = setInterval(() => performance.now() - this.#alive > SILENCE_MS && end(), HEARTBEAT_MS).unref();
+    return () => {
+      clearInterval(timer);
+      connection.stop();
+    };
   }
 
   async #hand(message: JsMsg): Promise<void> {
@@ -82,6 +95,7 @@ export class Following implements Subscription {
     } catch {
       // Whoever is handed it tells what is wrong with it.
     }
+    this.#alive = performance.now();
     if (this.#pending > 0 && --this.#pending === 0) onCurrent?.();
   }
 }
@@ -91,13 +105,15 @@ interface Opened {
   readonly pending: number;
 }
 
-async function open({ js, stream, from }: FollowingOptions): Promise<Opened> {
+async function open({ nc, stream, from }: FollowingOptions): Promise<Opened> {
+  const js = jetstream(nc, { timeout: OPENING_MS });
   const consumer = await js.consumers.get(stream, from());
   const { num_pending: pending } = await consumer.info(true);
   return { messages: await consumer.consume({ max_messages: AT_ONCE, idle_heartbeat: HEARTBEAT_MS }), pending };
 }
 
-const ATTEMPTS = 4;
-const AGAIN_MS = 2_000;
+const OPENING_MS = 2_000;
+const AGAIN_MS = 1_000;
 const AT_ONCE = 100;
 const HEARTBEAT_MS = 5_000;
+const SILENCE_MS = 12_000;

@@ -35,11 +35,11 @@ export class NatsStream implements Stream {
   }
 
   consume(from: Position, handler: StreamHandler): Promise<Subscription> {
-    const { js, name } = this.#options;
+    const { nc, name } = this.#options;
     let last: number | undefined;
     return guarded(() =>
       Following.begin({
-        js,
+        nc,
         stream: name,
         from: () => startOf(last === undefined ? from : { after: last }),
         onMessage: ({ seq, data, headers, time }) => {
