@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 import { LeftOut } from './test/support/left-out.ts';
+import { OUT_OF_TIME, SecondTries } from './test/support/second-tries.ts';
 
 /** A directory that takes a JSON report of each run, for whoever adds them up. */
 const reports = process.env['TLSPIN_TEST_REPORTS'];
@@ -12,6 +13,7 @@ export default defineConfig({
       'default',
       ...(reports === undefined ? [] : [jsonReport(`${reports}/${Date.now()}.json`)]),
       new LeftOut(),
+      new SecondTries(),
     ],
     projects: [
       {
@@ -140,7 +142,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // A busy machine has its second.
+          // A busy machine has its second; a wrong answer is none of time.
+          retry: { count: 1, condition: OUT_OF_TIME },
           expect: { poll: { timeout: 15_000 } },
           // They wait more than they work.
           maxWorkers: 2,
