@@ -20,7 +20,14 @@ describe('packets that wait', () => {
   it('cover what one of them has all of', () => {
     const { held, hold } = holding();
     hold(20, 50);
-    const cases: [number, number][] = [[20, 50], [25, 30], [10, 30], [10, 60], [40, 60], [50, 60]]; // prettier-ignore
+    const cases: [number, number][] = [
+      [20, 50],
+      [25, 30],
+      [10, 30],
+      [10, 60],
+      [40, 60],
+      [50, 60],
+    ];
     expect(cases.map(([start, end]) => held.covers(start, end))).toEqual([true, true, false, false, false, false]);
   });
 

@@ -34,7 +34,11 @@ describe('the content of a datagram', () => {
     ['protected', 'what is encrypted, behind messages', Buffer.concat([hello, encrypted])],
     ['protected', 'nothing, encrypted', dtlsRecord(22, nothing, { epoch: 1 })],
     ['protected', 'data, encrypted', dtlsRecord(23, Buffer.of(1), { epoch: 1 })],
-    ['protected', 'OpenSSL’s ChangeCipherSpec from before there was a standard', dtlsRecord(20, Buffer.of(1, 0, 1), { version: 0x0100 })],
+    [
+      'protected',
+      'OpenSSL’s ChangeCipherSpec from before there was a standard',
+      dtlsRecord(20, Buffer.of(1, 0, 1), { version: 0x0100 }),
+    ],
     ['sealed', 'a record of DTLS 1.3', sealed],
     ['sealed', 'a record of DTLS 1.3 behind an older one', Buffer.concat([encrypted, sealed])],
     ['unread', 'a ChangeCipherSpec of three octets in a version that has none', dtlsRecord(20, Buffer.of(1, 0, 1))],
@@ -48,7 +52,7 @@ describe('the content of a datagram', () => {
     ['unread', 'what is no record, behind one', Buffer.concat([encrypted, Buffer.of(0)])],
   ])('is %s: %s', (content, _, datagram) => {
     expect(contentOf(recordsOf(datagram))).toBe(content);
-  }); // prettier-ignore
+  });
 });
 
 describe('a client’s datagram', () => {

@@ -41,9 +41,18 @@ const TIMEOUT = LIMIT_DEFAULTS.handshakeTimeout + 1;
 
 /** What receivers may pass over, to read on behind it. */
 const wrappings: readonly (readonly [string, (flight: Buffer) => Buffer])[] = [
-  ['behind a record of a version that nobody speaks', (f) => behind(dtls.dtlsRecord(22, NOTHING, { version: 0xfd00 }), f)],
-  ['behind such a record that is not the first', (f) => behind(warning, dtls.dtlsRecord(22, NOTHING, { version: 0xfd00 }), f)],
-  ['in a record of a version that nobody speaks', (f) => Buffer.concat([f.subarray(0, 1), Buffer.of(0xfe, 0x00), f.subarray(3)])],
+  [
+    'behind a record of a version that nobody speaks',
+    (f) => behind(dtls.dtlsRecord(22, NOTHING, { version: 0xfd00 }), f),
+  ],
+  [
+    'behind such a record that is not the first',
+    (f) => behind(warning, dtls.dtlsRecord(22, NOTHING, { version: 0xfd00 }), f),
+  ],
+  [
+    'in a record of a version that nobody speaks',
+    (f) => Buffer.concat([f.subarray(0, 1), Buffer.of(0xfe, 0x00), f.subarray(3)]),
+  ],
   ['behind a record with a connection ID', (f) => behind(dtls.dtlsRecord(25, NOTHING), f)],
   ['behind one that claims to be encrypted', (f) => behind(dtls.dtlsRecord(25, NOTHING, { epoch: 1 }), f)],
   ['behind a record of an unknown type', (f) => behind(dtls.dtlsRecord(26, NOTHING), f)],
@@ -52,14 +61,17 @@ const wrappings: readonly (readonly [string, (flight: Buffer) => Buffer])[] = [
   ['ahead of octets that are no record', (f) => behind(f, Buffer.of(0))],
   ['ahead of a record that is cut', (f) => behind(f, warning.subarray(0, -1))],
   ['ahead of a header that is cut', (f) => behind(f, warning.subarray(0, 12))],
-  ['behind a record that is longer than any', (f) => behind(dtls.dtlsRecord(23, Buffer.alloc(0x4801), { epoch: 1 }), f)],
+  [
+    'behind a record that is longer than any',
+    (f) => behind(dtls.dtlsRecord(23, Buffer.alloc(0x4801), { epoch: 1 }), f),
+  ],
   ['behind a handshake record without octets', (f) => behind(handshake(), f)],
   ['behind an alert without octets', (f) => behind(dtls.dtlsRecord(21, NOTHING), f)],
   ['behind an alert of three octets', (f) => behind(dtls.dtlsRecord(21, Buffer.of(1, 0, 0)), f)],
   ['behind a ChangeCipherSpec of two octets', (f) => behind(dtls.dtlsRecord(20, Buffer.of(1, 1)), f)],
   ['behind data in clear', (f) => behind(dtls.dtlsRecord(23, Buffer.from('data')), f)],
   ['behind a heartbeat', (f) => behind(dtls.dtlsRecord(24, Buffer.from('beat')), f)],
-]; // prettier-ignore
+];
 const NOTHING = Buffer.alloc(0);
 const warning = dtls.dtlsRecord(21, Buffer.of(1, 112));
 function behind(...records: readonly Buffer[]): Buffer {
@@ -113,7 +125,11 @@ describe.each(wrappings)('a flight %s', (_, wrap) => {
 describe('a record that a client may leave at its header, to read on in its octets', () => {
   /** As OpenSSL does: what is hidden begins thirteen octets into the record, in a fragment that is never asked for. */
   const hiding = (flight: Buffer, fields: dtls.RecordFields) =>
-    dtls.dtlsRecord(22, dtls.fragment(11, 9, Buffer.concat([Buffer.alloc(1), flight, Buffer.alloc(9)]), 0, 1 + flight.length), fields); // prettier-ignore
+    dtls.dtlsRecord(
+      22,
+      dtls.fragment(11, 9, Buffer.concat([Buffer.alloc(1), flight, Buffer.alloc(9)]), 0, 1 + flight.length),
+      fields,
+    );
   const [serverHello] = messagesOf(GENUINE);
   const answer = handshake(...dtls.fragments(serverHello!, 0));
 
@@ -200,17 +216,26 @@ describe('ahead of the ruling', () => {
     ['what comes behind a ServerHello that is not there', () => handshake(...dtls.fragments(certificate!, 1))],
     [
       'the Certificate but for an octet',
-      () => handshake(...dtls.fragments(serverHello!, 0), ...dtls.fragments(tls.certificateMessage(FORGED), 1, 512).slice(0, -1)),
+      () =>
+        handshake(
+          ...dtls.fragments(serverHello!, 0),
+          ...dtls.fragments(tls.certificateMessage(FORGED), 1, 512).slice(0, -1),
+        ),
     ],
     [
       'one that matches, and its proof',
-      () => handshake(...dtls.fragments(serverHello!, 0), ...dtls.fragments(certificate!, 1), ...dtls.fragments(exchange!, 2)),
+      () =>
+        handshake(
+          ...dtls.fragments(serverHello!, 0),
+          ...dtls.fragments(certificate!, 1),
+          ...dtls.fragments(exchange!, 2),
+        ),
     ],
   ])('%s may go, with nothing decided', (_, datagram) => {
     const wire = pinned();
     expect(wire.fromServer(datagram())).toBe('accept');
     expect(wire.verdicts).toEqual([]);
-  }); // prettier-ignore
+  });
 
   it.each([
     ['a HelloVerifyRequest', () => cookie(0xc0), 'pin-mismatch'],
@@ -250,7 +275,7 @@ describe('ahead of the ruling', () => {
     expect(wire.fromServer(cookie(0xc0))).toBe('drop');
     expect(wire.fromClient(handshake(two!))).toBe('accept');
     expect(wire.verdicts).toEqual([]);
-  }); // prettier-ignore
+  });
 
   it('another cookie is no other answer, since its sender keeps no state', () => {
     const wire = pinned();
@@ -263,13 +288,23 @@ describe('ahead of the ruling', () => {
   });
 
   it.each([
-    ['behind a ServerHello', () => Buffer.concat([handshake(...dtls.fragments(serverHello!, 0)), handshake(...dtls.fragments(dtls.helloVerifyRequest(NOTHING), 1))])],
-    ['that goes on behind its cookie', () => handshake(...dtls.fragments(Buffer.concat([Buffer.of(3, 0, 0, 4, 0xfe, 0xff, 0, 0)]), 0))],
+    [
+      'behind a ServerHello',
+      () =>
+        Buffer.concat([
+          handshake(...dtls.fragments(serverHello!, 0)),
+          handshake(...dtls.fragments(dtls.helloVerifyRequest(NOTHING), 1)),
+        ]),
+    ],
+    [
+      'that goes on behind its cookie',
+      () => handshake(...dtls.fragments(Buffer.concat([Buffer.of(3, 0, 0, 4, 0xfe, 0xff, 0, 0)]), 0)),
+    ],
   ])('a HelloVerifyRequest %s denies', (_, datagram) => {
     const wire = pinned();
     expect(wire.fromServer(datagram())).toBe('drop');
     expect(wire.verdicts).toMatchObject([{ action: 'drop', reason: 'parse-error' }]);
-  }); // prettier-ignore
+  });
 
   it('what ends undecided is told as what it came to', () => {
     const wire = pinned();

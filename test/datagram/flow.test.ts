@@ -131,12 +131,15 @@ describe('a mark that an earlier engine left', () => {
   });
 
   it('of denial is taken away by a handshake that begins, where anybody tells of it', () => {
-    for (const [hasNoMark, left] of [[false, PENDING], [true, DENY]] as const) {
+    for (const [hasNoMark, left] of [
+      [false, PENDING],
+      [true, DENY],
+    ] as const) {
       const wire = marked(DENY);
       expect(wire.fromClient(dtlsHello(OTHER), { hasNoMark })).toBe('accept');
       expect(wire.connmark).toBe(left);
     }
-  }); // prettier-ignore
+  });
 });
 
 it('a server’s datagram that nobody asked for begins no flow', () => {
@@ -164,22 +167,29 @@ describe('in a capture', () => {
     ['a short header', SHORT],
     ['text', TEXT],
     ['nothing', NOTHING],
-    ['an Initial packet of a connection that began earlier', initialPacket(cryptoFrame(0, tls.clientHelloMessage({ name: HOST })), { originalDcid: Buffer.from('another') })],
+    [
+      'an Initial packet of a connection that began earlier',
+      initialPacket(cryptoFrame(0, tls.clientHelloMessage({ name: HOST })), { originalDcid: Buffer.from('another') }),
+    ],
   ])('%s begins no flow', (_, datagram) => {
     for (const from of ['fromClient', 'fromServer'] as const) {
       const wire = new DatagramWire({ pinsets: [bank()] }, { live: false });
       expect(wire[from](datagram)).toBe('accept');
       expect(wire.engine.flows).toBe(0);
     }
-  }); // prettier-ignore
+  });
 
   it('a flow of DTLS begins with either side’s, and one of QUIC with the client’s', () => {
-    for (const [from, datagram] of [['fromClient', dtlsHello(HOST)], ['fromServer', flight], ['fromClient', quicHello(HOST)]] as const) {
+    for (const [from, datagram] of [
+      ['fromClient', dtlsHello(HOST)],
+      ['fromServer', flight],
+      ['fromClient', quicHello(HOST)],
+    ] as const) {
       const wire = new DatagramWire({ pinsets: [bank()] }, { live: false });
       wire[from](datagram);
       expect(wire.engine.flows).toBe(1);
       wire.finish();
       expect(wire.verdicts).toMatchObject([{ inIfindex: 2, outIfindex: 3 }]);
     }
-  }); // prettier-ignore
+  });
 });

@@ -35,11 +35,24 @@ const script: fc.Arbitrary<Script> = fc.record({
 });
 const which = fc.nat(2);
 const move: fc.Arbitrary<Move> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ move: fc.constant('client' as const), which, sends: fc.constantFrom('again', 'again', 'early data', 'short') }) },
-  { weight: 4, arbitrary: fc.record({ move: fc.constant('server' as const), which, answer: fc.constantFrom(...ANSWERS) }) },
-  { weight: 1, arbitrary: fc.record({ move: fc.constant('wait' as const), milliseconds: fc.constantFrom(200, 3100, 61_000) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      move: fc.constant('client' as const),
+      which,
+      sends: fc.constantFrom('again', 'again', 'early data', 'short'),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ move: fc.constant('server' as const), which, answer: fc.constantFrom(...ANSWERS) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ move: fc.constant('wait' as const), milliseconds: fc.constantFrom(200, 3100, 61_000) }),
+  },
   { weight: 1, arbitrary: fc.constantFrom<Move[]>({ move: 'reload' }, { move: 'restart' }) },
-); // prettier-ignore
+);
 const scripts = fc.array(script, { minLength: 1, maxLength: 3 });
 const moves = fc.array(move, { maxLength: 12 });
 

@@ -301,18 +301,36 @@ describe('a record', () => {
     datagramEvent({
       kind: 'dtls',
       ruling: {
-        action: 'accept', reason: 'pin-match', pinset: 'bank', mode: 'enforce', evidence: 'observed', matched: null,
-        connmark: also, would: null, others: [], rules: [], fault: null, allowedBy: null, ...ruling,
+        action: 'accept',
+        reason: 'pin-match',
+        pinset: 'bank',
+        mode: 'enforce',
+        evidence: 'observed',
+        matched: null,
+        connmark: also,
+        would: null,
+        others: [],
+        rules: [],
+        fault: null,
+        allowedBy: null,
+        ...ruling,
       },
       isDecided: true,
       facts,
       proven: true,
-      identity: { id: 7, key: 'key', clientForward: true, subject: new ConversationBench().host.subject, way: { inIfindex: 2, outIfindex: 3, inLink: 0 }, frame: 9 },
+      identity: {
+        id: 7,
+        key: 'key',
+        clientForward: true,
+        subject: new ConversationBench().host.subject,
+        way: { inIfindex: 2, outIfindex: 3, inLink: 0 },
+        frame: 9,
+      },
       config: 'sha256:00',
       marks,
       time: 1,
       ...more,
-    }); // prettier-ignore
+    });
 
   it.each([
     ['that accepts', 'dtls', 'accept', 'accept', marks.accept(also)],

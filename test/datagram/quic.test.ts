@@ -341,15 +341,26 @@ describe('Initial packets to read something else in', () => {
 
   it.each([
     ['a pinned name', of(HOST, 'second..')],
-    ['one that nobody can open', initialPacket(cryptoFrame(0, hello(OTHER)), { originalDcid: Buffer.from('another.') })],
-    ['one whose hello contradicts itself', initialPacket(Buffer.concat([cryptoFrame(0, hello(OTHER)), cryptoFrame(0, hello(HOST))]), { dcid: Buffer.from('second..') })],
+    [
+      'one that nobody can open',
+      initialPacket(cryptoFrame(0, hello(OTHER)), { originalDcid: Buffer.from('another.') }),
+    ],
+    [
+      'one whose hello contradicts itself',
+      initialPacket(Buffer.concat([cryptoFrame(0, hello(OTHER)), cryptoFrame(0, hello(HOST))]), {
+        dcid: Buffer.from('second..'),
+      }),
+    ],
   ])('in one datagram, %s behind another name: none of it goes', (_, second) => {
-    for (const datagram of [Buffer.concat([of(OTHER, 'first...'), second]), Buffer.concat([second, of(OTHER, 'first...')])]) {
+    for (const datagram of [
+      Buffer.concat([of(OTHER, 'first...'), second]),
+      Buffer.concat([second, of(OTHER, 'first...')]),
+    ]) {
       const wire = new DatagramWire({ pinsets: [bank()] });
       expect(wire.fromClient(datagram)).toBe('emptied');
       expect(wire.atServer).toEqual([]);
     }
-  }); // prettier-ignore
+  });
 
   it('in any number: a pinned name is refused however many others came before and between', () => {
     const wire = new DatagramWire({ pinsets: [bank()] });
@@ -362,7 +373,10 @@ describe('Initial packets to read something else in', () => {
 
   it.each([
     ['a Retry', retryPacket(Buffer.from('retry-id'))],
-    ['a Version Negotiation', Buffer.concat([Buffer.from('c000000000000008', 'hex'), DCID, Buffer.from('6b3343cf', 'hex')])],
+    [
+      'a Version Negotiation',
+      Buffer.concat([Buffer.from('c000000000000008', 'hex'), DCID, Buffer.from('6b3343cf', 'hex')]),
+    ],
     ['an Initial packet', initialPacket(cryptoFrame(0, tls.serverHello13), { from: 'server' })],
     ['an unknown version', longPacket(0x00, 0x51303433, Buffer.alloc(1200))],
     ['a short header', SHORT],
@@ -374,7 +388,7 @@ describe('Initial packets to read something else in', () => {
     wire.wait(LIMITS.holdTime + 1);
     expect(wire.fromServer(datagram)).toBe('drop');
     expect(wire.atServer).toEqual([]);
-  }); // prettier-ignore
+  });
 
   it.each([
     ['the second version', QUIC_V2],
@@ -382,9 +396,10 @@ describe('Initial packets to read something else in', () => {
     ['one that is reserved', 0x1a2a3a4a],
   ])('of %s are read by their name', (_, version) => {
     const wire = new DatagramWire({ pinsets: [bank()] });
-    const begin = (name: string) => wire.fromClient(initialPacket(cryptoFrame(0, hello(name)), { version, padTo: 1100 }));
+    const begin = (name: string) =>
+      wire.fromClient(initialPacket(cryptoFrame(0, hello(name)), { version, padTo: 1100 }));
     expect(begin(HOST)).toBe('emptied');
-  }); // prettier-ignore
+  });
 });
 
 describe('endpoints that speak both QUIC and DTLS', () => {

@@ -61,7 +61,9 @@ describe.skipIf(lacks('vsftpd'))('an audit behind STARTTLS', () => {
       pinsets: { hosts: Record<string, unknown>[] }[];
       findings: { code: string; text: string }[];
     };
-    const hosts = document.pinsets[0]!.hosts.map((host) => ['dest_ip', 'dest_port', 'keys', 'matched'].map((key) => host[key])); // prettier-ignore
+    const hosts = document.pinsets[0]!.hosts.map((host) =>
+      ['dest_ip', 'dest_port', 'keys', 'matched'].map((key) => host[key]),
+    );
     return { status, hosts, findings: document.findings };
   }
 });

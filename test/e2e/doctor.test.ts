@@ -36,19 +36,44 @@ describe('beside a running engine', () => {
 
   it.each([
     ['rules of one family are gone', 'ip6tables -t security -F', 'rules.partial', 'unprotected'],
-    ['a rule restores whole marks', 'iptables -t mangle -A PREROUTING -j CONNMARK --restore-mark', 'marks.restored', 'degraded'],
-    ['a rule saves whole marks', 'iptables -t mangle -A POSTROUTING -j CONNMARK --save-mark', 'marks.overwritten', 'degraded'],
-    ['a rule accepts in our name', 'iptables -t mangle -A PREROUTING -j CONNMARK --set-mark 0x1000000', 'marks.accepting', 'unprotected'],
+    [
+      'a rule restores whole marks',
+      'iptables -t mangle -A PREROUTING -j CONNMARK --restore-mark',
+      'marks.restored',
+      'degraded',
+    ],
+    [
+      'a rule saves whole marks',
+      'iptables -t mangle -A POSTROUTING -j CONNMARK --save-mark',
+      'marks.overwritten',
+      'degraded',
+    ],
+    [
+      'a rule accepts in our name',
+      'iptables -t mangle -A PREROUTING -j CONNMARK --set-mark 0x1000000',
+      'marks.accepting',
+      'unprotected',
+    ],
     ['routing looks at our bits', 'ip rule add fwmark 0x1000000/0x3000000 lookup 100', 'marks.routed', 'degraded'],
     ['nothing is forwarded', 'sysctl -qw net.ipv4.ip_forward=0', 'host.forwarding', 'degraded'],
-    ['conntrack is liberal', 'sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=1', 'conntrack.liberal', 'unprotected'],
-    ['conntrack forgets soon', 'sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_established=60', 'conntrack.short', 'degraded'],
+    [
+      'conntrack is liberal',
+      'sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=1',
+      'conntrack.liberal',
+      'unprotected',
+    ],
+    [
+      'conntrack forgets soon',
+      'sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_established=60',
+      'conntrack.short',
+      'degraded',
+    ],
   ])('it says that %s', (_, made, code, gravity) => {
     lab.shell('gateway', made);
     const { status, codes } = doctor();
     expect(codes).toMatchObject({ [code]: gravity });
     expect(status).toBe(gravity === 'unprotected' ? 2 : 1);
-  }); // prettier-ignore
+  });
 });
 
 /** Findings by their codes. */

@@ -116,14 +116,24 @@ describe('rules', () => {
   });
 
   it.each([
-    ['a program that only its link tells of', () => lab.run('gateway', 'python3', lab.write('tcx.py', TCX), 'left0'), 1, 'packets.programmed.*left0 \\(tcx\\)'],
-    ['a route to this host', () => lab.shell('gateway', 'ip route add local 198.51.100.0/24 dev lo'), 2, 'packets.diverted.*198\\.51\\.100\\.0/24'],
+    [
+      'a program that only its link tells of',
+      () => lab.run('gateway', 'python3', lab.write('tcx.py', TCX), 'left0'),
+      1,
+      'packets.programmed.*left0 \\(tcx\\)',
+    ],
+    [
+      'a route to this host',
+      () => lab.shell('gateway', 'ip route add local 198.51.100.0/24 dev lo'),
+      2,
+      'packets.diverted.*198\\.51\\.100\\.0/24',
+    ],
   ] as const)('that are led past by %s are told of', async (_, lead, status, told) => {
     await run();
     await becomes(0);
     lead();
     await becomes(status, told);
-  }); // prettier-ignore
+  });
 
   it('of ours of which a part goes are told of, whichever it is', async () => {
     await run();
@@ -275,7 +285,12 @@ const LOSSES = {
 const fed = (): boolean => lab.run('gateway', 'iptables-save', '-t', 'security').includes('NFQUEUE');
 
 function nftQueues(): boolean {
-  return lab.shell('gateway', "nft 'add table inet x; add chain inet x y; add rule inet x y queue num 9' 2>/dev/null && nft delete table inet x && echo yes || true") !== ''; // prettier-ignore
+  return (
+    lab.shell(
+      'gateway',
+      "nft 'add table inet x; add chain inet x y; add rule inet x y queue num 9' 2>/dev/null && nft delete table inet x && echo yes || true",
+    ) !== ''
+  );
 }
 
 /** Two parts of the rules at once, one of each family, and all is well again. */

@@ -118,7 +118,12 @@ async function reaches(): Promise<boolean> {
 }
 
 function hasNftQueue(): boolean {
-  return lab.shell('gateway', "nft 'add table inet x; add chain inet x y; add rule inet x y queue num 9' 2>/dev/null && nft delete table inet x && echo yes || true") !== ''; // prettier-ignore
+  return (
+    lab.shell(
+      'gateway',
+      "nft 'add table inet x; add chain inet x y; add rule inet x y queue num 9' 2>/dev/null && nft delete table inet x && echo yes || true",
+    ) !== ''
+  );
 }
 
 const OTHER = `sha256//${'A'.repeat(43)}=`;

@@ -286,7 +286,16 @@ describe('a name that can be read in more ways than one', () => {
     }
   });
 
-  const oddNames = ['2001:db8::1', '198.51.100.7:443', 'other.example:443', '', 'other example', `${'a'.repeat(64)}.example`, 'b\u00fccher.example', '*.example']; // prettier-ignore
+  const oddNames = [
+    '2001:db8::1',
+    '198.51.100.7:443',
+    'other.example:443',
+    '',
+    'other example',
+    `${'a'.repeat(64)}.example`,
+    'b\u00fccher.example',
+    '*.example',
+  ];
 
   it('denies nobody else’s server where no host is called that', () => {
     for (const name of oddNames) {

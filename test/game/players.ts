@@ -26,7 +26,12 @@ export function loops({ goProgram, lacks }: Programs): Record<string, Loop> {
         `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 8 openssl s_client -connect ${host}:$port -servername ${servername} -CAfile ${ca} -quiet >/dev/null 2>&1`,
     ),
     node: async (lab, times, ports, { host, servername, ca }) => {
-      const child = lab.start('client', [process.execPath, '-e', NODE, JSON.stringify({ times, ports, host, servername, ca })]); // prettier-ignore
+      const child = lab.start('client', [
+        process.execPath,
+        '-e',
+        NODE,
+        JSON.stringify({ times, ports, host, servername, ca }),
+      ]);
       await child.ended;
     },
     ...(lacks('chromium') ? {} : { chromium: browse }),

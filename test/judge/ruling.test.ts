@@ -48,12 +48,15 @@ describe('a ruling', () => {
     const order = ['accept', 'drop', 'reset', 'tls-alert'] as const;
     for (const [at, better] of order.entries()) {
       for (const worse of order.slice(at + 1)) {
-        for (const pair of [[finding(first, better), finding(second, worse)], [finding(first, worse), finding(second, better)]]) {
+        for (const pair of [
+          [finding(first, better), finding(second, worse)],
+          [finding(first, worse), finding(second, better)],
+        ]) {
           expect(rule(pair, 'observed').action).toBe(worse);
         }
       }
     }
-  }); // prettier-ignore
+  });
 
   it('is of the first among equals, and names the others with what they would', () => {
     const ruling = rule([finding(first, 'reset'), finding(second, 'reset', { reason: 'no-proof' })], 'observed');
@@ -124,7 +127,10 @@ describe('the proof of a key', () => {
   const matched = (pinset: CompiledPinset) => claim(pinset, 'accept', { reason: 'pin-match', verdict: pinset.onMatch });
 
   it('that failed makes a match none, for whoever requires it', () => {
-    expect(failed().applyTo(matched(wanting('require')))).toMatchObject({ reason: 'no-proof', verdict: { action: 'tls-alert' } });
+    expect(failed().applyTo(matched(wanting('require')))).toMatchObject({
+      reason: 'no-proof',
+      verdict: { action: 'tls-alert' },
+    });
     for (const proof of ['report', 'off'] as const) {
       expect(failed().applyTo(matched(wanting(proof)))).toMatchObject({ reason: 'pin-match' });
     }
@@ -133,7 +139,7 @@ describe('the proof of a key', () => {
     expect(failed().applyTo(mismatch)).toBe(mismatch);
     const nobody = claim(null, 'accept');
     expect(failed().applyTo(nobody)).toBe(nobody);
-  }); // prettier-ignore
+  });
 
   it('is awaited where a pinset wants it and the key exchange signs', () => {
     const awaited = (keyExchange: Possession['keyExchange'], ...require: CompiledPinset[]) => {
@@ -166,9 +172,13 @@ describe('the proof of a key', () => {
     possession.awaitFor([wanting('require')]);
     expect(possession.suffices('off')).toBe(false);
     possession.giveUp();
-    expect([possession.hasFailed, possession.suffices('require'), possession.suffices('report')]).toEqual([true, false, true]);
+    expect([possession.hasFailed, possession.suffices('require'), possession.suffices('report')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
     possession.forget();
     possession.giveUp();
     expect(possession.hasFailed).toBe(false);
-  }); // prettier-ignore
+  });
 });

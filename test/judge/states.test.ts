@@ -31,8 +31,13 @@ import { PINNED } from '../support/policy.ts';
 import { FAILED, shown } from '../support/tls13-flows.ts';
 
 const POINTS: readonly Permissible[] = [
-  'certificate', 'key-exchange', 'unsealed', 'sealed', 'encrypted-part', 'encrypted-certificate',
-]; // prettier-ignore
+  'certificate',
+  'key-exchange',
+  'unsealed',
+  'sealed',
+  'encrypted-part',
+  'encrypted-certificate',
+];
 const permitted = (state: State) => POINTS.filter((point) => state.permits(point));
 const { holdTime, keylogWait } = LIMIT_DEFAULTS;
 
@@ -431,8 +436,12 @@ describe('what is shown from elsewhere', () => {
     const [[, key, of, reason]] = at.told as [[string, string, (situations: Situations) => string, string]];
     const says = (rawPublicKey: Situations['rawPublicKey']) => of({ ...PINNED, rawPublicKey });
     expect([key, reason, says('pin'), says('accept'), says('deny')]).toEqual([
-      'rawPublicKey', 'raw-public-key', 'hold', 'accept', 'deny',
-    ]); // prettier-ignore
+      'rawPublicKey',
+      'raw-public-key',
+      'hold',
+      'accept',
+      'deny',
+    ]);
     at.hearing.isRuled = true;
     settleRawPublicKey(at.hearing as unknown as Hearing);
     expect(at.told).toHaveLength(1);

@@ -61,7 +61,14 @@ it('keeps descriptors, by name, and is told when it need not', () => {
 });
 
 it.each([
-  [String(process.pid), 'queue:memory', [['queue', 3], ['memory', 4]]], // prettier-ignore
+  [
+    String(process.pid),
+    'queue:memory',
+    [
+      ['queue', 3],
+      ['memory', 4],
+    ],
+  ],
   ['1', 'queue:memory', []],
   [String(process.pid), undefined, []],
 ])('passes what it has kept to the process that it has started: %s %s', (LISTEN_PID, LISTEN_FDNAMES, expected) => {

@@ -54,7 +54,11 @@ const piece: fc.Arbitrary<Buffer> = fc
 
 const whole: fc.Arbitrary<Buffer> = fc
   .record({ flight: fc.nat(1), fields: header })
-  .map(({ flight, fields }) => Buffer.concat(flights[flight]!.map((message, seq) => dtls.dtlsRecord(22, Buffer.concat(dtls.fragments(message, seq)), fields)))); // prettier-ignore
+  .map(({ flight, fields }) =>
+    Buffer.concat(
+      flights[flight]!.map((message, seq) => dtls.dtlsRecord(22, Buffer.concat(dtls.fragments(message, seq)), fields)),
+    ),
+  );
 
 const junk: fc.Arbitrary<Buffer> = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 14 }).map((octets) => Buffer.from(octets)),
@@ -63,7 +67,7 @@ const junk: fc.Arbitrary<Buffer> = fc.oneof(
       type: fc.constantFrom(20, 21, 22, 23, 24, 25, 26, 0x2f, 99),
       length: fc.constantFrom(0, 1, 2, 13, 40),
       fields: header,
-    }) // prettier-ignore
+    })
     .map(({ type, length, fields }) => dtls.dtlsRecord(type, Buffer.alloc(length, 1), fields)),
   fc.constantFrom(
     dtls.dtlsRecord(22, Buffer.concat(dtls.fragments(dtls.helloVerifyRequest(Buffer.alloc(8, 7)), 0))),

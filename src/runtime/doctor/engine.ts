@@ -38,7 +38,14 @@ function programs(binding: NativeBinding): Finding[] {
   const isOlder = major < 6 || (major === 6 && minor < 6);
   if (isOlder || binding.bpfPrograms(LOOPBACK, BPF_TCX_INGRESS) !== -constants.errno.EPERM) return [];
   const detail = 'which BPF programs are attached to devices by way of tcx may not be asked: bpf(2) is refused';
-  return [{ code: 'kernel.bpf', gravity: 'note', detail, mend: 'let tlspin call bpf(2), of which it asks BPF_PROG_QUERY alone' }]; // prettier-ignore
+  return [
+    {
+      code: 'kernel.bpf',
+      gravity: 'note',
+      detail,
+      mend: 'let tlspin call bpf(2), of which it asks BPF_PROG_QUERY alone',
+    },
+  ];
 }
 
 /** Binds a queue that nobody uses, for a moment. */
@@ -48,7 +55,11 @@ async function kernel(
   policy: Policy,
   feeds: readonly Feed[],
 ): Promise<Finding> {
-  const used = (queueNum: number) => queues?.has(queueNum) === true || feeds.some(({ rule: { target } }) => target.kind === 'queue' && target.first <= queueNum && queueNum <= target.last); // prettier-ignore
+  const used = (queueNum: number) =>
+    queues?.has(queueNum) === true ||
+    feeds.some(
+      ({ rule: { target } }) => target.kind === 'queue' && target.first <= queueNum && queueNum <= target.last,
+    );
   let queueNum = LAST_QUEUE;
   while (used(queueNum)) queueNum--;
   const { connmark, failOpen } = policy;

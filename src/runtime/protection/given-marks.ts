@@ -34,7 +34,8 @@ export class GivenMarks {
 
   look(): void {
     const { protection, policy, news, read = readKernelFile } = this.#options;
-    const unheard = news === undefined ? 'netlink of connection tracking' : read(EVENTS) === '0' ? EVENTS_OFF : undefined; // prettier-ignore
+    const unheard =
+      news === undefined ? 'netlink of connection tracking' : read(EVENTS) === '0' ? EVENTS_OFF : undefined;
     if (unheard === undefined) protection.end('marks.unheard', '');
     else protection.begin('marks.unheard', '', `the kernel tells nobody of changes to connections (${unheard})`);
     const { mask, accept } = policy().connmark;

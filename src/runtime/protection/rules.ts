@@ -64,7 +64,13 @@ export class Rules {
   readonly looked = new Promise<void>((resolve) => (this.#onLooked = resolve));
 
   constructor(options: RulesOptions) {
-    this.#options = { onProbeWays: () => {}, run: runProgram, readQueues: readKernelQueues, read: readKernelFile, ...options }; // prettier-ignore
+    this.#options = {
+      onProbeWays: () => {},
+      run: runProgram,
+      readQueues: readKernelQueues,
+      read: readKernelFile,
+      ...options,
+    };
     this.#pace = new RulesPace(options.news);
   }
 

@@ -16,9 +16,13 @@ export function overlap(a: Ports, b: Ports): boolean {
 export function without(a: Ports, b: Ports): Ports {
   return b.reduce(
     (left: Ports, [first, last]) =>
-      left.flatMap(
-        ([from, to]) =>
-        ([[from, Math.min(to, first - 1)], [Math.max(from, last + 1), to]] as const).filter(([f, t]) => f <= t), // prettier-ignore
+      left.flatMap(([from, to]) =>
+        (
+          [
+            [from, Math.min(to, first - 1)],
+            [Math.max(from, last + 1), to],
+          ] as const
+        ).filter(([f, t]) => f <= t),
       ),
     a,
   );

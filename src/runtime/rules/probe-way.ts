@@ -96,7 +96,9 @@ interface IpRule {
 function isMarked(own: ReadonlyMap<string, string>, family: Family, mark: number): boolean {
   return [...own].some(
     ([name, text]) =>
-      name.startsWith(family) && /(tlspin-probe-in|probe_prerouting)$/.test(name) && (text.includes(hex(mark)) || text.includes(`${mark}`)), // prettier-ignore
+      name.startsWith(family) &&
+      /(tlspin-probe-in|probe_prerouting)$/.test(name) &&
+      (text.includes(hex(mark)) || text.includes(`${mark}`)),
   );
 }
 

@@ -48,7 +48,16 @@ interface Begun {
 /** Of the ports those to which what begins may come. */
 function passing({ chains }: Pick<Ruleset, 'chains'>, policy: Policy, { family, way, ports }: Begun): Ports {
   const own = new Set<Rule>(chains.filter(isOwn).flatMap(({ rules }) => rules));
-  const packet: Packet = { family, protocol: 'udp', way, flags: 0, state: 'NEW', connmark: 0, mark: 0, known: knownBits(policy) }; // prettier-ignore
+  const packet: Packet = {
+    family,
+    protocol: 'udp',
+    way,
+    flags: 0,
+    state: 'NEW',
+    connmark: 0,
+    mark: 0,
+    known: knownBits(policy),
+  };
   const errand: Errand = {
     protocol: 'udp',
     side: 'destination',

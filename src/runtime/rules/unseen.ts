@@ -73,7 +73,11 @@ export class Sight {
     if (known !== undefined) return known;
     const reach = [...this.#follower.reach(chain)];
     const has = (is: (rule: Rule) => boolean) => reach.some(({ rules }) => rules.some(is));
-    const role = has(({ target }) => this.#follower.isOurs(target)) ? 'feeds' : has((rule) => this.#marks(rule)) ? 'marks' : 'other'; // prettier-ignore
+    const role = has(({ target }) => this.#follower.isOurs(target))
+      ? 'feeds'
+      : has((rule) => this.#marks(rule))
+        ? 'marks'
+        : 'other';
     this.#roles.set(chain, role);
     return role;
   }
@@ -87,9 +91,12 @@ export class Sight {
 export function chainsAlong(way: Way, family: Family, chains: readonly Chain[]): Chain[] {
   const hooks = HOOKS[way];
   return chains
-    .filter(({ hook, table, families }) => hook !== undefined && hooks.includes(hook) && families.includes(family) && !table.endsWith(' nat'))
+    .filter(
+      ({ hook, table, families }) =>
+        hook !== undefined && hooks.includes(hook) && families.includes(family) && !table.endsWith(' nat'),
+    )
     .sort((a, b) => hooks.indexOf(a.hook!) - hooks.indexOf(b.hook!) || a.priority - b.priority);
-} // prettier-ignore
+}
 
 /** Of both marks: nobody else sets them. */
 export function knownBits(policy: Policy): number {
@@ -127,9 +134,19 @@ const KINDS: readonly Kind[] = [
   ...bothWays({ name: undefined, flags: ACK, state: OPEN }),
   ...bothWays({ name: 'undecided connections', flags: ACK, state: OPEN, connmark: 'pending' }),
   ...bothWays({ name: 'denied connections', flags: ACK, state: OPEN, connmark: 'deny' }),
-  stream({ name: 'SYNs by addresses that were accepted', flags: SYN, state: NEW, connmark: 'accept' }, TO_SERVER, 'destination'), // prettier-ignore
+  stream(
+    { name: 'SYNs by addresses that were accepted', flags: SYN, state: NEW, connmark: 'accept' },
+    TO_SERVER,
+    'destination',
+  ),
   stream({ name: 'answers to such SYNs', flags: SYN | ACK, state: OPEN, connmark: 'accept' }, TO_CLIENT, 'source'),
-  ...bothWays({ name: 'packets that come with bits of ours in their mark', flags: ACK, state: OPEN, connmark: 'pending', isMarked: true }) // prettier-ignore
+  ...bothWays({
+    name: 'packets that come with bits of ours in their mark',
+    flags: ACK,
+    state: OPEN,
+    connmark: 'pending',
+    isMarked: true,
+  })
     // What comes in has the marks that rules give it, and those are followed.
     .map((kind) => ({ ...kind, ways: kind.ways.filter((way) => way !== 'incoming') })),
   ...bothWays({ name: 'packets that are INVALID', flags: ACK, state: 'INVALID' }),

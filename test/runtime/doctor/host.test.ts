@@ -8,7 +8,15 @@ import { pinset, PINNED, policy } from '../../support/policy.ts';
 
 const FORWARD = [{ hook: 'forward', family: 'ipv4', table: 'ipv4 security' } as Feed];
 /** One with two ports. */
-const BRIDGE = [1, 2, 3].map((index): Device => ({ index, name: ['br0', 'eth0', 'eth1'][index - 1]!, kind: index === 1 ? 'bridge' : undefined, master: index === 1 ? undefined : 1, hasXdp: false, hasTcx: false, shows: [] })); // prettier-ignore
+const BRIDGE = [1, 2, 3].map((index): Device => ({
+  index,
+  name: ['br0', 'eth0', 'eth1'][index - 1]!,
+  kind: index === 1 ? 'bridge' : undefined,
+  master: index === 1 ? undefined : 1,
+  hasXdp: false,
+  hasTcx: false,
+  shows: [],
+}));
 const WELL: Readonly<Record<string, string>> = {
   '/proc/sys/net/netfilter/nf_conntrack_count': '5',
   '/proc/sys/net/netfilter/nf_conntrack_max': '1000',
@@ -25,7 +33,11 @@ async function found(files: Readonly<Record<string, string>>, programs: Readonly
     run: async (program) => programs[program],
     read: (path) => (all[path] === 'gone' ? undefined : all[path]),
     list: (path) => [
-      ...new Set(Object.keys(all).flatMap((name) => (name.startsWith(`${path}/`) ? [name.slice(path.length + 1).split('/')[0]!] : []))),
+      ...new Set(
+        Object.keys(all).flatMap((name) =>
+          name.startsWith(`${path}/`) ? [name.slice(path.length + 1).split('/')[0]!] : [],
+        ),
+      ),
     ],
     devices: { read: () => (all['bridge'] === undefined ? [] : BRIDGE), filtered: () => new Set() },
     environment: {},
@@ -33,7 +45,7 @@ async function found(files: Readonly<Record<string, string>>, programs: Readonly
   const asking = policy({ pinsets: [pinset(0, { situations: { ...PINNED, tls13: 'probe' } })] });
   const findings = await lookAtHost(around, asking, FORWARD);
   return findings.filter(({ gravity }) => gravity !== 'fine').map(({ code, gravity }) => `${code} ${gravity}`);
-} // prettier-ignore
+}
 
 const ROUTE = { ip: 'default via 192.0.2.1 dev eth0' };
 
@@ -45,12 +57,24 @@ it.each([
   ['conntrack is nearly full', { '/proc/sys/net/netfilter/nf_conntrack_count': '900' }, 'conntrack.full degraded'],
   ['conntrack is not there', { '/proc/sys/net/netfilter/nf_conntrack_max': 'gone' }, 'conntrack.missing note'],
   ['a bridge carries frames by', { bridge: 'br0' }, 'host.bridge note'],
-  ['a bridge carries frames by, and there is no other way', { bridge: 'br0', '/proc/sys/net/ipv4/conf/all/forwarding': '0', '/proc/sys/net/ipv4/ip_forward': '0' }, 'bridge.unseen unprotected'],
-  ['addresses may come from anywhere', { '/proc/sys/net/ipv4/conf/all/rp_filter': '0', '/proc/sys/net/ipv4/conf/eth0/rp_filter': '0' }, 'host.reverse-path note'],
-  ['nobody says whether the clock is right', { '/run/systemd/timesync/synchronized': 'gone' }, 'clock.unsynchronised note'],
+  [
+    'a bridge carries frames by, and there is no other way',
+    { bridge: 'br0', '/proc/sys/net/ipv4/conf/all/forwarding': '0', '/proc/sys/net/ipv4/ip_forward': '0' },
+    'bridge.unseen unprotected',
+  ],
+  [
+    'addresses may come from anywhere',
+    { '/proc/sys/net/ipv4/conf/all/rp_filter': '0', '/proc/sys/net/ipv4/conf/eth0/rp_filter': '0' },
+    'host.reverse-path note',
+  ],
+  [
+    'nobody says whether the clock is right',
+    { '/run/systemd/timesync/synchronized': 'gone' },
+    'clock.unsynchronised note',
+  ],
 ])('%s', async (_, files, finding) => {
   expect(await found(files, ROUTE)).toEqual([finding]);
-}); // prettier-ignore
+});
 
 it('a bridge whose frames the rules see is fine', async () => {
   const calls = (name: string) => `/proc/sys/net/bridge/bridge-nf-call-${name}`;

@@ -136,7 +136,16 @@ function scrape(...pinsets: (typeof BANK)[]): Promise<string> {
   } as unknown as Overview);
 }
 
-const PROBES = { asked: 9, cached: 1, joined: 1, connections: 7, rechecks: 0, inconsistent: 0, failed: 2, failures: { timeout: 2 } }; // prettier-ignore
+const PROBES = {
+  asked: 9,
+  cached: 1,
+  joined: 1,
+  connections: 7,
+  rechecks: 0,
+  inconsistent: 0,
+  failed: 2,
+  failures: { timeout: 2 },
+};
 
 function valueOf(text: string, series: string): number {
   const line = text.split('\n').find((each) => each.startsWith(`${series} `));

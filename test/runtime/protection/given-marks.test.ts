@@ -7,7 +7,10 @@ import type { Heard } from '../../../src/source/netlink.ts';
 import { policy } from '../../support/policy.ts';
 
 /** What Linux 6.18 tells of `conntrack -U -m 0x1000000`, of a connection from port 51036 to port 443 of 127.0.0.1. */
-const UPDATED = Buffer.from('cc0000000001000000000000b21ce7e1020000003400018014000180080001007f000001080002007f0000011c000280050001000600000006000200c75c00000600030001bb00003400028014000180080001007f000001080002007f0000011c00028005000100060000000600020001bb000006000300c75c000008000c0038298368080003000000000e080007000006977e300004802c0001800500010003000000050002000a000000050003000a000000060004002b000000060005002b0000000800080001000000', 'hex'); // prettier-ignore
+const UPDATED = Buffer.from(
+  'cc0000000001000000000000b21ce7e1020000003400018014000180080001007f000001080002007f0000011c000280050001000600000006000200c75c00000600030001bb00003400028014000180080001007f000001080002007f0000011c00028005000100060000000600020001bb000006000300c75c000008000c0038298368080003000000000e080007000006977e300004802c0001800500010003000000050002000a000000050003000a000000060004002b000000060005002b0000000800080001000000',
+  'hex',
+);
 
 let heard: Heard;
 let asked: readonly NamedConnection[];
@@ -91,14 +94,18 @@ it('tells of none that was accepted here anyway', async () => {
 it('tells where the kernel does not tell, as long as that lasts', async () => {
   events = '0';
   await look();
-  expect(said()).toEqual(['marks.unheard: the kernel tells nobody of changes to connections (net.netfilter.nf_conntrack_events is 0)']);
+  expect(said()).toEqual([
+    'marks.unheard: the kernel tells nobody of changes to connections (net.netfilter.nf_conntrack_events is 0)',
+  ]);
   events = '1';
   await look();
   expect(said()).toEqual([]);
   marks = of(undefined);
   await look();
-  expect(said()).toEqual(['marks.unheard: the kernel tells nobody of changes to connections (netlink of connection tracking)']);
-}); // prettier-ignore
+  expect(said()).toEqual([
+    'marks.unheard: the kernel tells nobody of changes to connections (netlink of connection tracking)',
+  ]);
+});
 
 it('tells of more than there was room for', async () => {
   heard = { octets: [], isLossy: true };

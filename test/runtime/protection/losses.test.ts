@@ -96,7 +96,9 @@ describe('a queue is deaf', () => {
       kernel.sequence += 2;
       pass(1);
     }
-    expect(protection.conditions).toMatchObject([{ code: 'queue.deaf', detail: expect.stringMatching(/^queue 3: \d+ packets entered/) as string }]); // prettier-ignore
+    expect(protection.conditions).toMatchObject([
+      { code: 'queue.deaf', detail: expect.stringMatching(/^queue 3: \d+ packets entered/) as string },
+    ]);
     engine.received++;
     pass(1);
     expect(codes()).toEqual([]);

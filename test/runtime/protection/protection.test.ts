@@ -35,7 +35,13 @@ describe('what holds', () => {
   });
 
   it('holds for each subject by itself', () => {
-    protection.hold('list.stale', new Map([['0', 'zero'], ['1', 'one']])); // prettier-ignore
+    protection.hold(
+      'list.stale',
+      new Map([
+        ['0', 'zero'],
+        ['1', 'one'],
+      ]),
+    );
     protection.hold('list.stale', new Map([['1', 'one']]));
     expect(states()).toEqual(['list.stale 0 begin', 'list.stale 1 begin', 'list.stale 0 end']);
     expect(protection.conditions.map(({ subject }) => subject)).toEqual(['1']);

@@ -18,7 +18,7 @@ beforeEach(() => {
   entered = 0;
   sleepsIn = async () => undefined;
   protection = new Protection({ log: { write: () => {} }, say: () => {} });
-  const watched = policy({ pinsets: [pinset(0)], ports: [[443, 443]], failOpen: true }); // prettier-ignore
+  const watched = policy({ pinsets: [pinset(0)], ports: [[443, 443]], failOpen: true });
   rules = new Rules({
     protection,
     policy: () => watched,
@@ -40,7 +40,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const count = (packets: number) => void (ruleset = JSON.stringify(RECORDED.forward).replaceAll(/"packets":\d+/g, `"packets":${packets}`)); // prettier-ignore
+const count = (packets: number) =>
+  void (ruleset = JSON.stringify(RECORDED.forward).replaceAll(/"packets":\d+/g, `"packets":${packets}`));
 const said = () => protection.conditions.map(({ code, detail }) => `${code}: ${detail}`);
 
 async function looks(times: number): Promise<void> {
@@ -78,11 +79,16 @@ it('a rule of ours that is another one is told of, when two looks have found it,
 
 it('an address that is let pass ahead of the queue is told of when two looks have found it, until it is not', async () => {
   await looks(2);
-  const accept = [{ match: { op: '==', left: { payload: { protocol: 'ip', field: 'saddr' } }, right: '192.0.2.7' } }, { accept: null }]; // prettier-ignore
+  const accept = [
+    { match: { op: '==', left: { payload: { protocol: 'ip', field: 'saddr' } }, right: '192.0.2.7' } },
+    { accept: null },
+  ];
   const { nftables } = RECORDED.forward as { nftables: { rule?: { chain: string } }[] };
   const at = nftables.findIndex(({ rule }) => rule?.chain === 'queue_forward');
   const whole = ruleset;
-  ruleset = JSON.stringify({ nftables: [...nftables.slice(0, at), { rule: { ...nftables[at]!.rule, expr: accept } }, ...nftables.slice(at)] }); // prettier-ignore
+  ruleset = JSON.stringify({
+    nftables: [...nftables.slice(0, at), { rule: { ...nftables[at]!.rule, expr: accept } }, ...nftables.slice(at)],
+  });
   await looks(1);
   expect(said()).toEqual([]);
   await looks(1);

@@ -29,25 +29,39 @@ const feeds = (text: string, queues: readonly [number, number] = [0, 0]) =>
 const rule = (rule: string, text = FORWARD) => text.replace(':tlspin -', `${rule}\n:tlspin -`);
 const shown = (text: string, queues?: readonly [number, number]) =>
   feeds(text, queues).feeds.map(({ hook, protocol, ports }) => [hook, protocol, ports]);
-const FED = [['forward', 'tcp', [[443, 443], [8000, 8080]]]]; // prettier-ignore
+const FED = [
+  [
+    'forward',
+    'tcp',
+    [
+      [443, 443],
+      [8000, 8080],
+    ],
+  ],
+];
 
 describe('what feeds a queue', () => {
   it('is found behind jumps, with its ports', () => {
     expect(shown(FORWARD)).toEqual(FED);
     expect(feeds(FORWARD).feeds[0]!.rule.packets).toBe(7);
-    expect([...feeds(FORWARD).own.keys()]).toEqual(['tlspin', 'tlspin-flow', 'tlspin-ask'].map((name) => `ipv4 security ${name}`)); // prettier-ignore
+    expect([...feeds(FORWARD).own.keys()]).toEqual(
+      ['tlspin', 'tlspin-flow', 'tlspin-ask'].map((name) => `ipv4 security ${name}`),
+    );
   });
 
   it.each([
     ['to another queue', FORWARD.replace('--queue-num 0', '--queue-num 1')],
     ['that nothing jumps to', FORWARD.replace(/.*-A FORWARD.*\n/, '')],
     ['behind a rule that accepts all', rule('-A FORWARD -j ACCEPT')],
-    ['behind one that accepts TCP, whatever its comment says', rule('-A FORWARD -p tcp -m comment --comment "-m mark" -j ACCEPT')],
+    [
+      'behind one that accepts TCP, whatever its comment says',
+      rule('-A FORWARD -p tcp -m comment --comment "-m mark" -j ACCEPT'),
+    ],
     ['behind a return', FORWARD.replace('[7:420] -A tlspin -p', '-A tlspin -j RETURN\n[7:420] -A tlspin -p')],
     ['behind a chain that accepts', rule(':x - [0:0]\n-A x -j ACCEPT\n-A FORWARD -j x')],
   ])('is nothing %s', (_, text) => {
     expect(shown(text)).toEqual([]);
-  }); // prettier-ignore
+  });
 
   it.each([
     ['asks for more than protocol and ports', rule('-A FORWARD -m mark --mark 0x1 -j ACCEPT')],
@@ -74,7 +88,13 @@ describe('of nft', () => {
     chain: { family: 'inet', table: 'tlspin', name, ...(hook && { hook }) },
   });
   const rule = (chain: string, ...expr: object[]) => ({ rule: { family: 'inet', table: 'tlspin', chain, expr } });
-  const ports = { match: { op: '==', left: { payload: { protocol: 'tcp', field: 'dport' } }, right: { set: [443, { range: [8000, 8080] }] } } }; // prettier-ignore
+  const ports = {
+    match: {
+      op: '==',
+      left: { payload: { protocol: 'tcp', field: 'dport' } },
+      right: { set: [443, { range: [8000, 8080] }] },
+    },
+  };
   const text = JSON.stringify({
     nftables: [
       chain('flows_forward'),
@@ -88,8 +108,22 @@ describe('of nft', () => {
   it('both families are fed by one table', () => {
     const { feeds } = feedsOf({ chains: nftChains(text) }, [1, 1]);
     expect(feeds.map(({ family, ports, bypass }) => [family, ports, bypass])).toEqual([
-      ['ipv4', [[443, 443], [8000, 8080]], true], // prettier-ignore
-      ['ipv6', [[443, 443], [8000, 8080]], true], // prettier-ignore
+      [
+        'ipv4',
+        [
+          [443, 443],
+          [8000, 8080],
+        ],
+        true,
+      ],
+      [
+        'ipv6',
+        [
+          [443, 443],
+          [8000, 8080],
+        ],
+        true,
+      ],
     ]);
   });
 
@@ -101,14 +135,30 @@ describe('of nft', () => {
 describe('what is missing', () => {
   const V4 = match({ addresses: [range('198.51.100.0/24')] });
   const missing = (text: string, ports: [number, number][], previously: string[] = []) =>
-    missingFeeds({ chains: iptablesChains(text, 'ipv4') }, feeds(text), policy({ ports, pinsets: [pinset(0, { match: V4 })] }), [0, 0], previously).partial; // prettier-ignore
+    missingFeeds(
+      { chains: iptablesChains(text, 'ipv4') },
+      feeds(text),
+      policy({ ports, pinsets: [pinset(0, { match: V4 })] }),
+      [0, 0],
+      previously,
+    ).partial;
 
   it('is nothing where all ports are fed', () => {
-    expect(missing(FORWARD, [[443, 443], [8001, 8002]])).toEqual([]); // prettier-ignore
+    expect(
+      missing(FORWARD, [
+        [443, 443],
+        [8001, 8002],
+      ]),
+    ).toEqual([]);
   });
 
   it('are ports', () => {
-    expect(missing(FORWARD, [[443, 444], [993, 993]])).toEqual(['forwarded IPv4 of port 444, 993']); // prettier-ignore
+    expect(
+      missing(FORWARD, [
+        [443, 444],
+        [993, 993],
+      ]),
+    ).toEqual(['forwarded IPv4 of port 444, 993']);
   });
 
   it('is a direction of the host’s own connections', () => {
@@ -123,10 +173,23 @@ describe('what is missing', () => {
   });
 
   it('is what was there before', () => {
-    expect(missing(FORWARD, [[443, 443]], ['ipv4 ipv4 mangle tlspin-guard'])).toEqual(['what was in ipv4 ipv4 mangle tlspin-guard']); // prettier-ignore
+    expect(missing(FORWARD, [[443, 443]], ['ipv4 ipv4 mangle tlspin-guard'])).toEqual([
+      'what was in ipv4 ipv4 mangle tlspin-guard',
+    ]);
   });
 });
 
 it('ports are taken out of ranges', () => {
-  expect(without([[1, 10]], [[3, 4], [10, 12]])).toEqual([[1, 2], [5, 9]]); // prettier-ignore
+  expect(
+    without(
+      [[1, 10]],
+      [
+        [3, 4],
+        [10, 12],
+      ],
+    ),
+  ).toEqual([
+    [1, 2],
+    [5, 9],
+  ]);
 });

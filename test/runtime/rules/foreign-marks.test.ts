@@ -18,13 +18,25 @@ const nft = (value: unknown, key: unknown = { ct: { key: 'mark' } }) =>
 const MARK = { ct: { key: 'mark' } };
 
 it.each([
-  ['iptables saves the whole mark', iptables('-j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff'), ['marks.overwritten']],
+  [
+    'iptables saves the whole mark',
+    iptables('-j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff'),
+    ['marks.overwritten'],
+  ],
   ['iptables saves some bits', iptables('-j CONNMARK --save-mark --nfmask 0xff --ctmask 0xff'), []],
-  ['iptables restores into the packet', iptables('-j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff'), []],
+  [
+    'iptables restores into the packet',
+    iptables('-j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff'),
+    [],
+  ],
   ['iptables sets other bits', iptables('-p tcp -j CONNMARK --set-xmark 0x1/0xff'), []],
   ['iptables sets the whole mark', iptables('-p tcp -j CONNMARK --set-xmark 0x1/0xffffffff'), ['marks.overwritten']],
   ['iptables accepts', iptables('-p tcp -j CONNMARK --set-xmark 0x1000000/0xffffffff'), ['marks.accepting']],
-  ['iptables writes the bit of probes', iptables('-p tcp -j CONNMARK --set-xmark 0x400000/0x400000'), ['marks.overwritten']],
+  [
+    'iptables writes the bit of probes',
+    iptables('-p tcp -j CONNMARK --set-xmark 0x400000/0x400000'),
+    ['marks.overwritten'],
+  ],
   ['it is our own chain', iptables('-j CONNMARK --save-mark --nfmask 0x3000000 --ctmask 0x3000000', 'tlspin-told'), []],
   ['nft sets the whole mark', nft(1), ['marks.overwritten']],
   ['nft takes the packet’s', nft({ meta: { key: 'mark' } }), ['marks.overwritten']],
@@ -33,4 +45,4 @@ it.each([
   ['nft marks the packet', nft(1, { meta: { key: 'mark' } }), []],
 ])('%s', (_, chains, codes) => {
   expect([...foreignMarks({ chains }, policy()).keys()]).toEqual(codes);
-}); // prettier-ignore
+});

@@ -27,7 +27,11 @@ const binding = {
 
 /** RTM_NEWLINK with IFLA_IFNAME, IFLA_STATS64, which is another one each time, and IFLA_XDP with IFLA_XDP_ATTACHED. */
 function described({ name, program }: (typeof devices)[number]): Buffer {
-  const attributes = [attribute(3, `${name}\0`), attribute(23, `${++counted}`), ...(program === undefined ? [] : [attribute(43, program)])]; // prettier-ignore
+  const attributes = [
+    attribute(3, `${name}\0`),
+    attribute(23, `${++counted}`),
+    ...(program === undefined ? [] : [attribute(43, program)]),
+  ];
   const body = Buffer.concat([Buffer.alloc(16), ...attributes]);
   return message(16, body);
 }

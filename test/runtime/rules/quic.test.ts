@@ -7,7 +7,11 @@ import { feedsOf } from '../../../src/runtime/rules/feeds.ts';
 import { unseenQuic } from '../../../src/runtime/rules/quic.ts';
 import { type Chain, iptablesChains, nftChains } from '../../../src/runtime/rules/ruleset.ts';
 
-const refusing = (of: object = {}) => policy({ pinsets: [pinset(0, { situations: { ...PINNED, quic: 'reject' }, match: match(of) })], ports: [[443, 443]] }); // prettier-ignore
+const refusing = (of: object = {}) =>
+  policy({
+    pinsets: [pinset(0, { situations: { ...PINNED, quic: 'reject' }, match: match(of) })],
+    ports: [[443, 443]],
+  });
 const NOT_LEFT = ['forwarded IPv4 to UDP port 443'];
 
 const found = (chains: readonly Chain[], of = refusing()) => unseenQuic({ chains }, feedsOf({ chains }, [0, 0]), of);
@@ -24,27 +28,40 @@ const REJECT = '-p udp -m multiport --dports 443 -j REJECT --reject-with icmp-po
 it.each([
   ['our own chain', `-A FORWARD -p udp -j tlspin-quic\n-A tlspin-quic ${REJECT}`],
   ['a rule of others', '-A FORWARD -p udp -m udp --dport 443 -j DROP'],
-  ['a rule of others for some clients, which somebody has thought of', '-A FORWARD -s 10.0.0.0/8 -p udp -m udp --dport 400:500 -j REJECT'],
+  [
+    'a rule of others for some clients, which somebody has thought of',
+    '-A FORWARD -s 10.0.0.0/8 -p udp -m udp --dport 400:500 -j REJECT',
+  ],
   ['a chain of others', '-A FORWARD -j x\n-A x -p udp -j DROP'],
 ])('QUIC that %s refuses is told of nowhere', (_, lines) => {
   expect(found(filter(lines))).toEqual([]);
-}); // prettier-ignore
+});
 
 it('nor what the policy of a chain drops', () => {
-  expect(found(filter('-A FORWARD -p tcp -j ACCEPT\n-A FORWARD -p udp -m udp --dport 53 -j ACCEPT', 'DROP'))).toEqual([]);
-}); // prettier-ignore
+  expect(found(filter('-A FORWARD -p tcp -j ACCEPT\n-A FORWARD -p udp -m udp --dport 53 -j ACCEPT', 'DROP'))).toEqual(
+    [],
+  );
+});
 
 it.each([
   ['nobody refuses it', '', 'ACCEPT'],
   ['another port is refused', '-A FORWARD -p udp -m udp --dport 80 -j DROP', 'ACCEPT'],
   ['a rule lets it go', '-A FORWARD -i lan0 -j ACCEPT', 'DROP'],
-  ['a rule ahead of ours lets it go', `-A FORWARD -p udp -j ACCEPT\n-A FORWARD -p udp -j tlspin-quic\n-A tlspin-quic ${REJECT}`, 'ACCEPT'],
-  ['ours refuse it to one server only', `-A FORWARD -p udp -j tlspin-quic\n-A tlspin-quic -d 192.0.2.7/32 ${REJECT}`, 'ACCEPT'],
+  [
+    'a rule ahead of ours lets it go',
+    `-A FORWARD -p udp -j ACCEPT\n-A FORWARD -p udp -j tlspin-quic\n-A tlspin-quic ${REJECT}`,
+    'ACCEPT',
+  ],
+  [
+    'ours refuse it to one server only',
+    `-A FORWARD -p udp -j tlspin-quic\n-A tlspin-quic -d 192.0.2.7/32 ${REJECT}`,
+    'ACCEPT',
+  ],
   ['what is wrong is dropped', '-A FORWARD -m conntrack --ctstate INVALID -j DROP', 'ACCEPT'],
   ['an interface has none of it', '-A FORWARD -i wan0 -j DROP', 'ACCEPT'],
 ])('where %s it is', (_, lines, policies) => {
   expect(found(filter(lines, policies))).toEqual(NOT_LEFT);
-}); // prettier-ignore
+});
 
 it.each([
   ['reports only', { mode: 'report-only' }],

@@ -10,7 +10,10 @@ import { type Chain, iptablesChains, nftChains } from '../../../src/runtime/rule
 
 const POLICY = policy({
   pinsets: [pinset(0, { situations: { ...PINNED, tls13: 'probe' } })],
-  ports: [[443, 443], [8000, 8080]], // prettier-ignore
+  ports: [
+    [443, 443],
+    [8000, 8080],
+  ],
 });
 
 /** What is said of rules: `partial: …`, `bypassed: …`. */
@@ -57,7 +60,9 @@ const KINDS = (['forward', 'local'] as const).flatMap((hook) =>
 
 describe.each(KINDS)('rules for %s, route %s, UDP queued: %s', (hook, route, udp) => {
   const lines = applied(hook, route, udp);
-  const [first] = lines.filter(({ family, text }) => family === 'ipv4' && /^-A (FORWARD|OUTPUT) .*-j tlspin(-out)?$/.test(text)); // prettier-ignore
+  const [first] = lines.filter(
+    ({ family, text }) => family === 'ipv4' && /^-A (FORWARD|OUTPUT) .*-j tlspin(-out)?$/.test(text),
+  );
 
   it('send all that they have to', () => {
     expect(said(chainsOf(lines))).toEqual([]);
@@ -113,9 +118,12 @@ describe.each(KINDS)('rules for %s, route %s, UDP queued: %s', (hook, route, udp
   it('where others mark packets between the guard and the queue', () => {
     if (route === 'verdict') return;
     const builtin = first!.text.split(' ')[1]!;
-    const marking = (rule: string) => said(chainsOf([...lines, { ...first!, table: 'filter', text: `-A ${builtin} ${rule}` }])); // prettier-ignore
+    const marking = (rule: string) =>
+      said(chainsOf([...lines, { ...first!, table: 'filter', text: `-A ${builtin} ${rule}` }]));
     expect(marking('-j MARK --set-xmark 0xffffffff/0xffffffff')).toHaveLength(1);
-    expect(marking('-s 192.0.2.7/32 -j MARK --set-xmark 0x4000000/0xffffffff')).toEqual([expect.stringContaining('by the rule -s 192.0.2.7')]); // prettier-ignore
+    expect(marking('-s 192.0.2.7/32 -j MARK --set-xmark 0x4000000/0xffffffff')).toEqual([
+      expect.stringContaining('by the rule -s 192.0.2.7'),
+    ]);
     expect(marking('-j MARK --set-xmark 0x1/0xff')).toEqual([]);
     expect(marking('-j DROP')).toEqual([]);
   });
@@ -126,14 +134,17 @@ describe.each(['forward', 'local'] as const)('rules of nft for %s', (hook) => {
   const base = hook === 'forward' ? 'queue_forward' : 'queue_output';
   const chains = (all: readonly object[]) => nftChains(JSON.stringify({ nftables: all }));
   const at = objects.findIndex(({ rule }) => rule?.chain === base);
-  const ahead = (...expr: object[]) => chains([...objects.slice(0, at), { rule: { ...objects[at]!.rule, expr } }, ...objects.slice(at)]); // prettier-ignore
+  const ahead = (...expr: object[]) =>
+    chains([...objects.slice(0, at), { rule: { ...objects[at]!.rule, expr } }, ...objects.slice(at)]);
 
   it('send all that they have to', () => {
     expect(said(chains(objects))).toEqual([]);
   });
 
   it('are missed one by one', () => {
-    const unmissed = objects.filter((gone) => gone.rule && said(chains(objects.filter((each) => each !== gone))).length === 0); // prettier-ignore
+    const unmissed = objects.filter(
+      (gone) => gone.rule && said(chains(objects.filter((each) => each !== gone))).length === 0,
+    );
     const texts = unmissed.map(({ rule }) => `${rule!.chain} ${JSON.stringify(rule!.expr)}`);
     expect(texts.filter((text) => !HARMLESS_OF_NFT.test(text))).toEqual([]);
   });
@@ -198,7 +209,9 @@ describe.each(['forward', 'local'] as const)('rules of nft for %s', (hook) => {
 
   it('that sleep are none', () => {
     const name = hook === 'forward' ? 'tlspin' : 'tlspin_local';
-    const asleep = objects.map((each) => ('table' in each ? { table: { family: 'inet', name, flags: ['dormant'] } } : each)); // prettier-ignore
+    const asleep = objects.map((each) =>
+      'table' in each ? { table: { family: 'inet', name, flags: ['dormant'] } } : each,
+    );
     expect(said(chains(asleep))).toEqual(['partial: IPv4', 'partial: IPv6']);
   });
 });

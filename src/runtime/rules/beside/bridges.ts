@@ -25,8 +25,10 @@ export function bridgesIn(devices: readonly Device[], read: ReadFile): Bridge[] 
 /** Whether anything goes from one device to another by its address. */
 export function forwards(devices: readonly Device[], read: ReadFile): boolean {
   const names = ['all', ...devices.map(({ name }) => name)];
-  return ['ipv4', 'ipv6'].some((of) => names.some((name) => read(`/proc/sys/net/${of}/conf/${name}/forwarding`) === '1'));
-} // prettier-ignore
+  return ['ipv4', 'ipv6'].some((of) =>
+    names.some((name) => read(`/proc/sys/net/${of}/conf/${name}/forwarding`) === '1'),
+  );
+}
 
 /** Of all devices; there are such of each. */
 export const FORWARDING = '/proc/sys/net/ipv4/ip_forward';

@@ -11,8 +11,10 @@ export async function localRoutes(run: RunProgram): Promise<string[]> {
   if (made.length === 0) return [];
   const rules = await Promise.all(['-4', '-6'].map((family) => run('ip', [family, '-j', 'rule', 'show'])));
   const used = new Set(
-    rules.flatMap((text) => parsed<RoutingRule>(text)).flatMap(({ table, fwmark }) => (fwmark === undefined ? table : [])),
-  ); // prettier-ignore
+    rules
+      .flatMap((text) => parsed<RoutingRule>(text))
+      .flatMap(({ table, fwmark }) => (fwmark === undefined ? table : [])),
+  );
   return made
     .filter(({ table = 'main' }) => used.has(table))
     .map(({ dst, table = 'main' }) => `a route of table ${table} takes ${dst} for addresses of this host`);
