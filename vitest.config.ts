@@ -140,11 +140,11 @@ export default defineConfig({
           name: 'e2e',
           globalSetup: ['test/support/built.ts', 'test/support/kernel-log.ts'],
           include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
           // A busy machine has its second; a wrong answer is none of time.
           retry: { count: 1, condition: OUT_OF_TIME },
-          expect: { poll: { timeout: 15_000 } },
+          expect: { poll: { timeout: 30_000 } },
           // They wait more than they work.
           maxWorkers: 2,
         },

@@ -217,7 +217,7 @@ describe('flows', () => {
       HOST,
     ]);
     await expect
-      .poll(() => ask({ command: 'flows', name: '*.bank.example' })['flows'], { timeout: 5000 })
+      .poll(() => ask({ command: 'flows', name: '*.bank.example' })['flows'])
       .toMatchObject([{ phase: 'inspecting', sni: HOST, pinsets: ['bank'], mark: 'pending', dest_port: 443 }]);
     expect(ask({ command: 'flows', name: 'www.shop.example' })).toMatchObject({ flows: [], next: null });
     const [flow] = ask({ command: 'flows' })['flows'] as { flow_id: number; src_port: number }[];
@@ -257,7 +257,7 @@ describe('top', () => {
     lab.shell('gateway', `iptables -I ${lost}`); // no probe reaches the server
     const requested = request();
     await expect
-      .poll(() => ask({ command: 'flows', held: true })['flows'], { timeout: 3000 })
+      .poll(() => ask({ command: 'flows', held: true })['flows'])
       .toMatchObject([{ phase: 'inspecting', waits: true, sni: HOST }]);
     expect(output('top', '--once')).toMatch(
       /^\d+ .* inspecting +evidence awaited +\d+ s +[1-9]\d* +bank +www\.bank\.example$/m,
@@ -285,7 +285,7 @@ describe('the log', () => {
 
   it('tells the counters, where that is wanted', async () => {
     await run({ log: { stats: 1 } });
-    await expect.poll(() => logged('stats').length, { timeout: 5000 }).toBeGreaterThan(0);
+    await expect.poll(() => logged('stats').length).toBeGreaterThan(0);
     expect(logged('stats')[0]).toMatchObject({ stats: { generation: 1, packets: { received: 0 }, verdicts: {} } });
   });
 });
@@ -300,7 +300,7 @@ describe('the socket', () => {
       client.write(i % 2 === 0 ? 'x'.repeat(2_000_000) : '{"command":"stats"}\n'.repeat(5_000));
     expect(await request()).toMatchObject({ error: null });
     for (const client of clients) client.destroy();
-    await expect.poll(() => attempt('ctl', 'status').code, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => attempt('ctl', 'status').code).toBe(0);
   });
 
   it('ends the engine as a signal does', async () => {

@@ -301,7 +301,7 @@ const reasons = (): string[] => engine.verdicts.map(({ verdict }) => verdict.rea
 /** The detail of the last one of that kind, once there is one. */
 async function anomaly(event: string): Promise<string> {
   const found = () => engine.anomalies.filter(({ anomaly: each }) => each.event === event);
-  await expect.poll(() => found().length, { timeout: 5_000 }).toBeGreaterThan(0);
+  await expect.poll(() => found().length).toBeGreaterThan(0);
   return found().at(-1)!.anomaly.detail;
 }
 

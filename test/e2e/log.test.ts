@@ -115,7 +115,7 @@ describe('a transport', () => {
     expect(transports()).toMatchObject([{ pid }]);
     expect(engine.said).not.toMatch(/debugger/i);
     await engine.kill();
-    await expect.poll(() => transports(), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => transports()).toEqual([]);
   });
 });
 

@@ -31,7 +31,7 @@ describe.skipIf(lacks('prometheus', 'promtool'))('Prometheus', () => {
     const engine = await run();
     await startPrometheus();
     await expect.poll(() => value('up{job="tlspin"}')).toBe(1);
-    await expect.poll(() => value('tlspin_condition{code="rules.none"}'), { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => value('tlspin_condition{code="rules.none"}')).toBe(1);
     engine.applyRules();
     await startTlsServer(lab, 'server', { identity: genuine });
     await startTlsServer(lab, 'server', { identity: forged, port: 8443 });
@@ -43,9 +43,9 @@ describe.skipIf(lacks('prometheus', 'promtool'))('Prometheus', () => {
     expect(value(`tlspin_certificate_expiry_days{pinset="bank",host="${HOST}"}`)).toBeGreaterThan(0);
     expect(value('tlspin_decision_seconds_count{action="accept"}')).toBe(1);
     await expect
-      .poll(firing, { timeout: 30_000 })
+      .poll(firing)
       .toEqual(expect.arrayContaining(['TlspinMismatchBurst', 'TlspinMismatch', 'TlspinPinEndsIn7Days']));
-    await expect.poll(firing, { timeout: 30_000 }).not.toContain('TlspinRulesNone');
+    await expect.poll(firing).not.toContain('TlspinRulesNone');
     const known = ask('/api/v1/label/__name__/values').data as unknown as string[];
     const asleep = Object.entries(METRICS).filter(([name, { type }]) => type !== 'histogram' && !known.includes(name));
     // Of what has not happened here.

@@ -250,7 +250,7 @@ describe('forwarded flows', () => {
     expect(stub.packets.length).toBeGreaterThan(8);
     expect(new Set(stub.packets.map(({ mark }) => mark))).toEqual(new Set([0x15, (MARK.pending | 0x15) >>> 0]));
     // The last ones may still be on their way here from the stub.
-    await expect.poll(() => counted('gateway', 'foreign') - stub.packets.length, { timeout: 5_000 }).toBe(0);
+    await expect.poll(() => counted('gateway', 'foreign') - stub.packets.length).toBe(0);
     expect(connmarks('gateway')).toEqual([MARK.pending]);
   });
 

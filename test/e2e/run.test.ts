@@ -43,7 +43,7 @@ describe('starting', () => {
   it('signals that come meanwhile are answered once it runs, and open no debugger', async () => {
     rmSync(lab.path('verdicts.ndjson'), { force: true });
     const engine = start({});
-    await expect.poll(() => existsSync(lab.path('verdicts.ndjson')), { timeout: 10_000, interval: 1 }).toBe(true);
+    await expect.poll(() => existsSync(lab.path('verdicts.ndjson')), { interval: 1 }).toBe(true);
     process.kill(engine.pid!, 'SIGUSR1');
     process.kill(engine.pid!, 'SIGHUP');
     await engine.says(/queue \d+ bound/);

@@ -93,7 +93,7 @@ export class Child {
   }
 
   /** Resolves when `met` is true, which is asked after each output; fails at the process's end or after `timeout` ms. */
-  async until(met: (child: this) => boolean, what: string, timeout = 10_000): Promise<void> {
+  async until(met: (child: this) => boolean, what: string, timeout = 30_000): Promise<void> {
     const deadline = performance.now() + timeout;
     while (!met(this)) {
       if (this.#end !== undefined) throw new Error(`it ended before ${what}: ${this.#summary()}`);
