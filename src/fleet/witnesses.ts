@@ -4,6 +4,7 @@
  * questions and answers back, and nothing else: an answer to another question is none. Knows no handshakes.
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { z } from 'zod';
 
@@ -41,7 +42,10 @@ export type Witness = (question: WitnessQuestion, from: string) => Promise<strin
 
 export class Witnesses {
   readonly #options: WitnessesOptions;
-  #known: { readonly at: number; readonly gateways: readonly GatewayStatus[] } | undefined;
+  #known: readonly GatewayStatus[] = [];
+  /** Until when nobody asks anew who there is. */
+  #knownUntil = -Infinity;
+  #learning: Promise<void> | undefined;
 
   constructor(options: WitnessesOptions) {
     this.#options = options;
@@ -59,8 +63,9 @@ export class Witnesses {
         clientHello: bytesOf(clientHello),
         server: { ...server, address: bytesOf(server.address) },
       };
-      const shown = await witness(asked, from);
-      return shown === undefined ? undefined : this.#seal({ gateway, network, shown }, answerTo(octets));
+      // That nothing was shown is said too: whoever asks waits for no more then.
+      const shown = (await witness(asked, from)) ?? null;
+      return this.#seal({ gateway, network, shown }, answerTo(octets));
     });
   }
 
@@ -68,7 +73,8 @@ export class Witnesses {
   async ask(question: WitnessQuestion, count: number, patienceMs: number): Promise<readonly Testimony[]> {
     const { broker, fleet, gateway: from } = this.#options;
     const { address, port } = question.server;
-    const asked = (await this.#choose(count)).map(async ({ gateway: to }) => {
+    const end = performance.now() + patienceMs;
+    const asked = (await this.#choose(count, patienceMs / 2)).map(async ({ gateway: to }) => {
       const octets = this.#seal(
         {
           ...question,
@@ -78,24 +84,49 @@ export class Witnesses {
         },
         QUESTION,
       );
-      const answer = await broker.ask(topicOf(fleet, to), octets, patienceMs);
+      const answer = await broker.ask(topicOf(fleet, to), octets, Math.max(1, end - performance.now()));
       const testimony = this.#open(answer, answerTo(octets), testimonies);
       return testimony?.gateway === to ? testimony : undefined;
     });
     const answers = await Promise.allSettled(asked);
-    return answers.flatMap((each) => (each.status === 'fulfilled' && each.value !== undefined ? [each.value] : []));
+    return answers.flatMap((each) => {
+      const told = each.status === 'fulfilled' ? each.value : undefined;
+      return told === undefined || told.shown === null ? [] : [{ ...told, shown: told.shown }];
+    });
   }
 
-  async #choose(count: number): Promise<readonly GatewayStatus[]> {
-    const { broker, fleet: name, gateway, network } = this.#options;
-    const now = performance.now();
-    if (this.#known === undefined || now - this.#known.at > KNOWN_FOR_MS) {
-      this.#known = { at: now, gateways: await gateways({ broker, name, trusted: [] }) };
+  /** Servers that take their time are waited for where too few are known, and no longer than that. */
+  async #choose(count: number, patienceMs: number): Promise<readonly GatewayStatus[]> {
+    if (performance.now() >= this.#knownUntil) void this.#learn();
+    if (this.#others.length < count && this.#learning !== undefined) {
+      await Promise.race([this.#learning, sleep(patienceMs, undefined, { ref: false })]);
     }
-    const others = this.#known.gateways.filter((each) => each.answers && each.gateway !== gateway && isPresent(each));
+    return this.#others.slice(0, count);
+  }
+
+  #learn(): Promise<void> {
+    const { broker, fleet: name } = this.#options;
+    this.#learning ??= gateways({ broker, name, trusted: [] })
+      .then(
+        (known) => this.#take(known, KNOWN_FOR_MS),
+        () => this.#take(this.#known, AGAIN_MS),
+      )
+      .finally(() => (this.#learning = undefined));
+    return this.#learning;
+  }
+
+  #take(known: readonly GatewayStatus[], forMs: number): void {
+    this.#known = known;
+    this.#knownUntil = performance.now() + forMs;
+  }
+
+  /** One of each other network, by lot. */
+  get #others(): GatewayStatus[] {
+    const { gateway, network } = this.#options;
+    const others = this.#known.filter((each) => each.answers && each.gateway !== gateway && isPresent(each));
     const byNetwork = new Map(shuffled(others).map((each) => [each.network, each]));
     byNetwork.delete(network);
-    return [...byNetwork.values()].slice(0, count);
+    return [...byNetwork.values()];
   }
 
   #seal(value: object, beside: Uint8Array): Uint8Array {
@@ -151,6 +182,12 @@ const questions = z.object({
   starttls: z.string().max(20).nullable(),
   patience: z.int().min(0).max(60_000),
 });
-const testimonies = z.object({ gateway: z.string().max(64), network: z.string().max(64), shown: z.string().max(100) });
+const testimonies = z.object({
+  gateway: z.string().max(64),
+  network: z.string().max(64),
+  /** Null: nothing. */
+  shown: z.string().max(100).nullable(),
+});
 const MOST_OCTETS = 200_000;
 const KNOWN_FOR_MS = 60_000;
+const AGAIN_MS = 5_000;

@@ -5,8 +5,10 @@
  *
  *   probe -> answer -> known to be borne out? -> witnesses -> all were shown the same -> borne out, for a while
  *                                                          -> one was shown another  -> disputed
+ *                                                          -> too few say anything   -> as it is, and asked again later
  */
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { LRUCache } from 'lru-cache';
 
@@ -31,6 +33,8 @@ export class WitnessedProber implements ClosableProber {
   #policy: Policy['probe'];
   /** Whether it was borne out, by server and key. */
   readonly #known = new LRUCache<string, { readonly isDisputed: boolean }>({ max: 8_192, ttl: KNOWN_FOR_MS });
+  /** What others are being asked. */
+  readonly #asking = new Map<string, Promise<boolean>>();
 
   constructor(options: WitnessedOptions) {
     this.#options = options;
@@ -55,20 +59,30 @@ export class WitnessedProber implements ClosableProber {
     const known = this.#known.get(id);
     // Only its client can ask a proxy.
     if (known !== undefined || request.tunnels.length > 0) return known?.isDisputed ?? false;
-    const { witnesses, timeout } = this.#policy;
-    const patience = Math.max(MARGIN_MS, timeout - (performance.now() - began) - MARGIN_MS);
+    const patience = Math.max(MARGIN_MS, this.#policy.timeout - (performance.now() - began) - MARGIN_MS);
+    const asked = this.#asking.get(id) ?? this.#askOthers(id, request, shown, patience);
+    // Who began to wait earlier has less time left than whoever has them asked.
+    return Promise.race([asked, sleep(patience + MARGIN_MS / 2, false, { ref: false })]);
+  }
+
+  #askOthers(id: string, request: ProbeRequest, shown: string, patience: number): Promise<boolean> {
+    const asked = this.#isDisputed(id, request, shown, patience).finally(() => this.#asking.delete(id));
+    this.#asking.set(id, asked);
+    return asked;
+  }
+
+  async #isDisputed(id: string, request: ProbeRequest, shown: string, patience: number): Promise<boolean> {
+    const { witnesses } = this.#policy;
     const { server, clientHello, recordVersion, starttls } = request;
     const question = { server, clientHello, recordVersion, starttls, patience: request.patience };
     const heard = await this.#options.ask(question, witnesses, patience).catch(() => []);
     const others = heard.filter((each) => each.shown !== shown);
-    if (others.length > 0) {
-      this.#known.set(id, { isDisputed: true }, { ttl: DISPUTED_FOR_MS });
-      this.#options.onDisputed(request, shown, others);
-      return true;
-    }
-    if (heard.length < witnesses) this.#options.onTooFew(heard.length, witnesses);
-    else this.#known.set(id, { isDisputed: false });
-    return false;
+    const isDisputed = others.length > 0;
+    const isSettled = !isDisputed && heard.length >= witnesses;
+    this.#known.set(id, { isDisputed }, isSettled ? {} : { ttl: UNSETTLED_FOR_MS });
+    if (isDisputed) this.#options.onDisputed(request, shown, others);
+    else if (!isSettled) this.#options.onTooFew(heard.length, witnesses);
+    return isDisputed;
   }
 
   onSpokenFor(request: ProbeRequest, times: number): void {
@@ -126,6 +140,7 @@ export function keyShown({ chain, isRawPublicKey }: Pick<ProbedCertificates, 'ch
 }
 
 const KNOWN_FOR_MS = 3_600_000;
-const DISPUTED_FOR_MS = 30_000;
+/** Who cannot say anything now is not waited for by each connection. */
+const UNSETTLED_FOR_MS = 30_000;
 /** Of the wait, for the way back to the packet thread. */
 const MARGIN_MS = 100;

@@ -1,5 +1,7 @@
 /** What other gateways bear out of a probe's answer, over a carrier in memory that may lie. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { gatewaysBucket } from '../../../src/fleet/documents.ts';
 import { recordOctets } from '../../../src/fleet/gateway-record.ts';
@@ -7,7 +9,7 @@ import { type Testimony, Witnesses } from '../../../src/fleet/witnesses.ts';
 import type { ProbeAnswer, ProbeRequest } from '../../../src/judge/ports.ts';
 import { PROBE_DEFAULTS } from '../../../src/pins/probe.ts';
 import { keyShown, shownTo, WitnessedProber } from '../../../src/runtime/fleet/witnessed-prober.ts';
-import { FakeCarrier } from '../../support/fake-broker.ts';
+import { type FakeBroker, FakeCarrier } from '../../support/fake-broker.ts';
 
 const KEY = Buffer.alloc(32, 1);
 
@@ -19,6 +21,7 @@ let tooFew: number[];
 beforeEach(() => {
   [carrier, asked, disputes, tooFew] = [new FakeCarrier(), [], [], []];
 });
+afterEach(() => vi.restoreAllMocks());
 
 describe('a server’s key', () => {
   it('is believed where as many others were shown it, and they are not asked again', async () => {
@@ -38,14 +41,44 @@ describe('a server’s key', () => {
     expect(disputes).toEqual([`gw3 branch ${keyShown({ chain: chainOf('B'), isRawPublicKey: false })}`]);
   });
 
-  it('is believed without them where too few answer, which is told, and asked of them again', async () => {
+  it('is believed without them where too few answer, which is told, and asked of them again after a while', async () => {
     await gateway('gw2', undefined);
     await gateway('gw3', 'A');
     const prober = await asking(2, 'A');
     expect(await answerOf(prober)).toEqual(shows('A'));
     expect(await answerOf(prober)).toEqual(shows('A'));
+    expect([tooFew, asked.sort()]).toEqual([[1], ['gw2 by gw1', 'gw3 by gw1']]);
+    const now = performance.now();
+    vi.spyOn(performance, 'now').mockReturnValue(now + 31_000);
+    await sleep(5); // lru-cache asks for the time once a millisecond
+    expect(await answerOf(prober)).toEqual(shows('A'));
     expect(tooFew).toEqual([1, 1]);
-    expect(asked).toHaveLength(4);
+  });
+
+  it('is not waited for where one says that it was shown nothing', async () => {
+    await gateway('gw2', undefined);
+    let answers = 0;
+    const prober = await asking(1, 'A', async (answer) => {
+      answers++;
+      return answer;
+    });
+    expect(await answerOf(prober)).toEqual(shows('A'));
+    expect([answers, tooFew]).toEqual([1, [0]]);
+  });
+
+  it('is asked about once by many who wait for it at the same time', async () => {
+    await gateway('gw2', 'B');
+    const prober = await asking(1, 'A');
+    const answers = await Promise.all([answerOf(prober), answerOf(prober), answerOf(prober)]);
+    expect(answers.every((answer) => answer.kind === 'certificates' && answer.isDisputed === true)).toBe(true);
+    expect([asked, disputes.length]).toEqual([['gw2 by gw1'], 1]);
+  });
+
+  it('is believed in time where servers do not say who there is', async () => {
+    await gateway('gw2', 'B');
+    const prober = await asking(1, 'A', undefined, (broker) => (broker.bucket = () => new Promise(() => {})));
+    expect(await answerOf(prober)).toEqual(shows('A'));
+    expect(tooFew).toEqual([0]);
   });
 
   it('is asked of no gateway by the same way into the world, nor of two by one, nor of whoever does not answer', async () => {
@@ -125,13 +158,15 @@ async function gateway(name: string, key: string | undefined, network = name, { 
   });
 }
 
-/** The one that asks, in the network "office". `carry`: what becomes of an answer on its way. */
+/** The one that asks, in the network "office". `carry`: what becomes of an answer on its way; `ail`: what ails the carrier. */
 async function asking(
   witnesses: number,
   key: string | undefined,
   carry: (answer: Uint8Array) => Promise<Uint8Array> = (answer) => Promise.resolve(answer),
+  ail: (broker: FakeBroker) => void = () => {},
 ): Promise<WitnessedProber> {
   const broker = carrier.connect();
+  ail(broker);
   const ask = broker.ask.bind(broker);
   broker.ask = async (...question) => carry(await ask(...question));
   const others = new Witnesses({ broker, fleet: 'office', gateway: 'gw1', network: 'office', key: KEY });
