@@ -136,7 +136,8 @@ async function run(file: string, flags: Flags): Promise<void> {
   const stateLock = new FileLock(policy.learn.file);
   // What is read of it is nobody else's to write from then on; of one that is to give place still, read again later.
   if (predecessor === undefined) await stateLock.take();
-  const learner = policy.learn.file === null ? undefined : new Learner({ policy: policy.learn, say });
+  const learner =
+    policy.learn.file === null ? undefined : new Learner({ policy: policy.learn, say, elsewhere: fleet?.elsewhere });
   const operator = new Operator({
     version: packageVersion(),
     file,

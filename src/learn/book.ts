@@ -9,6 +9,7 @@
  *       └───── its leaf's key turns out to be shared; or it is forgotten ── promoted ◀───┘ and only where that is wanted
  */
 import type { ChainKey, LearnedChain } from './chain.ts';
+import { type HostSighting, NOBODY, type Votes } from './corroboration.ts';
 import { siteOf } from './site.ts';
 import type { LearnedHost, LearnedIssuer, LearnedKey, LearnState } from './state.ts';
 
@@ -22,7 +23,8 @@ export interface BookLimits {
 
 export type Readiness =
   | { readonly kind: 'learning' }
-  | { readonly kind: 'ready'; readonly keys: readonly LearnedKey[] }
+  /** `more`: those that it shows elsewhere. */
+  | { readonly kind: 'ready'; readonly keys: readonly LearnedKey[]; readonly more: readonly string[] }
   /** A key of the last observations signs for unrelated hosts, or hangs below one that does. */
   | { readonly kind: 'shared'; readonly shared: string; readonly sites: readonly string[] };
 
@@ -125,8 +127,8 @@ export class LearnBook {
     shorten(learned.refused, MAX_REFUSED, []);
   }
 
-  promote(learned: LearnedHost, keys: readonly LearnedKey[], atMs: number): void {
-    learned.promoted = { at: new Date(atMs).toISOString(), keys: keys.map(({ spki }) => spki) };
+  promote(learned: LearnedHost, keys: readonly string[], atMs: number): void {
+    learned.promoted = { at: new Date(atMs).toISOString(), keys: [...keys] };
     learned.refused = [];
   }
 
@@ -138,17 +140,33 @@ export class LearnBook {
     learned.refused = learned.refused.filter((key) => key.spki !== spki);
   }
 
-  readinessOf(learned: LearnedHost): Readiness {
+  readinessOf(learned: LearnedHost, others: Votes = NOBODY): Readiness {
     const { observations: wanted } = this.limits;
     const since = learned.observations - wanted;
-    const recent = learned.keys.filter((key) => key.lastAt > since);
+    const recent = this.#recentOf(learned);
     for (const key of recent) {
       const shared = this.sharedBy(key);
       if (shared !== undefined) return { kind: 'shared', ...shared };
     }
-    const isSettled = recent.length > 0 && recent.every((key) => key.count >= wanted);
-    const isReady = since >= 0 && learned.unlistedAt <= since && isSettled;
-    return isReady ? { kind: 'ready', keys: recent } : { kind: 'learning' };
+    const isSettled = recent.length > 0 && recent.every((key) => others.bearOut(key, wanted));
+    const isListed = learned.unlistedAt <= Math.max(0, since);
+    if (since + others.observations < 0 || !isListed || !isSettled) return { kind: 'learning' };
+    const more = others.keysBeside(learned.keys, wanted).filter((spki) => this.sitesOf(spki).length === 0);
+    return { kind: 'ready', keys: recent, more };
+  }
+
+  /** What others may be told of the host: keys that it shows lately, and nobody else does. */
+  sightingOf(learned: LearnedHost): HostSighting {
+    const { observations: most } = this.limits;
+    const keys = this.#recentOf(learned).filter((key) => this.sharedBy(key) === undefined);
+    return {
+      observations: Math.min(learned.observations, most),
+      keys: keys.map(({ spki, count }) => ({ spki, count: Math.min(count, most) })),
+    };
+  }
+
+  #recentOf({ observations, keys }: LearnedHost): LearnedKey[] {
+    return keys.filter((key) => key.lastAt > observations - this.limits.observations);
   }
 
   /** Unrelated names that one key signs for; empty where it does not. */

@@ -11,7 +11,9 @@ import type { CompiledPin, CompiledPinset, LearnPolicy, Policy } from '../pins/p
 import { type AcceptRequest, refusedFor } from './accept.ts';
 import { type BookLimits, LearnBook } from './book.ts';
 import { type LearnedChain, readChain, type Roots } from './chain.ts';
+import { type Corroboration, type HostSighting, Votes } from './corroboration.ts';
 import { findHosts, type ForgetRequest, type ForgottenHost } from './forget.ts';
+import { IdlePromotions } from './idle-promotions.ts';
 import type { LearnedHost, LearnState } from './state.ts';
 import { readState, StateFile } from './state-file.ts';
 
@@ -23,6 +25,8 @@ export interface LearnerOptions {
   readonly roots?: Roots | undefined;
   /** Milliseconds on a clock that nobody sets; for tests. */
   readonly now?: (() => number) | undefined;
+  /** Undefined where nobody else has to have seen a key. */
+  readonly elsewhere?: Corroboration | undefined;
 }
 
 export interface Lesson {
@@ -35,7 +39,6 @@ export class Learner {
   #book: LearnBook;
   readonly #file: StateFile;
   readonly #path: string;
-  readonly #say: (line: string) => void;
   readonly #roots: Roots | undefined;
   readonly #now: () => number;
   /** Pinsets that learn, by name. */
@@ -47,18 +50,18 @@ export class Learner {
   #hash = '';
   /** Of hosts that were held and are forgotten, the policy by which they were: what it let through does not count. */
   readonly #stale = new Map<string, string>();
-  /** Promoted hosts by the policy in force: those that are held, and those that wait for a pinset that learns them. */
-  #held: ReadonlySet<string> = new Set();
-  #idle: ReadonlySet<string> = new Set();
+  readonly #idle: IdlePromotions;
+  readonly #elsewhere: Corroboration | undefined;
   #anomalies: AnomalyEvent[] = [];
   #hasChanged = false;
 
   /** Throws a sentence with the cure where what was learned before cannot be read. */
-  constructor({ policy, say, roots, now = () => performance.now() }: LearnerOptions) {
+  constructor({ policy, say, roots, now = () => performance.now(), elsewhere }: LearnerOptions) {
     this.#book = new LearnBook(readState(policy.file!), policy);
     this.#file = new StateFile(policy.file!, () => this.#book.state, say);
     this.#path = policy.file!;
-    this.#say = say;
+    this.#idle = new IdlePromotions(policy.file!, say);
+    this.#elsewhere = elsewhere;
     this.#roots = roots;
     this.#now = now;
   }
@@ -67,6 +70,7 @@ export class Learner {
   reread(): void {
     this.#book = new LearnBook(readState(this.#path), this.#book.limits);
     this.#latest.clear();
+    this.#elsewhere?.touch();
   }
 
   get limits(): BookLimits {
@@ -80,6 +84,16 @@ export class Learner {
 
   hosts(): Iterable<readonly [pinset: string, host: string, learned: LearnedHost]> {
     return this.#book.hosts();
+  }
+
+  /** What others say of the host, in a sentence. */
+  elsewhere(pinset: string, host: string): string | undefined {
+    return new Votes(this.#elsewhere, pinset, host).told;
+  }
+
+  /** What others may be told of the host. */
+  sightingOf(learned: LearnedHost): HostSighting {
+    return this.#book.sightingOf(learned);
   }
 
   /**
@@ -102,7 +116,7 @@ export class Learner {
         hash.update(`\n${pinset.name} ${host} ${pins.map(canonicalOf).join(' ')}`);
       return { ...pinset, learned };
     });
-    this.#sayWhatIsIdle(policy, pinsets);
+    this.#idle.look(this.#book.hosts(), policy, pinsets);
     const refined = isRefined ? { ...policy, pinsets, hash: `sha256:${hash.digest('hex')}` } : policy;
     this.#hash = refined.hash;
     return refined;
@@ -146,6 +160,7 @@ export class Learner {
       },
     );
     this.#latest.clear();
+    this.#elsewhere?.touch();
     return found;
   }
 
@@ -168,29 +183,6 @@ export class Learner {
       () => hold(this.#book),
     );
     return hosts;
-  }
-
-  /** A promotion that counts no more is no accident: nobody is to believe that a host is held which is not. */
-  #sayWhatIsIdle({ pinsets }: Policy, refined: readonly CompiledPinset[]): void {
-    const held = new Set(
-      refined.flatMap(({ name, learned }) => [...(learned?.keys() ?? [])].map((h) => `${name} ${h}`)),
-    );
-    const idle = new Set<string>();
-    for (const [name, host, { promoted }] of this.#book.hosts()) {
-      const id = `${name} ${host}`;
-      if (promoted === null || held.has(id)) continue;
-      idle.add(id);
-      if (this.#idle.has(id)) continue;
-      const why = whyIdle(
-        name,
-        pinsets.find((pinset) => pinset.name === name),
-        host,
-      );
-      const since = this.#held.has(id) ? 'is held no more' : 'is not held';
-      this.#say(`${host} ${since} to the keys that were learned of it: ${why}; ${this.#path} keeps them`);
-    }
-    this.#held = held;
-    this.#idle = idle;
   }
 
   #learnedOf(pinset: CompiledPinset): Map<string, CompiledPinset> {
@@ -244,17 +236,22 @@ export class Learner {
     this.#warnOfRoom(event, pinset, host);
     if (learned === undefined) return;
     this.#file.touch();
+    this.#elsewhere?.touch();
     this.#warnOfShared(event, pinset, chain);
+    const others = new Votes(this.#elsewhere, pinset.name, host);
+    const disputed = others.disagreement(this.#book.sightingOf(learned));
+    if (disputed !== undefined) this.#note(event, 'learn.disputed', disputed, `disputed ${disputed}`);
     if (pinset.then !== 'enforce' || (learned.promoted !== null && this.#book.stands(learned))) return;
-    const readiness = this.#book.readinessOf(learned);
+    const readiness = this.#book.readinessOf(learned, others);
     if (readiness.kind !== 'ready') return;
-    this.#book.promote(learned, readiness.keys, atMs);
+    const held = [...readiness.keys.map(({ spki }) => spki), ...readiness.more];
+    this.#book.promote(learned, held, atMs);
     this.#hasChanged = true;
-    const keys = readiness.keys.map(({ spki }) => `spki-sha256:${spki}`).join(' ');
+    const keys = held.map((spki) => `spki-sha256:${spki}`).join(' ');
     this.#note(
       event,
       'learn.promoted',
-      `${pinset.name}: ${host} is held to ${keys} from now on, seen ${observations} times`,
+      `${pinset.name}: ${host} is held to ${keys} from now on, seen ${observations} times${others.text}`,
     );
   }
 
@@ -339,14 +336,6 @@ export class Learner {
     const { time, flowId, client, server } = event;
     this.#anomalies.push({ kind: 'anomaly', time, flowId, client, server, code, detail });
   }
-}
-
-function whyIdle(name: string, pinset: CompiledPinset | undefined, host: string): string {
-  if (pinset === undefined) return `there is no pinset "${name}"`;
-  if (pinset.mode !== 'learn') return `the pinset "${name}" does not learn any more`;
-  if (pinset.then !== 'enforce') return `the pinset "${name}" has no "then": "enforce"`;
-  if (!coversHost(pinset.match, host)) return `the pinset "${name}" is not for it`;
-  return 'its key signs for unrelated hosts';
 }
 
 /** Nobody may have refused the flow, and the server must have shown that the key is its own. */

@@ -230,6 +230,10 @@ export interface FleetPolicy {
   readonly share: 'verdicts' | 'denials' | null;
   /** Whether servers are asked here for other gateways. */
   readonly isWitness: boolean;
+  /** Whether others are told what was learned here. */
+  readonly tellsLearned: boolean;
+  /** Gateways that have to have seen a key before hosts are held to it. */
+  readonly corroborate: number;
   /** Gateways of one see the world by the same way; null: nobody else does. */
   readonly network: string | null;
   /** Octets of them that may wait. */

@@ -174,7 +174,7 @@ describe('a tlspin that runs', () => {
     for (let i = 0; i < HOSTS; i++) book.observe('bank', `h${i}.example:443`, chain, 0);
     asked = [];
     const learning = new Learning({
-      learner: { limits: book.limits, shared: book.shared, hosts: () => book.hosts() },
+      learner: { limits: book.limits, shared: book.shared, hosts: () => book.hosts(), elsewhere: () => undefined },
       forget: (request) => Promise.resolve({ forgotten: findHosts(book, request), generation: 7 }),
       onForgotten: (by, forgotten, generation) => asked.push([by, forgotten.map(({ host }) => host), generation]),
       onRefused: (by, error) => asked.push([by, error]),

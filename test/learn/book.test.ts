@@ -126,7 +126,11 @@ describe('what is kept', () => {
 
   it('keeps what was promoted', () => {
     const { book, learned } = after('aaaa');
-    book.promote(learned, learned.keys, 0);
+    book.promote(
+      learned,
+      learned.keys.map(({ spki }) => spki),
+      0,
+    );
     for (const [i, key] of [...'bcdefg'].entries()) book.observe('p', HOST, chain(key), 10_000 + i);
     expect(learned.keys.map(({ subject }) => subject)).toContain('CN=a');
     expect(learned.keys).toHaveLength(3);

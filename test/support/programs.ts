@@ -50,6 +50,7 @@ export const PEERS = {
   'nats-server': {
     debian: 'nats-server',
     tests: [
+      'e2e/fleet-learning.test.ts',
       'e2e/fleet-servers.test.ts',
       'e2e/fleet-verdicts.test.ts',
       'e2e/fleet-witnesses.test.ts',

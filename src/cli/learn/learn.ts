@@ -72,13 +72,16 @@ async function orError(command: Command, text: () => Promise<string>): Promise<v
 }
 
 async function proposals(pinset: string | undefined, flags: Flags): Promise<Proposal[]> {
-  const { state, limits, from } = await readLearned(flags);
+  const { state, limits, elsewhere, from } = await readLearned(flags);
   const { observations = limits.observations } = flags;
   const found = proposalsOf(state, { ...limits, observations }, pinset);
   if (pinset !== undefined && found.length === 0) {
     throw new Error(`nothing has been learned for "${pinset}" (${from})`);
   }
-  return found;
+  return found.map((each) => {
+    const told = elsewhere.get(`${each.pinset} ${each.host}`);
+    return told === undefined ? each : { ...each, warnings: [...each.warnings, told] };
+  });
 }
 
 function parseCount(text: string): number {

@@ -23,6 +23,8 @@ export interface LearnFlags extends ControlFlags {
 export interface Learned {
   readonly state: LearnState;
   readonly limits: BookLimits;
+  /** What other gateways say of hosts, by pinset and host. */
+  readonly elsewhere: ReadonlyMap<string, string>;
   /** For people. */
   readonly from: string;
 }
@@ -30,7 +32,7 @@ export interface Learned {
 export async function readLearned(flags: LearnFlags): Promise<Learned> {
   const source = await sourceOf(flags);
   if (source.client === undefined) {
-    return { state: readState(existing(source.file)), limits: source.limits, from: source.file };
+    return { state: readState(existing(source.file)), limits: source.limits, elsewhere: new Map(), from: source.file };
   }
   try {
     return await askAll(source.client);
@@ -89,20 +91,25 @@ async function askAll(client: ControlClient): Promise<Learned> {
   const pinsets: Record<string, Record<string, LearnedHost>> = {};
   let shared: LearnState['shared'] = {};
   let limits: BookLimits = LEARN_DEFAULTS;
+  const others = new Map<string, string>();
   for (let after: unknown = 0; after !== null;) {
     const page = await client.ask({ command: 'learn', action: 'show', after });
-    for (const { pinset, host, learned } of page['hosts'] as PagedHost[]) (pinsets[pinset] ??= {})[host] = learned;
+    for (const { pinset, host, learned, elsewhere } of page['hosts'] as PagedHost[]) {
+      (pinsets[pinset] ??= {})[host] = learned;
+      if (elsewhere !== undefined) others.set(`${pinset} ${host}`, elsewhere);
+    }
     if (after === 0) shared = page['shared'] as LearnState['shared'];
     limits = page['limits'] as BookLimits;
     after = page['next'];
   }
-  return { state: { version: 1, pinsets, shared }, limits, from: 'the tlspin that runs' };
+  return { state: { version: 1, pinsets, shared }, limits, elsewhere: others, from: 'the tlspin that runs' };
 }
 
 interface PagedHost {
   readonly pinset: string;
   readonly host: string;
   readonly learned: LearnedHost;
+  readonly elsewhere?: string;
 }
 
 /** Nobody starts to keep the file meanwhile. */

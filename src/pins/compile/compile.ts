@@ -7,7 +7,7 @@ import type { TakenBits } from './connmark.ts';
 import { compileMatch, compileNames, compilePorts } from './match.ts';
 import { compileDates, compilePins, emptyListsPin, unknownList } from './pins.ts';
 import type { PinContext } from './pins.ts';
-import { compileFleet, reportSharedLists, reportWitnesses } from './fleet.ts';
+import { compileFleet, reportCorroborated, reportSharedLists, reportWitnesses } from './fleet.ts';
 import { compileLog } from './log.ts';
 import { compileMetrics } from './metrics.ts';
 import { compileSignedPins } from './signed-pins.ts';
@@ -48,6 +48,7 @@ export function compile(
   reportLearning(source, report);
   reportSharedLists(source, report);
   reportWitnesses(source, report);
+  reportCorroborated(source, report);
   const pinned = compileSituations(source.pinned, situationDefaults('pinned'), ['pinned'], files, report);
   const unpinned = compileSituations(source.unpinned, situationDefaults('unpinned'), ['unpinned'], files, report);
   const taken = { engine: (connmark.mask | connmark.told) >>> 0, probe: probe.mark };

@@ -37,7 +37,9 @@ export function compileFleet(
     key: path(source.key),
     lists: [...elements(source.lists)].map(([, id]) => id),
     share: sharedDecisions(source.share),
-    isWitness: [...elements(source.share)].some(([, each]) => each === 'probes'),
+    isWitness: shares(source, 'probes'),
+    tellsLearned: shares(source, 'learned'),
+    corroborate: source.corroborate ?? 1,
     network: source.network ?? null,
     spoolBytes: source.spoolBytes ?? 67_108_864,
     local: [...elements(source.local)].map(([, each]) => each),
@@ -60,6 +62,17 @@ export function reportWitnesses({ probe, fleet }: Configuration, report: Reporte
   report.error(['probe', 'witnesses'], what);
 }
 
+export function reportCorroborated({ learn, fleet }: Configuration, report: Reporter): void {
+  if (learn !== undefined || fleet === undefined) return;
+  const where: Path = fleet.corroborate === undefined ? ['fleet', 'share'] : ['fleet', 'corroborate'];
+  if (fleet.corroborate === undefined && !shares(fleet, 'learned')) return;
+  report.error(where, 'nothing is learned here: add "learn": { "file": "learned.json" }, or leave this out');
+}
+
+function shares({ share }: Pick<Partial<FleetSource>, 'share'>, what: string): boolean {
+  return [...elements(share)].some(([, each]) => each === what);
+}
+
 function unsharable(id: string, list: ListSource | undefined): string | undefined {
   if (!/^[\w-]{1,64}$/.test(id)) return `"${id}" cannot be shared: its name has to be of letters, digits, - and _`;
   if (list === undefined) return `there is no list "${id}" to be shared`;
@@ -69,8 +82,8 @@ function unsharable(id: string, list: ListSource | undefined): string | undefine
 }
 
 function reportKeyless(source: Partial<FleetSource>, report: Reporter): void {
-  const { key, lists = [], share = [] } = source;
-  const what = lists.length > 0 ? 'lists' : share.length > 0 ? 'share' : undefined;
+  const { key, lists = [], share = [], corroborate = 1 } = source;
+  const what = lists.length > 0 ? 'lists' : share.length > 0 ? 'share' : corroborate > 1 ? 'corroborate' : undefined;
   if (key !== undefined || what === undefined) return;
   const cure = 'openssl rand -hex 32 > fleet.key on one gateway, the same file on all, and "key": "fleet.key"';
   report.error(['fleet', what], `what is shared has to be sealed with a key that the gateways have in common: ${cure}`);

@@ -11,7 +11,7 @@ export interface LearnControl {
 }
 
 export interface LearningOptions {
-  readonly learner: Pick<Learner, 'limits' | 'shared' | 'hosts'>;
+  readonly learner: Pick<Learner, 'limits' | 'shared' | 'hosts' | 'elsewhere'>;
   /** Daemon.forget. */
   readonly forget: (request: ForgetRequest) => Promise<{ forgotten: readonly ForgottenHost[]; generation: number }>;
   readonly onForgotten: (by: string, forgotten: readonly ForgottenHost[], generation: number) => void;
@@ -33,7 +33,9 @@ export class Learning implements LearnControl {
     return {
       limits: { observations, spacing, hosts, keys },
       shared: after === 0 ? learner.shared : {},
-      hosts: all.slice(after, after + limit).map(([pinset, host, learned]) => ({ pinset, host, learned })),
+      hosts: all.slice(after, after + limit).map(([pinset, host, learned]) => {
+        return { pinset, host, learned, elsewhere: learner.elsewhere(pinset, host) };
+      }),
       next: after + limit < all.length ? after + limit : null,
     };
   }

@@ -11,8 +11,11 @@ import type { Terms } from '../../fleet/documents.ts';
 import { NatsBroker } from '../../fleet/nats/broker.ts';
 import { natsOptions } from '../../fleet/nats/options.ts';
 import type { Broker, Subscription } from '../../fleet/port.ts';
+import { SharedLearning } from '../../fleet/shared-learning.ts';
 import { type Testimony, Witnesses } from '../../fleet/witnesses.ts';
 import type { ProbeRequest } from '../../judge/ports.ts';
+import type { Corroboration } from '../../learn/corroboration.ts';
+import type { Learner } from '../../learn/learner.ts';
 import { parsePublicKey, type PublicKey } from '../../minisign/keys.ts';
 import type { SharedDocument } from '../../pins/document/shared.ts';
 import type { FleetPolicy, Policy } from '../../pins/policy.ts';
@@ -41,6 +44,8 @@ export interface Home {
   readonly verdicts: Pick<RecentVerdicts, 'latest' | 'listen'>;
   readonly log: { recordOf: VerdictSharingOptions['recordOf'] } & Pick<EventLog, 'write'>;
   readonly protection: Pick<Protection, 'begin' | 'end' | 'notice'>;
+  /** Undefined where nothing is learned. */
+  readonly learner: Pick<Learner, 'hosts' | 'sightingOf'> | undefined;
 }
 
 export class Membership {
@@ -57,6 +62,7 @@ export class Membership {
   #witnesses: Witnesses | undefined;
   #answering: Subscription | undefined;
   #lists: FleetLists | undefined;
+  #learned: SharedLearning | undefined;
   #state: MemberState;
   #home: Home | undefined;
   #broker: Broker | undefined;
@@ -108,6 +114,18 @@ export class Membership {
     });
     home.verdicts.listen(({ event }) => sharing.take(event));
     this.#sharing = sharing;
+  }
+
+  /** What others have learned; undefined where that counts for nothing, and none are told. */
+  get elsewhere(): Corroboration | undefined {
+    const { corroborate: gateways, tellsLearned } = this.#policy;
+    if (gateways === 1 && !tellsLearned) return undefined;
+    return {
+      gateways,
+      here: { gateway: gatewayName(this.#policy), network: this.#network },
+      sightingsOf: (pinset, host) => this.#learned?.sightingsOf(pinset, host) ?? [],
+      touch: () => this.#learned?.touch(),
+    };
   }
 
   /** What became of decisions; undefined where none are shared. */
@@ -165,6 +183,7 @@ export class Membership {
     this.#startLists(broker);
     this.#sharing?.start(broker);
     this.#startWitnesses(broker);
+    this.#startLearning(broker);
     this.#look = setInterval(() => this.#lookAtDate(), LOOK_MS).unref();
     this.#lookAtDate();
     this.#catchUp();
@@ -174,11 +193,13 @@ export class Membership {
     clearInterval(this.#look);
     clearTimeout(this.#patience);
     await this.#lists?.stop();
+    await this.#learned?.stop();
     await this.#sharing?.stop();
     await this.#answering?.stop();
     await this.#member?.stop();
     await this.#broker?.close();
     this.#lists = undefined;
+    this.#learned = undefined;
     this.#witnesses = undefined;
     this.#member = undefined;
     this.#broker = undefined;
@@ -198,6 +219,22 @@ export class Membership {
       ...{ configuration, protection },
     });
     this.#lists.start();
+  }
+
+  #startLearning(broker: Broker): void {
+    const { name: fleet, tellsLearned, corroborate } = this.#policy;
+    const { learner, protection } = this.#home!;
+    if (learner === undefined || this.#keyOf === undefined || (corroborate === 1 && !tellsLearned)) return;
+    const hosts = () => [...learner.hosts()].map(([pinset, host, of]) => ({ pinset, host, ...learner.sightingOf(of) }));
+    this.#learned = new SharedLearning({
+      ...{ broker, fleet, gateway: gatewayName(this.#policy), network: this.#network, key: this.#keyOf('learned') },
+      hosts: tellsLearned ? hosts : undefined,
+      onTrouble: (why) => {
+        if (why === null) protection.end('fleet.learned', '', 'what was learned is shared again');
+        else protection.begin('fleet.learned', '', why);
+      },
+    });
+    this.#learned.start();
   }
 
   get #network(): string {

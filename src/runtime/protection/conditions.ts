@@ -221,6 +221,11 @@ export const CONDITIONS = {
     meaning: 'Decisions do not get to the fleet, or some never will; they are made, and logged here, as before.',
     mend: 'see to the servers and the disk of "spool", or raise "spoolBytes"; where too many are shared, "share": ["denials"]',
   },
+  'fleet.learned': {
+    severity: 'degraded',
+    meaning: 'What was learned here does not get to the fleet, or what others are said to have learned cannot be read.',
+    mend: 'see that all gateways have the same key, and may read and write the bucket tlspin-learned',
+  },
   'fleet.witnesses': {
     severity: 'degraded',
     meaning:

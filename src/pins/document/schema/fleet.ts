@@ -50,10 +50,10 @@ export const fleet = z
       .describe('Writable lists of this gateway that are changed on all where they are changed on one. Default: none.')
       .meta({ default: [] }),
     share: z
-      .array(z.enum(['verdicts', 'denials', 'probes']))
+      .array(z.enum(['verdicts', 'denials', 'probes', 'learned']))
       .optional()
       .describe(
-        'What this gateway tells the others: every decision ("verdicts"), or those alone that deny, or would ("denials"), whose records name clients; and what servers show to it, where another one asks for `probe.witnesses` ("probes"). Default: nothing.',
+        'What this gateway tells the others: every decision ("verdicts"), or those alone that deny, or would ("denials"), whose records name clients; what servers show to it, where another one asks for `probe.witnesses` ("probes"); and which keys the hosts of pinsets that learn have shown ("learned"). Default: nothing.',
       )
       .meta({ default: [] }),
     network: text()
@@ -61,6 +61,15 @@ export const fleet = z
       .describe(
         'Gateways with the same one reach the world by the same way, and are no witnesses for each other. Default: a network of its own.',
       ),
+    corroborate: z
+      .int()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe(
+        'Gateways of different networks, this one among them, that have to have seen a key before a host is held to it by `"then": "enforce"`. What they saw counts together towards `learn.observations`. With 1 what others saw counts for nothing.',
+      )
+      .meta({ default: 1 }),
     spoolBytes: z
       .int()
       .min(1_000_000)
