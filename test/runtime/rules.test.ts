@@ -386,6 +386,18 @@ describe('QUIC', () => {
     expect(quicOf({ pinsets: [pinset({ situations: situations({ quic: 'drop' }) })] })).toEqual([`${ON_443} -j DROP`]);
   });
 
+  it('is refused where pinsets come from a fleet, or signed, later', () => {
+    const fleet = { name: 'office' } as Policy['fleet'];
+    const pins = { url: 'https://pins.example.org/office.json' } as Policy['pins'];
+    for (const elsewhere of [{ fleet }, { pins }]) {
+      expect(quicOf({ pinsets: [], ...elsewhere })).toEqual([
+        `${ON_443} -j REJECT --reject-with icmp-port-unreachable`,
+      ]);
+      expect(quicOf(elsewhere)).toHaveLength(1);
+    }
+    expect(quicOf({ pinsets: [] })).toEqual([]);
+  });
+
   it('follows the situation of unpinned flows where that is stricter', () => {
     expect(quicOf({ pinsets: [], unpinned: situations({ quic: 'reject' }) })).toEqual([
       `${ON_443} -j REJECT --reject-with icmp-port-unreachable`,

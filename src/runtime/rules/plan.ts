@@ -132,6 +132,10 @@ function quicRules(policy: Policy, family: Family): QuicRule[] {
   }
   const { quic } = policy.unpinned;
   if (quic !== 'accept') rules.push({ action: quic, client: null, server: null, ports: everywhere });
+  // Pinsets that come from elsewhere, later, are to find it refused.
+  if (policy.fleet !== undefined || policy.pins !== undefined) {
+    rules.push({ action: 'reject', client: null, server: null, ports: everywhere });
+  }
   return withoutCovered(rules);
 }
 

@@ -15,7 +15,9 @@ import { chainsAlong, knownBits, type Way } from './unseen.ts';
 export function unseenQuic(ruleset: Pick<Ruleset, 'chains'>, { feeds, own }: Feeds, policy: Policy): string[] {
   // What of it is queued is asked for elsewhere.
   if (feeds.some(({ protocol }) => protocol === 'udp')) return [];
-  const { quic } = planRules(policy, { hook: 'forward', quic: true, queueUdp: false, queueBypass: false });
+  // Of what may still come nothing is missed.
+  const known = { ...policy, fleet: undefined, pins: undefined };
+  const { quic } = planRules(known, { hook: 'forward', quic: true, queueUdp: false, queueBypass: false });
   return FAMILIES.flatMap((family) => {
     const isRefusing = [...own.keys()].some((chain) => chain.startsWith(`${family} `) && OWN_QUIC.test(chain));
     const ports = quic[family]

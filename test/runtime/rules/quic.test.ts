@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 
+import type { Policy } from '../../../src/pins/policy.ts';
 import { match, PINNED, pinset, policy } from '../../support/policy.ts';
 /** As nft 1.0.6 prints what `tlspin rules --queue-udp` has put in place. */
 import RECORDED from './nft-ruleset.json' with { type: 'json' };
@@ -68,6 +69,11 @@ it.each([
   ['accepts QUIC', { situations: { ...PINNED, quic: 'accept' } }],
 ] as const)('of a pinset that %s nothing is', (_, how) => {
   expect(found(filter(''), policy({ pinsets: [pinset(0, how)], ports: [[443, 443]] }))).toEqual([]);
+});
+
+it('of pinsets that a fleet may still send nothing is', () => {
+  const nobody = { pinsets: [], ports: [[443, 443]] as const };
+  expect(found(filter(''), policy({ ...nobody, fleet: { name: 'office' } as Policy['fleet'] }))).toEqual([]);
 });
 
 it('of a pinset of addresses ours are as they were printed', () => {
