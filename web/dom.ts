@@ -39,6 +39,12 @@ export function code(text: string): HTMLElement {
   return element('code', {}, text);
 }
 
+/** What the program says, with its commands and keys as what is copied. */
+export function prose(text: string): HTMLElement {
+  const parts = text.split(/(`[^`]+`|spki-sha256:[A-Za-z0-9+/]{43}=)/u);
+  return element('span', {}, ...parts.map((part, i) => (i % 2 === 0 ? part : code(part.replaceAll('`', '')))));
+}
+
 /** Terms and what they are; those without one are left out. */
 export function terms(entries: readonly (readonly [string, Child])[]): HTMLElement {
   const list = element('dl');
@@ -49,17 +55,22 @@ export function terms(entries: readonly (readonly [string, Child])[]): HTMLEleme
   return list;
 }
 
-/** A table that scrolls by itself where it is too wide, by keyboard too. */
+/**
+ * A table that scrolls by itself where it is too wide, by keyboard too. Where there is little room its rows stand one
+ * below the other, each cell with its head: the roles keep it a table to whoever hears it.
+ */
 export function table(label: string, head: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement {
-  const cells = (row: readonly Child[]) => row.map((cell) => element('td', {}, cell));
+  const cells = (row: readonly Child[]) =>
+    row.map((cell, i) => element('td', { role: 'cell', 'data-label': head[i] }, cell));
+  const heads = head.map((text) => element('th', { scope: 'col', role: 'columnheader' }, text));
   return element(
     'div',
     { class: 'scrolls', role: 'region', 'aria-label': label, tabindex: 0 },
     element(
       'table',
-      {},
-      element('thead', {}, element('tr', {}, ...head.map((text) => element('th', { scope: 'col' }, text)))),
-      element('tbody', {}, ...rows.map((row) => element('tr', {}, ...cells(row)))),
+      { role: 'table', 'aria-label': label },
+      element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, ...heads)),
+      element('tbody', { role: 'rowgroup' }, ...rows.map((row) => element('tr', { role: 'row' }, ...cells(row)))),
     ),
   );
 }

@@ -62,8 +62,10 @@ export function counted(count: number, one: string, many: string): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** As the program says things, in lower case and without an end, for a reader. */
+/** As the program says things, in lower case and without an end, for a reader. A key or a host that comes first stays as it is. */
 export function sentence(text: string): string {
-  const whole = text.charAt(0).toUpperCase() + text.slice(1);
+  const whole = WORD_FIRST.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?)]$/u.test(whole) ? whole : `${whole}.`;
 }
+
+const WORD_FIRST = /^(?!tlspin\b)[a-z][a-z’'-]*(?=[,;:.]?(?:\s|$))/u;

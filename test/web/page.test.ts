@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EngineState, Health, InboxEntry, Series, Verdict } from '../../src/web/api.ts';
 import { keepLatest, Waiting } from '../../web/bounded.ts';
 import { EVERYTHING, type Filter, fromQuery, matches, toQuery } from '../../web/filter.ts';
-import { protectionOf, refusedOf, todayOf } from '../../web/sentences.ts';
+import { protectionOf, refusedOf, sentence, todayOf } from '../../web/sentences.ts';
 import { sumsOf } from '../../web/sums.ts';
 import { clock, dayAndClock, daysFrom, duration, isoDay, millisOf, span, zoneName } from '../../web/times.ts';
 import { ROOT } from '../support/built.ts';
@@ -115,6 +115,16 @@ describe('what changed', () => {
     expect(refusedOf({ ...of, refused: 1 }, NOW)).toMatch(/^Refused 1 of 3 connections of 1 client/);
     expect(refusedOf({ ...of, refused: 0 }, NOW)).toMatch(/^Would have refused 3 connections of 1 client/);
   });
+});
+
+it.each([
+  ['the host rotates: it has shown 2 keys', 'The host rotates: it has shown 2 keys.'],
+  ['ask again (`tlspin health`)', 'Ask again (`tlspin health`)'],
+  ['spki-sha256:AAAA= was seen 10 times only', 'spki-sha256:AAAA= was seen 10 times only.'],
+  ['printer.example:443 is unknown', 'printer.example:443 is unknown.'],
+  ['tlspin is not there', 'tlspin is not there.'],
+])('"%s" reads "%s"', (text, said) => {
+  expect(sentence(text)).toBe(said);
 });
 
 describe('a filter of verdicts', () => {

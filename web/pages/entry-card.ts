@@ -1,7 +1,7 @@
 /** One certificate that has changed: what is different, beside what was there before, and the answers. */
 import type { InboxEntry } from '../../src/web/api.ts';
 import type { Context } from '../context.ts';
-import { append, badge, code, element } from '../dom.ts';
+import { append, badge, code, element, prose } from '../dom.ts';
 import { refusedOf, sentence } from '../sentences.ts';
 import { timeElement } from '../time-element.ts';
 import { AnswerForm } from './answer-form.ts';
@@ -51,7 +51,7 @@ function bodyOf(entry: InboxEntry): HTMLElement[] {
   const why = element(
     'p',
     {},
-    `${sentence(meaning)} ${sentence(advice)} `,
+    prose(`${sentence(meaning)} ${sentence(advice)} `),
     element('a', { href: `/flows/${flow}` }, 'How the last connection was decided'),
   );
   if (answer === null) return [...parts, why];

@@ -1,7 +1,7 @@
 /** Why one connection was decided as it was: the explanation, drawn. */
 import type { Explanation, FlowExplanation } from '../../src/web/api.ts';
 import type { Context, Page } from '../context.ts';
-import { append, badge, code, element, table, terms } from '../dom.ts';
+import { append, badge, code, element, prose, table, terms } from '../dom.ts';
 import { timeElement } from '../time-element.ts';
 import { sentence } from '../sentences.ts';
 import { pathOf } from './pin-path.ts';
@@ -36,20 +36,11 @@ function partsOf({
   record,
 }: FlowExplanation): HTMLElement[] {
   const { flow, verdict } = explanation;
-  const isAccepted = verdict.action === 'accept';
-  const what = decided ? verdict.action : phase;
-  const head = element(
-    'h1',
-    {},
-    flow.sni ?? flow.server,
-    ' ',
-    badge(what, !decided ? 'note' : isAccepted ? 'good' : 'bad'),
-  );
+  const head = element('h1', {}, flow.sni ?? flow.server, ' ', decided ? decisionOf(verdict) : badge(phase, 'note'));
   const why = element(
     'p',
     { class: 'today' },
-    sentence(verdict.meaning),
-    verdict.hint === null ? null : ` ${sentence(verdict.hint)}`,
+    prose(`${sentence(verdict.meaning)} ${verdict.hint === null ? '' : sentence(verdict.hint)}`),
   );
   const stale = isKnown
     ? null
@@ -86,6 +77,12 @@ function partsOf({
     parts.push(section('Rules', table('Rules', ['Rule', 'Certificates', 'Verdict'], rows)));
   }
   return parts.filter((part) => part !== null);
+}
+
+function decisionOf({ action, would }: Explanation['verdict']): HTMLElement {
+  if (action !== 'accept') return badge(`denied: ${action}`, 'bad');
+  const isSpared = would !== null && would !== 'accept';
+  return isSpared ? badge(`let pass; enforce had denied it`, 'warn') : badge('let pass', 'good');
 }
 
 function factsOf(id: number, { flow, verdict }: Explanation, record: FlowExplanation['record']): HTMLElement {

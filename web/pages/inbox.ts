@@ -1,6 +1,6 @@
 /** The first page: which certificates have changed, and what is to become of them. */
 import type { Context, Page } from '../context.ts';
-import { append, element } from '../dom.ts';
+import { append, element, prose } from '../dom.ts';
 import { sentence, todayOf } from '../sentences.ts';
 import { EntryCard } from './entry-card.ts';
 
@@ -44,8 +44,8 @@ function conditionsOf({ known }: Context): HTMLElement[] {
     element(
       'p',
       { class: 'condition', 'data-level': severity === 'unprotected' ? 'bad' : 'warn' },
-      element('strong', {}, `${sentence(detail)} `),
-      sentence(mend),
+      element('strong', {}, prose(`${sentence(detail)} `)),
+      prose(sentence(mend)),
     ),
   );
 }

@@ -1,7 +1,7 @@
 /** Hosts that are learned: their keys over time, what they come to, and the buttons to forget and to hold. */
 import type { Learned, LearnedHostView, LearnedKeyView, Relearning } from '../../src/web/api.ts';
 import type { Context, Page } from '../context.ts';
-import { append, badge, button, code, element, terms } from '../dom.ts';
+import { append, badge, button, code, element, prose, terms } from '../dom.ts';
 import { counted, sentence } from '../sentences.ts';
 import { timeElement } from '../time-element.ts';
 
@@ -21,6 +21,7 @@ class LearnedPage implements Page {
   });
   readonly #note = element('p', { class: 'note', role: 'status' });
   readonly #message = element('p', { role: 'alert', class: 'failure' });
+  readonly #done = element('p', { role: 'status', class: 'done' });
   readonly #list = element('div');
   #timer = 0;
 
@@ -36,7 +37,7 @@ class LearnedPage implements Page {
       clearTimeout(this.#timer);
       this.#timer = window.setTimeout(() => void this.#load(), TYPING_MS);
     });
-    append(this.root, [form, this.#note, this.#message, this.#list]);
+    append(this.root, [form, this.#note, this.#message, this.#done, this.#list]);
     void this.#load();
   }
 
@@ -69,13 +70,13 @@ class LearnedPage implements Page {
     const mayChange = this.#context.server.session?.may_change === true;
     return element(
       'article',
-      { class: 'entry', 'aria-label': host.host },
+      { class: 'entry', 'aria-label': host.host, tabindex: -1 },
       element('header', {}, element('h2', {}, host.host), badge(text, level)),
       element('p', { class: 'note' }, `Pinset ${host.pinset}. Seen ${counted(host.observations, 'time', 'times')}.`),
       keysOf(host, (key) => (mayChange ? this.#holdButton(host, key) : null)),
       host.warnings.length === 0
         ? null
-        : element('ul', {}, ...host.warnings.map((each) => element('li', {}, sentence(each)))),
+        : element('ul', {}, ...host.warnings.map((each) => element('li', {}, prose(sentence(each))))),
       proposalOf(host),
       mayChange ? this.#forgetButton(host) : null,
     );
@@ -115,14 +116,25 @@ class LearnedPage implements Page {
   }
 
   async #change(relearning: Relearning): Promise<void> {
-    this.#message.textContent = '';
+    this.#message.textContent = this.#done.textContent = '';
+    const { action, host } = relearning;
+    let done = '';
     try {
       await this.#context.server.relearn(relearning);
+      done = action === 'hold' ? `The key passes for ${host} from now on.` : `${host} is forgotten.`;
     } catch (error) {
       this.#message.textContent = `That was not done: ${sentence((error as Error).message)}`;
     }
     await this.#load();
-    this.#who.focus();
+    this.#goOnAt(host);
+    this.#done.textContent = done;
+  }
+
+  /** Whoever has gone elsewhere meanwhile stays there. */
+  #goOnAt(host: string): void {
+    if (document.activeElement !== document.body) return;
+    const cards = [...this.#list.children] as HTMLElement[];
+    (cards.find((card) => card.getAttribute('aria-label') === host) ?? this.#who).focus();
   }
 }
 

@@ -17,7 +17,7 @@ class LivePage implements Page {
   readonly root: HTMLElement;
   readonly #context: Context;
   readonly #waiting = new Waiting<Verdict>(ROWS);
-  readonly #rows = element('tbody');
+  readonly #rows = element('tbody', { role: 'rowgroup' });
   readonly #note = element('p', { class: 'note' });
   readonly #pause = button('Pause', () => this.#toggle(), { 'aria-pressed': 'false' });
   readonly #form: FilterForm;
@@ -30,8 +30,13 @@ class LivePage implements Page {
   constructor(context: Context) {
     this.#context = context;
     this.#form = new FilterForm(this.#filter, context.known, (filter) => this.#refilter(filter));
-    const head = HEAD.map(([name, kind]) => element('th', { scope: 'col', class: kind }, name));
-    const rows = element('table', { class: 'verdicts' }, element('thead', {}, element('tr', {}, ...head)), this.#rows);
+    const head = HEAD.map(([name, kind]) => element('th', { scope: 'col', role: 'columnheader', class: kind }, name));
+    const rows = element(
+      'table',
+      { class: 'verdicts', role: 'table', 'aria-label': 'Verdicts' },
+      element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, ...head)),
+      this.#rows,
+    );
     const list = element(
       'div',
       { class: 'scrolls', role: 'region', 'aria-label': 'Verdicts, the latest first', tabindex: 0 },

@@ -1,6 +1,7 @@
 /** Pinsets with their pins, and the days on which something of them ends. */
 import type { PinsetView } from '../../src/web/api.ts';
 import { badge, code, element, table } from '../dom.ts';
+import { counted } from '../sentences.ts';
 import { timeElement } from '../time-element.ts';
 import { daysFrom } from '../times.ts';
 
@@ -40,7 +41,7 @@ function pinsetOf({
       'summary',
       {},
       element('strong', {}, pinset),
-      ` ${mode}, ${pins.length} pins `,
+      ` ${mode}, ${counted(pins.length, 'pin', 'pins')} `,
       hasBackup ? badge('has a backup', 'good') : badge('no backup pin', 'warn'),
     ),
     element('p', { class: 'note' }, [...hosts, ...addresses].join(', ')),

@@ -18,21 +18,21 @@ export function verdictRow({
   const level = action !== 'accept' ? 'bad' : would !== undefined && would !== 'accept' ? 'warn' : 'good';
   return element(
     'tr',
-    {},
-    element('td', { class: 'time' }, timeElement(timestamp, 'clock')),
+    { role: 'row' },
+    element('td', { role: 'cell', class: 'time' }, timeElement(timestamp, 'clock')),
     element(
       'td',
-      { class: 'server' },
+      { role: 'cell', class: 'server' },
       flow === 0 ? server : element('a', { href: `/flows/${flow}`, title: server }, server),
     ),
-    element('td', { class: 'client', title: client }, client),
+    element('td', { role: 'cell', class: 'client', title: client }, client),
     element(
       'td',
-      { class: 'decision', 'data-level': level, title: reason },
+      { role: 'cell', class: 'decision', 'data-level': level, title: reason },
       element('strong', {}, action),
       ` ${reason}`,
     ),
-    element('td', { class: 'pinset', title: pinset ?? '' }, pinset ?? '–'),
-    element('td', { class: 'waited' }, held === 0 ? '–' : duration(held)),
+    element('td', { role: 'cell', class: 'pinset', title: pinset ?? '' }, pinset ?? '–'),
+    element('td', { role: 'cell', class: 'waited' }, held === 0 ? '–' : duration(held)),
   );
 }
