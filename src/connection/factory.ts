@@ -10,7 +10,7 @@ import { CertificateCache } from '../x509/certificate-cache.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import type { Inspected } from './streams.ts';
-import type { AnomalyEvent, HandshakeEvent } from '../judge/events.ts';
+import type { AnomalyCode, AnomalyEvent, HandshakeEvent } from '../judge/events.ts';
 import type { FlowNumbers } from './flow-numbers.ts';
 import { HalfOpen } from './half-open.ts';
 import { Inspection } from './inspection.ts';
@@ -174,7 +174,7 @@ class FlowContext implements JudgeContext {
     this.#shared.options.verdicts.flush();
   }
 
-  anomaly(code: string, detail: string): void {
+  anomaly(code: AnomalyCode, detail: string): void {
     this.#emit({ kind: 'anomaly', flowId: 0, code, detail });
   }
 
@@ -187,7 +187,7 @@ class FlowContext implements JudgeContext {
   }
 }
 
-type Told<Event> = Omit<Event, 'time' | 'client' | 'server'>;
+type Told<Event> = Event extends unknown ? Omit<Event, 'time' | 'client' | 'server'> : never;
 
 /** Both ends of a packet's flow, copied. */
 export function subjectOf(p: PacketContext, fromClient: boolean): FlowSubject {

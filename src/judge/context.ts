@@ -6,7 +6,7 @@ import type { SynTraits } from '../packet/syn-traits.ts';
 import type { LimitName } from '../pins/limits.ts';
 import type { FlowSubject, PinsetSnapshot } from '../pins/match/snapshot.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
-import type { HandshakeEvent } from './events.ts';
+import type { AnomalyCode, HandshakeEvent } from './events.ts';
 import type { ChainExaminer, Prober, ProofVerifier } from './ports.ts';
 import type { SecretBoard } from './secret-board.ts';
 import type { ServerHabits } from './server-habits.ts';
@@ -35,7 +35,7 @@ export interface JudgeContext {
   present(der: Uint8Array): PresentedCertificate;
   /** Called when an answer from outside arrives: a ruling may be there, or the wait may be over. */
   settled(): void;
-  anomaly(code: string, detail: string): void;
+  anomaly(code: AnomalyCode, detail: string): void;
   /** Undefined unless somebody watches. */
   readonly watch: ((message: WatchedMessage) => void) | undefined;
   count(limit: LimitName): void;

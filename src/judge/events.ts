@@ -129,18 +129,29 @@ export interface TlsSummary {
 }
 
 /** Something that operators should know and that is not a decision. */
-export interface AnomalyEvent {
+export type AnomalyEvent = AnomalyFacts & (HappenedOnce | BeginsAndEnds);
+
+interface AnomalyFacts {
   readonly kind: 'anomaly';
   readonly time: number;
   readonly flowId: number;
   readonly client: Endpoint | null;
   readonly server: Endpoint | null;
-  /** Stable dotted code. */
-  readonly code: string;
   readonly detail: string;
-  /** Of what begins and ends. */
-  readonly condition?: ConditionState | undefined;
 }
+
+interface HappenedOnce {
+  readonly code: AnomalyCode;
+  readonly condition?: undefined;
+}
+
+/** A condition of protection, whose codes are those that watch over it. */
+interface BeginsAndEnds {
+  readonly code: string;
+  readonly condition: ConditionState;
+}
+
+export type AnomalyCode = (typeof ANOMALY_CODES)[number];
 
 export interface ConditionState {
   readonly severity: 'degraded' | 'unprotected';
@@ -183,3 +194,15 @@ export type FlowEvent = LoggedEvent | HandshakeEvent | ContinuedEvent;
 export interface EventSink {
   emit(event: FlowEvent): void;
 }
+
+/** Of what happens once: they do not change. docs/log.md says what to do about each. */
+export const ANOMALY_CODES = [
+  'tls.proof.failed',
+  'probe.disputed',
+  'probe.inconsistent',
+  'pin.expires-soon',
+  'learn.promoted',
+  'learn.changed',
+  'learn.shared-key',
+  'learn.full',
+] as const;

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 
-import type { AnomalyEvent, FlowEvent, Reason, VerdictEvent } from '../judge/events.ts';
+import type { AnomalyCode, AnomalyEvent, FlowEvent, Reason, VerdictEvent } from '../judge/events.ts';
 import { coversHost, hostOf } from '../pins/match/learning.ts';
 import type { CompiledPin, CompiledPinset, LearnPolicy, Policy } from '../pins/policy.ts';
 import { type AcceptRequest, refusedFor } from './accept.ts';
@@ -329,7 +329,7 @@ export class Learner {
   }
 
   /** `once`: what is not said twice. */
-  #note(event: VerdictEvent, code: string, detail: string, once?: string): void {
+  #note(event: VerdictEvent, code: AnomalyCode, detail: string, once?: string): void {
     if (once !== undefined && this.#said.has(once)) return;
     if (this.#said.size >= MOST_REMEMBERED) this.#said.clear();
     if (once !== undefined) this.#said.add(once);

@@ -100,8 +100,8 @@ export const ADVICE: Readonly<Record<Reason, string>> = {
   quic: 'nothing: clients take TCP instead',
 };
 
-/** By how a fault's code begins. */
-const HINTS: readonly (readonly [beginning: string, hint: string])[] = [
+/** By how a fault's code begins; docs/log.md has them too. */
+export const HINTS: readonly (readonly [beginning: string, hint: string])[] = [
   ['x509.budget.signatures', 'many certificates of the chain have the same name, and each may have issued each'],
   ['x509.budget.comparisons', 'the certificate has so many names, or its issuers so many name constraints'],
   [

@@ -62,7 +62,11 @@ const verdict = z.strictObject({
   would: choice(ACTIONS, 'In report-only and learn: what enforce had done.').optional(),
   others: z
     .array(
-      z.strictObject({ pinset: text('Its name.'), reason: choice(REASONS, 'Why.'), would: choice(ACTIONS, 'What.') }),
+      z.strictObject({
+        pinset: text('Its name.'),
+        reason: choice(REASONS, 'Why.'),
+        would: choice(ACTIONS, 'What it alone had done.'),
+      }),
     )
     .optional()
     .describe('The other pinsets that had a say.'),
@@ -94,9 +98,9 @@ const certificate = z.strictObject({
   issuer: name('RFC 4514.'),
   serial: name('0A:1B:….'),
   not_before: name('2026-11-21T19:31:36, UTC.'),
-  not_after: name('The same.'),
+  not_after: name('2027-11-21T19:31:36, UTC.'),
   sha1: text('Of the DER as it was sent, in hex.'),
-  sha256: text('Likewise.'),
+  sha256: text('The same by SHA-256.'),
   spki_sha256: name('Of the public key, base64: what a pin `spki-sha256:` compares.'),
   public_key: name('The key itself, as a pin `rsa:`, `ec:` or `dsa:` spells it.'),
   der: text('The whole certificate, base64, where "log": { "certificates": "full" } asks for it.').optional(),

@@ -214,14 +214,14 @@ test('an anomaly', () => {
     flowId: 0,
     client: null,
     server: null,
-    code: 'x.y',
+    code: 'learn.full',
     detail: 'z',
   } as const;
   expect(toEve(anomaly, { certificates: entries() })).toEqual({
     timestamp: '1970-01-01T00:00:00.000000+0000',
     event_type: 'anomaly',
     flow_id: 0,
-    anomaly: { event: 'x.y', detail: 'z' },
+    anomaly: { event: 'learn.full', detail: 'z' },
   });
 });
 

@@ -10,7 +10,7 @@ export const EVENT: AnomalyEvent = {
   flowId: 0,
   client: null,
   server: null,
-  code: 'test',
+  code: 'learn.full',
   detail: '',
 };
 export const FACTS = chainFacts();

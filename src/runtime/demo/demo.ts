@@ -64,7 +64,7 @@ function install(screen: Screen, pin: string): void {
   screen.title('Now tlspin is on the gateway. It allows one key, and its authority as a backup');
   screen.line(`  ${screen.faint(`{ "name": "bank", "match": { "hosts": ["${NAME}"] },`)}`);
   screen.line(`  ${screen.faint(`  "pins": ["${pin}", …] }`)}`);
-  screen.command('tlspin rules -c demo.json | sh');
+  screen.command('tlspin rules --apply -c demo.json');
   screen.command('tlspin run -c demo.json');
   screen.line();
 }

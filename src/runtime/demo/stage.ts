@@ -82,8 +82,7 @@ export class Stage {
 
   /** From here on tlspin is between them. */
   async pin(): Promise<void> {
-    const network = this.#network!;
-    network.shell('gateway', network.run('gateway', ...this.#tlspin, 'rules', '-c', this.#path('demo.json')));
+    this.#network!.run('gateway', ...this.#tlspin, 'rules', '--apply', '-c', this.#path('demo.json'));
     this.#engine = this.#start('gateway', [...this.#tlspin, 'run', '-c', this.#path('demo.json'), '--log', '-']);
     await this.#queueBound();
   }

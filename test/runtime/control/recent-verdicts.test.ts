@@ -5,7 +5,15 @@ import { RecentVerdicts } from '../../../src/runtime/control/recent-verdicts.ts'
 import { policy } from '../../support/policy.ts';
 import { tlsSummary, verdictEvent } from '../../support/verdict-event.ts';
 
-const ANOMALY: FlowEvent = { kind: 'anomaly', time: 0, flowId: 0, client: null, server: null, code: 'x', detail: '' };
+const ANOMALY: FlowEvent = {
+  kind: 'anomaly',
+  time: 0,
+  flowId: 0,
+  client: null,
+  server: null,
+  code: 'learn.full',
+  detail: '',
+};
 
 const summary = (octets: number) =>
   tlsSummary({ certificates: [new Uint8Array(octets)], clientCertificates: [new Uint8Array(octets)] });

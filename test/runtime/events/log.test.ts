@@ -27,7 +27,7 @@ const event = (detail: string): FlowEvent => ({
   flowId: 7,
   client: null,
   server: null,
-  code: 'test.code',
+  code: 'learn.full',
   detail,
 });
 

@@ -10,7 +10,7 @@ const event = (detail: string): FlowEvent => ({
   flowId: 0,
   client: null,
   server: null,
-  code: 'test',
+  code: 'learn.full',
   detail,
 });
 
