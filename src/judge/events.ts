@@ -203,6 +203,7 @@ export const ANOMALY_CODES = [
   'pin.expires-soon',
   'learn.promoted',
   'learn.changed',
+  'learn.disputed',
   'learn.shared-key',
   'learn.full',
 ] as const;
