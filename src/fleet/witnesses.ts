@@ -4,10 +4,10 @@
  * questions and answers back, and nothing else: an answer to another question is none. Knows no handshakes.
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { z } from 'zod';
 
+import { atMost } from './at-most.ts';
 import type { Broker, Subscription } from './port.ts';
 import { gateways, type GatewayStatus, isPresent } from './publisher.ts';
 import { seal, unseal } from './sealed.ts';
@@ -98,9 +98,7 @@ export class Witnesses {
   /** Servers that take their time are waited for where too few are known, and no longer than that. */
   async #choose(count: number, patienceMs: number): Promise<readonly GatewayStatus[]> {
     if (performance.now() >= this.#knownUntil) void this.#learn();
-    if (this.#others.length < count && this.#learning !== undefined) {
-      await Promise.race([this.#learning, sleep(patienceMs, undefined, { ref: false })]);
-    }
+    if (this.#others.length < count && this.#learning !== undefined) await atMost(patienceMs, this.#learning);
     return this.#others.slice(0, count);
   }
 

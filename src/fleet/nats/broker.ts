@@ -6,6 +6,7 @@ import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManage
 import { Kvm } from '@nats-io/kv';
 import { connect, credsAuthenticator, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
 
+import { atMost } from '../at-most.ts';
 import { type Broker, BrokerError, type Bucket, type BucketOptions, type ConnectionState } from '../port.ts';
 import type { Stream, StreamOptions, Subscription } from '../port.ts';
 import { NatsBucket } from './bucket.ts';
@@ -101,8 +102,10 @@ export class NatsBroker implements Broker {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection === undefined || connection.isClosed()) return;
-    if (this.#state.isConnected) await connection.drain().catch(() => {});
-    else await connection.close().catch(() => {});
+    // A server that does not answer any more would have it wait until it is found to be lost.
+    const drained = this.#state.isConnected ? connection.drain().catch(() => {}) : Promise.resolve();
+    await atMost(DRAIN_MS, drained);
+    await connection.close().catch(() => {});
   }
 
   async #connect(): Promise<void> {
@@ -211,6 +214,7 @@ const PERSISTENT = {
   timeout: 5_000,
   pingInterval: 10_000,
 };
+const DRAIN_MS = 1_000;
 const RETRY_MS = 2_000;
 const REQUEST_MS = 5_000;
 const REPLICAS = 3;

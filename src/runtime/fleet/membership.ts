@@ -6,6 +6,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
+import { atMost } from '../../fleet/at-most.ts';
 import { type Applied, Member, type MemberState, openAccepted, sharedOf } from '../../fleet/member.ts';
 import type { Terms } from '../../fleet/documents.ts';
 import { NatsBroker } from '../../fleet/nats/broker.ts';
@@ -192,11 +193,9 @@ export class Membership {
   async stop(): Promise<void> {
     clearInterval(this.#look);
     clearTimeout(this.#patience);
-    await this.#lists?.stop();
-    await this.#learned?.stop();
-    await this.#sharing?.stop();
-    await this.#answering?.stop();
-    await this.#member?.stop();
+    const parts = [this.#lists, this.#learned, this.#sharing, this.#answering, this.#member];
+    // Servers that do not answer keep nobody from ending: what they have not taken is told them by the next process.
+    await atMost(STOPPING_MS, Promise.allSettled(parts.map((part) => part?.stop())));
     await this.#broker?.close();
     this.#lists = undefined;
     this.#learned = undefined;
@@ -341,4 +340,5 @@ export function trustedKeys(policy: FleetPolicy): PublicKey[] {
 
 const LOOK_MS = 10_000;
 const PATIENCE_MS = 3_000;
+const STOPPING_MS = 3_000;
 const SERVERS = 5;

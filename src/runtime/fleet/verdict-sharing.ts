@@ -163,10 +163,12 @@ export class VerdictSharing {
 
   #onTrouble(error: unknown): void {
     this.#carrying = undefined;
+    // The connection is closed: the rest is for the next process.
+    if (this.#broker === undefined) return;
     const isLost = error instanceof BrokerError && error.fault === 'unreachable';
     // That no server can be reached is told of by the connection.
     if (!isLost) this.#options.protection.begin('fleet.verdicts', '', (error as Error).message);
-    if (this.#broker !== undefined) this.#retry = setTimeout(() => this.#carry(), RETRY_MS).unref();
+    this.#retry = setTimeout(() => this.#carry(), RETRY_MS).unref();
   }
 
   #onLost(records: number): void {

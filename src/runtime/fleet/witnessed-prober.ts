@@ -8,10 +8,10 @@
  *                                                          -> too few say anything   -> as it is, and asked again later
  */
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { LRUCache } from 'lru-cache';
 
+import { atMost } from '../../fleet/at-most.ts';
 import type { Testimony, WitnessQuestion } from '../../fleet/witnesses.ts';
 import type { ProbeAnswer, ProbedCertificates, Prober, ProbeRequest } from '../../judge/ports.ts';
 import type { Policy } from '../../pins/policy.ts';
@@ -62,7 +62,7 @@ export class WitnessedProber implements ClosableProber {
     const patience = Math.max(MARGIN_MS, this.#policy.timeout - (performance.now() - began) - MARGIN_MS);
     const asked = this.#asking.get(id) ?? this.#askOthers(id, request, shown, patience);
     // Who began to wait earlier has less time left than whoever has them asked.
-    return Promise.race([asked, sleep(patience + MARGIN_MS / 2, false, { ref: false })]);
+    return (await atMost(patience + MARGIN_MS / 2, asked)) ?? false;
   }
 
   #askOthers(id: string, request: ProbeRequest, shown: string, patience: number): Promise<boolean> {
