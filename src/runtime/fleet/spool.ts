@@ -74,13 +74,18 @@ export class Spool {
     }
   }
 
-  /** Undefined where somebody has taken its file away. */
+  /** Undefined where somebody has taken its file away; rejects with a clause where it cannot be read at the moment. */
   async read(of: Spooled): Promise<Uint8Array | undefined> {
     const entry = this.#entries.get(of);
     if (entry === undefined || entry.octets !== undefined) return entry?.octets;
-    const octets = await readFile(this.#pathOf(of)).catch(() => undefined);
-    if (octets === undefined) this.#lose(entry);
-    return octets;
+    try {
+      return await readFile(this.#pathOf(of));
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code !== 'ENOENT') throw new Error(`what waits in ${this.#folder} cannot be read (${code})`, { cause });
+      this.#lose(entry);
+      return undefined;
+    }
   }
 
   /** It has arrived. */

@@ -1,5 +1,5 @@
 /** Decisions on their way to a fleet, over a carrier in memory and a real disk: each of them arrives, and is read once. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -135,6 +135,25 @@ describe('decisions of gateways', () => {
     expect(sharing.counts.lost).toBe(4);
     broker.heal();
     await expect.poll(async () => (await arrived()).length, patience).toBe(16);
+  });
+
+  it('stay on disk while it cannot be read, as where no descriptor is left, and arrive once it can', async () => {
+    const before = start('gw1', {}, false).sharing;
+    decide(before, 1);
+    await before.settle();
+    decide(before, 2);
+    await before.settle();
+    const [first = ''] = readdirSync(join(folder, 'gw1')).sort();
+    const path = join(folder, 'gw1', first);
+    renameSync(path, `${path}.aside`);
+    mkdirSync(path); // EISDIR
+    const { sharing } = start('gw1');
+    await expect.poll(() => protection.conditions, patience).toMatchObject([{ code: 'fleet.verdicts', subject: '' }]);
+    rmdirSync(path);
+    renameSync(`${path}.aside`, path);
+    await expect.poll(arrived, patience).toEqual(['gw1 1', 'gw1 2']);
+    expect(sharing.counts.lost).toBe(0);
+    await expect.poll(() => protection.conditions, patience).toEqual([]);
   });
 
   it('that no carrier takes are given up, and those behind them arrive', async () => {
