@@ -1,7 +1,17 @@
 /** Whom a probe is counted for: an address, and the group of addresses that one host may have (RFC 6177, RFC 8981). */
+import type { ProbeRequest } from '../judge/ports.ts';
+import type { ProbePolicy } from '../pins/policy.ts';
 import { addressText, isIpv4 } from './address.ts';
 
 /** The address itself, or the /64 of an IPv6 one. */
 export function clientGroup(address: Uint8Array): string {
   return isIpv4(address) ? addressText(address) : `${addressText(address.subarray(0, 8))}::/64`;
+}
+
+/**
+ * Part of what an answer is remembered by: of whom it holds. Where nothing may leave with another address than the client's,
+ * ways may differ by it, and what was shown on another client's way tells nothing of its own.
+ */
+export function sharersOf({ client }: Pick<ProbeRequest, 'client'>, { source }: Pick<ProbePolicy, 'source'>): string {
+  return source === 'client' ? `${clientGroup(client.address)} ` : '';
 }

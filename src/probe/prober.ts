@@ -20,7 +20,7 @@ import type { ObserverLimits } from '../tls/observed/dialogue.ts';
 import { addressText, isLocal } from './address.ts';
 import { type Charge, ProbeBudget } from './budget.ts';
 import { type KeptAnswers, ProbeCache, type ProbeFinding, type QuestionKey } from './cache.ts';
-import { clientGroup } from './client-group.ts';
+import { clientGroup, sharersOf } from './client-group.ts';
 import { converse, type SocketMark } from './connection.ts';
 import { noCounts } from './counts.ts';
 import { dial } from './dial.ts';
@@ -114,7 +114,7 @@ export class MirrorProber implements Prober {
     const mirror = this.#hellos.mirrorOf(request.clientHello);
     if (isFault(mirror)) return refuse('unsupported', mirror.code);
     if (turnsOf(request, mirror) === undefined) return refuse('unsupported', request.starttls ?? '');
-    const asking = askingOf(request, mirror);
+    const asking = askingOf(request, mirror, this.#settings);
     const known = this.#cache.find(asking.key, this.#now(), this.#settings);
     if (known !== undefined) {
       this.counts.cached++;
@@ -146,7 +146,7 @@ export class MirrorProber implements Prober {
     this.counts.cached += times;
     const mirror = this.#hellos.mirrorOf(request.clientHello);
     if (this.#isClosed || isFault(mirror)) return;
-    const asking = askingOf(request, mirror);
+    const asking = askingOf(request, mirror, this.#settings);
     const known = this.#cache.find(asking.key, this.#now(), this.#settings);
     if (known?.answer.kind === 'certificates') this.#maybeRecheck(asking, known.confirmations, times);
   }
@@ -354,12 +354,12 @@ interface Asking {
   readonly flight: string;
 }
 
-function askingOf(request: ProbeRequest, mirror: Mirror): Asking {
+function askingOf(request: ProbeRequest, mirror: Mirror, settings: Pick<ProbeSettings, 'source'>): Asking {
+  const group = clientGroup(request.client.address);
   const destination = `${addressText(request.server.address)}:${request.server.port}`;
   const tunnels = request.tunnels.map((tunnel) => Buffer.from(tunnel.request ?? []).toString('hex')).join(' ');
-  const said = `${destination} ${request.starttls ?? ''} ${tunnels} ${request.recordVersion}`;
+  const said = `${sharersOf(request, settings)}${destination} ${request.starttls ?? ''} ${tunnels} ${request.recordVersion}`;
   const key = { exact: `exactly ${said} ${mirror.digest}`, certificate: `${said} ${mirror.digestInAnyOrder}` };
-  const group = clientGroup(request.client.address);
   return { request, mirror, destination, group, key, flight: key.certificate };
 }
 

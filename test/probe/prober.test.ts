@@ -5,9 +5,12 @@ import type { ProbePolicy } from '../../src/pins/policy.ts';
 import { PROBE_DEFAULTS } from '../../src/pins/probe.ts';
 import type { ConnectionOptions } from '../../src/probe/connection.ts';
 import type { HandshakeOutcome } from '../../src/probe/handshake.ts';
+import { Origins, type Streams } from '../../src/probe/origin.ts';
 import { MirrorProber, type MirrorProberOptions } from '../../src/probe/prober.ts';
 import { clientHelloMessage, extension } from '../support/tls-bytes.ts';
 
+/** Whoever carries conversations opens none. */
+const NO_STREAMS: Streams = { streamFrom: () => -1, forgetStream: () => 0 };
 const limits = { handshakeBytes: 65_536, records: 256, certificates: 16 };
 const CHAIN = [Uint8Array.of(1, 2, 3)];
 const OTHER = [Uint8Array.of(4, 5, 6)];
@@ -289,6 +292,22 @@ describe('clients', () => {
     for (let i = 0; i < 100; i++) ask(prober, { server: [192, 0, 3, i], client: client(i) });
     expect(begun).toHaveLength(17);
     prober.close();
+  });
+
+  it('are each shown what comes by their own way where nothing may leave with another address', () => {
+    const strict = newProber({ source: 'client', origins: new Origins({ streams: NO_STREAMS }) });
+    strict.onWays(new Set(['ipv4']));
+    const asks = (prober: MirrorProber) => [1, 2].map((last) => ask(prober, { client: [10, 0, 0, last] }));
+    const [first, second] = asks(strict);
+    expect(begun).toHaveLength(2);
+    begun[0]!.done(shown());
+    begun[1]!.done(shown(OTHER));
+    expect([first, second]).toMatchObject([[{ chain: CHAIN }], [{ chain: OTHER }]]);
+    expect(asks(strict)).toMatchObject([[{ chain: CHAIN, fromCache: true }], [{ chain: OTHER, fromCache: true }]]);
+    // Another configuration may say otherwise.
+    strict.configure({ ...PROBE_DEFAULTS, source: 'gateway' }, limits);
+    expect(asks(strict)).toEqual([[], []]);
+    expect(begun).toHaveLength(3);
   });
 
   it('that wait for what another one asks wait in their own line', () => {

@@ -7,19 +7,18 @@
 import { LRUCache } from 'lru-cache';
 
 import type { ProbeAnswer, ProbedCertificates, ProbeRequest } from '../../judge/ports.ts';
+import type { ProbePolicy } from '../../pins/policy.ts';
 import { octetsOf } from '../../probe/cache.ts';
+import { sharersOf } from '../../probe/client-group.ts';
 import { withoutOwnOctets } from '../../probe/own-octets.ts';
 
 export class RecentAnswers {
   readonly #answers: LRUCache<string, Recent>;
-  #ttl: number;
+  #terms: RecallTerms;
 
-  /**
-   * `ttl`: milliseconds that answers may be remembered; `report`: so many questions like this one were answered here since
-   * the last one was answered there.
-   */
-  constructor(ttl: number, report: (request: ProbeRequest, times: number) => void) {
-    this.#ttl = ttl;
+  /** `report`: so many questions like this one were answered here since the last one was answered there. */
+  constructor(terms: RecallTerms, report: (request: ProbeRequest, times: number) => void) {
+    this.#terms = terms;
     this.#answers = new LRUCache({
       max: ENTRIES,
       maxSize: OCTETS,
@@ -31,12 +30,14 @@ export class RecentAnswers {
   }
 
   /** By which it is remembered; undefined for a question that is not. */
-  keyOf({ clientHello, recordVersion, server, starttls, tunnels }: ProbeRequest): string | undefined {
+  keyOf(request: ProbeRequest): string | undefined {
+    const { clientHello, recordVersion, server, starttls, tunnels } = request;
     if (clientHello.length > LONGEST || tunnels.length > 0) return undefined;
     const said = withoutOwnOctets(clientHello);
     if (said === undefined) return undefined;
     const address = Buffer.from(server.address).toString('latin1');
-    return `${recordVersion} ${server.port} ${starttls ?? ''} ${address.length} ${address}${said}`;
+    const whose = sharersOf(request, this.#terms);
+    return `${whose}${recordVersion} ${server.port} ${starttls ?? ''} ${address.length} ${address}${said}`;
   }
 
   find(key: string): ProbeAnswer | undefined {
@@ -57,15 +58,18 @@ export class RecentAnswers {
   }
 
   /** Forgets everything: other rules hold for who may be asked. */
-  clear(ttl = this.#ttl): void {
+  clear(terms = this.#terms): void {
     this.#answers.clear();
-    this.#ttl = ttl;
+    this.#terms = terms;
   }
 
   #isOver({ atMs }: Recent): boolean {
-    return performance.now() - atMs >= Math.min(STANDS_FOR_MS, this.#ttl);
+    return performance.now() - atMs >= Math.min(STANDS_FOR_MS, this.#terms.ttl);
   }
 }
+
+/** What a configuration says of it. */
+export type RecallTerms = Pick<ProbePolicy, 'ttl' | 'source'>;
 
 interface Recent {
   readonly request: ProbeRequest;

@@ -5,17 +5,17 @@
 import type { ProbeAnswer, Prober, ProbeRequest } from '../../judge/ports.ts';
 import type { FromQueue, Port } from '../queue/messages.ts';
 import { RemoteQuestions } from '../queue/remote-questions.ts';
-import { RecentAnswers } from './recent-answers.ts';
+import { RecentAnswers, type RecallTerms } from './recent-answers.ts';
 
 export class RemoteProber implements Prober {
   readonly #questions: RemoteQuestions<ProbeRequest, ProbeAnswer>;
   readonly #connected = new Map<number, () => void>();
   readonly #recent: RecentAnswers;
 
-  /** `ttl`: milliseconds that answers may be remembered. */
-  constructor(port: Port<FromQueue>, ttl: number) {
+  constructor(port: Port<FromQueue>, terms: RecallTerms) {
     this.#questions = new RemoteQuestions((id, request) => port.postMessage({ kind: 'probe', id, request }));
-    this.#recent = new RecentAnswers(ttl, (request, times) => port.postMessage({ kind: 'spoken-for', request, times }));
+    const report = (request: ProbeRequest, times: number) => port.postMessage({ kind: 'spoken-for', request, times });
+    this.#recent = new RecentAnswers(terms, report);
   }
 
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
@@ -46,8 +46,8 @@ export class RemoteProber implements Prober {
     this.#recent.tick();
   }
 
-  /** Another configuration is in force; `ttl`: unless it is as before. */
-  forget(ttl?: number): void {
-    this.#recent.clear(ttl);
+  /** Another configuration is in force; `terms`: unless they are as before. */
+  forget(terms?: RecallTerms): void {
+    this.#recent.clear(terms);
   }
 }

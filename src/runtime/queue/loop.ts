@@ -21,6 +21,7 @@ import type { QueueCounters } from './counters.ts';
 import { EventOutbox } from '../events/outbox.ts';
 import type { FromQueue, Port, ToQueue } from './messages.ts';
 import { RemoteExaminer } from '../examining/remote-examiner.ts';
+import type { RecallTerms } from '../probing/recent-answers.ts';
 import { RemoteProber } from '../probing/remote-prober.ts';
 
 /** What the engine is given of this thread. */
@@ -64,8 +65,8 @@ export interface QueueLoopOptions {
   readonly source: QueueSource;
   /** The policy's limit of that name. */
   readonly logBacklog: number;
-  /** Milliseconds that the configuration has probes' answers remembered. */
-  readonly probeTtl: number;
+  /** Of the configuration: how probes' answers are remembered. */
+  readonly probe: RecallTerms;
   readonly port: Port<FromQueue>;
   readonly counters: QueueCounters;
   readonly createEngine: (parts: EngineParts) => DrivenEngine;
@@ -89,14 +90,14 @@ export class QueueLoop implements PacketSink {
   /** The queue is to be another process's. */
   #isReleasing = false;
 
-  constructor({ source, logBacklog, probeTtl, port, counters, createEngine }: QueueLoopOptions) {
+  constructor({ source, logBacklog, probe, port, counters, createEngine }: QueueLoopOptions) {
     this.#source = source;
     this.#port = port;
     this.#counters = counters;
     this.#logBacklog = logBacklog;
     this.#outbox = new EventOutbox(port, () => this.#logBacklog);
     this.#examiner = new RemoteExaminer(port);
-    this.#prober = new RemoteProber(port, probeTtl);
+    this.#prober = new RemoteProber(port, probe);
     this.#engine = createEngine({
       verdicts: source,
       events: this.#outbox,
@@ -131,7 +132,7 @@ export class QueueLoop implements PacketSink {
     switch (message.kind) {
       case 'policy':
         this.#logBacklog = message.change.policy?.limits.logBacklog ?? this.#logBacklog;
-        this.#prober.forget(message.change.policy?.probe.ttl);
+        this.#prober.forget(message.change.policy?.probe);
         this.#engine.changePolicy(message.change);
         this.#settle();
         this.#collectBehind(message.change);

@@ -68,7 +68,7 @@ function loopFor(source: NfqueueSource, snapshot: PinsetSnapshot): QueueLoop {
   return new QueueLoop({
     source,
     logBacklog: policy.limits.logBacklog,
-    probeTtl: policy.probe.ttl,
+    probe: policy.probe,
     port: out,
     counters: new QueueCounters(counters),
     createEngine: (parts) =>

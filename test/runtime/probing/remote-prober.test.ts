@@ -2,6 +2,7 @@
 import { beforeEach, expect, it, vi } from 'vitest';
 
 import type { ProbeAnswer, ProbeRequest } from '../../../src/judge/ports.ts';
+import { PROBE_DEFAULTS } from '../../../src/pins/probe.ts';
 import { RemoteProber } from '../../../src/runtime/probing/remote-prober.ts';
 import type { FromQueue } from '../../../src/runtime/queue/messages.ts';
 import { ANSWER as FAILED, PROBE } from '../../support/queue-messages.ts';
@@ -37,7 +38,7 @@ function ask(request: ProbeRequest, answer: ProbeAnswer = SHOWN): ProbeAnswer {
 beforeEach(() => {
   posted = [];
   vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
-  prober = new RemoteProber({ postMessage: (message) => posted.push(message) }, 60_000);
+  prober = new RemoteProber({ postMessage: (message) => posted.push(message) }, PROBE_DEFAULTS);
   return () => void vi.useRealTimers();
 });
 
@@ -51,14 +52,24 @@ it('asks the main thread once a second for hellos of one client program', async 
 });
 
 it('remembers no longer than it may', async () => {
-  prober.forget(0);
+  prober.forget({ ttl: 0, source: 'gateway' });
   for (let time = 0; time < 2; time++) expect(ask(await question())).toEqual(SHOWN);
   expect(asked()).toBe(2);
-  prober.forget(500);
+  prober.forget({ ttl: 500, source: 'gateway' });
   ask(await question());
   expect(ask(await question())).toEqual({ ...SHOWN, fromCache: true });
   vi.advanceTimersByTime(501);
   expect(ask(await question())).toEqual(SHOWN);
+});
+
+it('tells each client of its own way alone where nothing may leave with another address', async () => {
+  const by = async (last: number) => question({ client: { address: new Uint8Array([10, 0, 0, last]), port: 40_000 } });
+  prober.forget({ ttl: 60_000, source: 'client' });
+  for (const last of [1, 2, 1]) ask(await by(last));
+  expect(asked()).toBe(2);
+  prober.forget({ ttl: 60_000, source: 'auto' });
+  for (const last of [1, 2]) ask(await by(last));
+  expect(asked()).toBe(3);
 });
 
 it('tells how many it spoke for, once its second is over, and of none nothing', async () => {

@@ -6,6 +6,7 @@ import type { EngineMemory } from '../../../src/engine/engine.ts';
 import type { ChainFacts, ProbeAnswer } from '../../../src/judge/ports.ts';
 import type { PacketSink } from '../../../src/packet/source.ts';
 import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../../src/packet/batch.ts';
+import { PROBE_DEFAULTS } from '../../../src/pins/probe.ts';
 import type { PolicyChange } from '../../../src/pins/match/pack.ts';
 import type { NamedConnection } from '../../../src/tcp/flow-names.ts';
 import { QueueCounters } from '../../../src/runtime/queue/counters.ts';
@@ -160,7 +161,7 @@ beforeEach(async () => {
   loop = new QueueLoop({
     source,
     logBacklog: 10_000,
-    probeTtl: 60_000,
+    probe: PROBE_DEFAULTS,
     port: { postMessage: (message) => posted.push(message) },
     counters,
     createEngine: (parts) => (engine = new HoldingEngine(parts)),
