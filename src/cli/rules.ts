@@ -6,6 +6,7 @@ import { CommanderError, Option } from 'commander';
 import type { Command } from 'commander';
 
 import type { Policy } from '../pins/policy.ts';
+import { renderConntrackd } from '../runtime/pair/conntrackd.ts';
 import { applyRules, OTHER } from '../runtime/rules/applying/apply.ts';
 import { CLOSING, renderClosing } from '../runtime/rules/applying/closing.ts';
 import { renderBeside, renderRemoval, renderRules } from '../runtime/rules/render.ts';
@@ -22,6 +23,7 @@ interface Flags {
   readonly remove?: boolean;
   readonly apply?: boolean;
   readonly orClose?: boolean;
+  readonly pair?: boolean;
   readonly quic: boolean;
   readonly queueUdp?: boolean;
   readonly queueBypass?: boolean;
@@ -63,16 +65,24 @@ export function registerRules(program: Command): void {
         .choices(['accept', 'midstream'])
         .default('accept'),
     )
+    .addOption(
+      new Option(
+        '--pair',
+        'print the configuration of conntrackd, by which what one gateway of a failover pair has accepted goes on at the other',
+      ).conflicts(['apply', 'remove']),
+    )
     .option('--queue-bypass', 'let packets pass while no engine listens, instead of dropping them')
     .action(async (flags: Flags, command: Command) => {
       if (flags.apply === true) return apply(flags, command);
       if (flags.orClose === true) command.error('error: --or-close goes with --apply', { exitCode: 2 });
-      process.stdout.write(rulesText(flags, policyFor(flags, command), command));
+      const policy = policyFor(flags, command);
+      process.stdout.write(flags.pair === true ? pairText(flags, policy, command) : rulesText(flags, policy, command));
     });
   addExamples(
     command,
     { command: 'sudo tlspin rules --apply -c /etc/tlspin.json', does: 'what is forwarded goes to the queue' },
     { command: 'sudo tlspin rules --apply -c /etc/tlspin.json --hook local', does: 'what this host itself begins' },
+    { command: 'tlspin rules --pair -c /etc/tlspin.json', does: 'what conntrackd of a failover pair needs' },
     { command: 'sudo tlspin rules --apply --remove', does: 'takes the rules away' },
     { command: 'tlspin rules -c /etc/tlspin.json > rules.sh', does: 'the same as a script, to be read' },
   );
@@ -117,6 +127,14 @@ function rulesText(flags: Flags, policy: Policy | undefined, command: Command): 
   const queueUdp = flags.queueUdp === true;
   const options = { hook, format, quic, queueUdp, queueBypass, established };
   return renderRules(policy, route === undefined ? options : { ...options, route });
+}
+
+function pairText({ config, queueUdp = false }: Flags, policy: Policy | undefined, command: Command): string {
+  if (policy?.pair !== undefined) return renderConntrackd(policy.pair, { datagrams: queueUdp });
+  const cure = '"pair": { "interface": "eth2", "address": "10.9.0.1", "peer": "10.9.0.2" }';
+  return command.error(`error: ${config ?? 'the configuration'} does not say who the other gateway is: add ${cure}`, {
+    exitCode: 1,
+  });
 }
 
 /** Undefined where they are taken away. */

@@ -244,6 +244,13 @@ export interface FleetPolicy {
   readonly refuseAbove: number;
 }
 
+/** The link of two gateways of which one takes the place of the other. */
+export interface PairPolicy {
+  readonly device: string;
+  readonly address: string;
+  readonly peer: string;
+}
+
 /** What `tlspin rules` would be told. */
 export interface KeptRules {
   readonly hooks: readonly ('forward' | 'local')[];
@@ -317,6 +324,8 @@ export interface Policy {
   readonly pins?: SignedPinsPolicy | undefined;
   /** Absent: it is alone. */
   readonly fleet?: FleetPolicy | undefined;
+  /** Absent: nobody takes its place. */
+  readonly pair?: PairPolicy | undefined;
   /** Whom to become; null: to stay. */
   readonly user: string | null;
   /** How netfilter's rules are put in place again; absent: they are not. */

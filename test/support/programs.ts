@@ -57,6 +57,8 @@ export const PEERS = {
       'e2e/fleet.test.ts',
     ],
   },
+  conntrackd: { debian: 'conntrackd', tests: ['e2e/pair.test.ts'] },
+  keepalived: { debian: 'keepalived', tests: ['e2e/pair.test.ts'] },
   minisign: { debian: 'minisign', tests: ['minisign/minisign.test.ts'] },
   'musl-gcc': { debian: 'musl-tools', tests: ['native/confine.test.ts'] },
 } as const satisfies Readonly<Record<string, { debian: string; tests: readonly string[] }>>;

@@ -10,6 +10,7 @@ import type { PinContext } from './pins.ts';
 import { compileFleet, reportCorroborated, reportSharedLists, reportWitnesses } from './fleet.ts';
 import { compileLog } from './log.ts';
 import { compileMetrics } from './metrics.ts';
+import { compilePair } from './pair.ts';
 import { compileSignedPins } from './signed-pins.ts';
 import { compileLearn, reportLearning } from './learn.ts';
 import { compileKeylog, compileProbe, holdTimeFor, reportMissingKeylog } from './probe.ts';
@@ -84,6 +85,7 @@ export function compile(
     ...compileMetrics(source.metrics, files, report),
     ...compileSignedPins(source.pins, files, report),
     ...compileFleet(source.fleet, files, report),
+    ...compilePair(source.pair, report),
     ...keptRules(source.rules),
     queues: queueRange(source, report),
     failOpen: source.failOpen ?? false,

@@ -9,6 +9,7 @@ import { fleet } from './schema/fleet.ts';
 import { list, rules } from './schema/lists.ts';
 import { log } from './schema/log.ts';
 import { connmark, limits } from './schema/packets.ts';
+import { pair } from './schema/pair.ts';
 import { pinset } from './schema/pinset.ts';
 import { signedPins } from './schema/signed-pins.ts';
 import { situations } from './schema/situations.ts';
@@ -50,6 +51,7 @@ export const configurationSchema = z
     learn: learn.optional(),
     log: log.optional(),
     fleet: fleet.optional(),
+    pair: pair.optional(),
     control: z
       .strictObject({
         socket: text()

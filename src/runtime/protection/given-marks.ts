@@ -1,6 +1,7 @@
 /**
  * Tells of connections that a program gives the mark by which they count as accepted, without a rule (`conntrack -U`), unless
- * they were accepted here anyway: who changes other bits of a mark has to write these as they are. The kernel tells of each
+ * they were accepted here anyway: who changes other bits of a mark has to write these as they are. In a failover pair
+ * conntrackd gives the marks of the other gateway, and nobody can tell these from anybody's. The kernel tells of each
  * change that somebody has asked it for; where it does not, that is told. To look each second. Knows no rules.
  */
 import type { NamedConnection } from '../../tcp/flow-names.ts';
@@ -15,7 +16,7 @@ import type { Protection } from './protection.ts';
 
 export interface GivenMarksOptions {
   readonly protection: Protection;
-  readonly policy: () => Pick<Policy, 'connmark'>;
+  readonly policy: () => Pick<Policy, 'connmark' | 'pair'>;
   /** Of those the ones that were accepted here, by their places. */
   readonly acceptedOf: (named: readonly NamedConnection[]) => Promise<ReadonlySet<number>>;
   /** Undefined where the kernel tells us nothing. */
@@ -38,8 +39,10 @@ export class GivenMarks {
       news === undefined ? 'netlink of connection tracking' : read(EVENTS) === '0' ? EVENTS_OFF : undefined;
     if (unheard === undefined) protection.end('marks.unheard', '');
     else protection.begin('marks.unheard', '', `the kernel tells nobody of changes to connections (${unheard})`);
-    const { mask, accept } = policy().connmark;
+    const { connmark, pair } = policy();
+    const { mask, accept } = connmark;
     const { octets = [], isLossy = false } = news?.heard() ?? {};
+    if (pair !== undefined) return protection.end('marks.given', '', 'the other gateway of the pair gives them');
     const given = octets.flatMap(trackedConnections).filter(({ mark }) => (mark & mask) >>> 0 === accept);
     if (given.length > 0 || isLossy) void this.#judge(given, isLossy);
   }

@@ -3,6 +3,7 @@ import { beforeEach, expect, it } from 'vitest';
 import type { NamedConnection } from '../../../src/tcp/flow-names.ts';
 import { GivenMarks } from '../../../src/runtime/protection/given-marks.ts';
 import { Protection } from '../../../src/runtime/protection/protection.ts';
+import type { Policy } from '../../../src/pins/policy.ts';
 import type { Heard } from '../../../src/source/netlink.ts';
 import { policy } from '../../support/policy.ts';
 
@@ -17,19 +18,20 @@ let asked: readonly NamedConnection[];
 let accepted: readonly number[];
 let events: string | undefined;
 let protection: Protection;
+let pair: Policy['pair'];
 let marks: GivenMarks;
 
 beforeEach(() => {
   heard = { octets: [], isLossy: false };
   protection = new Protection({ log: { write: () => {} }, say: () => {} });
-  [asked, accepted, events] = [[], [], '2'];
+  [asked, accepted, events, pair] = [[], [], '2', undefined];
   marks = of({ heard: () => heard });
 });
 
 const of = (news: { heard(): Heard } | undefined) =>
   new GivenMarks({
     protection,
-    policy: () => policy({}),
+    policy: () => policy({ pair }),
     acceptedOf: async (named) => {
       asked = named;
       return new Set(accepted);
@@ -52,6 +54,15 @@ function marked(mark: number): Buffer {
 }
 
 it('says nothing while nobody asks the kernel to change a connection', async () => {
+  await look();
+  expect(said()).toEqual([]);
+});
+
+it('says nothing in a pair, whose other gateway gives marks by conntrackd, as many as there are', async () => {
+  heard = { octets: [UPDATED], isLossy: true };
+  await look();
+  expect(said()).toHaveLength(1);
+  pair = { device: 'eth2', address: '10.9.0.1', peer: '10.9.0.2' };
   await look();
   expect(said()).toEqual([]);
 });
