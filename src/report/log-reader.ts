@@ -16,8 +16,8 @@ export interface LogReading {
   readonly files: readonly string[];
   /** Milliseconds since the epoch: what is older is not wanted. */
   readonly since: number;
-  /** A file that could not be read, or not to its end, and why: one sentence. */
-  readonly onTrouble: (sentence: string) => void;
+  /** A file that could not be read, or not to its end, and why: one sentence; `unread`: the one of which nothing was. */
+  readonly onTrouble: (sentence: string, unread?: string) => void;
   /** What was answered to changed certificates, as it is come across. */
   readonly onAnswer?: ((record: AnswerRecord) => void) | undefined;
 }
@@ -36,7 +36,9 @@ export async function* readVerdicts({ files, since, onTrouble, onAnswer }: LogRe
       }
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      onTrouble(`log ${file}: ${TROUBLES[code ?? ''] ?? `cannot be read to its end: ${message}`}`);
+      const trouble = TROUBLES[code ?? ''];
+      if (trouble === undefined) onTrouble(`log ${file}: cannot be read to its end: ${message}`);
+      else onTrouble(`log ${file}: ${trouble}`, file);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** `tlspin why` and `tlspin ctl explain` over log files, as processes: records that `tlspin inspect` has made of real captures. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -120,6 +120,16 @@ describe('log files', () => {
     const why = 'its permissions forbid reading it (use sudo)\n';
     expect(said(0)).toEqual([1, `error: log ${log}: ${why}`]);
     expect(said(0o444)).toEqual([1, [log, `${log}.1`].map((each) => `tlspin why: log ${each}: ${why}`).join('')]);
+  });
+
+  it('of which nothing could be read are not among what was read', async () => {
+    mkdirSync(`${log}.1`);
+    writeFileSync(log, lines(at(denied, 1)));
+    const { status, out, err } = await why('www.bank.example', '--log', log);
+    expect([status, err]).toEqual([0, `tlspin why: log ${log}.1: this is a folder: name the file in it\n`]);
+    expect(out).toContain(`\nread: ${log}\n`);
+    const { out: nothing } = await why('www.bank.example', '--log', folder);
+    expect(nothing).toContain('\nread: nothing\n');
   });
 
   it('of another version are read as far as they are understood, and what is no record is left alone', async () => {

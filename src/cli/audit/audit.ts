@@ -132,7 +132,7 @@ function show(
   const count = (severity: AuditFinding['severity']) => findings.filter((each) => each.severity === severity).length;
   const asked = new Set([...answers.shown, ...answers.failures].map(({ target }) => `${target.host}:${target.port}`));
   out.line(
-    `asked ${asked.size} hosts: ${count('wrong')} wrong, ${count('unknown')} not known, ${count('attention')} to attend to`,
+    `asked ${asked.size} ${asked.size === 1 ? 'host' : 'hosts'}: ${count('wrong')} wrong, ${count('unknown')} not known, ${count('attention')} to attend to`,
   );
 }
 

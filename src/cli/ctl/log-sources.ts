@@ -39,7 +39,7 @@ export async function sourcesOf(flags: SourceFlags, since: number, say: (line: s
 export async function* decisions(
   { files, remembered = [] }: Sources,
   since: number,
-  say: (line: string) => void,
+  say: (line: string, unread?: string) => void,
   onAnswer?: (record: AnswerRecord) => void,
 ): AsyncGenerator<VerdictRecord> {
   const known = new Set(remembered.map(identityOf));

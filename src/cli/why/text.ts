@@ -20,7 +20,7 @@ export function showIncident(
   out.line(
     `${out.paint('bold', printable(subject))}${from}: ${many(count(causes), 'decision')}, ${denied} of them denied`,
   );
-  out.line(out.paint('faint', `read: ${read.map(printable).join(', ')}`));
+  out.line(out.paint('faint', `read: ${read.map(printable).join(', ') || 'nothing'}`));
   if (causes.length === 0) out.line(`\n${whatThereIs(others)}`);
   for (const cause of causes) showCause(cause, out);
 }

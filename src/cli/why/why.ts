@@ -46,7 +46,12 @@ async function why(query: Query, flags: Flags): Promise<void> {
   const from = flags.since ?? -Infinity;
   const sources = await sourcesOf(flags, from, say);
   const incident = new Incident(query);
-  for await (const record of decisions(sources, from, say)) incident.take(record);
-  const read = [...sources.files, ...(sources.remembered === undefined ? [] : ['the running tlspin'])];
-  tellIncident(incident, { since: flags.since, read, isJson: flags.json === true });
+  const read = new Set(sources.files);
+  const onTrouble = (line: string, unread = ''): void => {
+    say(line);
+    read.delete(unread);
+  };
+  for await (const record of decisions(sources, from, onTrouble)) incident.take(record);
+  if (sources.remembered !== undefined) read.add('the running tlspin');
+  tellIncident(incident, { since: flags.since, read: [...read], isJson: flags.json === true });
 }
