@@ -34,6 +34,7 @@ export function verdictEvent(
     connmark: connmark ?? null,
     heldMicros: connection.heldMicros,
     tookMicros,
+    milestones: facts.milestones.since(connection.begunAt),
     inIfindex: way?.inIfindex,
     outIfindex: way?.outIfindex,
     config,

@@ -35,6 +35,7 @@ export function datagramEvent(record: DatagramRecord): VerdictEvent {
     matched: ruling.matched,
     connmark: connmark ?? null,
     heldMicros: 0,
+    milestones: facts?.milestones.since(Infinity),
     inIfindex: identity.way.inIfindex,
     outIfindex: identity.way.outIfindex,
     config: record.config,

@@ -46,7 +46,7 @@ export class Course implements Bench {
     this.hearing = hearing;
     this.#context = hearing.context;
     this.#state = new AwaitHello(this.#context);
-    this.question = new ProbeQuestion(this.#context, () => this.#onProbing());
+    this.question = new ProbeQuestion(this.#context, hearing.facts.milestones, () => this.#onProbing());
     this.keylog = new KeylogReading(this.#context, () => this.#decryptionListener());
   }
 

@@ -85,6 +85,8 @@ export interface VerdictEvent {
   readonly heldMicros: number;
   /** From the client's first octets of TLS to the decision, in microseconds; absent where nobody can say, as offline. */
   readonly tookMicros?: number | undefined;
+  /** Each followed by its microseconds since the client's first octets of TLS; absent where there are none. */
+  readonly milestones?: readonly number[] | undefined;
   /** Which interfaces lead to the client and to the server; absent where nobody knows, 0 where it is the host itself. */
   readonly inIfindex?: number | undefined;
   readonly outIfindex?: number | undefined;

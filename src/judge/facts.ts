@@ -6,6 +6,7 @@ import type { Side } from '../tls/observed/listener.ts';
 import type { ServerHello } from '../tls/server-hello.ts';
 import type { PresentedCertificate } from '../x509/presented.ts';
 import type { Evidence, TlsSummary } from './events.ts';
+import { Milestones } from './milestones.ts';
 
 export class FlowFacts {
   starttls: string | null = null;
@@ -15,6 +16,7 @@ export class FlowFacts {
   /** DTLS of the version that OpenSSL spoke before there was a standard. */
   isPrestandard = false;
   sessionResumed = false;
+  readonly milestones = new Milestones();
   /** Sides of which something was not captured. */
   readonly gaps: Side[] = [];
   /** The server's ChangeCipherSpec was seen: nothing more will show. */

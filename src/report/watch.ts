@@ -25,9 +25,13 @@ export function parseWatchFilter(text: string): WatchFilter | undefined {
 export function watchLine(event: HandshakeEvent, readers: CertificateReaders): string {
   const ends = `${endpointText(event.client)} > ${endpointText(event.server)}`;
   const name = event.sni === null ? '' : ` ${jsonText(event.sni)}`;
-  const message = NAMES.get(event.messageType) ?? `type ${event.messageType}`;
-  const line = `${ends}${name}: ${event.from}: ${message} (len = ${event.length})`;
+  const line = `${ends}${name}: ${event.from}: ${messageName(event.messageType)} (len = ${event.length})`;
   return event.leaf === null ? line : `${line}${leafText(event.leaf, readers)}`;
+}
+
+/** `ServerKeyExchange`, `type 99`. */
+export function messageName(type: number): string {
+  return NAMES.get(type) ?? `type ${type}`;
 }
 
 function leafText(leaf: Uint8Array, readers: CertificateReaders): string {

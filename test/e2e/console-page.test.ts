@@ -75,6 +75,10 @@ describe.skipIf(lacks('chromium'))('the console in Chromium', () => {
     expect(page.url()).toBe(`${ORIGIN}/live?denied=true`);
     await page.getByRole('link', { name: HOST }).click();
     await page.getByRole('heading', { name: 'Pins of bank beside the certificates' }).waitFor();
+    const steps = page.locator('.steps li');
+    for (const step of [/client.*ClientHello/, /server.*ServerHello/, /tlspin.*decides/]) {
+      await steps.filter({ hasText: step }).first().waitFor();
+    }
 
     await page.getByRole('link', { name: 'Overview' }).click();
     await page.getByRole('heading', { name: 'Queues' }).waitFor();

@@ -92,7 +92,8 @@ describe.skipIf(lacks('chromium'))('the console in Chromium', () => {
     await reach(HOST);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Pins of bank beside the certificates' }).waitFor();
-    await page.getByText('the client’s first octets of TLS').waitFor();
+    await page.getByText('ServerKeyExchange').waitFor();
+    await page.getByText('packets wait from here on').waitFor();
     await look('flow');
 
     await goTo('Overview');
@@ -215,6 +216,7 @@ function denied(flowId: number, name: string, client = 3): Partial<VerdictEvent>
   return {
     ...{ flowId, time: micros(), action: 'tls-alert', reason: 'pin-mismatch', heldMicros: 420, tookMicros: 21_300 },
     client: { address: new Uint8Array([10, 1, 2, client]), port: 51_514 },
+    milestones: [1, 0, 0x102, 20_400, 0x10b, 20_700, 0x10c, 20_880],
     tls: tlsSummary({ sni: name, certificates: [certificate('forged'), certificate('inter')] }),
     config: POLICY.hash,
   };

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { Aftermath } from '../../src/judge/aftermath.ts';
 import { Continuation } from '../../src/judge/continuation.ts';
 import { KeylogReading } from '../../src/judge/awaited/keylog-reading.ts';
+import { MILESTONE, Milestones } from '../../src/judge/milestones.ts';
 import { ProbeQuestion } from '../../src/judge/awaited/probe-question.ts';
 import type { JudgeContext } from '../../src/judge/context.ts';
 import type { Course } from '../../src/judge/course.ts';
@@ -26,8 +27,11 @@ describe('a question', () => {
 
   function question(prober: Prober | undefined) {
     let news = 0;
-    const context = { subject, prober } as unknown as JudgeContext;
-    return { question: new ProbeQuestion(context, () => void news++), news: () => news };
+    let clock = 100;
+    const milestones = new Milestones();
+    const context = { subject, prober, now: () => (clock += 5) } as unknown as JudgeContext;
+    const made = new ProbeQuestion(context, milestones, () => void news++);
+    return { question: made, news: () => news, milestones };
   }
   /** A prober that answers as it is told, or at once. */
   function asked(atOnce?: ProbeAnswer) {
@@ -43,7 +47,7 @@ describe('a question', () => {
 
   it('is put once, asked once, and its answer stays', () => {
     const { prober, requests, say } = asked();
-    const { question: made, news } = question(prober);
+    const { question: made, news, milestones } = question(prober);
     expect([made.patience, made.isPending]).toEqual([0, false]);
     made.put(request);
     made.put({ ...request, patience: 9 });
@@ -57,6 +61,7 @@ describe('a question', () => {
     expect([made.answer, made.isPending, news()]).toEqual([FAILED, false, 2]);
     made.ask();
     expect(requests).toHaveLength(1);
+    expect(milestones.since(Infinity)).toEqual([MILESTONE.probeAsked, 0, MILESTONE.probeAnswered, 5]);
   });
 
   it('that is answered at once is no news', () => {

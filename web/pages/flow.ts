@@ -50,7 +50,7 @@ function partsOf({
         'The configuration that decided is not in force any more: pins are those of now.',
       );
   const parts: (HTMLElement | null)[] = [head, why, stale, factsOf(id, explanation, record)];
-  if (record !== null) parts.push(section('Time line', timeLine(record)));
+  parts.push(section('Time line', timeLine(explanation.handshake)));
   parts.push(section('Which pinset', pinsetsOf(explanation)));
   for (const pinset of explanation.judged)
     parts.push(section(`Pins of ${pinset.pinset} beside the certificates`, pathOf(pinset, explanation.certificates)));

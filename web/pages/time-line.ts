@@ -1,38 +1,38 @@
-/** From the client's first octets of TLS to the decision, on one axis, and where on it packets of the connection waited. */
-import type { VerdictRecord } from '../../src/web/api.ts';
+/** From the client's first octets of TLS to the decision, on one axis: what was said, by whom, and where packets waited. */
+import type { Explanation } from '../../src/web/api.ts';
 import { append, element } from '../dom.ts';
 import { duration } from '../times.ts';
 
-export function timeLine({ verdict }: VerdictRecord): HTMLElement {
-  const { took_us: took, held_us: held, evidence } = verdict;
+type Step = Explanation['handshake'][number];
+
+export function timeLine(steps: readonly Step[]): HTMLElement {
   const made = element('div', { class: 'time-line' });
-  if (took === undefined) {
-    append(made, [
-      element('p', { class: 'note' }, 'Its beginning was not seen.'),
-      element('p', {}, held === 0 ? 'No packet of it waited.' : `Packets of it waited for ${duration(held)}.`),
-    ]);
+  if (steps.length === 0) {
+    append(made, [element('p', { class: 'note' }, 'Its beginning was not seen.')]);
     return made;
   }
-  const whole = Math.max(took, held, 1);
-  const waitedFrom = Math.max(0, took - held);
-  const steps: (readonly [at: number, text: string])[] = [
-    [0, 'the client’s first octets of TLS'],
-    ...(held === 0 ? [] : [[waitedFrom, `packets wait for ${WAITING[evidence] ?? 'the decision'}`] as const]),
-    [took, `decision: ${verdict.action}`],
-  ];
+  const whole = Math.max(1, ...steps.map(({ at_us: at }) => at));
+  const waited = steps.find(({ what }) => what === 'hold');
+  const held = waited === undefined ? 0 : whole - waited.at_us;
   const bar = element('div', { class: 'track', 'aria-hidden': 'true' });
-  bar.append(part('took', 0, took / whole), part('held', waitedFrom / whole, held / whole));
-  const items = steps.map(([at, text]) => element('li', {}, element('span', { class: 'at' }, duration(at)), text));
-  append(made, [
-    bar,
-    element('ol', { class: 'steps' }, ...items),
-    element(
-      'p',
-      { class: 'note' },
-      held === 0 ? 'No packet of it waited.' : `Packets of it waited for ${duration(held)}.`,
-    ),
-  ]);
+  bar.append(part('took', 0, 1));
+  if (waited !== undefined) bar.append(part('held', waited.at_us / whole, held / whole));
+  bar.append(...steps.map(({ at_us: at, from }) => mark(from, at / whole)));
+  append(made, [bar, element('ol', { class: 'steps' }, ...steps.map(itemOf))]);
+  const isDecided = steps.some(({ what }) => what === 'decision');
+  const waiting = waited === undefined ? 'No packet of it waited.' : `Packets of it waited for ${duration(held)}.`;
+  if (isDecided) append(made, [element('p', { class: 'note' }, waiting)]);
   return made;
+}
+
+function itemOf({ at_us: at, from, what }: Step): HTMLElement {
+  return element(
+    'li',
+    {},
+    element('span', { class: 'at' }, duration(at)),
+    element('span', { class: 'from', 'data-from': from }, from),
+    element('span', {}, OWN[what] ?? what),
+  );
 }
 
 function part(kind: string, from: number, share: number): HTMLElement {
@@ -42,7 +42,15 @@ function part(kind: string, from: number, share: number): HTMLElement {
   return filled;
 }
 
-const WAITING: Readonly<Record<string, string>> = {
-  probed: 'what the server shows to a probe',
-  decrypted: 'the secret that decrypts the certificate',
+function mark(from: Step['from'], at: number): HTMLElement {
+  const made = element('div', { class: 'mark', 'data-from': from });
+  made.style.left = `min(${100 * at}%, 100% - 3px)`;
+  return made;
+}
+
+const OWN: Readonly<Record<string, string>> = {
+  'probe-asked': 'asks the server itself, by a probe',
+  'probe-answered': 'has the answer to the probe',
+  hold: 'packets wait from here on',
+  decision: 'decides',
 };

@@ -5,6 +5,7 @@
 import { printable } from '../../bytes/invisible.ts';
 import type { ComparedPin } from '../../runtime/explain/comparison.ts';
 import type { JudgedCheck } from '../../runtime/explain/checks.ts';
+import type { ExplainedStep } from '../../runtime/explain/handshake.ts';
 import type { ExplainedCertificate, Explanation, JudgedPinset, JudgedRule } from '../../runtime/explain/explanation.ts';
 import { isOfKeys, pinLine } from '../../runtime/incident/remedy.ts';
 import type { Output, Style } from '../output.ts';
@@ -21,6 +22,7 @@ export interface Title {
 export function showExplanation(explanation: Explanation, title: Title, out: Output): void {
   showVerdict(explanation, title, out);
   showSituation(explanation, out);
+  showHandshake(explanation.handshake, out);
   showPinsets(explanation, out);
   showCertificates(explanation.certificates, out);
   for (const judged of explanation.judged) showJudged(judged, explanation, out);
@@ -69,6 +71,14 @@ function showSituation({ situation, verdict }: Explanation, out: Output): void {
   const mayAsk = situation.values.some(({ value }) => value.includes('probe'));
   if (mayAsk && verdict.evidence === 'none' && verdict.fault === null) {
     out.line('  in a capture nobody can be asked: a running engine would probe the server');
+  }
+}
+
+function showHandshake(steps: readonly ExplainedStep[], out: Output): void {
+  if (steps.length === 0) return;
+  heading("handshake, since the client's first octets of TLS", out);
+  for (const { at_us: at, from, what } of steps) {
+    out.line(`  ${(at / 1000).toFixed(1).padStart(9)} ms  ${from}: ${STEPS[what] ?? what}`);
   }
 }
 
@@ -158,6 +168,13 @@ const OUTCOMES: Readonly<Record<JudgedCheck['outcome'], { readonly style: Style;
   fails: { style: 'bad', text: 'fails' },
   'not-asked': { style: 'faint', text: 'not asked' },
   undecided: { style: 'warn', text: 'undecided' },
+};
+/** tlspin's own. */
+const STEPS: Readonly<Record<string, string>> = {
+  'probe-asked': 'asks the server itself',
+  'probe-answered': 'has its answer',
+  hold: 'packets wait',
+  decision: 'decides',
 };
 const WIDTH = 90;
 /** Of a pinset. */

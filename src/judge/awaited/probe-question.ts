@@ -3,18 +3,21 @@
  * configuration. Knows when it was asked; what the answer is worth is for others.
  */
 import type { JudgeContext } from '../context.ts';
+import { MILESTONE, type Milestones } from '../milestones.ts';
 import type { ProbeAnswer, ProbeRequest } from '../ports.ts';
 
 export class ProbeQuestion {
   readonly #context: JudgeContext;
+  readonly #milestones: Milestones;
   readonly #onNews: () => void;
   #request: Omit<ProbeRequest, 'client' | 'server'> | undefined;
   #answer: 'asked' | ProbeAnswer | undefined;
   #isConnected = false;
 
   /** `onNews` is told, once `ask` has returned, that the server has a connection for the question, and of the answer. */
-  constructor(context: JudgeContext, onNews: () => void) {
+  constructor(context: JudgeContext, milestones: Milestones, onNews: () => void) {
     this.#context = context;
+    this.#milestones = milestones;
     this.#onNews = onNews;
   }
 
@@ -42,12 +45,14 @@ export class ProbeQuestion {
     const { prober, subject, synTraits } = this.#context;
     if (this.#answer !== undefined || this.#request === undefined || prober === undefined) return;
     this.#answer = 'asked';
+    this.#milestones.note(MILESTONE.probeAsked, this.#context.now());
     let inTime = true;
     const tell = () => {
       if (!inTime) this.#onNews();
     };
     const onAnswer = (answer: ProbeAnswer) => {
       this.#answer = answer;
+      this.#milestones.note(MILESTONE.probeAnswered, this.#context.now());
       tell();
     };
     const onConnected = () => {

@@ -117,6 +117,7 @@ function rowOf(event: VerdictEvent, tls: WireTls | null) {
     event.fronted,
     event.gaps,
     event.frame,
+    event.milestones,
   ] as const;
 }
 
@@ -152,6 +153,7 @@ function eventOf(row: WireVerdict, tls: TlsSummary | null): VerdictEvent {
     fronted: row[28],
     gaps: row[29],
     frame: row[30],
+    milestones: row[31],
   };
 }
 

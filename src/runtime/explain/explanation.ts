@@ -14,6 +14,7 @@ import { describeCertificate, subjectAltNamesOf } from '../../x509/certificate.t
 import { type PresentedCertificate, presentCertificate } from '../../x509/presented.ts';
 import { type JudgedCheck, judgedChecks } from './checks.ts';
 import { compareChain, type ComparedPin } from './comparison.ts';
+import { type ExplainedStep, stepsOf } from './handshake.ts';
 import { hintFor, meaningOf } from '../../report/reasons.ts';
 import { type Candidate, candidatesOf } from './selection.ts';
 import { type ExplainedSituation, situationOf } from './situation.ts';
@@ -21,6 +22,7 @@ import { type ExplainedSituation, situationOf } from './situation.ts';
 export interface Explanation {
   readonly flow: ExplainedFlow;
   readonly verdict: ExplainedVerdict;
+  readonly handshake: readonly ExplainedStep[];
   /** Of the configuration, in its order; those that were chosen come first where not all are shown. */
   readonly pinsets: readonly Candidate[];
   readonly pinsets_left_out: number;
@@ -119,6 +121,7 @@ export function explain(event: VerdictEvent, policy: Policy, extent: Extent = EV
   return {
     flow: explainedFlow(event),
     verdict: explainedVerdict(event),
+    handshake: stepsOf(event),
     pinsets: shown,
     pinsets_left_out: candidates.length - shown.length,
     certificates: chain.map(explainedCertificate),

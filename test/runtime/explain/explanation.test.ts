@@ -33,6 +33,38 @@ async function explained(capture: string, document: object = { pinsets: [BANK] }
   );
 }
 
+describe('where the time went', () => {
+  it('of a capture: the messages up to the decision, in their order', async () => {
+    const { handshake } = await explained('tls12.pcap');
+    expect(handshake.map(({ from, what }) => `${from} ${what}`)).toEqual([
+      'client ClientHello',
+      'server ServerHello',
+      'server Certificate',
+      'server ServerKeyExchange',
+      'server ServerHelloDone',
+    ]);
+    const times = handshake.map(({ at_us: at }) => at);
+    expect(times[0]).toBe(0);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(times.at(-1)).toBeGreaterThan(0);
+  });
+
+  it('of a running engine: what it asked the server, from when on packets waited, and when it decided', () => {
+    const event = verdictEvent({
+      milestones: [1, 0, 0x200, 40, 0x102, 9_000, 0x201, 12_000],
+      ...{ tookMicros: 12_100, heldMicros: 3_000 },
+    });
+    expect(explain(event, policy()).handshake).toEqual([
+      { at_us: 0, from: 'client', what: 'ClientHello' },
+      { at_us: 40, from: 'tlspin', what: 'probe-asked' },
+      { at_us: 9_000, from: 'server', what: 'ServerHello' },
+      { at_us: 9_100, from: 'tlspin', what: 'hold' },
+      { at_us: 12_000, from: 'tlspin', what: 'probe-answered' },
+      { at_us: 12_100, from: 'tlspin', what: 'decision' },
+    ]);
+  });
+});
+
 describe('why', () => {
   it('a forged certificate is refused: each pin, and what it was compared with', async () => {
     const { verdict, judged, pinsets, certificates } = await explained('forged.pcap');
