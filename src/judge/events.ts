@@ -47,6 +47,9 @@ export type Reason =
   | 'renegotiation'
   | 'quic';
 
+/** Whose message was read, or what was done besides. */
+export type Milestone = 'client' | 'server' | 'probe-asked' | 'probe-answered';
+
 export interface Endpoint {
   /** 4 or 16 octets. */
   readonly address: Uint8Array;
@@ -85,8 +88,8 @@ export interface VerdictEvent {
   readonly heldMicros: number;
   /** From the client's first octets of TLS to the decision, in microseconds; absent where nobody can say, as offline. */
   readonly tookMicros?: number | undefined;
-  /** Each followed by its microseconds since the client's first octets of TLS; absent where there are none. */
-  readonly milestones?: readonly number[] | undefined;
+  /** Three values for each: which, the HandshakeType of a message, microseconds since the client's first octets of TLS. */
+  readonly milestones?: readonly (Milestone | number)[] | undefined;
   /** Which interfaces lead to the client and to the server; absent where nobody knows, 0 where it is the host itself. */
   readonly inIfindex?: number | undefined;
   readonly outIfindex?: number | undefined;

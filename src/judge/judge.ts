@@ -178,7 +178,7 @@ export class Judge implements HandshakeListener {
 
   onMessage(from: Side, messageType: number, length: number): void {
     this.#watched = { from, messageType, length };
-    if (!this.#hearing.isRuled) this.facts.milestones.onMessage(from, messageType, this.#context.now());
+    if (!this.#hearing.isRuled) this.facts.milestones.note(from, this.#context.now(), messageType);
     // These two are shown with what they contain.
     if (messageType !== HANDSHAKE.clientHello && messageType !== HANDSHAKE.certificate) this.#show();
   }

@@ -216,7 +216,7 @@ function denied(flowId: number, name: string, client = 3): Partial<VerdictEvent>
   return {
     ...{ flowId, time: micros(), action: 'tls-alert', reason: 'pin-mismatch', heldMicros: 420, tookMicros: 21_300 },
     client: { address: new Uint8Array([10, 1, 2, client]), port: 51_514 },
-    milestones: [1, 0, 0x102, 20_400, 0x10b, 20_700, 0x10c, 20_880],
+    milestones: ['client', 1, 0, 'server', 2, 20_400, 'server', 11, 20_700, 'server', 12, 20_880],
     tls: tlsSummary({ sni: name, certificates: [certificate('forged'), certificate('inter')] }),
     config: POLICY.hash,
   };

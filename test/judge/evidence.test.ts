@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { Aftermath } from '../../src/judge/aftermath.ts';
 import { Continuation } from '../../src/judge/continuation.ts';
 import { KeylogReading } from '../../src/judge/awaited/keylog-reading.ts';
-import { MILESTONE, Milestones } from '../../src/judge/milestones.ts';
+import { Milestones } from '../../src/judge/milestones.ts';
 import { ProbeQuestion } from '../../src/judge/awaited/probe-question.ts';
 import type { JudgeContext } from '../../src/judge/context.ts';
 import type { Course } from '../../src/judge/course.ts';
@@ -61,7 +61,7 @@ describe('a question', () => {
     expect([made.answer, made.isPending, news()]).toEqual([FAILED, false, 2]);
     made.ask();
     expect(requests).toHaveLength(1);
-    expect(milestones.since(Infinity)).toEqual([MILESTONE.probeAsked, 0, MILESTONE.probeAnswered, 5]);
+    expect(milestones.since(Infinity)).toEqual(['probe-asked', 0, 0, 'probe-answered', 0, 5]);
   });
 
   it('that is answered at once is no news', () => {

@@ -3,7 +3,7 @@
  * configuration. Knows when it was asked; what the answer is worth is for others.
  */
 import type { JudgeContext } from '../context.ts';
-import { MILESTONE, type Milestones } from '../milestones.ts';
+import type { Milestones } from '../milestones.ts';
 import type { ProbeAnswer, ProbeRequest } from '../ports.ts';
 
 export class ProbeQuestion {
@@ -45,14 +45,14 @@ export class ProbeQuestion {
     const { prober, subject, synTraits } = this.#context;
     if (this.#answer !== undefined || this.#request === undefined || prober === undefined) return;
     this.#answer = 'asked';
-    this.#milestones.note(MILESTONE.probeAsked, this.#context.now());
+    this.#milestones.note('probe-asked', this.#context.now());
     let inTime = true;
     const tell = () => {
       if (!inTime) this.#onNews();
     };
     const onAnswer = (answer: ProbeAnswer) => {
       this.#answer = answer;
-      this.#milestones.note(MILESTONE.probeAnswered, this.#context.now());
+      this.#milestones.note('probe-answered', this.#context.now());
       tell();
     };
     const onConnected = () => {

@@ -1,6 +1,5 @@
 /** Where the time of a decision went: messages, the question to the server, waiting and the decision, on one clock. */
 import type { VerdictEvent } from '../../judge/events.ts';
-import { MILESTONE } from '../../judge/milestones.ts';
 import { messageName } from '../../report/watch.ts';
 
 export interface ExplainedStep {
@@ -14,17 +13,14 @@ export interface ExplainedStep {
 /** In their order; nothing of waiting and deciding where nobody can say, as of a capture. */
 export function stepsOf({ milestones = [], tookMicros, heldMicros }: VerdictEvent): readonly ExplainedStep[] {
   const steps: ExplainedStep[] = [];
-  for (let i = 0; i + 1 < milestones.length; i += 2) steps.push(stepOf(milestones[i]!, milestones[i + 1]!));
+  for (let i = 0; i + 2 < milestones.length; i += 3) {
+    const [milestone, messageType, at] = milestones.slice(i, i + 3);
+    const isMessage = milestone === 'client' || milestone === 'server';
+    const what = isMessage ? messageName(Number(messageType)) : String(milestone);
+    steps.push({ at_us: Number(at), from: isMessage ? milestone : 'tlspin', what });
+  }
   if (tookMicros === undefined) return steps;
   if (heldMicros > 0) steps.push({ at_us: Math.max(0, tookMicros - heldMicros), from: 'tlspin', what: 'hold' });
   steps.push({ at_us: tookMicros, from: 'tlspin', what: 'decision' });
   return steps.sort((a, b) => a.at_us - b.at_us);
-}
-
-function stepOf(milestone: number, at: number): ExplainedStep {
-  if (milestone === MILESTONE.probeAsked) return { at_us: at, from: 'tlspin', what: 'probe-asked' };
-  if (milestone === MILESTONE.probeAnswered) return { at_us: at, from: 'tlspin', what: 'probe-answered' };
-  const isServers = milestone >= MILESTONE.ofServer;
-  const type = isServers ? milestone - MILESTONE.ofServer : milestone;
-  return { at_us: at, from: isServers ? 'server' : 'client', what: messageName(type) };
 }

@@ -86,7 +86,7 @@ it('every field arrives as it was, and none that is not there', () => {
     packets: 7,
     heldMicros: 8,
     tookMicros: 9.5,
-    milestones: [1, 0, 0x102, 9],
+    milestones: ['client', 1, 0, 'probe-asked', 0, 9],
     inIfindex: 2,
     outIfindex: 0,
     allowedBy: 'tls13',

@@ -51,7 +51,7 @@ describe('where the time went', () => {
 
   it('of a running engine: what it asked the server, from when on packets waited, and when it decided', () => {
     const event = verdictEvent({
-      milestones: [1, 0, 0x200, 40, 0x102, 9_000, 0x201, 12_000],
+      milestones: ['client', 1, 0, 'probe-asked', 0, 40, 'server', 2, 9_000, 'probe-answered', 0, 12_000],
       ...{ tookMicros: 12_100, heldMicros: 3_000 },
     });
     expect(explain(event, policy()).handshake).toEqual([
