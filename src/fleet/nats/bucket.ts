@@ -64,8 +64,11 @@ export class NatsBucket implements Bucket {
       const prefix = prefixOf(name);
       const { state } = await jsm.streams.info(streamOf(name), { subjects_filter: `${prefix}>` });
       const found: Entry[] = [];
+      let room = MOST_OCTETS;
       for (const subject of Object.keys(state.subjects ?? {}).slice(0, MOST_KEYS)) {
         const entry = await this.get(subject.slice(prefix.length));
+        room -= entry?.value.length ?? 0;
+        if (room < 0) break;
         if (entry !== undefined) found.push(entry);
       }
       return found;
@@ -111,3 +114,4 @@ function prefixOf(bucket: string): string {
 /** What a stranger with the servers can have one read. */
 const MOST_VALUES = 256;
 const MOST_KEYS = 10_000;
+const MOST_OCTETS = 64 * 1024 * 1024;
