@@ -112,6 +112,16 @@ export const METRICS = {
     labels: [],
     help: 'Those that checked an answer from memory.',
   },
+  tlspin_probe_as_client_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Those that were begun with the address of the client.',
+  },
+  tlspin_probe_fallbacks_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Further ones, with this host’s own address, because such a one was not answered.',
+  },
   tlspin_probes_inconsistent_total: {
     type: 'counter',
     labels: [],

@@ -4,6 +4,7 @@
  */
 import { LIMIT_DEFAULTS, type LimitName } from '../../pins/limits.ts';
 import type { Policy } from '../../pins/policy.ts';
+import type { ProbeCounts } from '../../probe/counts.ts';
 import { readKernelQueues } from '../../source/kernel-queue.ts';
 import type { Overview } from '../control/status.ts';
 import { CONDITIONS } from '../protection/conditions.ts';
@@ -104,8 +105,10 @@ const PROBE_COUNTS = {
   joined: 'tlspin_probes_joined_total',
   connections: 'tlspin_probe_connections_total',
   rechecks: 'tlspin_probe_rechecks_total',
+  asClient: 'tlspin_probe_as_client_total',
+  fallbacks: 'tlspin_probe_fallbacks_total',
   inconsistent: 'tlspin_probes_inconsistent_total',
-} as const satisfies Readonly<Record<string, MetricName>>;
+} as const satisfies Readonly<Record<Exclude<keyof ProbeCounts, 'failed' | 'failures'>, MetricName>>;
 
 const STATES: readonly ProtectionState[] = ['starting', 'protected', 'degraded', 'unprotected'];
 const MODES: readonly Policy['pinsets'][number]['mode'][] = ['enforce', 'report-only', 'learn'];

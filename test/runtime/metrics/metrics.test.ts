@@ -97,6 +97,8 @@ it('counts of the packet threads are as they are, however often they are asked f
     expect(text).toContain('tlspin_packets_held{queue="3"} 1\n');
     expect(text).toContain('tlspin_limit_reached_total{limit="flows",queue="3"} 3\n');
     expect(text).toContain('tlspin_probe_failures_total{reason="timeout"} 2\n');
+    expect(text).toContain('tlspin_probe_as_client_total 6\n');
+    expect(text).toContain('tlspin_probe_fallbacks_total 2\n');
   }
 });
 
@@ -142,6 +144,8 @@ const PROBES = {
   joined: 1,
   connections: 7,
   rechecks: 0,
+  asClient: 6,
+  fallbacks: 2,
   inconsistent: 0,
   failed: 2,
   failures: { timeout: 2 },
