@@ -11,21 +11,26 @@ export function collectSoon(): void {
   waiting ??= setTimeout(() => {
     waiting = undefined;
     collect ??= collection();
-    collect();
+    collect?.();
   }, DELAY_MS).unref();
 }
 
 /** A full one, that gives pages back too. */
-function collection(): () => void {
-  // Only what is made while the flag is set has it.
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as (how?: object) => void;
-  setFlagsFromString('--no-expose-gc');
-  // V8 before that of Node 22 gives them back anyway, and takes any object to mean a minor collection.
-  return Number.parseInt(process.versions.v8) < 12 ? () => gc() : () => gc(LAST_RESORT);
+function collection(): (() => void) | undefined {
+  for (let tries = 0; tries < TRIES; tries++) {
+    // Only what is made while the flag is set has it, and other threads take it back behind their own.
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('globalThis.gc') as ((how?: object) => void) | undefined;
+    setFlagsFromString('--no-expose-gc');
+    if (gc === undefined) continue;
+    // V8 before that of Node 22 gives them back anyway, and takes any object to mean a minor collection.
+    return Number.parseInt(process.versions.v8) < 12 ? () => gc() : () => gc(LAST_RESORT);
+  }
+  return undefined;
 }
 
 let waiting: NodeJS.Timeout | undefined;
 let collect: (() => void) | undefined;
 const DELAY_MS = 1000;
+const TRIES = 100;
 const LAST_RESORT = { type: 'major', execution: 'sync', flavor: 'last-resort' };
