@@ -100,7 +100,7 @@ function showCertificates(certificates: readonly ExplainedCertificate[], out: Ou
     out.line(
       `  ${index + 1}${place}: ${printable(subject ?? 'unreadable')}, issued by ${printable(issuer ?? 'unreadable')}`,
     );
-    out.line(`     valid from ${from?.slice(0, 10) ?? '?'} until ${until?.slice(0, 10) ?? '?'}`);
+    out.line(`     valid from ${from?.slice(0, 10) ?? '?'} until ${until?.slice(0, 10) ?? '?'} (UTC)`);
     if (spki !== null) out.line(`     spki-sha256:${spki}`);
     out.line(`     cert-sha256:${certificate.sha256}`);
     out.line(`     cert-sha1:${certificate.sha1}`);
