@@ -33,6 +33,8 @@ export class WitnessedProber implements ClosableProber {
   #policy: Policy['probe'];
   /** Whether it was borne out, by server and key. */
   readonly #known = new LRUCache<string, { readonly isDisputed: boolean }>({ max: 8_192, ttl: KNOWN_FOR_MS });
+  /** Those in whose place somebody was shown another key, until they are borne out: that nobody answers any more bears out nothing. */
+  readonly #disputed = new LRUCache<string, true>({ max: 8_192, ttl: KNOWN_FOR_MS });
   /** What others are being asked. */
   readonly #asking = new Map<string, Promise<boolean>>();
 
@@ -62,7 +64,7 @@ export class WitnessedProber implements ClosableProber {
     const patience = Math.max(MARGIN_MS, this.#policy.timeout - (performance.now() - began) - MARGIN_MS);
     const asked = this.#asking.get(id) ?? this.#askOthers(id, request, shown, patience);
     // Who began to wait earlier has less time left than whoever has them asked.
-    return (await atMost(patience + MARGIN_MS / 2, asked)) ?? false;
+    return (await atMost(patience + MARGIN_MS / 2, asked)) ?? this.#disputed.has(id);
   }
 
   #askOthers(id: string, request: ProbeRequest, shown: string, patience: number): Promise<boolean> {
@@ -77,10 +79,12 @@ export class WitnessedProber implements ClosableProber {
     const question = { server, clientHello, recordVersion, starttls, patience: request.patience };
     const heard = await this.#options.ask(question, witnesses, patience).catch(() => []);
     const others = heard.filter((each) => each.shown !== shown);
-    const isDisputed = others.length > 0;
-    const isSettled = !isDisputed && heard.length >= witnesses;
+    const isSettled = others.length === 0 && heard.length >= witnesses;
+    if (isSettled) this.#disputed.delete(id);
+    if (others.length > 0) this.#disputed.set(id, true);
+    const isDisputed = this.#disputed.has(id);
     this.#known.set(id, { isDisputed }, isSettled ? {} : { ttl: UNSETTLED_FOR_MS });
-    if (isDisputed) this.#options.onDisputed(request, shown, others);
+    if (others.length > 0) this.#options.onDisputed(request, shown, others);
     else if (!isSettled) this.#options.onTooFew(heard.length, witnesses);
     return isDisputed;
   }

@@ -55,6 +55,24 @@ describe('a server’s key', () => {
     expect(tooFew).toEqual([1, 1]);
   });
 
+  it('stays disputed, for an hour, where nobody says anything any more', async () => {
+    await gateway('gw2', 'B');
+    let isSilent = false;
+    const prober = await asking(1, 'A', (answer) => Promise.resolve(isSilent ? new Uint8Array() : answer));
+    expect(await answerOf(prober)).toMatchObject({ isDisputed: true });
+    isSilent = true;
+    const began = performance.now();
+    const now = vi.spyOn(performance, 'now');
+    const after = async (minutes: number) => {
+      now.mockReturnValue(began + minutes * 60_000);
+      await sleep(5); // lru-cache asks for the time once a millisecond
+      const answer = await answerOf(prober);
+      return answer.kind === 'certificates' && answer.isDisputed === true;
+    };
+    expect([await after(1), await after(59), await after(61)]).toEqual([true, true, false]);
+    expect([disputes.length, tooFew]).toEqual([1, [0, 0, 0]]);
+  });
+
   it('is not waited for where one says that it was shown nothing', async () => {
     await gateway('gw2', undefined);
     let answers = 0;
