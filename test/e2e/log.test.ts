@@ -30,11 +30,14 @@ describe('records go', () => {
     await request();
     await engine.child.stop();
     const written = records(readFileSync(lab.path('verdicts.ndjson'), 'utf8'));
-    expect(kinds(written)).toEqual(['start', 'verdict', 'verdict', 'stop']);
+    // A busy machine has anomalies of its own.
+    expect(kinds(written).filter((kind) => kind !== 'anomaly')).toEqual(['start', 'verdict', 'verdict', 'stop']);
     await expect.poll(() => records(remote())).toEqual(written);
-    await expect.poll(() => syslog.output.split('\n').filter(Boolean).length).toBe(4);
+    await expect.poll(() => syslog.output.split('\n').filter(Boolean).length).toBe(written.length);
     const messages = syslog.output.split('\n').filter(Boolean);
-    expect(messages[1]).toMatch(/^<158>\w{3} [ \d]\d \d\d:\d\d:\d\d tlspin\[\d+\]: \{/);
+    expect(messages.find((line) => line.includes('"event_type":"verdict"'))).toMatch(
+      /^<158>\w{3} [ \d]\d \d\d:\d\d:\d\d tlspin\[\d+\]: \{/,
+    );
     expect(records(messages.map((line) => line.slice(line.indexOf('{'))).join('\n'))).toEqual(written);
   });
 
