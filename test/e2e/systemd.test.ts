@@ -73,7 +73,8 @@ function prepare(directory: string): void {
   }
   cpSync(bank.ca, join(directory, 'trusted.pem'));
   bank.remove();
-  const config = { version: 1, ports: [443, 8443, 9443], ...bank.config };
+  const control = { socket: '/run/tlspin/tlspin.sock', mode: '0660' };
+  const config = { version: 1, control, ports: [443, 8443, 9443], ...bank.config };
   write('good.json', config);
   write('other.json', { ...config, queues: 5 });
   const transport = { target: 'pino/file', options: { destination: '/var/log/tlspin/other.json' } };
@@ -102,6 +103,7 @@ const STEPS = [
   'it has one capability, and no other',
   'it reads what the kernel counts',
   'it protects',
+  'the console shows it to who has the token, and has no privilege',
   'reloads',
   'a reload of what is broken fails, and changes nothing',
   'goes on with its queues where it is restarted',
@@ -146,6 +148,19 @@ capabilities() {
   grep '^NoNewPrivs:.1$' "/proc/$(main)/status"
 }
 counts() { tlspin ctl status --json --control /run/tlspin/tlspin.sock | grep -q '"id_sequence"'; }
+overview() { curl -s -b /tmp/cookies http://127.0.0.1:8477/api/overview; }
+has_token() { [ -s /run/tlspin-web/tlspin-web-8477.token ]; }
+is_connected() { overview | grep '"engine":{"state":"connected"'; }
+shows() {
+  systemctl start tlspin-web
+  until_true has_token
+  curl -s -c /tmp/cookies "http://127.0.0.1:8477/enter?token=$(cat /run/tlspin-web/tlspin-web-8477.token)"
+  until_true is_connected
+  rm /tmp/cookies
+  overview | grep '"error":"sign in'
+  [ "$(grep -c '^Cap.*:.0*$' "/proc/$(systemctl show -P MainPID tlspin-web)/status")" = 5 ]
+  systemctl stop tlspin-web
+}
 reloads() {
   systemctl reload tlspin
   [ "$(systemctl is-active tlspin)" = active ]
@@ -222,6 +237,7 @@ step 'its directories are its own' directories
 step 'it has one capability, and no other' capabilities
 step 'it reads what the kernel counts' counts
 step 'it protects' protects
+step 'the console shows it to who has the token, and has no privilege' shows
 step 'reloads' reloads
 step 'a reload of what is broken fails, and changes nothing' refuses
 step 'goes on with its queues where it is restarted' restarts
