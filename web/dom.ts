@@ -75,6 +75,17 @@ export function table(label: string, head: readonly string[], rows: readonly (re
   );
 }
 
+/** Another content, in which what was open is open, and what had the focus has it. */
+export function renew(place: HTMLElement, content: readonly Node[]): void {
+  const opens = () => [...place.querySelectorAll('details')];
+  const focusables = () => [...place.querySelectorAll<HTMLElement>('a, summary, button, [tabindex]')];
+  const open = opens().map((each) => each.open);
+  const focused = focusables().indexOf(document.activeElement as HTMLElement);
+  place.replaceChildren(...content);
+  opens().forEach((each, i) => (each.open = open[i] ?? each.open));
+  if (focused >= 0) focusables()[focused]?.focus({ preventScroll: true });
+}
+
 /** A colour is never alone in saying something: the text says it too. */
 export function badge(text: string, level: string): HTMLElement {
   return element('span', { class: 'badge', 'data-level': level }, text);

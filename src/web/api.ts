@@ -15,6 +15,7 @@
  *   POST   /api/inbox/ID/audit  Audited                   what the server shows now, asked from here; 429 where it is too often
  *   GET    /api/learned?who=…   Learned                   409 where nothing is learned
  *   POST   /api/learned         Relearning -> 204         403 where the console is read-only
+ *   GET    /api/list?list=…     ListEntries               a page of them, those behind `after`; 404 where there is no such list
  *   GET    /api/fleet           FleetView                 404 where none is configured
  *   GET    /api/flows/FLOW      FlowExplanation           404 where it is not remembered
  *   GET    /api/events          EventSource of Events: each has its name, and JSON as its data
@@ -219,6 +220,15 @@ export interface Relearning {
   readonly host: string;
   /** Of `hold`. */
   readonly key?: string;
+}
+
+export interface ListEntries {
+  readonly list: string;
+  readonly total: number;
+  /** As a configuration spells them. */
+  readonly entries: readonly string[];
+  /** For `after`: what comes next; null: there is no more. */
+  readonly next: number | null;
 }
 
 export interface FleetView {

@@ -96,6 +96,16 @@ function addReading(app: Hono<Env>, { console, sessions }: AppOptions): void {
       return fail(context, 404, (error as Error).message);
     }
   });
+  app.get('/api/list', async (context) => {
+    if (console.engine.state === 'gone') return fail(context, 503, 'the engine is not there');
+    const { list = '', after = '0' } = context.req.query();
+    if (!/^\d{1,15}$/.test(after)) return fail(context, 400, '"after" is a whole number');
+    try {
+      return context.json(await console.list(list, Number(after)));
+    } catch (error) {
+      return fail(context, 404, (error as Error).message);
+    }
+  });
   app.get('/api/events', (context) => {
     const { id } = context.get('session');
     const stream = console.events.connect(() => sessions.find(id) !== undefined);

@@ -17,6 +17,7 @@ import type {
   Health,
   Inbox,
   InboxCounts,
+  ListEntries,
   Overview,
   Series,
   Verdict,
@@ -121,6 +122,13 @@ export class Console {
     return { flow_id: id, queue, phase, decided, configuration_known: isKnown, explanation, record };
   }
 
+  /** Rejects with the engine's sentence. */
+  async list(list: string, after: number): Promise<ListEntries> {
+    const answer = await this.#link.ask({ command: 'list', action: 'show', list, after, limit: ENTRIES });
+    const { total, entries, next } = answer as unknown as ListEntries;
+    return { list, total, entries, next };
+  }
+
   /** Undefined: it is too often. Rejects with a sentence. */
   audit(entry: InboxEntry): Promise<Audited | undefined> {
     return this.#evidence.audit(entry);
@@ -198,6 +206,8 @@ export class Console {
 }
 
 const VERDICTS_MS = 100;
+/** Of a list, in one answer. */
+const ENTRIES = 200;
 const VERDICTS_AT_ONCE = 500;
 const INBOX_MS = 250;
 const BEAT_MS = 15_000;

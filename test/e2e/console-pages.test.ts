@@ -97,7 +97,9 @@ describe.skipIf(lacks('chromium'))('the console in Chromium', () => {
     await look('flow');
 
     await goTo('Overview');
-    await page.getByRole('heading', { name: 'Probes' }).waitFor();
+    await page.getByRole('heading', { name: 'Probes', exact: true }).waitFor();
+    await page.locator('summary', { hasText: 'takes accepted keys' }).click();
+    await page.locator('.list-entries li').waitFor();
     await look('overview');
 
     await goTo('Learned');
@@ -262,7 +264,7 @@ const LOADED = load({
     { name: 'bank', match: { hosts: [HOST, '*.bank.example'] }, pins: [{ pin: PIN_A, expires: MAY }, '@accepted'] },
     { name: 'shop', match: { hosts: ['mail.shop.example'] }, pins: [PIN_A, { pin: PIN_B, role: 'backup' }] },
   ],
-  lists: { accepted: { entries: [], writable: true } },
+  lists: { accepted: { entries: [PIN_B], writable: true } },
 });
 const POLICY = LOADED.policy!;
 const MATCHED = POLICY.pinsets[0]!.pins[0]!.canonical;
@@ -270,7 +272,9 @@ const MATCHED = POLICY.pinsets[0]!.pins[0]!.canonical;
 const PROBE_TIMES = new ProbeTimes();
 for (const millis of [12, 14, 18, 31, 240]) PROBE_TIMES.take(millis);
 const FAILURES = { unreachable: 0, closed: 0, timeout: 1, alert: 0, protocol: 0, unsupported: 0, 'no-certificate': 0 };
+const LISTS = [{ list: 'accepted', writable: true, entries: 1, stale: false }];
 const STATUS = statusAnswer({
+  configuration: { ...statusAnswer().configuration, lists: LISTS },
   queues: [queueStanding(0, { flows: 41, held: 2 }), queueStanding(1, { flows: 38 })],
   ...{ flows: 79, held: 2, uptime: 93_000, probe_times: PROBE_TIMES.answer },
   subscribers: { now: 1, dropped: 0 },

@@ -68,7 +68,7 @@ export class MadeUpEngine {
     this.subscriptions = new Subscriptions({ verdicts: this.verdicts, log });
     const daemon = { policy: inForce, list: async () => new Map() };
     const { learning } = says;
-    const host = { ...this, log, daemon, learning, configuration: { file: '/etc/tlspin.json' } };
+    const host = { ...this, log, daemon, learning, configuration: { file: '/etc/tlspin.json', policy: inForce } };
     const rest = answerCommands(host as unknown as CommandHost);
     this.#server = new ControlServer({
       ...{ path, mode: 0o600, binding: loadBinding() },

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { VerdictEvent } from '../../src/judge/events.ts';
-import type { Audited, Inbox, Overview, Series, Verdicts } from '../../src/web/api.ts';
+import type { Audited, Inbox, ListEntries, Overview, Series, Verdicts } from '../../src/web/api.ts';
 import { noCounts } from '../../src/probe/counts.ts';
 import { ProbeTimes } from '../../src/runtime/probing/probe-times.ts';
 import { EventHub } from '../../src/web/events.ts';
@@ -11,6 +11,7 @@ import { VerdictSeries } from '../../src/web/series.ts';
 import { VerdictMemory } from '../../src/web/verdict-memory.ts';
 import { certificate } from '../support/certificates.ts';
 import { ProbeSeries } from '../../src/web/probe-series.ts';
+import { load } from '../support/configuration.ts';
 import { ConsoleStage, MadeUpEngine } from '../support/console.ts';
 import { tlsSummary } from '../support/verdict-event.ts';
 import { verdictRecord } from '../support/verdict-record.ts';
@@ -60,6 +61,24 @@ async function following(): Promise<ReturnType<typeof follow>> {
 
 const json = async <T>(path: string): Promise<T> => JSON.parse((await stage.get(path)).text) as T;
 const WAITS = { timeout: 20_000 };
+
+it('entries of a list are told a page at a time', async () => {
+  const pins = Array.from({ length: 250 }, (_, i) => `sha256//${Buffer.alloc(32, i).toString('base64')}`);
+  const { policy } = load({ version: 1, pinsets: [], lists: { accepted: { entries: pins } } });
+  await stage.engine.stop();
+  stage.engine = new MadeUpEngine(stage.socket, { policy: policy! });
+  await open();
+  const first = await json<ListEntries>('/api/list?list=accepted');
+  expect(first).toMatchObject({ list: 'accepted', total: 250, next: 200 });
+  const rest = await json<ListEntries>(`/api/list?list=accepted&after=${first.next}`);
+  expect(rest.next).toBeNull();
+  expect([...first.entries, ...rest.entries]).toEqual(policy!.lists[0]!.entries.map(({ canonical }) => canonical));
+  expect(await stage.get('/api/list?list=acepted')).toMatchObject({
+    status: 404,
+    text: expect.stringContaining('did you mean') as string,
+  });
+  expect(await stage.get('/api/list?list=accepted&after=-1')).toMatchObject({ status: 400 });
+});
 
 describe('a certificate that changes', () => {
   it('is in the inbox, told to who looks, answered, and told again', async () => {

@@ -1,7 +1,7 @@
 /** One certificate that has changed: what is different, beside what was there before, and the answers. */
 import type { InboxEntry } from '../../src/web/api.ts';
 import type { Context } from '../context.ts';
-import { append, badge, code, element, prose } from '../dom.ts';
+import { append, badge, code, element, prose, renew } from '../dom.ts';
 import { refusedOf, sentence } from '../sentences.ts';
 import { timeElement } from '../time-element.ts';
 import { AnswerForm } from './answer-form.ts';
@@ -28,12 +28,7 @@ export class EntryCard {
     if (text === this.#shown) return;
     this.#shown = text;
     this.root.dataset['state'] = entry.state;
-    const open = [...this.#body.querySelectorAll('details')].map((each) => each.open);
-    const focusable = () => [...this.#body.querySelectorAll<HTMLElement>('a, summary, [tabindex]')];
-    const focused = focusable().indexOf(document.activeElement as HTMLElement);
-    this.#body.replaceChildren(...bodyOf(entry));
-    this.#body.querySelectorAll('details').forEach((each, index) => (each.open = open[index] ?? false));
-    if (focused >= 0) focusable()[focused]?.focus();
+    renew(this.#body, bodyOf(entry));
     this.#form.show(entry);
   }
 }

@@ -1,7 +1,7 @@
 /** Gateways of a fleet: which runs which version, who refused one and why, and what was pushed. */
 import type { FleetVersion, FleetView } from '../../src/web/api.ts';
 import type { Context, Page } from '../context.ts';
-import { badge, code, element, table } from '../dom.ts';
+import { badge, code, element, renew, table } from '../dom.ts';
 import { counted, sentence } from '../sentences.ts';
 import { timeElement } from '../time-element.ts';
 
@@ -11,7 +11,7 @@ export function fleetPage({ server }: Context): Page {
   let timer = 0;
   const load = async (): Promise<void> => {
     try {
-      content.replaceChildren(...partsOf(await server.get<FleetView>('/api/fleet')));
+      renew(content, partsOf(await server.get<FleetView>('/api/fleet')));
     } catch (error) {
       const why = element('p', {}, sentence((error as Error).message));
       content.replaceChildren(element('div', { class: 'empty' }, element('h2', {}, 'The fleet does not answer'), why));

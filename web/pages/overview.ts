@@ -1,9 +1,10 @@
 /** How the engine stands: protection, decisions over time, pins and when they end, queues. */
 import type { EngineStatus, Overview, Series } from '../../src/web/api.ts';
 import type { Context, Page } from '../context.ts';
-import { badge, code, element, table, terms } from '../dom.ts';
+import { badge, code, element, renew, table, terms } from '../dom.ts';
 import { timeElement } from '../time-element.ts';
 import { span } from '../times.ts';
+import { Lists } from './lists.ts';
 import { pinsetsOf, expiriesOf } from './pinsets.ts';
 import { Plots } from './plots.ts';
 
@@ -19,7 +20,8 @@ export function overviewPage({ server, known }: Context): Page {
     plots.root,
   );
   const rest = element('div', {});
-  root.append(rest);
+  const lists = new Lists(server);
+  root.append(rest, section('Lists', lists.root));
   let timer = 0;
   const load = async (): Promise<void> => {
     try {
@@ -29,14 +31,15 @@ export function overviewPage({ server, known }: Context): Page {
       ]);
       known.overview = overview;
       plots.show(series);
-      rest.replaceChildren(...restOf(overview));
+      renew(rest, restOf(overview));
+      lists.show(overview.status?.configuration.lists ?? []);
       showFacts();
     } catch {
       // What is known stays; the sentence on top says that nothing answers.
     }
     timer = window.setTimeout(() => void load(), EVERY_MS);
   };
-  const showFacts = (): void => facts.replaceChildren(...factsOf(known));
+  const showFacts = (): void => renew(facts, factsOf(known));
   showFacts();
   void load();
   const close = (): void => {
@@ -116,22 +119,6 @@ function restOf(overview: Overview): HTMLElement[] {
             String(buffered),
             kernel === null ? '–' : String(kernel.waiting),
             kernel === null ? '–' : String(kernel.queue_dropped + kernel.user_dropped),
-          ]),
-        ),
-      ),
-    );
-  const lists = status?.configuration.lists ?? [];
-  if (lists.length > 0)
-    parts.push(
-      section(
-        'Lists',
-        table(
-          'Lists',
-          ['List', 'Entries', 'State'],
-          lists.map(({ list, entries, stale, writable }) => [
-            list,
-            String(entries),
-            stale ? badge('too old', 'warn') : writable ? 'writable' : 'read',
           ]),
         ),
       ),
