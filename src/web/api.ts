@@ -28,6 +28,7 @@ import type { Acceptance } from '../runtime/control/inbox.ts';
 import type { PinsetView as PinsetInForce, PinView as PinInForce } from '../runtime/control/pinsets.ts';
 import type { StatusAnswer } from '../runtime/control/status.ts';
 import type { Explanation } from '../runtime/explain/explanation.ts';
+import type { SeenElsewhere } from './elsewhere.ts';
 import type { AnswerKind, InboxEntry } from '../runtime/incident/inbox.ts';
 
 export type { AnswerKind, Counted, InboxAnswer, InboxEntry } from '../runtime/incident/inbox.ts';
@@ -164,7 +165,7 @@ export interface Answered {
   readonly accepted: Acceptance | null;
 }
 
-/** What a server shows to somebody who asks from where the console runs, beside what its clients were shown. */
+/** What a server shows to somebody who asks from where the console runs, beside what its clients were shown here and elsewhere. */
 export interface Audited {
   readonly at: string;
   readonly shown: readonly {
@@ -178,6 +179,8 @@ export interface Audited {
     readonly is: 'new' | 'before' | 'other';
   }[];
   readonly failures: readonly { readonly address: string; readonly sentence: string }[];
+  /** What other gateways have decided about the host in the last day, the latest first; null where nobody tells. */
+  readonly gateways: readonly (SeenElsewhere & { readonly is: 'new' | 'before' | 'other' })[] | null;
 }
 
 /** The latest first. */

@@ -24,6 +24,7 @@ import type {
   VerdictQuery,
   Verdicts,
 } from './api.ts';
+import type { AskFleet } from './elsewhere.ts';
 import { EngineLink } from './engine-link.ts';
 import { EventHub } from './events.ts';
 import { type AskServer, Evidence } from './evidence.ts';
@@ -51,8 +52,8 @@ export class Console {
   readonly learned = new LearnedHosts((request) => this.#link.ask(request));
 
   /** `path`: the control socket. */
-  constructor(path: string, askServer: AskServer) {
-    this.#evidence = new Evidence(askServer);
+  constructor(path: string, askServer: AskServer, askFleet?: AskFleet) {
+    this.#evidence = new Evidence(askServer, askFleet);
     this.#link = new EngineLink(path, {
       onVerdict: (record, queue) => this.#onVerdict(record, queue),
       onRecord: (record) => this.#onRecord(record),

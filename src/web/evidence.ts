@@ -4,6 +4,7 @@
  */
 import type { InboxEntry } from '../runtime/incident/inbox.ts';
 import type { Audited } from './api.ts';
+import type { AskFleet } from './elsewhere.ts';
 import { Buckets } from './sessions.ts';
 
 /** `known`: addresses that clients went to, besides those of the name. */
@@ -16,11 +17,13 @@ export interface Answers {
 
 export class Evidence {
   readonly #ask: AskServer;
+  readonly #askFleet: AskFleet | undefined;
   readonly #entries = new Buckets({ perSecond: 1 / 15, burst: 1 });
   readonly #all = new Buckets({ perSecond: 0.2, burst: 5 });
 
-  constructor(ask: AskServer) {
+  constructor(ask: AskServer, askFleet: AskFleet | undefined) {
     this.#ask = ask;
+    this.#askFleet = askFleet;
   }
 
   /** Undefined: it is too often. Rejects with a sentence. */
@@ -28,17 +31,33 @@ export class Evidence {
     if (!this.#entries.take(id) || !this.#all.take('')) return undefined;
     const [server = ''] = servers.known.map(({ value }) => value);
     const known = servers.known.map(({ value }) => hostOf(value)).slice(0, KNOWN);
-    const { shown, failures } = await this.#ask(hostOf(host), portOf(host) ?? portOf(server) ?? HTTPS, known);
+    const asking = this.#ask(hostOf(host), portOf(host) ?? portOf(server) ?? HTTPS, known);
+    const [{ shown, failures }, fleet] = await Promise.all([asking, this.#seenElsewhere(host)]);
     const old = before?.leaf?.spki_sha256 ?? null;
+    const is = (one: string | null) =>
+      one === key ? 'new' : old !== null && one === `spki-sha256:${old}` ? 'before' : 'other';
     return {
       at: new Date().toISOString(),
-      shown: shown.map((one) => {
-        const isBefore = old !== null && one.key === `spki-sha256:${old}`;
-        return { ...one, is: one.key === key ? 'new' : isBefore ? 'before' : 'other' };
-      }),
-      failures,
+      shown: shown.map((one) => ({ ...one, is: is(one.key) })),
+      failures: [...failures, ...fleet.failures],
+      gateways: fleet.seen?.map((one) => ({ ...one, is: is(one.key) })) ?? null,
     };
   }
+
+  /** That the fleet says nothing is no reason to say nothing of the server. */
+  async #seenElsewhere(host: string): Promise<FromFleet> {
+    if (this.#askFleet === undefined) return { seen: null, failures: [] };
+    try {
+      return { seen: await this.#askFleet(host), failures: [] };
+    } catch (error) {
+      return { seen: null, failures: [{ address: 'the fleet', sentence: (error as Error).message }] };
+    }
+  }
+}
+
+interface FromFleet {
+  readonly seen: Awaited<ReturnType<AskFleet>> | null;
+  readonly failures: Audited['failures'];
 }
 
 /** `www.bank.example`, `192.0.2.1:443`, `[2001:db8::1]:443`. */

@@ -8,6 +8,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import type { FleetView } from './api.ts';
 import { consoleApp } from './app.ts';
 import { cookieName } from './guard.ts';
+import type { AskFleet } from './elsewhere.ts';
 import { Connections } from './connections.ts';
 import { Console } from './console.ts';
 import type { AskServer } from './evidence.ts';
@@ -24,6 +25,8 @@ export interface ServeOptions {
   readonly tokenFile?: string | undefined;
   readonly version: string;
   readonly askServer: AskServer;
+  /** Where gateways of a fleet tell each other what they decide. */
+  readonly askFleet?: AskFleet | undefined;
   /** Where a fleet is configured; rejects with a sentence. */
   readonly fleet?: (() => Promise<FleetView>) | undefined;
   /** Where the page's files are; beside this program unless given. */
@@ -46,7 +49,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const { listening, socket, allowsChanges, version } = options;
   const page = new Page(options.page ?? PAGE);
   const token = newSecret();
-  const console = new Console(socket, options.askServer);
+  const console = new Console(socket, options.askServer, options.askFleet);
   const sessions = new Sessions({ token, password: listening.password });
   const isTls = listening.tls !== null;
   const { rate = RATE } = options;

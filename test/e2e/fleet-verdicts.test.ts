@@ -17,6 +17,7 @@ const SECONDS = 5;
 const A_SECOND = 1_000;
 const PARTITION_MS = Number(process.env['TLSPIN_PARTITION'] ?? 6) * 1_000;
 const HOSTS = ['gw1', 'server', 'gw2', 'gw3'];
+const BUILT = new URL('../../dist/', import.meta.url).href;
 const SOURCE = new URL('../support/peers/verdict-source.mjs', import.meta.url).pathname;
 
 describe.skipIf(lacks('nats-server'))('decisions of a fleet', () => {
@@ -50,6 +51,24 @@ describe.skipIf(lacks('nats-server'))('decisions of a fleet', () => {
     await reader.until(() => followed.flows.size === all.flows.size, 'it had all', 60_000);
     expect(followed.doubles).toBe(0);
   }, 240_000);
+
+  it('tell the console what other gateways have seen at a host, a few of the latest keys', () => {
+    const script = `
+      const { seenElsewhere } = await import('${BUILT}cli/web/elsewhere.js');
+      const { readConfiguration } = await import('${BUILT}runtime/control/configuration/reading.js');
+      const file = '${lab.path('admin.json')}';
+      const seen = await seenElsewhere(file, readConfiguration(file).policy, 'www.bank.example');
+      console.log(JSON.stringify(seen));
+      process.exit(0);`;
+    const seen = JSON.parse(lab.run('server', process.execPath, '--input-type=module', '--eval', script)) as object[];
+    expect(seen).toHaveLength(50);
+    for (const one of seen) {
+      expect(one).toMatchObject({
+        gateway: expect.stringMatching(/^gw[123]$/) as string,
+        ...{ passed: 1, denied: 0, key: expect.stringMatching(/^spki-sha256:\d+b+$/) as string },
+      });
+    }
+  }, 60_000);
 
   it('cannot be read without the key of the gateways', () => {
     fleet.configure('keyless', {});

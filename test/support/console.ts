@@ -14,6 +14,7 @@ import { Subscriptions } from '../../src/runtime/control/subscriptions.ts';
 import { idOf } from '../../src/runtime/incident/inbox.ts';
 import { loadBinding } from '../../src/source/binding.ts';
 import type { FleetView } from '../../src/web/api.ts';
+import type { AskFleet } from '../../src/web/elsewhere.ts';
 import type { AskServer } from '../../src/web/evidence.ts';
 import { listening } from '../../src/web/listen.ts';
 import { serve, type Served } from '../../src/web/serve.ts';
@@ -119,6 +120,7 @@ export class ConsoleStage {
   port = 0;
   askServer: AskServer = async () => ({ shown: [], failures: [] });
   fleet: (() => Promise<FleetView>) | undefined;
+  askFleet: AskFleet | undefined;
   /** Cookie and CSRF token of who is signed in. */
   cookie = '';
   csrf = '';
@@ -134,6 +136,7 @@ export class ConsoleStage {
           listening: listening({ listen: `127.0.0.1:${this.port}`, ...listen }),
           askServer: this.askServer,
           fleet: this.fleet,
+          askFleet: this.askFleet,
           ...{ socket: this.socket, allowsChanges, page, rate, version: '0', tokenFile: join(this.folder, 'token') },
         });
         return;

@@ -3,9 +3,10 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { VerdictEvent } from '../../src/judge/events.ts';
-import type { Audited, Inbox, ListEntries, Overview, Series, Verdicts } from '../../src/web/api.ts';
+import type { Audited, Inbox, InboxEntry, ListEntries, Overview, Series, Verdicts } from '../../src/web/api.ts';
 import { noCounts } from '../../src/probe/counts.ts';
 import { ProbeTimes } from '../../src/runtime/probing/probe-times.ts';
+import { Elsewhere } from '../../src/web/elsewhere.ts';
 import { EventHub } from '../../src/web/events.ts';
 import { VerdictSeries } from '../../src/web/series.ts';
 import { VerdictMemory } from '../../src/web/verdict-memory.ts';
@@ -14,7 +15,7 @@ import { ProbeSeries } from '../../src/web/probe-series.ts';
 import { load } from '../support/configuration.ts';
 import { ConsoleStage, MadeUpEngine } from '../support/console.ts';
 import { tlsSummary } from '../support/verdict-event.ts';
-import { verdictRecord } from '../support/verdict-record.ts';
+import { LEAF, verdictRecord } from '../support/verdict-record.ts';
 
 let stage: ConsoleStage;
 let sockets: Socket[];
@@ -266,6 +267,60 @@ describe('a server that is asked by a click', () => {
     expect((await stage.post(path, {})).status).toBe(429);
     expect((await stage.post('/api/inbox/ffffffffffff/audit', {})).status).toBe(404);
     expect(asked).toHaveLength(1);
+  });
+});
+
+describe('what other gateways see', () => {
+  const seen = (gateway: string, key: string) => ({
+    gateway,
+    key,
+    passed: 1,
+    denied: 0,
+    last: '2027-01-01T00:00:00.000Z',
+  });
+
+  it('stands beside what the server shows, compared with the entry', async () => {
+    stage.engine.decide({ time: nowMicros(), tls: tlsSummary({ certificates: [certificate('leaf')] }) }, denied(7));
+    stage.askFleet = async (host) => {
+      expect(host).toBe('www.bank.example');
+      const [{ key, before }] = stage.served.console.inbox.entries as unknown as [InboxEntry];
+      const old = `spki-sha256:${before!.leaf.spki_sha256}`;
+      return [seen('berlin', key), seen('paris', old), seen('rome', 'spki-sha256:other')];
+    };
+    await open();
+    const [entry] = (await json<Inbox>('/api/inbox')).entries;
+    const audited = JSON.parse((await stage.post(`/api/inbox/${entry!.id}/audit`, {})).text) as Audited;
+    expect(audited.gateways?.map(({ gateway, is }) => `${gateway} ${is}`)).toEqual([
+      'berlin new',
+      'paris before',
+      'rome other',
+    ]);
+  });
+
+  it('is nothing where the fleet does not answer, and the server is asked all the same', async () => {
+    stage.engine.decide(denied(7));
+    stage.askFleet = () => Promise.reject(new Error('no server of the fleet can be reached'));
+    stage.askServer = async () => ({ shown: [], failures: [{ address: '198.51.100.7', sentence: 'nobody answers' }] });
+    await open();
+    const [entry] = (await json<Inbox>('/api/inbox')).entries;
+    const audited = JSON.parse((await stage.post(`/api/inbox/${entry!.id}/audit`, {})).text) as Audited;
+    expect(audited).toMatchObject({ gateways: null, failures: [{}, { address: 'the fleet' }] });
+  });
+
+  it('is counted by gateway and key, of that host alone, and of others alone; the oldest go', () => {
+    const elsewhere = new Elsewhere('www.bank.example', 'here', 2);
+    const leaf = (key: string) => ({ ...LEAF, spki_sha256: key });
+    elsewhere.take(verdictRecord({ leaf: leaf('gone=') }), 'berlin');
+    elsewhere.take(verdictRecord({ leaf: leaf('old=') }), 'berlin');
+    elsewhere.take(verdictRecord({ leaf: leaf('new='), action: 'tls-alert', reason: 'pin-mismatch' }), 'paris');
+    elsewhere.take(verdictRecord({ leaf: leaf('new='), second: 5 }), 'paris');
+    elsewhere.take(verdictRecord({ leaf: leaf('new=') }), 'here');
+    elsewhere.take(verdictRecord({ leaf: leaf('new='), sni: 'other.example' }), 'berlin');
+    elsewhere.take(verdictRecord({ leaf: null }), 'berlin');
+    expect(elsewhere.seen).toEqual([
+      { ...seen('paris', 'spki-sha256:new='), passed: 1, denied: 1, last: '2027-01-01T00:00:05.000Z' },
+      seen('berlin', 'spki-sha256:old='),
+    ]);
   });
 });
 

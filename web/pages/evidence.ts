@@ -30,7 +30,7 @@ export class EvidenceForm {
   }
 }
 
-function shownOf({ at, shown, failures }: Audited): HTMLElement[] {
+function shownOf({ at, shown, failures, gateways }: Audited): HTMLElement[] {
   const rows = [
     ...shown.map((one) => [
       code(`${one.address}, port ${one.port}`),
@@ -54,6 +54,36 @@ function shownOf({ at, shown, failures }: Audited): HTMLElement[] {
       { class: 'note' },
       'Whoever is between this machine and the server answers here as well: this is no proof of the key, only another look.',
     ),
+    ...(gateways === null ? [] : seenElsewhere(gateways)),
+  ];
+}
+
+function seenElsewhere(gateways: NonNullable<Audited['gateways']>): HTMLElement[] {
+  if (gateways.length === 0) {
+    return [element('p', {}, 'No other gateway has told of a decision about it in the last day.')];
+  }
+  const of = (is: keyof typeof WHICH) =>
+    new Set(gateways.filter((one) => one.is === is).map(({ gateway }) => gateway)).size;
+  const [fresh, old] = [of('new'), of('before')];
+  const rows = gateways.map((one) => [
+    one.gateway,
+    badge(WHICH[one.is].text, WHICH[one.is].level),
+    String(one.passed),
+    String(one.denied),
+    timeElement(one.last),
+    code(one.key),
+  ]);
+  return [
+    element(
+      'p',
+      {},
+      element(
+        'strong',
+        {},
+        `In the last day ${counted(fresh, 'other gateway has', 'other gateways have')} seen the new key, and ${old} the one of before.`,
+      ),
+    ),
+    table('What other gateways have seen', ['Gateway', 'Key', 'Let pass', 'Denied', 'Last', 'As a pin'], rows),
   ];
 }
 

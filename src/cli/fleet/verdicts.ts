@@ -76,19 +76,19 @@ async function showVerdicts(session: Session, flags: VerdictFlags): Promise<void
     if (flags.json === true) out.line(jsonText({ gateway, ...record }));
     else out.write(`${gateway.padEnd(GATEWAY_COLUMNS)}  ${verdictLines([{ ...record }], out)}`);
   };
-  await read(session, flags, show);
+  await readDecisions(session, flags, show);
 }
 
 async function showWhy(session: Session, query: Query, flags: Flags): Promise<void> {
   const incident = new Incident(query);
-  await read(session, flags, (record, gateway) => incident.take(record, gateway));
+  await readDecisions(session, flags, (record, gateway) => incident.take(record, gateway));
   tellIncident(incident, { since: flags.since, read: [`the fleet ${session.name}`], isJson: flags.json === true });
 }
 
-/** With `follow` it ends with the process. */
-async function read(
+/** With `follow` it ends with the process. Rejects with a sentence. */
+export async function readDecisions(
   session: Session,
-  { since: from, follow }: VerdictFlags,
+  { since: from, follow }: Pick<VerdictFlags, 'since' | 'follow'>,
   onRecord: (record: VerdictRecord, gateway: string) => void,
 ): Promise<void> {
   const { followVerdicts, readVerdicts, verdictStream } = await import('../../fleet/verdict-stream.ts');

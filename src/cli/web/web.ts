@@ -6,8 +6,9 @@ import { fstatSync } from 'node:fs';
 
 import type { Command } from 'commander';
 
-import type { FleetView } from '../../web/api.ts';
+import type { AskFleet } from '../../web/elsewhere.ts';
 import type { ListenOptions } from '../../web/listen.ts';
+import type { ServeOptions } from '../../web/serve.ts';
 import { readConfiguration } from '../../runtime/control/configuration/reading.ts';
 import { type ControlFlags, socketOf } from '../control.ts';
 import { addExamples } from '../help.ts';
@@ -51,7 +52,7 @@ async function web(flags: Flags): Promise<void> {
   const served = await serve({
     listening: listening(flags),
     ...{ socket: socketOf(flags), allowsChanges: allowChanges === true, tokenFile, version: packageVersion() },
-    ...{ askServer, fleet: fleetOf(config) },
+    ...{ askServer, ...fleetOf(config) },
   });
   const { state, error } = served.console.engine;
   // What the journal has, more people read than the token is for.
@@ -63,11 +64,16 @@ async function web(flags: Flags): Promise<void> {
   process.once('SIGTERM', stop).once('SIGINT', stop);
 }
 
-/** Undefined where the configuration names none. */
-function fleetOf(config: string | undefined): (() => Promise<FleetView>) | undefined {
+/** Nothing where the configuration names none; what other gateways decide, where it names their key. */
+function fleetOf(config: string | undefined): Pick<ServeOptions, 'fleet' | 'askFleet'> {
   const read = config === undefined ? undefined : readConfiguration(config);
-  if (read === undefined || 'errors' in read || read.policy.fleet === undefined) return undefined;
-  return () => fleetView(config!, read.policy);
+  if (read === undefined || 'errors' in read || read.policy.fleet === undefined) return {};
+  const { policy } = read;
+  const askFleet: AskFleet = async (host) => {
+    const { seenElsewhere } = await import('./elsewhere.ts');
+    return seenElsewhere(config!, policy, host);
+  };
+  return { fleet: () => fleetView(config!, policy), askFleet: policy.fleet!.key === null ? undefined : askFleet };
 }
 
 /** systemd.exec(5): which stream the journal reads. */

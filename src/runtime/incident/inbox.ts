@@ -243,7 +243,8 @@ export function answerOf({ timestamp, answer }: AnswerRecord): InboxAnswer {
   return { entry, answer: kind, at: new Date(millisOf(timestamp)).toISOString(), until, by, comment };
 }
 
-function hostOf({ tls, dest_ip: address, dest_port: port }: VerdictRecord): string {
+/** As an entry names it. */
+export function hostOf({ tls, dest_ip: address, dest_port: port }: VerdictRecord): string {
   return tls?.sni?.toLowerCase() ?? hostPort(address, port);
 }
 
