@@ -4,6 +4,7 @@
  *   setMark(fd, mark)           0 or an errno
  *   streamFrom(address, port, options)         a descriptor, to be closed by whoever asked; or a negated errno
  *   forgetStream(address, port, toAddress, toPort, options)   0 or an errno
+ *   sayBehindAck(fd, octets)    how many octets were taken; or a negated errno
  *   hasCapability(number)       boolean
  *   notify(path, message, descriptors)         0 or an errno
  *   peerCredentials(fd)         { pid, uid, gid }
@@ -115,6 +116,22 @@ static napi_value forget_stream(napi_env env, napi_callback_info info)
 		return NULL;
 	}
 	return uint32_value(env, (uint32_t)process_forget_stream(&from, &to, options, held));
+}
+
+static napi_value say_behind_ack(napi_env env, napi_callback_info info)
+{
+	size_t count = 2, length;
+	int32_t fd = -1;
+	void *octets;
+	napi_value arguments[2], result;
+	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+	if (count < 2 || napi_get_value_int32(env, arguments[0], &fd) != napi_ok ||
+	    napi_get_buffer_info(env, arguments[1], &octets, &length) != napi_ok) {
+		napi_throw_type_error(env, NULL, "sayBehindAck(fd, octets)");
+		return NULL;
+	}
+	napi_create_int32(env, process_say_behind_ack(fd, octets, length), &result);
+	return result;
 }
 
 static napi_value has_capability(napi_env env, napi_callback_info info)
@@ -308,6 +325,7 @@ napi_value define_process(napi_env env, napi_value exports)
 		{ "setMark", NULL, set_mark, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "streamFrom", NULL, stream_from, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "forgetStream", NULL, forget_stream, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "sayBehindAck", NULL, say_behind_ack, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "hasCapability", NULL, has_capability, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "notify", NULL, notify, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "peerCredentials", NULL, peer_credentials, NULL, NULL, NULL, napi_enumerable, NULL },

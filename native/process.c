@@ -89,6 +89,15 @@ int process_forget_stream(const struct process_end *from, const struct process_e
 	return error;
 }
 
+int process_say_behind_ack(int fd, const void *octets, size_t length)
+{
+	const int on = 1;
+	if (setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on) < 0)
+		return -errno;
+	ssize_t sent = send(fd, octets, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sent < 0 ? -errno : (int)sent;
+}
+
 bool process_has_capability(unsigned capability)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3, .pid = 0 };

@@ -36,6 +36,12 @@ int process_stream_from(const struct process_end *from, const struct process_opt
 int process_forget_stream(const struct process_end *from, const struct process_end *to,
 			  const struct process_option *options, size_t count);
 
+/*
+ * On a connection whose SYN/ACK is still unanswered (TCP_DEFER_ACCEPT): the acknowledgment, and these octets right behind
+ * it. How many were taken, or a negated errno.
+ */
+int process_say_behind_ack(int fd, const void *octets, size_t length);
+
 /* Whether the calling thread has a capability (CAP_* of linux/capability.h) in its effective set. */
 bool process_has_capability(unsigned capability);
 

@@ -65,6 +65,11 @@ export interface NativeBinding {
    * may use the port again. Nothing is sent; 0 or an errno.
    */
   forgetStream(address: Buffer, port: number, toAddress: Buffer, toPort: number, options: Int32Array): number;
+  /**
+   * On a connection whose SYN/ACK is still unanswered (TCP_DEFER_ACCEPT): the acknowledgment, and these octets right behind
+   * it. How many of them were taken, or a negated errno.
+   */
+  sayBehindAck(fd: number, octets: Buffer): number;
   /** Whether this thread has a capability of linux/capability.h in effect. */
   hasCapability(capability: number): boolean;
   /** One datagram to the service manager, and descriptors beside it; 0 or an errno. */

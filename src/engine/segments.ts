@@ -40,7 +40,7 @@ export class Segments {
     this.#live = options.live;
     this.#connections = connections;
     this.#key = new FlowKey(seed);
-    this.#syns = new Syns(verdicts, connections);
+    this.#syns = new Syns(options, verdicts, connections);
     this.#strangers = new Strangers(options, verdicts, connections.factory);
   }
 

@@ -9,22 +9,25 @@ import type { Connection } from '../connection/connection.ts';
 import type { Flow } from '../connection/flows.ts';
 import type { HalfOpen } from '../connection/half-open.ts';
 import type { SynCandidate } from '../connection/opening.ts';
+import type { Surroundings } from '../connection/surroundings.ts';
 import type { PacketContext } from '../packet/context.ts';
 import type { MarkChange } from '../packet/source.ts';
 import { withPlainOptions } from '../packet/syn-options.ts';
-import { packSynTraits } from '../packet/syn-traits.ts';
+import { packSynTraits, readSynTraits } from '../packet/syn-traits.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowKey } from '../tcp/flow-key.ts';
 import type { Connections } from './connections.ts';
 import type { Verdicts } from './verdicts.ts';
 
 export class Syns {
+  readonly #options: Surroundings;
   readonly #verdicts: Verdicts;
   readonly #connections: Connections;
   /** Nobody begins anything now: a client repeats its SYN after a second (RFC 6298). */
   holdsNew = false;
 
-  constructor(verdicts: Verdicts, connections: Connections) {
+  constructor(options: Surroundings, verdicts: Verdicts, connections: Connections) {
+    this.#options = options;
     this.#verdicts = verdicts;
     this.#connections = connections;
   }
@@ -102,7 +105,30 @@ export class Syns {
     flows.begin(flow);
     // A mark that an earlier connection left stays until the server answers: anybody can forge a SYN.
     const isUnmarked = !p.hasConnmark || marks.stateOf(p.connmark) === 'none';
-    this.#accept(p, isUnmarked ? marks.pending : undefined);
+    const mark = isUnmarked ? marks.pending : undefined;
+    if (this.#hasCompany(p)) this.#acceptInCompany(p, mark);
+    else this.#accept(p, mark);
+  }
+
+  /** Whether others are begun beside it, of which nobody is to know whose they are. */
+  #hasCompany(p: PacketContext): boolean {
+    const { policy } = this.#verdicts.snapshot;
+    if (policy.probe.decoys === 0 || this.#options.prober?.accompany === undefined) return false;
+    return this.#verdicts.mayHold() && this.#connections.factory.asksFirst(subjectOf(p, true));
+  }
+
+  /** As the prober says: ahead of the others or behind them. */
+  #acceptInCompany(p: PacketContext, mark: MarkChange | undefined): void {
+    const { packetId } = p;
+    const plain = withPlainOptions(p.ip, p.tcp);
+    const synTraits = readSynTraits(packSynTraits(p.ip, p.tcp));
+    const { verdicts, prober } = this.#options;
+    this.#verdicts.onHeld();
+    prober!.accompany!({ ...subjectOf(p, true), synTraits }, () => {
+      this.#verdicts.onReleased(1);
+      this.#answer(packetId, plain, mark);
+      verdicts.flush();
+    });
   }
 
   /**
@@ -151,10 +177,13 @@ export class Syns {
 
   /** With its options as far as they leave the stream as it is. */
   #accept(p: PacketContext, connmark?: MarkChange): void {
-    const plain = this.#connections.live ? withPlainOptions(p.ip, p.tcp) : undefined;
-    if (plain === undefined) return this.#verdicts.accept(p.packetId, connmark);
+    this.#answer(p.packetId, this.#connections.live ? withPlainOptions(p.ip, p.tcp) : undefined, connmark);
+  }
+
+  #answer(packetId: number, plain: Uint8Array | undefined, connmark: MarkChange | undefined): void {
+    if (plain === undefined) return this.#verdicts.accept(packetId, connmark);
     this.#verdicts.counters.synOptionsRemoved++;
-    this.#verdicts.replace(p.packetId, plain, connmark);
+    this.#verdicts.replace(packetId, plain, connmark);
   }
 }
 

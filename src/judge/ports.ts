@@ -25,10 +25,16 @@ export interface Questioner {
 /** Whether a signature shows who chose a handshake's parameters; never throws. */
 export type ProofVerifier = (exchange: SignedKeyExchange) => boolean;
 
-/** What the certificates of a server are asked for with: a client's own question. Plain data. */
-export interface ProbeRequest {
+/** Of a client's connection, in whose place a server may be asked. Plain data. */
+export interface ProbeEnds {
   readonly server: Endpoint;
   readonly client: Endpoint;
+  /** What its SYN told of its system; undefined where that was not seen. */
+  readonly synTraits?: SynTraits | undefined;
+}
+
+/** What the certificates of a server are asked for with: a client's own question. Plain data. */
+export interface ProbeRequest extends ProbeEnds {
   /** Body of the client's first ClientHello, without its handshake header. */
   readonly clientHello: Uint8Array;
   /** Of the record that began it. */
@@ -39,8 +45,6 @@ export interface ProbeRequest {
   readonly tunnels: readonly ProbeTunnel[];
   /** Milliseconds that the client waited for the server's first word: whoever asks in its place may have to as well. */
   readonly patience: number;
-  /** What its SYN told of its system; undefined where that was not seen. */
-  readonly synTraits?: SynTraits | undefined;
 }
 
 export interface ProbeTunnel {
@@ -103,6 +107,11 @@ export type ProbeFailure =
  */
 export interface Prober {
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void;
+  /**
+   * A client's SYN waits for others to be begun beside its connection, which later ask what it asks. `go`: it may leave;
+   * called exactly once, and maybe before `accompany` returns. Absent: no connection has company.
+   */
+  accompany?(ends: ProbeEnds, go: () => void): void;
 }
 
 /** Secrets that clients log (RFC 9850), by client random. */

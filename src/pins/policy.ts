@@ -185,6 +185,8 @@ export interface ProbePolicy {
   readonly source: ProbeSource;
   /** Gateways of the fleet that have to be shown the same. */
   readonly witnesses: number;
+  /** Connections that ask beside a client's at a first contact, none of which is to be told from it. */
+  readonly decoys: number;
 }
 
 /** `auto`: the client's where that is heard, and the gateway's elsewhere. */

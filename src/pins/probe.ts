@@ -17,6 +17,7 @@ export const PROBE_DEFAULTS: ProbePolicy = {
   mark: 0x40_0000,
   source: 'gateway',
   witnesses: 0,
+  decoys: 0,
 };
 
 /** Whether any flow may lead to a probe. */

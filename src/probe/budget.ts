@@ -55,17 +55,21 @@ export class ProbeBudget {
     return isSpared || this.#shares.used(groupShareKey, nowMs) < left;
   }
 
-  count(asker: Asker, nowMs: number): Charge {
+  /** So many connections. */
+  count(asker: Asker, nowMs: number, connections = 1): Charge {
     const { address, group, shareKey, groupShareKey } = keysOf(asker);
-    const counted = [this.#destinations.count(asker.destination, nowMs), this.#clients.count(address, nowMs)];
-    counted.push(this.#shares.count(shareKey, nowMs));
-    if (group !== address) counted.push(this.#clients.count(group, nowMs), this.#shares.count(groupShareKey, nowMs));
+    const counted = [this.#destinations.count(asker.destination, nowMs, connections)];
+    counted.push(this.#clients.count(address, nowMs, connections), this.#shares.count(shareKey, nowMs, connections));
+    if (group !== address) {
+      counted.push(this.#clients.count(group, nowMs, connections));
+      counted.push(this.#shares.count(groupShareKey, nowMs, connections));
+    }
     return { counted };
   }
 
   /** The server has answered as it answers any client. */
   lighten({ counted }: Charge): void {
-    for (const each of counted) each.weight = ANSWERED_WEIGHT;
+    for (const each of counted) each.weight *= ANSWERED_WEIGHT;
   }
 }
 

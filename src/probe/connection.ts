@@ -33,6 +33,8 @@ export interface ConnectionOptions<Outcome> {
   readonly origin?: Origin | undefined;
   /** Milliseconds between being connected and the first word. */
   readonly pause?: number;
+  /** In the place of the pause: told that it is connected, and how to speak. What comes ahead of that was not asked for. */
+  readonly turn?: ((speak: () => void) => void) | undefined;
   readonly conversation: Conversation<Outcome>;
   /** The server has the connection; called ahead of `done`, where it is called. */
   readonly connected?: (() => void) | undefined;
@@ -49,7 +51,7 @@ export interface SocketMark {
 
 /** Connects and talks until there is an outcome. The function that is returned gives up. */
 export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => void {
-  const { server, conversation, mark, origin, pause = 0 } = options;
+  const { server, conversation, mark, origin, turn, pause = 0 } = options;
   const socket = new Socket();
   let isOver = false;
   let isConnected = false;
@@ -67,16 +69,20 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
   const speak = () => {
     if (isOver || hasSpoken) return;
     hasSpoken = true;
-    socket.write(conversation.start());
+    const words = conversation.start();
+    const said = Math.max(0, opened?.sayFirst?.(words) ?? 0);
+    if (said < words.length) socket.write(words.subarray(said));
   };
   socket.on('connect', () => {
     isConnected = true;
     // Its own hello ahead of the client's, which waits for this: a server that serves one after the other would never come to it.
-    if (pause > 0) setTimeout(speak, pause);
+    if (turn !== undefined) turn(speak);
+    else if (pause > 0) setTimeout(speak, pause);
     else speak();
     options.connected?.();
   });
   socket.on('data', (bytes) => {
+    if (turn !== undefined && !hasSpoken) return fail('protocol', 'unasked');
     speak();
     if (isOver) return;
     const answer = conversation.feed(bytes);

@@ -16,6 +16,8 @@ export interface ProbeCounts {
   asClient: number;
   /** Further ones, with this host's own address, because such a one was not heard. */
   fallbacks: number;
+  /** Those that were begun beside a client's connection, among `connections`. */
+  decoys: number;
   inconsistent: number;
   /** Probes without certificates, and questions that led to none; each once, however many waited or heard of it later. */
   failed: number;
@@ -32,6 +34,7 @@ export function noCounts(): ProbeCounts {
     rechecks: 0,
     asClient: 0,
     fallbacks: 0,
+    decoys: 0,
     inconsistent: 0,
     failed: 0,
     failures: { ...NO_FAILURES },

@@ -6,9 +6,13 @@
 import { randomBytes, randomInt } from 'node:crypto';
 
 import { createKeyShare, type OwnKeyShare } from './key-share.ts';
+import { shuffled } from './decoys/turns.ts';
 
 export interface OwnOctets {
   octets(length: number): Uint8Array;
+  /** What names a session that is as long. */
+  session(length: number): Uint8Array;
+  readonly offersSessions: boolean;
   oneOf(lengths: readonly number[]): number;
   /** What stands for a reserved number: equal ones for equal ones, others for others. */
   grease(number: number): number;
@@ -21,10 +25,15 @@ export interface OwnOctets {
 
 /** As they go on the wire. */
 export class RandomOctets implements OwnOctets {
-  readonly #nibbles = shuffled(16);
-  readonly #modes = shuffled(8);
+  readonly #nibbles = shuffled(numbersBelow(16));
+  readonly #modes = shuffled(numbersBelow(8));
+  readonly offersSessions = true;
 
   octets(length: number): Uint8Array {
+    return randomBytes(length);
+  }
+
+  session(length: number): Uint8Array {
     return randomBytes(length);
   }
 
@@ -51,6 +60,7 @@ export class RandomOctets implements OwnOctets {
 
 /** As they are told apart: whatever is drawn is the same, and only which are equal shows. */
 export class CanonicalOctets implements OwnOctets {
+  readonly offersSessions = false;
   readonly #isSorted: boolean;
   readonly #reserved = new Map<number, number>();
 
@@ -61,6 +71,10 @@ export class CanonicalOctets implements OwnOctets {
 
   octets(length: number): Uint8Array {
     return new Uint8Array(length);
+  }
+
+  session(): Uint8Array {
+    return NOTHING;
   }
 
   oneOf(lengths: readonly number[]): number {
@@ -109,13 +123,8 @@ function reservedMode(nibble: number): number {
   return 0x0b + 0x1f * nibble;
 }
 
-function shuffled(count: number): number[] {
-  const numbers = Array.from({ length: count }, (_, at) => at);
-  for (let at = count - 1; at > 0; at--) {
-    const other = randomInt(at + 1);
-    [numbers[at], numbers[other]] = [numbers[other]!, numbers[at]!];
-  }
-  return numbers;
+function numbersBelow(count: number): number[] {
+  return Array.from({ length: count }, (_, at) => at);
 }
 
 const NOTHING = new Uint8Array(0);

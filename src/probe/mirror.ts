@@ -1,12 +1,15 @@
 /**
  * A client's ClientHello as a probe repeats it (RFC 8446 §4.1.2): everything that a server may choose its certificate
- * by stays what and where it is; what belongs to one connection is made anew; what would resume a session is left out.
+ * by stays what and where it is; what belongs to one connection is made anew; a session that it offers is one that nobody
+ * has, of the same form, so that nothing is resumed and nobody sees that it is none (RFC 8446 §4.2.11: what a server does
+ * not know it passes over).
  * Which hellos are one question is read off the same octets, so that whatever of the client's reaches the wire counts.
  *
  *   kept      versions, suites, extensions and their order, padding
  *   anew      random, session id (same length), key_share (same groups), GREASE (RFC 8701; what was equal stays equal),
- *             key and ciphertext of encrypted_client_hello
- *   left out  pre_shared_key, early_data, cookie, the ticket in session_ticket, the session id of a client up to TLS 1.2
+ *             key and ciphertext of encrypted_client_hello; identities and binders in pre_shared_key, the ticket in
+ *             session_ticket, the session id of a client up to TLS 1.2, none of which makes a question another one
+ *   left out  early_data, cookie
  */
 import { createHash } from 'node:crypto';
 
@@ -71,6 +74,7 @@ export class MirroredHello {
   readonly #withoutGroups: readonly number[];
   readonly #own: OwnOctets;
   readonly #ech: Uint8Array | undefined;
+  readonly #sessions: Uint8Array | undefined;
   readonly random: Uint8Array;
   readonly sessionId: Uint8Array;
   keyShares: readonly OwnKeyShare[];
@@ -81,10 +85,12 @@ export class MirroredHello {
     this.#withoutGroups = withoutGroups;
     this.#own = own;
     this.random = own.octets(32);
+    const { length } = mirror.hello.sessionId;
     // Of a client that does not offer TLS 1.3 it names a session, or comes with a ticket (RFC 5077 §3.4).
-    this.sessionId = own.octets(offersTls13(mirror.hello) ? mirror.hello.sessionId.length : 0);
+    this.sessionId = offersTls13(mirror.hello) ? own.octets(length) : own.session(length);
     this.keyShares = groupsToShare(mirror.extensions, withoutGroups).flatMap((group) => own.share(group) ?? []);
     this.#ech = renewEch(mirror.extensions.get(EXTENSION.encryptedClientHello), own);
+    this.#sessions = renewSessions(mirror.extensions.get(EXTENSION.preSharedKey), own);
   }
 
   body(): Uint8Array {
@@ -118,10 +124,14 @@ export class MirroredHello {
     const cipherSuites = hello.cipherSuites.map((suite) => u16(this.#renew(suite)));
     const blocks: Uint8Array[] = [];
     for (const [type, body] of extensions) {
+      // RFC 8446 §4.2.11: it is the last one.
+      if (type === EXTENSION.preSharedKey) continue;
       const mirrored = this.#extension(type, body, grease);
       if (mirrored !== undefined) blocks.push(Buffer.concat([u16(this.#renew(type)), vector16(mirrored)]));
     }
     if (cookie !== undefined) blocks.push(Buffer.concat([u16(EXTENSION.cookie), vector16(cookie)]));
+    const sessions = this.#sessions;
+    if (sessions !== undefined) blocks.push(Buffer.concat([u16(EXTENSION.preSharedKey), vector16(sessions)]));
     return Buffer.concat([
       u16(hello.legacyVersion),
       this.random,
@@ -135,12 +145,11 @@ export class MirroredHello {
   /** Undefined for what is left out. */
   #extension(type: number, body: Uint8Array, grease: readonly Share[]): Uint8Array | undefined {
     switch (type) {
-      case EXTENSION.preSharedKey:
       case EXTENSION.earlyData:
       case EXTENSION.cookie:
         return undefined;
       case EXTENSION.sessionTicket:
-        return EMPTY;
+        return this.#own.session(body.length);
       case EXTENSION.encryptedClientHello:
         return this.#ech;
       case EXTENSION.keyShare:
@@ -240,6 +249,22 @@ function renewEch(body: Uint8Array | undefined, own: OwnOctets): Uint8Array | un
   if (!isOuter || !reader.atEnd()) return body;
   const length = GREASE_ECH_LENGTHS.includes(payload) ? own.oneOf(GREASE_ECH_LENGTHS) : payload;
   return Buffer.concat([head, own.octets(1), vector16(own.octets(enc)), vector16(own.octets(length))]);
+}
+
+/** RFC 8446 §4.2.11. Undefined where none are offered. */
+function renewSessions(body: Uint8Array | undefined, own: OwnOctets): Uint8Array | undefined {
+  if (body === undefined) return undefined;
+  const reader = new ByteReader(body);
+  const [offered, proofs] = [reader.vector16(), reader.vector16()];
+  const [identities, binders]: [Uint8Array[], Uint8Array[]] = [[], []];
+  while (offered.more()) {
+    identities.push(vector16(own.session(offered.vector16().remaining)), own.octets(4));
+    offered.skip(4); // obfuscated_ticket_age
+  }
+  while (proofs.more()) binders.push(vector8(own.octets(proofs.vector8().remaining)));
+  const isWhole = offered.ok && proofs.ok && reader.atEnd() && identities.length > 0;
+  if (!isWhole || !own.offersSessions) return undefined;
+  return Buffer.concat([vector16(Buffer.concat(identities)), vector16(Buffer.concat(binders))]);
 }
 
 /** Undefined for what is no list of names. */

@@ -25,12 +25,15 @@ export interface OpenedOrigin {
   readonly fd: number;
   /** The connection to there is over: the client may use its port itself. */
   forget(server: Endpoint): void;
+  /** Acknowledges the server's SYN, which waits until then, and says this right behind it: how much of it was taken. */
+  readonly sayFirst?: ((words: Uint8Array) => number) | undefined;
 }
 
 /** What makes such sockets: options are three numbers each, as setsockopt takes them; errnos are negated, or 0 for none. */
 export interface Streams {
   streamFrom(address: Buffer, port: number, options: Int32Array): number;
   forgetStream(address: Buffer, port: number, toAddress: Buffer, toPort: number, options: Int32Array): number;
+  sayBehindAck(fd: number, octets: Buffer): number;
 }
 
 /** As which probes of a family leave now, and if not as their clients, why. */
@@ -80,15 +83,17 @@ export class Origins {
     return this.#asked === 'client';
   }
 
-  /** Undefined: the client's address is not to be had. */
-  of({ address, port }: Endpoint, traits?: OriginTraits): Origin | undefined {
+  /** Undefined: the client's address is not to be had. `isSilent`: nothing is acknowledged ahead of the first word. */
+  of({ address, port }: Endpoint, traits?: OriginTraits, isSilent = false): Origin | undefined {
     const streams = this.#streams;
     const family = isIpv4(address) ? 'ipv4' : 'ipv6';
     if (streams === undefined || this.#asked === 'gateway' || isLinkLocal(address)) return undefined;
     const isOwn = this.#ownAddresses().has(addressText(address));
     if (!isOwn && !this.#isUsable(family)) return undefined;
-    const options = Int32Array.from([...(isOwn ? [] : TRANSPARENT[family]), ...optionsOf(family, traits)]);
-    return { family, open: () => openAny(streams, Buffer.from(address), port, options) };
+    const options = [...(isOwn ? [] : TRANSPARENT[family]), ...optionsOf(family, traits), ...(isSilent ? SILENT : [])];
+    const open = () => openAny(streams, Buffer.from(address), port, Int32Array.from(options));
+    const opened = isSilent ? () => withFirstWord(streams, open()) : open;
+    return { family, open: opened };
   }
 
   /** The server has answered. */
@@ -154,6 +159,10 @@ function openAny(streams: Streams, address: Buffer, clientPort: number, options:
   return undefined;
 }
 
+function withFirstWord(streams: Streams, opened: OpenedOrigin | undefined): OpenedOrigin | undefined {
+  return opened && { ...opened, sayFirst: (words) => streams.sayBehindAck(opened.fd, Buffer.from(words)) };
+}
+
 /** Of the range that the client's port is of; even where it is even, since Linux takes those for connections. */
 export function drawPort(clientPort: number): number {
   const [first, last] = PORT_RANGES.find(([from, to]) => from <= clientPort && clientPort <= to) ?? PORT_RANGES[0]!;
@@ -200,6 +209,8 @@ const [MAXIMUM_SEGMENT_SIZE, WINDOW_CLAMP] = [
   [6, 10],
 ];
 const LEAST_SEGMENT = 88;
+/** TCP_DEFER_ACCEPT: of one who connects, the acknowledgment of the server's SYN comes with data, or a fifth of a second later. */
+const SILENT: readonly number[] = [6, 9, 1];
 /** Linux's range, that of RFC 6335, and what is left. */
 const PORT_RANGES: readonly (readonly [number, number])[] = [
   [32_768, 60_999],

@@ -9,28 +9,31 @@
  *           failed    done, and     one that differs in its order of extensions only: its success is
  *                     now and then  this one's too, its failure is not
  *                     a probe behind it
+ *   accompany ─▶ connections beside the client's, as many as are configured: they ask what it asks, if it is asked at all
  */
-import { randomBytes } from 'node:crypto';
-
 import { isFault } from '../bytes/fault.ts';
-import type { ProbeAnswer, ProbeFailure, Prober, ProbeRequest } from '../judge/ports.ts';
+import type { ProbeAnswer, ProbeEnds, ProbeFailure, Prober, ProbeRequest } from '../judge/ports.ts';
 import { PROBE_DEFAULTS } from '../pins/probe.ts';
 import type { ProbePolicy } from '../pins/policy.ts';
 import type { ObserverLimits } from '../tls/observed/dialogue.ts';
-import { addressText, isLocal } from './address.ts';
-import { type Charge, ProbeBudget } from './budget.ts';
-import { type KeptAnswers, ProbeCache, type ProbeFinding, type QuestionKey } from './cache.ts';
-import { clientGroup, sharersOf } from './client-group.ts';
+import { isLocal } from './address.ts';
+import { ProbeBudget } from './budget.ts';
+import { type KeptAnswers, type Known, ProbeCache, type ProbeFinding } from './cache.ts';
+import type { Company } from './decoys/company.ts';
 import { converse, type SocketMark } from './connection.ts';
 import { noCounts } from './counts.ts';
+import { Decoys } from './decoys/decoys.ts';
 import { dial } from './dial.ts';
 import { type HandshakeOutcome, ProbeHandshake } from './handshake.ts';
 import { KnownHellos } from './known-hellos.ts';
-import { type Mirror, unusableGroups } from './mirror.ts';
+import { unusableGroups } from './mirror.ts';
 import { type Family, Origins, type OriginState } from './origin.ts';
 import { Places, Tally } from './places.ts';
+import { asker, type Asking, askingOf, type Question, turnsOf, weightOf } from './question.ts';
+import { Rechecks } from './rechecks.ts';
+import { NOBODY, Served, type ServedSince } from './served.ts';
 import { SingleFlight, type Waiting } from './single-flight.ts';
-import { dialogueOf, type Turn, Upgrade } from './upgrade.ts';
+import { Upgrade } from './upgrade.ts';
 
 /** What a configuration says, but for the mark, which comes with the way to set it. */
 export type ProbeSettings = Omit<ProbePolicy, 'mark'>;
@@ -52,8 +55,8 @@ export interface MirrorProberOptions extends Partial<ProbeSettings & ProbeBounds
   readonly mark?: SocketMark | undefined;
   /** Whose address probes leave with; undefined: this host's own. */
   readonly origins?: Origins | undefined;
-  /** A probe was shown another chain than one before it, to the same question. */
-  readonly onInconsistent?: ((request: ProbeRequest) => void) | undefined;
+  /** A probe was shown another chain than one before it, to the same question; the latest comes first. */
+  readonly onInconsistent?: OnInconsistent | undefined;
   /** How conversations are carried; for tests. */
   readonly converse?: typeof converse;
   /** Milliseconds; for tests. */
@@ -61,6 +64,13 @@ export interface MirrorProberOptions extends Partial<ProbeSettings & ProbeBounds
   /** From 0 to 1; for tests. */
   readonly random?: () => number;
 }
+
+/** `served`: whose connections were served by what was remembered since the probe before. */
+export type OnInconsistent = (
+  request: ProbeRequest,
+  chains: readonly (readonly Uint8Array[])[],
+  served: ServedSince,
+) => void;
 
 export class MirrorProber implements Prober {
   readonly counts = noCounts();
@@ -71,7 +81,9 @@ export class MirrorProber implements Prober {
   readonly #budget: ProbeBudget;
   readonly #origins: Origins;
   readonly #places = new Places<Question>((question) => this.#onDropped(question));
-  readonly #rechecks = new Set<NodeJS.Timeout>();
+  readonly #rechecks: Rechecks;
+  readonly #served: Served;
+  readonly #decoys: Decoys<HandshakeOutcome>;
   #settings: ProbeSettings;
   #limits: ObserverLimits;
   #mark: SocketMark | undefined;
@@ -88,7 +100,12 @@ export class MirrorProber implements Prober {
     this.#origins.configure(this.#settings.source);
     const { entries } = this.#options;
     this.#cache = new ProbeCache(entries);
+    this.#served = new Served(entries);
+    const { random, waiting } = this.#options;
+    this.#rechecks = new Rechecks({ random, waiting, check: (asking) => this.#check(asking) });
     this.#budget = new ProbeBudget(entries);
+    const { converse: carry = converse } = options;
+    this.#decoys = new Decoys({ budget: this.#budget, origins: this.#origins, converse: carry, entries });
   }
 
   /**
@@ -118,9 +135,11 @@ export class MirrorProber implements Prober {
     const known = this.#cache.find(asking.key, this.#now(), this.#settings);
     if (known !== undefined) {
       this.counts.cached++;
+      this.#decoys.meet(request, this.#now());
+      this.#served.add(asking.key.certificate, request.client);
       done(known.answer);
       if (known.isStale) this.#askBehind(asking);
-      else if (known.answer.kind === 'certificates') this.#maybeRecheck(asking, known.confirmations);
+      else this.#maybeRecheck(asking, known);
       return;
     }
     const { group } = asking;
@@ -137,6 +156,14 @@ export class MirrorProber implements Prober {
     this.#join({ ...asking, deadline: this.#deadlineOf(request) }, { done: answered, connected });
   }
 
+  accompany(ends: ProbeEnds, go: () => void): void {
+    if (this.#isClosed) return go();
+    const begun = this.#decoys.begin(ends, { ...this.#settings, mark: this.#mark }, this.#now(), go);
+    this.counts.connections += begun;
+    this.counts.asClient += begun;
+    this.counts.decoys += begun;
+  }
+
   /**
    * Others gave so many questions like this one the answer that is remembered. It may be checked for each of them: once
    * for all, because what they would find is the same.
@@ -148,7 +175,8 @@ export class MirrorProber implements Prober {
     if (this.#isClosed || isFault(mirror)) return;
     const asking = askingOf(request, mirror, this.#settings);
     const known = this.#cache.find(asking.key, this.#now(), this.#settings);
-    if (known?.answer.kind === 'certificates') this.#maybeRecheck(asking, known.confirmations, times);
+    this.#served.add(asking.key.certificate, request.client, times);
+    if (known !== undefined) this.#maybeRecheck(asking, known, times);
   }
 
   get origins(): OriginState {
@@ -170,8 +198,8 @@ export class MirrorProber implements Prober {
   /** Ends what is under way; every question is answered. */
   close(): void {
     this.#isClosed = true;
-    for (const timer of this.#rechecks) clearTimeout(timer);
-    this.#rechecks.clear();
+    this.#rechecks.close();
+    this.#decoys.close();
     const questions = this.#places.all();
     // Nobody moves up.
     for (const question of questions) this.#places.leaveLines(question);
@@ -203,18 +231,12 @@ export class MirrorProber implements Prober {
     if (this.#places.isWaiting(first)) this.#places.wait(first, question.group, this.#options.waiting);
   }
 
-  /** A man in the middle who lets the first connection through is not to know which of the others is watched. */
-  #maybeRecheck(asking: Asking, confirmations: number, times = 1): void {
-    const isSpared = (1 - this.#settings.recheck / 2 ** confirmations) ** times;
-    if (this.#random() >= 1 - isSpared) return;
-    if (this.#rechecks.size >= this.#options.waiting) return;
-    const again = () => {
-      this.#rechecks.delete(timer);
-      if (this.#askBehind(asking)) this.counts.rechecks++;
-    };
-    const timer = setTimeout(again, this.#random() * MAX_RECHECK_DELAY_MS);
-    timer.unref();
-    this.#rechecks.add(timer);
+  #maybeRecheck(asking: Asking, { answer, confirmations }: Known, times = 1): void {
+    if (answer.kind === 'certificates') this.#rechecks.draw(asking, this.#settings.recheck / 2 ** confirmations, times);
+  }
+
+  #check(asking: Asking): void {
+    if (this.#askBehind(asking)) this.counts.rechecks++;
   }
 
   /** Nobody waits for it: it is asked where there is more room than those who wait will need. */
@@ -252,18 +274,35 @@ export class MirrorProber implements Prober {
     this.#settle(question, { kind: 'failed', reason: 'limited', detail: 'waiting' });
   }
 
-  #connect(question: Question, withoutGroups: readonly number[] = []): void {
+  #connect(question: Question): void {
+    const company = question.request.starttls === null ? this.#decoys.take(question.request) : undefined;
+    if (company === undefined) this.#dial(question);
+    else this.#askTogether(question, company);
+  }
+
+  /** None may fail: of those that are left, fewer would have to be guessed. */
+  #askTogether(question: Question, company: Company<HandshakeOutcome>): void {
+    question.giveUp = () => company.end();
+    company.ask({
+      conversation: () => this.#handshake(question),
+      clientsTurn: () => this.#flights.onConnected(question.flight),
+      done: (outcomes) => this.#onFindings(question, outcomes.map(asFinding)),
+    });
+  }
+
+  #handshake({ request, mirror }: Question, withoutGroups: readonly number[] = []): ProbeHandshake {
+    return new ProbeHandshake({ mirror, recordVersion: request.recordVersion, withoutGroups, limits: this.#limits });
+  }
+
+  #dial(question: Question, withoutGroups: readonly number[] = []): void {
     const { request, mirror, deadline } = question;
     this.counts.connections++;
-    const { recordVersion } = request;
-    const limits = this.#limits;
-    const handshake = () => new ProbeHandshake({ mirror, recordVersion, withoutGroups, limits });
     question.giveUp = dial<HandshakeOutcome>({
       request,
       origins: this.#origins,
       timeout: Math.max(1, deadline - this.#now()),
       mark: this.#mark,
-      conversation: () => new Upgrade(turnsOf(request, mirror) ?? [], handshake()),
+      conversation: () => new Upgrade(turnsOf(request, mirror) ?? [], this.#handshake(question, withoutGroups)),
       converse: this.#options.converse ?? converse,
       begun: (asClient, isFallback) => {
         if (asClient) this.counts.asClient++;
@@ -274,18 +313,16 @@ export class MirrorProber implements Prober {
       connected: () => this.#flights.onConnected(question.flight),
       done: (outcome) => {
         if (outcome.kind === 'unusable-group') return this.#onUnusableGroup(question, outcome.group, withoutGroups);
-        this.#onFinding(question, outcome);
+        this.#onFindings(question, [outcome]);
       },
     });
   }
 
   /** Once more, and without whatever else the server could ask for in vain: it is to choose no number of connections. */
   #onUnusableGroup(question: Question, group: number, withoutGroups: readonly number[]): void {
-    if (withoutGroups.length > 0) {
-      return this.#onFinding(question, { kind: 'failed', reason: 'unsupported', detail: 'group' });
-    }
+    if (withoutGroups.length > 0) return this.#onFindings(question, [UNUSABLE_GROUP]);
     this.#budget.count(asker(question), this.#now());
-    this.#connect(question, [group, ...unusableGroups(question.mirror)]);
+    this.#dial(question, [group, ...unusableGroups(question.mirror)]);
   }
 
   #next(): void {
@@ -297,17 +334,28 @@ export class MirrorProber implements Prober {
     }
   }
 
-  #onFinding(question: Question, finding: ProbeFinding): void {
-    const { request, key, charge } = question;
+  /** What each of the connections that asked it has found. */
+  #onFindings(question: Question, findings: readonly ProbeFinding[]): void {
     this.#places.leave(question);
-    if (finding.kind === 'certificates' && finding.proven && charge !== undefined) this.#budget.lighten(charge);
-    const isRemembered = finding.kind === 'certificates' || OF_THE_SERVER.has(finding.reason);
-    if (isRemembered && this.#cache.add(key, finding, this.#now(), this.#settings)) {
-      this.counts.inconsistent++;
-      this.#options.onInconsistent?.(request);
-    }
-    this.#settle(question, finding);
+    const isProven = findings.every((finding) => finding.kind === 'certificates' && finding.proven);
+    if (isProven && question.charge !== undefined) this.#budget.lighten(question.charge);
+    for (const finding of findings) this.#remember(question, finding);
+    // As it is remembered: the latest, and what others were shown besides.
+    this.#settle(question, findings.at(-1)!);
     this.#next();
+  }
+
+  #remember({ request, key }: Question, finding: ProbeFinding): void {
+    const isShown = finding.kind === 'certificates';
+    if (isShown) this.#decoys.meet(request, this.#now());
+    const served = isShown ? this.#served.take(key.certificate) : NOBODY;
+    const isRemembered = isShown || OF_THE_SERVER.has(finding.reason);
+    if (!isRemembered || !this.#cache.add(key, finding, this.#now(), this.#settings)) return;
+    this.counts.inconsistent++;
+    const known = this.#cache.find(key, this.#now(), this.#settings)?.answer;
+    const shown = known?.kind === 'certificates' ? [known, ...known.alternatives] : [];
+    const chains = shown.map(({ chain }) => chain);
+    this.#options.onInconsistent?.(request, chains, served);
   }
 
   #settle({ key, flight }: Question, finding: ProbeFinding): void {
@@ -330,60 +378,10 @@ export class MirrorProber implements Prober {
   #now(): number {
     return this.#options.now?.() ?? performance.now();
   }
-
-  #random(): number {
-    return (this.#options.random ?? unpredictable)();
-  }
 }
 
-/** What comes ahead of TLS; undefined where a probe cannot say it. */
-function turnsOf({ starttls, server, tunnels }: ProbeRequest, { hello }: Mirror): readonly Turn[] | undefined {
-  if (starttls === null) return [];
-  return dialogueOf(starttls, { serverName: hello.serverName, port: server.port, tunnels });
-}
-
-/** A client's request, and what it is counted and remembered as. */
-interface Asking {
-  readonly request: ProbeRequest;
-  readonly mirror: Mirror;
-  readonly destination: string;
-  /** Of clients. */
-  readonly group: string;
-  readonly key: QuestionKey;
-  /** Which flight waits for it. */
-  readonly flight: string;
-}
-
-function askingOf(request: ProbeRequest, mirror: Mirror, settings: Pick<ProbeSettings, 'source'>): Asking {
-  const group = clientGroup(request.client.address);
-  const destination = `${addressText(request.server.address)}:${request.server.port}`;
-  const tunnels = request.tunnels.map((tunnel) => Buffer.from(tunnel.request ?? []).toString('hex')).join(' ');
-  const said = `${sharersOf(request, settings)}${destination} ${request.starttls ?? ''} ${tunnels} ${request.recordVersion}`;
-  const key = { exact: `exactly ${said} ${mirror.digest}`, certificate: `${said} ${mirror.digestInAnyOrder}` };
-  return { request, mirror, destination, group, key, flight: key.certificate };
-}
-
-/** As many usual ones it takes up the memory of. */
-function weightOf({ clientHello, tunnels }: ProbeRequest): number {
-  const octets = tunnels.reduce((sum, { request }) => sum + (request?.length ?? 0), clientHello.length);
-  return Math.max(1, Math.ceil(octets / USUAL_OCTETS));
-}
-
-function asker({ request, destination }: Asking): { destination: string; client: ProbeRequest['client'] } {
-  return { destination, client: request.client };
-}
-
-interface Question extends Asking {
-  /** Milliseconds. */
-  readonly deadline: number;
-  giveUp?: () => void;
-  /** Set while it waits for a connection. */
-  late?: NodeJS.Timeout;
-  charge?: Charge;
-}
-
-function unpredictable(): number {
-  return randomBytes(4).readUInt32LE() / 2 ** 32;
+function asFinding(outcome: HandshakeOutcome): ProbeFinding {
+  return outcome.kind === 'unusable-group' ? UNUSABLE_GROUP : outcome;
 }
 
 /**
@@ -391,9 +389,7 @@ function unpredictable(): number {
  * the client that waits for the answer has a connection there itself.
  */
 const OF_THE_SERVER: ReadonlySet<ProbeFailure> = new Set(['alert', 'protocol', 'unsupported', 'no-certificate']);
-/** Of a question, at the most. */
-const USUAL_OCTETS = 4_096;
 const BOUNDS: ProbeBounds = { waiting: 256, unanswered: 16_384, entries: 4_096 };
-const MAX_RECHECK_DELAY_MS = 2_000;
+const UNUSABLE_GROUP: ProbeFinding = { kind: 'failed', reason: 'unsupported', detail: 'group' };
 /** Of every limit, for what nobody waits for. */
 const BEHIND_SHARE = 0.5;

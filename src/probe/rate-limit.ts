@@ -21,8 +21,8 @@ export class RateLimit {
     return this.#recent(key, nowMs).reduce((sum, { weight }) => sum + weight, 0);
   }
 
-  count(key: string, nowMs: number): Counted {
-    const event = { atMs: nowMs, weight: 1 };
+  count(key: string, nowMs: number, weight: number): Counted {
+    const event = { atMs: nowMs, weight };
     this.#events.set(key, [...this.#recent(key, nowMs), event]);
     return event;
   }

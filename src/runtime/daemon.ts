@@ -20,6 +20,7 @@ import { KeyLogIntake } from './key-log-intake.ts';
 import type { KeptAnswers } from '../probe/cache.ts';
 import type { ProbeCounts } from '../probe/counts.ts';
 import type { Family, OriginState } from '../probe/origin.ts';
+import { inconsistencyText } from './probing/inconsistency.ts';
 import { type CreateProber, Probing } from './probing/probing.ts';
 import { Queues, type QueueStatus, type ReleasedQueue } from './queue/queues.ts';
 import { ThreadWatch } from './queue/thread-watch.ts';
@@ -119,7 +120,8 @@ export class Daemon {
     this.#probing = new Probing({
       policy: options.policy,
       create: options.createProber,
-      onInconsistent: (request) => this.#onInconsistent(request),
+      onInconsistent: ({ client, server }, ...found) =>
+        this.#onInconsistent({ client, server }, inconsistencyText(...found)),
     });
     this.#examiner = new Examiner(
       options.spawnExaminer(),
@@ -367,8 +369,7 @@ export class Daemon {
     return undefined;
   }
 
-  #onInconsistent({ client, server }: ProbeRequest): void {
-    const detail = 'a probe was shown another chain than one before it';
+  #onInconsistent({ client, server }: Pick<ProbeRequest, 'client' | 'server'>, detail: string): void {
     const time = Date.now() * 1000;
     this.#options.log.write([{ kind: 'anomaly', time, flowId: 0, client, server, code: 'probe.inconsistent', detail }]);
   }

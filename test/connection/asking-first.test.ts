@@ -4,6 +4,7 @@
  */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
+import type { ProbeEnds } from '../../src/judge/ports.ts';
 import { TCP_FLAG } from '../../src/packet/tcp.ts';
 import type { Situations } from '../../src/pins/policy.ts';
 import { KeyLogStore } from '../../src/source/key-log-store.ts';
@@ -11,6 +12,7 @@ import { GENUINE, HOST } from '../support/flows.ts';
 import { LIMIT_DEFAULTS } from '../../src/pins/limits.ts';
 import { record } from '../support/recorded.ts';
 import * as tls from '../support/tls-bytes.ts';
+import { PROBE_DEFAULTS } from '../../src/pins/probe.ts';
 import { Asked, FAILED, flights, genuine, genuineDer, pinned, shown } from '../support/tls13-flows.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
@@ -210,5 +212,63 @@ describe('nobody waits', () => {
     wire.atServer.flags.length = 0;
     wire.open().fromClient(hello);
     expect(arrived(wire)).toEqual([ack, psh | ack]);
+  });
+});
+
+describe('a SYN that has company', () => {
+  const withDecoys = (situations: Partial<Situations> = {}) => ({
+    ...asked(situations),
+    probe: { ...PROBE_DEFAULTS, source: 'client', decoys: 2 } as const,
+  });
+  const going: (() => void)[] = [];
+  const seen: ProbeEnds[] = [];
+  const companion = () => {
+    going.length = seen.length = 0;
+    return Object.assign(prober, {
+      accompany: (ends: ProbeEnds, go: () => void) => {
+        seen.push(ends);
+        going.push(go);
+      },
+    });
+  };
+  const begin = (wire: Wire) => wire.fromClient('', { flags: TCP_FLAG.syn });
+
+  it('waits for its turn, and is told by its ends', () => {
+    const wire = new Wire(withDecoys(), { prober: companion() });
+    begin(wire);
+    expect([wire.held, wire.engine.heldPackets, wire.atServer.flags]).toEqual([1, 1, []]);
+    expect(seen).toMatchObject([{ client: { port: 51_514 }, server: { port: 443 }, synTraits: { hopLimit: 64 } }]);
+    going[0]!();
+    expect([wire.held, wire.engine.heldPackets, wire.atServer.flags]).toEqual([0, 0, [TCP_FLAG.syn]]);
+    wire.finish();
+  });
+
+  it('that is repeated meanwhile goes, and has none a second time', () => {
+    const wire = new Wire(withDecoys(), { prober: companion() });
+    begin(wire);
+    begin(wire);
+    expect([wire.atServer.flags, seen.length]).toEqual([[TCP_FLAG.syn], 1]);
+    going[0]!();
+    wire.finish();
+  });
+
+  it('has its hello wait as any other', () => {
+    const made = companion();
+    made.accompany = (_, go) => go();
+    const wire = new Wire(withDecoys(), { prober: made }).open();
+    wire.fromClient(hello);
+    expect(arrived(wire)).toEqual([]);
+    prober.connected[0]!();
+    expect(wire.atServer.stream).toEqual(hello);
+  });
+
+  it.each([
+    ['no decoys are wanted', asked()],
+    ['nobody is asked first', withDecoys({ tls13: 'deny' })],
+    ['no more packets may wait', { ...withDecoys(), limits: { ...LIMIT_DEFAULTS, heldPacketsQueue: 0 } }],
+  ])('has none where %s', (_, fields) => {
+    const wire = new Wire(fields, { prober: companion() });
+    begin(wire);
+    expect([wire.atServer.flags, seen.length]).toEqual([[TCP_FLAG.syn], 0]);
   });
 });

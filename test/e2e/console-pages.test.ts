@@ -325,7 +325,7 @@ const STATUS = statusAnswer({
   subscribers: { now: 1, dropped: 0 },
   probes: {
     ...{ asked: 57, cached: 44, joined: 7, connections: 6, rechecks: 0, inconsistent: 0, failed: 1 },
-    ...{ asClient: 0, fallbacks: 0 },
+    ...{ asClient: 0, fallbacks: 0, decoys: 0 },
     failures: { ...FAILURES, limited: 0, forbidden: 0, 'not-marked': 0, stopped: 0 },
   },
 });

@@ -116,6 +116,15 @@ async function helloOf(program: string, args: (port: number) => string[]): Promi
   });
 }
 
+/** The same of OpenSSL, which offers a session that the server at `port` has given it. */
+async function resumingHello(version: '-tls1_3' | '-tls1_2', port: number): Promise<Buffer> {
+  const session = join(directory, `session${version}-${port}`);
+  const args = ['s_client', version, '-servername', NAME];
+  const get = { input: 'GET / HTTP/1.0\r\n\r\n' };
+  spawnSync('openssl', [...args, '-ign_eof', '-sess_out', session, '-connect', `127.0.0.1:${port}`], get);
+  return helloOf('openssl', (at) => [...args, '-sess_in', session, '-connect', `127.0.0.1:${at}`]);
+}
+
 describe('openssl s_server', () => {
   it.each<[string, number, string[]]>([
     ['of TLS 1.3', 0x0304, []],
@@ -178,9 +187,12 @@ describe('other servers', () => {
       '-connect',
       `127.0.0.1:${at}`,
     ]);
-    for (const clientHello of [byCurl, byOpenssl, hello]) {
+    const resuming = await resumingHello('-tls1_3', port);
+    for (const clientHello of [byCurl, byOpenssl, hello, resuming]) {
       expect(seen(await probe(port, { clientHello }))).toEqual({ version: 0x0304, proven: true, leaf: 'ec' });
     }
+    const resuming12 = { clientHello: await resumingHello('-tls1_2', port) };
+    expect(seen(await probe(port, resuming12))).toEqual({ version: 0x0303, proven: true, leaf: 'ec' });
   });
 
   it.skipIf(lacks('go'))(
@@ -192,6 +204,8 @@ describe('other servers', () => {
       const port = ports++;
       await start(program, [`127.0.0.1:${port}`, ec.cert, ec.key], /listening/);
       expect(seen(await probe(port))).toEqual({ version: 0x0304, proven: true, leaf: 'ec' });
+      const resuming = { clientHello: await resumingHello('-tls1_3', port) };
+      expect(seen(await probe(port, resuming))).toEqual({ version: 0x0304, proven: true, leaf: 'ec' });
     },
     120_000,
   );
@@ -213,17 +227,16 @@ describe('a client that connects again asks the same', () => {
     expect(digestOf(await clientHelloOf({ servername: NAME }))).toBe(digestOf(hello));
   });
 
-  it.each(['-tls1_3', '-tls1_2'])('OpenSSL with a session of %s', async (version) => {
+  it.each(['-tls1_3', '-tls1_2'] as const)('OpenSSL with a session of %s', async (version) => {
     const port = await openssl(...identityOf(ec));
-    const session = join(directory, `session${version}`);
+    const again = await resumingHello(version, port);
     const args = ['s_client', version, '-servername', NAME];
-    const get = { input: 'GET / HTTP/1.0\r\n\r\n' };
-    spawnSync('openssl', [...args, '-ign_eof', '-sess_out', session, '-connect', `127.0.0.1:${port}`], get);
     const first = await helloOf('openssl', (at) => [...args, '-connect', `127.0.0.1:${at}`]);
-    const again = await helloOf('openssl', (at) => [...args, '-sess_in', session, '-connect', `127.0.0.1:${at}`]);
     const resumes = (mirrorOf(again) as Mirror).hello;
     expect(resumes.offersPsk || (resumes.sessionTicket?.length ?? 0) > 0).toBe(true);
     expect(digestOf(first)).toBe(digestOf(again));
+    // The server does not know the session that a probe names in its place.
+    expect(seen(await probe(port, { clientHello: again }))).toMatchObject({ proven: true, leaf: 'ec' });
   });
 
   it.skipIf(lacks('go'))(

@@ -10,11 +10,15 @@ export interface Score {
   readonly accuracies: Readonly<Record<string, number>>;
 }
 
-/** Of first contacts, and of servers that are asked again. */
-export function writePage(first: readonly Score[], again: readonly Score[]): void {
+/** Of first contacts, with and without a decoy, and of servers that are asked again. */
+export function writePage(first: readonly Score[], accompanied: readonly Score[], again: readonly Score[]): void {
   const page = readFileSync(PAGE, 'utf8');
   const [before, rest = ''] = page.split(BEGIN);
-  const tables = [tableOf('At a first contact', first), tableOf('Where the server is asked again', again)];
+  const tables = [
+    tableOf('At a first contact', first),
+    tableOf('At a first contact, with `"decoys": 1`', accompanied),
+    tableOf('Where the server is asked again', again),
+  ];
   writeFileSync(PAGE, `${before}${BEGIN}\n\n${tables.join('\n\n')}\n\n${rest.slice(rest.indexOf(END))}`);
 }
 

@@ -1,7 +1,7 @@
 /**
  * The game: clients ask a server through a gateway whose probes ask it too; somebody at the server's side sees all packets,
- * and is to say which connection is the client's, of each two at a first contact, and of one alone where the server is known
- * and asked again. What came of it goes into docs/evasions.md.
+ * and is to say which connection is the client's, of each two at a first contact, with a decoy too, and of one alone where the
+ * server is known and asked again. What came of it goes into docs/evasions.md.
  */
 import { beforeAll, expect, it } from 'vitest';
 
@@ -24,7 +24,10 @@ beforeAll(async () => {
   const config = (probe: object) => ({ ...bank.config, ports: PORTS, probe: { ...LIMITS, source: 'auto', ...probe } });
   // What is remembered of a server would be no first contact.
   await openScene(() => config({ recheck: 0, ttl: 0 }));
-  lab.write('again.json', JSON.stringify({ version: 1, ...config({ recheck: 1 }) }));
+  const write = (name: string, probe: object) =>
+    lab.write(`${name}.json`, JSON.stringify({ version: 1, ...config(probe) }));
+  write('accompanied', { recheck: 0, ttl: 0, source: 'client', decoys: 1 });
+  write('again', { recheck: 1 });
   lab.withoutOffload('client', 'gateway', 'server');
   const genuine = { ...bank.genuineChain, body: 2_000 };
   await openFaces(Object.fromEntries(PORTS.map((port) => [port, [genuine]])));
@@ -36,17 +39,28 @@ it('is played', { timeout: 3_600_000 }, async () => {
   const players = Object.entries(loops({ goProgram, lacks })).filter(
     ([name]) => clients === undefined || new RegExp(`^(${clients})$`).test(name),
   );
-  const first: Score[] = [];
-  for (const [name, loop] of players) first.push(scoreOf(name, PAIRED, firstContacts(await seenOf(loop, PORTS))));
-  lab.shell('gateway', `cp ${lab.path('again.json')} ${scene.engine.config}`);
-  process.kill(scene.engine.child.pid!, 'SIGHUP');
+  const contacts = async () => {
+    const scores: Score[] = [];
+    for (const [name, loop] of players) scores.push(scoreOf(name, PAIRED, firstContacts(await seenOf(loop, PORTS))));
+    return scores;
+  };
+  const first = await contacts();
+  await reload('accompanied');
+  const accompanied = await contacts();
+  await reload('again');
   const again: Score[] = [];
   for (const [name, loop] of players)
     again.push(scoreOf(name, ALONE, rechecks(await seenOf(loop, PORTS.slice(0, KNOWN)))));
-  for (const { name, pairs, accuracies } of [...first, ...again]) console.log(name, pairs, accuracies);
-  if (clients === undefined) writePage(first, again);
-  expect(first.filter(({ pairs }) => pairs < Number(wanted) / 2)).toEqual([]);
+  for (const { name, pairs, accuracies } of [...first, ...accompanied, ...again]) console.log(name, pairs, accuracies);
+  if (clients === undefined) writePage(first, accompanied, again);
+  expect([...first, ...accompanied].filter(({ pairs }) => pairs < Number(wanted) / 2)).toEqual([]);
 });
+
+async function reload(name: string): Promise<void> {
+  lab.shell('gateway', `cp ${lab.path(`${name}.json`)} ${scene.engine.config}`);
+  process.kill(scene.engine.child.pid!, 'SIGHUP');
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+}
 
 interface SeenOfAll {
   readonly clients: readonly Seen[];

@@ -1,5 +1,6 @@
 /** The addon's surface as far as it needs neither privileges nor a kernel queue. */
 import { execFileSync } from 'node:child_process';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
@@ -95,6 +96,21 @@ test('worker threads load it, several at once and after others have ended', asyn
       expect(answer).toEqual([binding.SLOT]);
     }
   }
+});
+
+test('a first word goes to whoever is connected, and to nobody else', async () => {
+  const server = createServer((socket) => socket.once('data', (heard) => socket.end(heard))).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+  expect(binding.sayBehindAck(fd, Buffer.from('hello'))).toBe(5);
+  expect(String((await once(socket, 'data'))[0])).toBe('hello');
+  await once(socket, 'close');
+  server.close();
+  expect(binding.sayBehindAck(-1, Buffer.from('hello'))).toBe(-errno.EBADF);
+  expect(() => binding.sayBehindAck(1, 'hello' as never)).toThrow(TypeError);
 });
 
 test('a stream from an address that is none, or from this host’s own, is refused, or there', () => {

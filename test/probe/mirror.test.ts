@@ -30,6 +30,8 @@ interface BrowserOptions {
   readonly shares?: readonly Buffer[];
   /** Octets of what looks like an encrypted hello. */
   readonly echLength?: number;
+  /** Body of pre_shared_key. */
+  readonly psk?: Buffer;
 }
 
 /** What a browser sends: GREASE wherever it goes, ECH, shuffled extensions, a session to resume. */
@@ -40,6 +42,7 @@ function browserHello({
   groups,
   shares,
   echLength,
+  psk = Buffer.concat([vector16(identity(113)), vector16(vector8(randomBytes(32)))]),
 }: BrowserOptions = {}): Buffer {
   const list = groups ?? [0x11ec, 29, 23, 24];
   const extensions = [
@@ -62,15 +65,19 @@ function browserHello({
     extension(21, Buffer.alloc(60)),
   ];
   const shuffled = order === undefined ? extensions : order.map((at) => extensions[at]!);
-  const psk = extension(41, randomBytes(80));
   return Buffer.concat([
     u16(0x0303),
     randomBytes(32),
     vector8(randomBytes(32)),
     vector16(Buffer.concat([grease, 0x1301, 0x1302, 0xc02f].map(u16))),
     vector8(Buffer.from([0])),
-    vector16(Buffer.concat([...shuffled, psk])),
+    vector16(Buffer.concat([...shuffled, extension(41, psk)])),
   ]);
+}
+
+/** RFC 8446 §4.2.11: with the age of its ticket. */
+function identity(length: number): Buffer {
+  return Buffer.concat([vector16(randomBytes(length)), randomBytes(4)]);
 }
 
 describe('a mirrored hello', () => {
@@ -81,7 +88,7 @@ describe('a mirrored hello', () => {
     const [before, after] = [mirror(original).hello, mirror(copy).hello];
     expect(after.legacyVersion).toBe(before.legacyVersion);
     expect(after.cipherSuites.slice(1)).toEqual(before.cipherSuites.slice(1));
-    const leftOut = [41, 42, 44];
+    const leftOut = [42, 44];
     const ungreased = (types: readonly number[]) => types.map((type) => (isGrease(type) ? 'GREASE' : type));
     const kept = before.extensionTypes.filter((type) => !leftOut.includes(type));
     expect(ungreased(after.extensionTypes)).toEqual(ungreased(kept));
@@ -93,7 +100,7 @@ describe('a mirrored hello', () => {
     for (let i = 0; i < 50; i++) {
       const { hello } = mirror(mirrored(original));
       const one = hello.cipherSuites[0]!;
-      const other = hello.extensionTypes.at(-2)!;
+      const other = hello.extensionTypes.at(-3)!;
       drawn.add(one);
       expect([one, other].every(isGrease)).toBe(true);
       expect(other).not.toBe(one);
@@ -118,11 +125,38 @@ describe('a mirrored hello', () => {
     expect(mirror(mirrored(clientHelloMessage().subarray(4))).hello.sessionId).toHaveLength(0);
   });
 
-  it('resumes nothing', () => {
-    const { hello } = mirror(copy);
-    expect(hello).toMatchObject({ offersPsk: false, offersEarlyData: false });
-    expect(hello.sessionTicket).toHaveLength(0);
+  it('offers a session of the same form, and of other octets: nobody has it', () => {
+    expect(mirror(copy).hello).toMatchObject({ offersPsk: true, offersEarlyData: false });
+    for (const type of [35, 41]) {
+      const [before, after] = [extensionOf(original, type)!, extensionOf(copy, type)!];
+      expect(after).toHaveLength(before.length);
+      expect(after.includes(before.subarray(4, 20))).toBe(false);
+    }
+    const lengths = (psk: Buffer) => [0, 2, 2 + 119, 2 + 119 + 2].map((at) => psk[at]! * 256 + psk[at + 1]!);
+    expect(lengths(extensionOf(copy, 41)!).slice(0, 3)).toEqual(lengths(extensionOf(original, 41)!).slice(0, 3));
+    expect(extensionOf(copy, 41)![2 + 119 + 2]).toBe(32);
     expect(extensionOf(copy, 44)).toBeUndefined();
+  });
+
+  it('offers none where what the client offers is none', () => {
+    for (const body of [randomBytes(80), Buffer.alloc(4), Buffer.alloc(0)]) {
+      const hello = browserHello({ psk: body });
+      expect(extensionOf(mirrored(hello), 41)).toBeUndefined();
+    }
+  });
+
+  it('names a session as its client up to TLS 1.2 does, by another id', () => {
+    const sessionId = randomBytes(32);
+    const after = mirror(mirrored(clientHelloMessage({ sessionId }).subarray(4))).hello;
+    expect(after.sessionId).toHaveLength(32);
+    expect(Buffer.from(after.sessionId)).not.toEqual(sessionId);
+  });
+
+  it('has its sessions last behind a cookie too, the same as before', () => {
+    const hello = new MirroredHello(mirror(original));
+    const [first, second] = [Buffer.from(hello.body()), Buffer.from(hello.retryBody(23, randomBytes(20))!)];
+    expect(types(second).slice(-2)).toEqual([44, 41]);
+    expect(extensionOf(second, 41)).toEqual(extensionOf(first, 41));
   });
 
   it('has the client’s ECH in its form, with other octets', () => {
@@ -208,7 +242,7 @@ describe('the digest', () => {
       fc.property(shuffle, grease, echLength, (order, value, length) => {
         const hello = browserHello({ order, grease: value, echLength: length });
         expect(mirror(hello).digestInAnyOrder).toBe(inAnyOrder());
-        const left = mirror(hello).hello.extensionTypes.filter((type) => ![41, 42, 44].includes(type));
+        const left = mirror(hello).hello.extensionTypes.filter((type) => ![42, 44].includes(type));
         expect(types(mirrored(hello)).map((type) => (isGrease(type) ? 0 : type))).toEqual(
           left.map((type) => (isGrease(type) ? 0 : type)),
         );

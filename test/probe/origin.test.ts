@@ -8,17 +8,18 @@ const CLIENT6 = { address: Uint8Array.from([0xfd, ...Array<number>(14).fill(0), 
 
 function origins(source: 'client' | 'gateway' | 'auto', options: OriginsOptions = {}) {
   const opened: [string, number, number[]][] = [];
-  const forgotten: number[][] = [];
+  const [forgotten, said]: [number[][], number[][]] = [[], []];
   const streams = {
     streamFrom: (address: Buffer, port: number, options: Int32Array) => {
       opened.push([address.join('.'), port, [...options]]);
       return 7;
     },
     forgetStream: (_: Buffer, port: number, to: Buffer, toPort: number) => forgotten.push([port, ...to, toPort]),
+    sayBehindAck: (fd: number, words: Buffer) => said.push([fd, ...words]),
   };
   const made = new Origins({ streams, ownAddresses: () => new Set(['10.0.0.1', 'fd00:0:0:0:0:0:0:1']), ...options });
   made.configure(source);
-  return { made, opened, forgotten };
+  return { made, opened, forgotten, said };
 }
 
 it('a client’s address is had where its answers come back, of each family by itself', () => {
@@ -125,3 +126,13 @@ it.each([40_000, 40_001, 61_234, 65_535, 12_345, 80])(
     }
   },
 );
+
+it('a silent one acknowledges nothing ahead of its first word', () => {
+  const { made, opened, said } = origins('client');
+  made.adopt(new Set(['ipv4']));
+  const socket = made.of(CLIENT, undefined, true)!.open()!;
+  expect(opened[0]![2].slice(-3)).toEqual([6, 9, 1]);
+  socket.sayFirst!(Uint8Array.of(1, 2));
+  expect(said).toEqual([[7, 1, 2]]);
+  expect(made.of(CLIENT)!.open()!.sayFirst).toBeUndefined();
+});

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ProbeAnswer, ProbeRequest } from '../../src/judge/ports.ts';
 import type { ProbePolicy } from '../../src/pins/policy.ts';
@@ -7,10 +7,11 @@ import type { ConnectionOptions } from '../../src/probe/connection.ts';
 import type { HandshakeOutcome } from '../../src/probe/handshake.ts';
 import { Origins, type Streams } from '../../src/probe/origin.ts';
 import { MirrorProber, type MirrorProberOptions } from '../../src/probe/prober.ts';
+import type { ServedSince } from '../../src/probe/served.ts';
 import { clientHelloMessage, extension } from '../support/tls-bytes.ts';
 
 /** Whoever carries conversations opens none. */
-const NO_STREAMS: Streams = { streamFrom: () => -1, forgetStream: () => 0 };
+const NO_STREAMS: Streams = { streamFrom: () => -1, forgetStream: () => 0, sayBehindAck: () => 0 };
 const limits = { handshakeBytes: 65_536, records: 256, certificates: 16 };
 const CHAIN = [Uint8Array.of(1, 2, 3)];
 const OTHER = [Uint8Array.of(4, 5, 6)];
@@ -347,6 +348,18 @@ describe('probes that disagree', () => {
     expect(seen).toHaveLength(1);
   });
 
+  it('tell who was served in between, by whoever answered for the prober too', () => {
+    const seen: ServedSince[] = [];
+    const prober = newProber({ onInconsistent: (_, __, served) => seen.push(served) });
+    ask(prober);
+    begun[0]!.done(shown(CHAIN));
+    ask(prober, { client: [10, 0, 0, 2] });
+    prober.onSpokenFor(requestOf({ client: [10, 0, 0, 3] }), 5);
+    disagree(prober, shown(CHAIN), shown(OTHER));
+    const addresses = ({ clients }: ServedSince) => clients.map(({ address }) => address[3]);
+    expect(seen.map((each) => [addresses(each), each.others])).toEqual([[[2, 3, 1, 1], 4]]);
+  });
+
   it('disagree also by a proof', () => {
     const prober = newProber();
     const [answer] = disagree(prober, shown(CHAIN, true), shown(CHAIN, false));
@@ -670,4 +683,112 @@ it('closed, it answers every question and takes no more', () => {
   for (const each of answers) expect(each).toMatchObject([{ kind: 'failed', reason: 'stopped' }]);
   expect(begun.map(({ isStopped }) => isStopped)).toEqual([true]);
   expect(ask(prober)).toMatchObject([{ reason: 'stopped' }]);
+});
+
+describe('decoys', () => {
+  const settings = { decoys: 2, source: 'client' } as const;
+  const streams = { ...NO_STREAMS, streamFrom: () => 7 };
+  const withDecoys = (options: Partial<MirrorProberOptions> = {}) => {
+    const prober = newProber({ origins: new Origins({ streams }), ...settings, ...options });
+    prober.onWays(new Set(['ipv4']));
+    return prober;
+  };
+  /** Whether the client's SYN has left, once all have begun. */
+  const accompany = (prober: MirrorProber, options: Ask = {}): boolean => {
+    const before = begun.length;
+    let hasGone = false;
+    prober.accompany(requestOf(options), () => (hasGone = true));
+    vi.advanceTimersByTime(50);
+    for (const { turn } of begun.slice(before)) turn?.(() => {});
+    return hasGone;
+  };
+
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it('ask what their client asks, and no probe is begun besides', () => {
+    const prober = withDecoys();
+    expect(accompany(prober)).toBe(true);
+    expect(begun).toHaveLength(2);
+    const answers = ask(prober);
+    expect(begun).toHaveLength(2);
+    begun[0]!.done(shown());
+    expect(answers).toEqual([]);
+    begun[1]!.done(shown());
+    expect(answers).toEqual([{ ...shown(), alternatives: [], fromCache: false }]);
+    expect(prober.counts).toMatchObject({ connections: 2, asClient: 2, decoys: 2, inconsistent: 0 });
+  });
+
+  it('of which one is shown another chain are told of, with both', () => {
+    const seen: unknown[] = [];
+    const prober = withDecoys({ onInconsistent: (_, chains) => seen.push(chains) });
+    accompany(prober);
+    const answers = ask(prober);
+    begun[0]!.done(shown(CHAIN));
+    begun[1]!.done(shown(OTHER));
+    expect(answers).toMatchObject([{ chain: OTHER, alternatives: [{ chain: CHAIN }] }]);
+    expect(seen).toEqual([[OTHER, CHAIN]]);
+  });
+
+  it.each([timeout, refused, { kind: 'unusable-group', group: 0x11ec } as const])(
+    'of which one is shown nothing have failed: %o',
+    (outcome) => {
+      const prober = withDecoys();
+      accompany(prober);
+      const answers = ask(prober);
+      begun[0]!.done(shown());
+      begun[1]!.done(outcome);
+      expect(answers).toMatchObject([{ kind: 'failed' }]);
+      expect(begun).toHaveLength(2);
+    },
+  );
+
+  it('are begun for a client that nothing is known for, and for no other', () => {
+    const prober = withDecoys();
+    accompany(prober);
+    ask(prober);
+    for (const each of begun) each.done(shown());
+    expect(accompany(prober)).toBe(true);
+    expect(begun).toHaveLength(2);
+    accompany(prober, { client: [10, 0, 0, 2] });
+    expect(begun).toHaveLength(4);
+    seconds(61);
+    accompany(prober);
+    expect(begun).toHaveLength(6);
+  });
+
+  it('are none in the place of another client', () => {
+    const prober = withDecoys();
+    accompany(prober);
+    ask(prober, { client: [10, 0, 0, 2] });
+    expect(begun).toHaveLength(3);
+  });
+
+  it('go where nothing is asked, and that client has none the next time', () => {
+    const prober = withDecoys();
+    accompany(prober);
+    vi.advanceTimersByTime(1_000);
+    expect(begun.map(({ isStopped }) => isStopped)).toEqual([true, true]);
+    expect(accompany(prober)).toBe(true);
+    expect(begun).toHaveLength(2);
+  });
+
+  it.each([
+    ['the client’s address is not to be had', { origins: new Origins({}) }, {}],
+    ['as many were begun in its name as may be', { perClient: 0 }, {}],
+    ['as many wait as may', { atOnce: 0 }, {}],
+    ['its server is this host', {}, { server: [127, 0, 0, 1] }],
+    ['none are wanted', { decoys: 0 }, {}],
+  ] as const)('are none where %s, and the client’s SYN leaves', (_, options, client) => {
+    expect(accompany(withDecoys(options), client)).toBe(true);
+    expect(begun).toEqual([]);
+  });
+
+  it('end with the prober', () => {
+    const prober = withDecoys();
+    accompany(prober);
+    prober.close();
+    expect(begun.every(({ isStopped }) => isStopped)).toBe(true);
+    expect(accompany(prober, { client: [10, 0, 0, 2] })).toBe(true);
+  });
 });

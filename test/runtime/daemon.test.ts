@@ -6,8 +6,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { FlowEvent } from '../../src/judge/events.ts';
 import type { FlowPage } from '../../src/connection/listing.ts';
-import type { ProbeAnswer, ProbeRequest } from '../../src/judge/ports.ts';
+import type { ProbeAnswer, ProbeEnds, ProbeRequest } from '../../src/judge/ports.ts';
 import type { Policy } from '../../src/pins/policy.ts';
+import type { OnInconsistent } from '../../src/probe/prober.ts';
 import { QueueCounters } from '../../src/runtime/queue/counters.ts';
 import { Daemon, type PolicyLearner } from '../../src/runtime/daemon.ts';
 import type { FromQueue, QueueSetup, ToQueue } from '../../src/runtime/queue/messages.ts';
@@ -26,16 +27,20 @@ const SECRET_LINE = `SERVER_HANDSHAKE_TRAFFIC_SECRET ${'ab'.repeat(32)} ${'cd'.r
 /** Answers when it is told to. */
 class FakeProber implements ClosableProber {
   policy: Pick<Policy, 'probe' | 'limits'>;
-  readonly onInconsistent: (request: ProbeRequest) => void;
+  readonly onInconsistent: OnInconsistent;
   readonly questions: [ProbeRequest, (answer: ProbeAnswer) => void, (() => void) | undefined][] = [];
   closed = 0;
 
-  constructor(policy: Policy, onInconsistent: (request: ProbeRequest) => void) {
+  constructor(policy: Policy, onInconsistent: OnInconsistent) {
     this.policy = policy;
     this.onInconsistent = onInconsistent;
   }
 
   onSpokenFor(): void {}
+
+  accompany(_: ProbeEnds, go: () => void): void {
+    go();
+  }
 
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
     this.questions.push([request, done, connected]);
@@ -204,9 +209,9 @@ describe('learning', () => {
       ]);
     }
     expect(logged.map((event) => event.kind === 'anomaly' && event.code)).toEqual([
-      'test',
+      EVENT.code,
       'learn.promoted',
-      'test',
+      EVENT.code,
       'learn.promoted',
     ]);
     await running.reload(policy({ queues: [0, 1], hash: 'sha256:07' }));
@@ -323,11 +328,16 @@ describe('running', () => {
   it('a server that shows probes different chains is an anomaly in the log', async () => {
     await started();
     vi.setSystemTime(1_700_000_000_000);
-    probers[0]!.onInconsistent(PROBE);
+    probers[0]!.onInconsistent(PROBE, [[Uint8Array.of(1), Uint8Array.of(2)], [Uint8Array.of(3)]], {
+      clients: [PROBE.client, { address: new Uint8Array(16).fill(1), port: 7 }],
+      others: 2,
+    });
     const { client, server } = PROBE;
-    expect(logged).toEqual([
-      expect.objectContaining({ kind: 'anomaly', code: 'probe.inconsistent', time: 1.7e15, client, server }),
-    ]);
+    const event = { kind: 'anomaly', code: 'probe.inconsistent', time: 1.7e15, client, server };
+    const detail = expect.stringMatching(
+      /: 4bf5122f[0-9a-f]{56} dbc1b4c9[0-9a-f]{56}; 084fed08[0-9a-f]{56}; served in between: [\d.]+:\d+, \[[\da-f:]+\]:7 and 2 others$/,
+    ) as string;
+    expect(logged).toEqual([expect.objectContaining({ ...event, detail })]);
   });
 
   it('troubles are said', async () => {

@@ -72,6 +72,10 @@ export class FakeKernel implements NativeBinding {
     return 0;
   }
 
+  sayBehindAck(): number {
+    return 0;
+  }
+
   peerCredentials() {
     return { pid: 1, uid: 0, gid: 0 };
   }

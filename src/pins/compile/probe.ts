@@ -30,6 +30,12 @@ export function compileProbe(
       `a flow is held for ${limits.holdTime} ms at the most (limits.holdTime): wait no longer for its probe`,
     );
   }
+  if (policy.decoys > 0 && policy.source !== 'client') {
+    report.error(
+      ['probe', 'decoys'],
+      `decoys have to have their client's address, or they are told from it: add "source": "client"`,
+    );
+  }
   return policy;
 }
 

@@ -54,6 +54,10 @@ export class WitnessedProber implements ClosableProber {
     this.#options.prober.probe(request, answered, connected);
   }
 
+  accompany(...connection: Parameters<ClosableProber['accompany']>): void {
+    this.#options.prober.accompany(...connection);
+  }
+
   async #bearOut(request: ProbeRequest, answer: ProbedCertificates, began: number): Promise<boolean> {
     const shown = keyShown(answer);
     const { address, port } = request.server;

@@ -122,6 +122,11 @@ export const METRICS = {
     labels: [],
     help: 'Further ones, with this host’s own address, because such a one was not answered.',
   },
+  tlspin_probe_decoys_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Those that were begun beside a client’s connection.',
+  },
   tlspin_probes_inconsistent_total: {
     type: 'counter',
     labels: [],

@@ -107,6 +107,7 @@ const PROBE_COUNTS = {
   rechecks: 'tlspin_probe_rechecks_total',
   asClient: 'tlspin_probe_as_client_total',
   fallbacks: 'tlspin_probe_fallbacks_total',
+  decoys: 'tlspin_probe_decoys_total',
   inconsistent: 'tlspin_probes_inconsistent_total',
 } as const satisfies Readonly<Record<Exclude<keyof ProbeCounts, 'failed' | 'failures'>, MetricName>>;
 

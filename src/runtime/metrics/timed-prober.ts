@@ -1,5 +1,5 @@
 /** A prober around another one that tells how long its answers take, of those that were not in memory. */
-import type { ProbeAnswer, ProbeFailure, ProbeRequest } from '../../judge/ports.ts';
+import type { ProbeAnswer, ProbeEnds, ProbeFailure, ProbeRequest } from '../../judge/ports.ts';
 import type { Policy } from '../../pins/policy.ts';
 import type { KeptAnswers } from '../../probe/cache.ts';
 import type { ProbeCounts } from '../../probe/counts.ts';
@@ -32,6 +32,10 @@ class TimedProber implements ClosableProber {
       done(answer);
     };
     this.#prober.probe(request, answered, connected);
+  }
+
+  accompany(ends: ProbeEnds, go: () => void): void {
+    this.#prober.accompany(ends, go);
   }
 
   onSpokenFor(request: ProbeRequest, times: number): void {

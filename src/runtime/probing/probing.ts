@@ -2,17 +2,18 @@
  * The main thread's prober, as the configuration in force has it. What servers showed does not depend on the configuration,
  * only what it is worth: a reload, or a list that changes, makes nobody ask again. Knows no packets and no threads.
  */
-import type { ProbeAnswer, Prober, ProbeRequest } from '../../judge/ports.ts';
+import type { ProbeAnswer, ProbeEnds, Prober, ProbeRequest } from '../../judge/ports.ts';
 import type { Policy, Situations } from '../../pins/policy.ts';
 import type { KeptAnswers } from '../../probe/cache.ts';
 import type { ProbeCounts } from '../../probe/counts.ts';
 import { type Family, Origins, type OriginState, type Streams } from '../../probe/origin.ts';
-import { MirrorProber } from '../../probe/prober.ts';
+import { MirrorProber, type OnInconsistent } from '../../probe/prober.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 
 /** As much of a MirrorProber as is used. */
 export interface ClosableProber extends Prober {
   readonly counts?: ProbeCounts | undefined;
+  accompany: NonNullable<Prober['accompany']>;
   configure(policy: Policy['probe'], limits: Policy['limits']): void;
   onSpokenFor(request: ProbeRequest, times: number): void;
   /** Whose address probes leave with. */
@@ -26,12 +27,12 @@ export interface ClosableProber extends Prober {
 }
 
 /** `onInconsistent`: a server showed another chain than before, to the same question. */
-export type CreateProber = (policy: Policy, onInconsistent: (request: ProbeRequest) => void) => ClosableProber;
+export type CreateProber = (policy: Policy, onInconsistent: OnInconsistent) => ClosableProber;
 
 export interface ProbingOptions {
   readonly policy: Policy;
   readonly create: CreateProber;
-  readonly onInconsistent: (request: ProbeRequest) => void;
+  readonly onInconsistent: OnInconsistent;
 }
 
 export class Probing implements Prober {
@@ -57,6 +58,10 @@ export class Probing implements Prober {
 
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
     this.#prober.probe(request, done, connected);
+  }
+
+  accompany(ends: ProbeEnds, go: () => void): void {
+    this.#prober.accompany(ends, go);
   }
 
   /** A packet thread gave that many questions like this one the answer that the last one had. */

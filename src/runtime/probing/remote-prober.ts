@@ -2,7 +2,7 @@
  * The packet thread's end of probes: the sockets, the cache and the limits of all queues together live on the main
  * thread, which is asked unless it has just answered the same.
  */
-import type { ProbeAnswer, Prober, ProbeRequest } from '../../judge/ports.ts';
+import type { ProbeAnswer, ProbeEnds, Prober, ProbeRequest } from '../../judge/ports.ts';
 import type { FromQueue, Port } from '../queue/messages.ts';
 import { RemoteQuestions } from '../queue/remote-questions.ts';
 import { RecentAnswers, type RecallTerms } from './recent-answers.ts';
@@ -11,9 +11,13 @@ export class RemoteProber implements Prober {
   readonly #questions: RemoteQuestions<ProbeRequest, ProbeAnswer>;
   readonly #connected = new Map<number, () => void>();
   readonly #recent: RecentAnswers;
+  readonly #company: RemoteQuestions<ProbeEnds, void>;
+  /** Of SYNs that wait for company. */
+  readonly #going = new Set<number>();
 
   constructor(port: Port<FromQueue>, terms: RecallTerms) {
     this.#questions = new RemoteQuestions((id, request) => port.postMessage({ kind: 'probe', id, request }));
+    this.#company = new RemoteQuestions((id, ends) => port.postMessage({ kind: 'accompany', id, ends }));
     const report = (request: ProbeRequest, times: number) => port.postMessage({ kind: 'spoken-for', request, times });
     this.#recent = new RecentAnswers(terms, report);
   }
@@ -28,6 +32,23 @@ export class RemoteProber implements Prober {
     };
     const id = this.#questions.ask(request, answered);
     if (connected !== undefined) this.#connected.set(id, connected);
+  }
+
+  /** It goes, too, where the main thread has no time for it. */
+  accompany(ends: ProbeEnds, go: () => void): void {
+    const id = this.#company.ask(ends, go);
+    this.#going.add(id);
+    setTimeout(() => this.onAccompanied(id), ALONE_AFTER_MS).unref();
+  }
+
+  onAccompanied(id: number): void {
+    this.#going.delete(id);
+    this.#company.answer(id);
+  }
+
+  /** Whatever waits for company goes now. */
+  letGo(): void {
+    for (const id of [...this.#going]) this.onAccompanied(id);
   }
 
   onConnected(id: number): void {
@@ -51,3 +72,6 @@ export class RemoteProber implements Prober {
     this.#recent.clear(terms);
   }
 }
+
+/** Well ahead of the second after which a SYN is repeated (RFC 6298). */
+const ALONE_AFTER_MS = 250;

@@ -149,6 +149,9 @@ export class QueueLoop implements PacketSink {
       case 'probing':
         this.#prober.onConnected(message.id);
         return this.#settle();
+      case 'accompanied':
+        this.#prober.onAccompanied(message.id);
+        return this.#settle();
       case 'probed':
         this.#prober.answer(message.id, message.answer);
         return this.#settle();
@@ -179,6 +182,7 @@ export class QueueLoop implements PacketSink {
   async #release(): Promise<void> {
     this.#engine.holdsNew = true;
     this.#isReleasing = true;
+    this.#prober.letGo();
     const deadline = performance.now() + DRAIN_MS;
     while (this.#engine.unsettled > 0 && performance.now() < deadline) await sleep(HELD_TICK_MS);
     if (this.#stopped || !this.#isReleasing) return;
@@ -194,6 +198,7 @@ export class QueueLoop implements PacketSink {
     if (this.#stopped) return;
     this.#stopped = true;
     clearInterval(this.#pulse);
+    this.#prober.letGo();
     this.#engine.finish();
     this.#settle();
     this.#outbox.flush();

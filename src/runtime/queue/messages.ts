@@ -4,7 +4,7 @@ import type { FlowNumbering } from '../../connection/flow-numbers.ts';
 import type { FlowPage, FlowQuestion } from '../../connection/listing.ts';
 import type { EngineMemory } from '../../engine/engine.ts';
 import type { Endpoint } from '../../judge/events.ts';
-import type { ExamineRequest, ProbeAnswer, ProbeRequest } from '../../judge/ports.ts';
+import type { ExamineRequest, ProbeAnswer, ProbeEnds, ProbeRequest } from '../../judge/ports.ts';
 import type { PolicyChange } from '../../pins/match/pack.ts';
 import type { HandshakeSecret } from '../../source/key-log.ts';
 import type { ConnmarkRoute, HandedQueue } from '../../source/nfqueue.ts';
@@ -36,6 +36,8 @@ export type ToQueue =
   | { readonly kind: 'facts'; readonly id: number; readonly facts: DatedFacts }
   /** The server that `probe` asks has the connection. */
   | { readonly kind: 'probing'; readonly id: number }
+  /** The SYN that waits for `accompany` may leave. */
+  | { readonly kind: 'accompanied'; readonly id: number }
   /** The answer to `probe`. */
   | { readonly kind: 'probed'; readonly id: number; readonly answer: ProbeAnswer }
   /** What clients logged. */
@@ -74,6 +76,8 @@ export type FromQueue =
   /** The answer to `examine` is not wanted any more. */
   | { readonly kind: 'withdraw'; readonly id: number }
   | { readonly kind: 'probe'; readonly id: number; readonly request: ProbeRequest }
+  /** Answered by `accompanied`. */
+  | { readonly kind: 'accompany'; readonly id: number; readonly ends: ProbeEnds }
   /** So many questions like this one had the answer that the last one had. */
   | { readonly kind: 'spoken-for'; readonly request: ProbeRequest; readonly times: number }
   /** Something that operators should know and that stops nothing, such as ENOBUFS. */

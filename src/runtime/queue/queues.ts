@@ -19,6 +19,7 @@ import { Queue, type SpawnQueueThread } from './thread.ts';
 
 /** The prober of all threads. */
 export interface SharedProber extends Prober {
+  accompany: NonNullable<Prober['accompany']>;
   /** A thread gave that many questions like this one the answer that the last one had. */
   onSpokenFor(request: ProbeRequest, times: number): void;
 }
@@ -229,6 +230,8 @@ export class Queues {
           (answer) => thread.postMessage({ kind: 'probed', id: message.id, answer }),
           () => thread.postMessage({ kind: 'probing', id: message.id }),
         );
+      case 'accompany':
+        return prober.accompany(message.ends, () => thread.postMessage({ kind: 'accompanied', id: message.id }));
       case 'spoken-for':
         return prober.onSpokenFor(message.request, message.times);
       case 'adopted':

@@ -205,6 +205,7 @@ describe('evidence from elsewhere', () => {
       { probe: { timeout: 501 }, limits: { holdTime: 500 } },
       '1:33 a flow is held for 500 ms',
     ],
+    ['decoys that anybody tells', { probe: { decoys: 1, source: 'auto' } }, 'add "source": "client"'],
     ['no place', { probe: { atOnce: 0 } }, '"atOnce" must be 1 or more'],
     ['no probe to a server', { probe: { perDestination: 0 } }, '"perDestination" must be 1 or more'],
     ['a thousand probes a second', { probe: { perClient: 60_000 } }, '"perClient" must be 6000 or less'],

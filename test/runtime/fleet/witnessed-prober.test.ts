@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { gatewaysBucket } from '../../../src/fleet/documents.ts';
 import { recordOctets } from '../../../src/fleet/gateway-record.ts';
 import { type Testimony, Witnesses } from '../../../src/fleet/witnesses.ts';
-import type { ProbeAnswer, ProbeRequest } from '../../../src/judge/ports.ts';
+import type { ProbeAnswer, ProbeEnds, ProbeRequest } from '../../../src/judge/ports.ts';
 import { PROBE_DEFAULTS } from '../../../src/pins/probe.ts';
 import { keyShown, shownTo, WitnessedProber } from '../../../src/runtime/fleet/witnessed-prober.ts';
 import { type FakeBroker, FakeCarrier } from '../../support/fake-broker.ts';
@@ -162,6 +162,7 @@ function shows(key: string | undefined): ProbeAnswer {
 
 const prober = (key: string | undefined) => ({
   ...{ configure: () => {}, onSpokenFor: () => {}, close: () => {} },
+  accompany: (_: ProbeEnds, go: () => void) => go(),
   probe: (_: ProbeRequest, done: (answer: ProbeAnswer) => void) => done(shows(key)),
 });
 

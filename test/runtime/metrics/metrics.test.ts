@@ -112,7 +112,10 @@ it('every name of the catalogue is there, with its help', async () => {
 it('probes are timed where they were not answered from memory', async () => {
   let answer: ((answer: ProbeAnswer) => void) | undefined;
   const create = timedProbers(
-    () => ({ probe: (_, done) => void (answer = done), configure: () => {}, onSpokenFor: () => {}, close: () => {} }),
+    () => ({
+      ...{ probe: (_, done) => void (answer = done), configure: () => {}, onSpokenFor: () => {}, close: () => {} },
+      accompany: (_, go) => go(),
+    }),
     (outcome, millis) => metrics.takeProbe(outcome, millis),
   );
   const prober = create(policy(), () => {});

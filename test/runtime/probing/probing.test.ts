@@ -5,7 +5,7 @@ import { canProbe, mirrorProbers } from '../../../src/runtime/probing/probing.ts
 import { PINNED, pinset, policy, UNPINNED } from '../../support/policy.ts';
 import { clientHelloMessage } from '../../support/tls-bytes.ts';
 
-const STREAMS = { streamFrom: () => -1, forgetStream: () => 0 };
+const STREAMS = { streamFrom: () => -1, forgetStream: () => 0, sayBehindAck: () => 0 };
 /** On the machine itself, where nobody listens. */
 const REQUEST: ProbeRequest = {
   client: { address: new Uint8Array([10, 0, 0, 1]), port: 40_000 },

@@ -127,3 +127,22 @@ it('another configuration forgets all, and what was spoken for is told', async (
   ask(await question());
   expect(asked()).toBe(2);
 });
+
+it('lets a SYN go as the main thread says, once, or by itself where that has no time', () => {
+  const gone: number[] = [];
+  const accompany = (at: number) => {
+    prober.accompany(PROBE, () => gone.push(at));
+    return (posted.at(-1) as { id: number }).id;
+  };
+  prober.onAccompanied(accompany(1));
+  expect(gone).toEqual([1]);
+  accompany(2);
+  vi.advanceTimersByTime(249);
+  expect(gone).toEqual([1]);
+  vi.advanceTimersByTime(1);
+  expect(gone).toEqual([1, 2]);
+  accompany(3);
+  prober.letGo();
+  vi.advanceTimersByTime(1_000);
+  expect(gone).toEqual([1, 2, 3]);
+});

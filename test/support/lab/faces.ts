@@ -11,6 +11,8 @@ export interface Face extends Partial<Identity> {
   readonly from?: string;
   /** Only for so many connections. */
   readonly times?: number;
+  /** Only for the connection of that number, the first of its port being 0. */
+  readonly nth?: number;
   /** Once the client has spoken. */
   readonly does?: 'serve' | 'silent' | 'reset' | 'close' | 'garbage';
   /** Milliseconds until anything is answered. */
@@ -26,6 +28,7 @@ export interface FaceEvent {
   readonly event: 'connection' | 'secure' | 'request' | 'tls-error' | 'over';
   readonly port: number;
   readonly from: string;
+  readonly fromPort: number;
   /** Index among the faces of its port; -1: none fitted. */
   readonly face: number;
   readonly resumed?: boolean;

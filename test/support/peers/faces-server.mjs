@@ -3,6 +3,7 @@
  * connection gets the first face of its port that fits:
  *   from     only connections from this address
  *   times    only so many connections
+ *   nth      only the connection of that number, the first of its port being 0
  *   does     serve (default) | silent | reset | close | garbage: what is done once the client has spoken
  *   delay    milliseconds until the first octet is answered
  *   cert, key, second: {cert, key}, body, …options of tls.createServer; files by path
@@ -17,10 +18,14 @@ const say = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 
 for (const [port, faces] of Object.entries(ports)) {
   const known = faces.map((face) => ({ ...face, used: 0, server: tlsServer(face) }));
+  let number = 0;
   const server = createServer((socket) => {
+    const nth = number++;
     const from = socket.remoteAddress.replace(/^::ffff:/, '');
-    const at = known.findIndex((face) => (face.from ?? from) === from && face.used < (face.times ?? Infinity));
-    const about = { port: Number(port), from, face: at };
+    const fits = (face) =>
+      (face.from ?? from) === from && face.used < (face.times ?? Infinity) && (face.nth ?? nth) === nth;
+    const at = known.findIndex(fits);
+    const about = { port: Number(port), from, fromPort: socket.remotePort, face: at };
     say({ event: 'connection', ...about });
     socket.on('error', () => {});
     socket.on('close', () => say({ event: 'over', ...about }));

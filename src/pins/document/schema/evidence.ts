@@ -38,6 +38,9 @@ export const probe = z
     witnesses: count(PROBE_DEFAULTS.witnesses, 0, 16).describe(
       'Gateways of the fleet, each of another network, that are asked the same within the wait when a server shows a key for the first time; where one of them is shown another key, the connection is denied. Fewer that answer are told of.',
     ),
+    decoys: count(PROBE_DEFAULTS.decoys, 0, 16).describe(
+      'Connections that are begun beside a client\'s at a first contact, in an order that is drawn, all of which have to be shown the same: whoever forges one has to guess which is the client\'s. Takes "source": "client".',
+    ),
     mark: bits
       .optional()
       .describe(

@@ -1,0 +1,49 @@
+/**
+ * Which answers from memory are checked by a further probe, and when: drawn over all connections that they serve, and a
+ * while behind. A man in the middle who lets the first connection through is not to know which of the others is watched.
+ */
+import { randomBytes } from 'node:crypto';
+
+import type { Asking } from './question.ts';
+
+export interface RechecksOptions {
+  /** From 0 to 1; for tests. */
+  readonly random?: (() => number) | undefined;
+  /** That many wait at the most. */
+  readonly waiting: number;
+  readonly check: (asking: Asking) => void;
+}
+
+export class Rechecks {
+  readonly #options: RechecksOptions;
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(options: RechecksOptions) {
+    this.#options = options;
+  }
+
+  /** So many questions like this one were answered from memory; `share` of such answers are to be checked. */
+  draw(asking: Asking, share: number, times: number): void {
+    const { waiting, check, random = unpredictable } = this.#options;
+    const isSpared = (1 - share) ** times;
+    if (random() >= 1 - isSpared || this.#timers.size >= waiting) return;
+    const again = () => {
+      this.#timers.delete(timer);
+      check(asking);
+    };
+    const timer = setTimeout(again, random() * MOST_DELAY_MS);
+    timer.unref();
+    this.#timers.add(timer);
+  }
+
+  close(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
+
+function unpredictable(): number {
+  return randomBytes(4).readUInt32LE() / 2 ** 32;
+}
+
+const MOST_DELAY_MS = 2_000;
