@@ -6,6 +6,8 @@
  *   learned -> told soon, many at once -> put where it differs from what is there
  *   heard   -> newer than what is known of that part -> in the place of it
  */
+import { setImmediate as untilOthersHad } from 'node:timers/promises';
+
 import { type HostWord, openPart, partOctets, partOf, PARTS, MOST_OCTETS } from './learned-words.ts';
 import { type Broker, BrokerError, type Bucket, type Deleted, type Entry, type Subscription } from './port.ts';
 
@@ -37,6 +39,8 @@ export class SharedLearning {
   /** What of this gateway's is there, as text, and since when. */
   readonly #carried = new Map<number, { readonly text: string; readonly at: number }>();
   readonly #unreadable = new Set<string>();
+  /** Many hosts take a while to look through, in which nobody else has this thread. */
+  #restMs = TOGETHER_MS;
   #isCurrent = false;
   #bucket: Bucket | undefined;
   #watch: Subscription | undefined;
@@ -69,7 +73,7 @@ export class SharedLearning {
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined;
       this.#tell();
-    }, TOGETHER_MS).unref();
+    }, this.#restMs).unref();
   }
 
   /** What other gateways have told of the host. */
@@ -147,10 +151,12 @@ export class SharedLearning {
   /** One round at a time. */
   #tell(): void {
     if (!this.#isCurrent || this.#telling !== undefined || this.#isStopped) return;
+    const began = performance.now();
     this.#telling = this.#tellAll()
       .then(() => this.#tellTrouble(null))
       .catch((error: unknown) => this.#againLater(error))
       .finally(() => {
+        this.#restMs = Math.min(Math.max(TOGETHER_MS, REST * (performance.now() - began)), LONGEST_REST_MS);
         this.#telling = undefined;
       });
   }
@@ -162,9 +168,12 @@ export class SharedLearning {
     const parts = new Map<number, HostWord[]>([...this.#carried.keys()].map((part) => [part, []]));
     for (const word of hosts()) {
       const part = partOf(word);
-      parts.set(part, [...(parts.get(part) ?? []), word]);
+      const words = parts.get(part);
+      if (words === undefined) parts.set(part, [word]);
+      else words.push(word);
     }
     for (const [part, words] of parts) {
+      await untilOthersHad();
       const text = textOf(words);
       const carried = this.#carried.get(part);
       if (carried?.text === text && now - carried.at < TOLD_FOR_MS) continue;
@@ -223,6 +232,9 @@ function textOf(words: readonly HostWord[]): string {
 
 const NOTHING = { at: 0, network: '', hosts: [] };
 const TOGETHER_MS = 1_000;
+/** Times as long as a round took, until the next one. */
+const REST = 5;
+const LONGEST_REST_MS = 5_000;
 const RETRY_MS = 2_000;
 const TOLD_FOR_MS = 7 * 86_400_000;
 const COUNTS_FOR_MS = 30 * 86_400_000;

@@ -1,7 +1,7 @@
 /** What gateways have learned, over a carrier that is gone for a while, has lost everything, or is somebody else's. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { type HostWord, openPart, partOctets, partOf } from '../../src/fleet/learned-words.ts';
+import { type HostWord, openPart, partOctets, partOf, PARTS } from '../../src/fleet/learned-words.ts';
 import { SharedLearning } from '../../src/fleet/shared-learning.ts';
 import { type FakeBroker, FakeCarrier } from '../support/fake-broker.ts';
 
@@ -27,8 +27,23 @@ interface Gateway {
   readonly hosts: HostWord[];
 }
 
-function join(gateway: string, hosts: HostWord[] = [], more: { key?: Uint8Array; tells?: boolean } = {}): Gateway {
+interface More {
+  readonly key?: Uint8Array;
+  readonly tells?: boolean;
+  readonly onPut?: () => void;
+}
+
+function join(gateway: string, hosts: HostWord[] = [], more: More = {}): Gateway {
   const broker = carrier.connect();
+  const made = broker.bucket.bind(broker);
+  broker.bucket = async (name, options) => {
+    const bucket = await made(name, options);
+    const put: typeof bucket.put = (key, value) => {
+      more.onPut?.();
+      return bucket.put(key, value);
+    };
+    return { ...bucket, put };
+  };
   const troubles: (string | null)[] = [];
   const { key = KEY, tells = true } = more;
   const of = { broker, fleet: 'office', gateway, network: `net-${gateway}`, key };
@@ -51,6 +66,23 @@ const bucket = () => carrier.connect().bucket('tlspin-learned', { history: 1 });
 const keyOf = (gateway: string) => `office.${gateway}.${PART}`;
 
 describe('what gateways have learned', () => {
+  it('is told part by part, with turns for others in between, however much it is', async () => {
+    const hosts = Array.from({ length: 5_000 }, (_, at) => ({ ...word(A), host: `www${at}.bank.example:443` }));
+    let turns = 0;
+    let isOver = false;
+    const turn = (): void => {
+      turns++;
+      if (!isOver) setImmediate(turn);
+    };
+    const told: number[] = [];
+    const { shared } = join('gw1', hosts, { onPut: () => told.push(turns) });
+    turn();
+    await expect.poll(() => told.length, patience).toBe(PARTS);
+    isOver = true;
+    await shared.stop();
+    expect(new Set(told).size).toBeGreaterThan(PARTS / 2);
+  });
+
   it('is known to the others, each by its own word, and as it changes', async () => {
     const [a, b] = [join('gw1', [word(A)]), join('gw2', [word(B, 1)])];
     await expect.poll(() => [seenBy(a), seenBy(b)], patience).toEqual([['gw2 net-gw2 1 B1'], ['gw1 net-gw1 3 A3']]);
