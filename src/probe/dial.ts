@@ -19,7 +19,7 @@ export interface DialOptions<Outcome> extends Omit<
   'server' | 'conversation' | 'origin' | 'pause'
 > {
   readonly request: Pick<ProbeRequest, 'client' | 'server' | 'synTraits'>;
-  readonly origins: Pick<Origins, 'of' | 'isStrict' | 'onHeard' | 'onUnheard'>;
+  readonly origins: Pick<Origins, 'of' | 'isStrict' | 'onHeard' | 'onUnheard' | 'mayPause' | 'onStarved'>;
   /** One for each connection. */
   readonly conversation: () => Conversation<Outcome>;
   /** Told of each connection. */
@@ -73,15 +73,17 @@ class Dialling<Outcome extends Outcomes> {
 
   #attempt(origin: Origin | undefined, timeout: number): void {
     const { request, mark, origins, begun, conversation, converse, connected } = this.#options;
-    const attempt: Attempt = { end: undefined };
+    const mayPause = origin !== undefined && origins.mayPause(request.server);
+    // Nobody is to tell them by whose hello comes first.
+    const pause = !mayPause || randomInt(2) === 0 ? 0 : 1 + randomInt(MOST_PAUSE_MS);
+    const attempt: Attempt = { pause, end: undefined };
     this.#underWay.add(attempt);
     begun(origin !== undefined, this.#hasFallenBack);
     attempt.end = converse<Outcome>({
       server: request.server,
       mark,
       origin,
-      // Nobody is to tell them by whose hello comes first.
-      pause: origin === undefined || randomInt(2) === 0 ? 0 : 1 + randomInt(MOST_PAUSE_MS),
+      pause,
       timeout,
       conversation: conversation(),
       connected: () => {
@@ -99,6 +101,7 @@ class Dialling<Outcome extends Outcomes> {
   #onOutcome(attempt: Attempt, origin: Origin | undefined, outcome: Outcome | ConnectionFailure): void {
     this.#underWay.delete(attempt);
     if (this.#isOver) return;
+    if (attempt.pause > 0 && isLate(outcome)) this.#options.origins.onStarved(this.#options.request.server);
     if (saysNothing(outcome)) {
       if (origin !== undefined) this.#fallBack();
       if (this.#underWay.size > 0) return;
@@ -120,12 +123,18 @@ class Dialling<Outcome extends Outcomes> {
 }
 
 interface Attempt {
+  readonly pause: number;
   end: (() => void) | undefined;
 }
 
 /** It may be the way that failed, and not the server. */
 function saysNothing(outcome: { readonly kind: string; readonly reason?: string }): boolean {
   return outcome.kind === 'failed' && OF_THE_WAY.has(outcome.reason ?? '');
+}
+
+/** A server that takes whoever speaks first, and one at a time, serves the client, which waits for the probe. */
+function isLate(outcome: { readonly kind: string; readonly reason?: string }): boolean {
+  return outcome.kind === 'failed' && outcome.reason === 'timeout';
 }
 
 const OF_THE_WAY: ReadonlySet<string> = new Set(['unreachable', 'closed', 'timeout', 'not-marked']);

@@ -6,6 +6,8 @@
 import { randomInt } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 
+import { LRUCache } from 'lru-cache';
+
 import type { Endpoint } from '../judge/events.ts';
 import type { ProbeRequest } from '../judge/ports.ts';
 import type { ProbeSource } from '../pins/policy.ts';
@@ -57,6 +59,8 @@ export class Origins {
   readonly #now: () => number;
   #asked: ProbeSource = 'gateway';
   #returning: ReadonlySet<Family> = new Set();
+  /** Those that was seen of. */
+  readonly #starved = new LRUCache<string, true>({ max: 1_024 });
   readonly #silence: Record<Family, Silence> = { ipv4: NO_SILENCE, ipv6: NO_SILENCE };
 
   constructor({ streams, ownAddresses = addressesOfThisHost(), now = () => performance.now() }: OriginsOptions) {
@@ -105,6 +109,15 @@ export class Origins {
   onUnheard({ family }: Origin): void {
     const inARow = this.#silence[family].inARow + 1;
     this.#silence[family] = { inARow, until: inARow < PATIENCE ? 0 : this.#now() + SPELL_MS };
+  }
+
+  /** Whether a probe of it may speak behind its client: not where one that did was not answered. */
+  mayPause(server: Endpoint): boolean {
+    return !this.#starved.has(`${addressText(server.address)} ${server.port}`);
+  }
+
+  onStarved(server: Endpoint): void {
+    this.#starved.set(`${addressText(server.address)} ${server.port}`, true);
   }
 
   get state(): OriginState {

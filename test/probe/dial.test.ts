@@ -15,7 +15,13 @@ const origin: Origin = { family: 'ipv4', open: () => undefined };
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-function dialled({ isStrict = false, ...given }: { isStrict?: boolean; from?: Origin | undefined } = {}) {
+interface Dialled {
+  readonly isStrict?: boolean;
+  readonly from?: Origin | undefined;
+  readonly mayPause?: boolean;
+}
+
+function dialled({ isStrict = false, mayPause = true, ...given }: Dialled = {}) {
   const from = 'from' in given ? given.from : origin;
   const wires: (Wire & { isEnded: boolean })[] = [];
   const [heard, outcomes, begun]: [string[], unknown[], string[]] = [[], [], []];
@@ -38,6 +44,8 @@ function dialled({ isStrict = false, ...given }: { isStrict?: boolean; from?: Or
       isStrict,
       onHeard: () => heard.push('heard'),
       onUnheard: () => heard.push('unheard'),
+      mayPause: () => mayPause,
+      onStarved: () => heard.push('starved'),
     },
     conversation: () => ({ start: () => new Uint8Array(0), feed: () => new Uint8Array(0), outcome: undefined }),
     converse,
@@ -56,6 +64,18 @@ it('by the client’s address the first word comes now and then a moment later, 
   });
   expect(new Set(pauses.map(([first]) => first))).toEqual(new Set([0, 1, 2]));
   expect(new Set(pauses.map(([, second]) => second))).toEqual(new Set([0]));
+});
+
+it('a server that leaves one that was late without an answer is told of, and none is late there', () => {
+  const told = Array.from({ length: 40 }, () => {
+    const { wires, heard } = dialled({ isStrict: true });
+    wires[0]!.connected!();
+    wires[0]!.done(FAILED('timeout'));
+    return [wires[0]!.pause! > 0, heard.includes('starved')];
+  });
+  for (const [isLate, isStarved] of told) expect(isStarved).toBe(isLate);
+  const pauses = Array.from({ length: 40 }, () => dialled({ isStrict: true, mayPause: false }).wires[0]!.pause);
+  expect(new Set(pauses)).toEqual(new Set([0]));
 });
 
 it('what is heard by the client’s address is the answer, and nothing else is begun', () => {

@@ -136,3 +136,11 @@ it('a silent one acknowledges nothing ahead of its first word', () => {
   expect(said).toEqual([[7, 1, 2]]);
   expect(made.of(CLIENT)!.open()!.sayFirst).toBeUndefined();
 });
+
+it('a server that left a late probe without an answer gets no more of them; others do', () => {
+  const { made } = origins('client');
+  expect(made.mayPause(SERVER)).toBe(true);
+  made.onStarved(SERVER);
+  expect(made.mayPause(SERVER)).toBe(false);
+  expect(made.mayPause({ ...SERVER, port: 444 })).toBe(true);
+});
