@@ -87,6 +87,10 @@ export class ConnectionFactory {
     return this.#shared.sessions.keep(now);
   }
 
+  newSessions(now: number): KeptSession[] {
+    return this.#shared.sessions.takeNews(now);
+  }
+
   restoreSessions(kept: readonly KeptSession[], now: number): void {
     this.#shared.sessions.restore(kept, now);
   }

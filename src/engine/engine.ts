@@ -135,6 +135,16 @@ export class Engine implements PacketSink {
     if (config === this.#verdicts.snapshot.policy.hash) this.#connections.factory.restoreSessions(sessions, now);
   }
 
+  /** That were given out since the last time that it was asked. */
+  newSessions(): KeptSession[] {
+    return this.#connections.factory.newSessions(this.#options.clock.now());
+  }
+
+  /** Of another engine with the same pinsets. */
+  addSessions(sessions: readonly KeptSession[]): void {
+    this.#connections.factory.restoreSessions(sessions, this.#options.clock.now());
+  }
+
   /** Answers every held packet and reports every connection that is still open. */
   finish(): void {
     this.#connections.flows.forgetAll(this.#options.clock.now());

@@ -3,14 +3,14 @@
  * own, and believed by a seal that only gateways can make, over their answer and the question. Who carries may keep
  * questions and answers back, and nothing else: an answer to another question is none. Knows no handshakes.
  */
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 
 import { z } from 'zod';
 
 import { atMost } from './at-most.ts';
 import type { Broker, Subscription } from './port.ts';
 import { gateways, type GatewayStatus, isPresent } from './publisher.ts';
-import { seal, unseal } from './sealed.ts';
+import { SealedDialogue } from './sealed-dialogue.ts';
 
 export interface WitnessesOptions {
   readonly broker: Broker;
@@ -42,6 +42,7 @@ export type Witness = (question: WitnessQuestion, from: string) => Promise<strin
 
 export class Witnesses {
   readonly #options: WitnessesOptions;
+  readonly #dialogue: SealedDialogue<z.infer<typeof questions>, z.infer<typeof testimonies>>;
   #known: readonly GatewayStatus[] = [];
   /** Until when nobody asks anew who there is. */
   #knownUntil = -Infinity;
@@ -49,15 +50,16 @@ export class Witnesses {
 
   constructor(options: WitnessesOptions) {
     this.#options = options;
+    const { broker, fleet } = options;
+    const key = createHmac('sha256', options.key).update(`tlspin witnesses 1 ${fleet}`).digest();
+    this.#dialogue = new SealedDialogue({ broker, key, questions, answers: testimonies, mostOctets: MOST_OCTETS });
   }
 
   /** Has others' questions answered. */
   answer(witness: Witness): Subscription {
-    const { broker, gateway, network, fleet } = this.#options;
-    return broker.answer(topicOf(fleet, gateway), async (octets) => {
-      const question = this.#open(octets, QUESTION, questions);
-      if (question === undefined || question.to !== gateway) return undefined;
-      const { server, clientHello, from, ...rest } = question;
+    const { gateway, network, fleet } = this.#options;
+    return this.#dialogue.answer(topicOf(fleet, gateway), async ({ to, from, server, clientHello, ...rest }) => {
+      if (to !== gateway) return undefined;
       const asked = {
         ...rest,
         clientHello: bytesOf(clientHello),
@@ -65,27 +67,23 @@ export class Witnesses {
       };
       // That nothing was shown is said too: whoever asks waits for no more then.
       const shown = (await witness(asked, from)) ?? null;
-      return this.#seal({ gateway, network, shown }, answerTo(octets));
+      return { gateway, network, shown };
     });
   }
 
   /** As many as have answered in time, of `count` that are asked: gateways of other networks, and no two of one. */
   async ask(question: WitnessQuestion, count: number, patienceMs: number): Promise<readonly Testimony[]> {
-    const { broker, fleet, gateway: from } = this.#options;
+    const { fleet, gateway: from } = this.#options;
     const { address, port } = question.server;
     const end = performance.now() + patienceMs;
     const asked = (await this.#choose(count, patienceMs / 2)).map(async ({ gateway: to }) => {
-      const octets = this.#seal(
-        {
-          ...question,
-          ...{ from, to, nonce: randomBytes(16).toString('base64') },
-          clientHello: base64Of(question.clientHello),
-          server: { address: base64Of(address), port },
-        },
-        QUESTION,
-      );
-      const answer = await broker.ask(topicOf(fleet, to), octets, Math.max(1, end - performance.now()));
-      const testimony = this.#open(answer, answerTo(octets), testimonies);
+      const put = {
+        ...question,
+        ...{ from, to },
+        clientHello: base64Of(question.clientHello),
+        server: { address: base64Of(address), port },
+      };
+      const testimony = await this.#dialogue.ask(topicOf(fleet, to), put, Math.max(1, end - performance.now()));
       return testimony?.gateway === to ? testimony : undefined;
     });
     const answers = await Promise.allSettled(asked);
@@ -126,34 +124,10 @@ export class Witnesses {
     byNetwork.delete(network);
     return [...byNetwork.values()];
   }
-
-  #seal(value: object, beside: Uint8Array): Uint8Array {
-    return seal(Buffer.from(JSON.stringify(value)), this.#key, beside);
-  }
-
-  #open<T>(octets: Uint8Array, beside: Uint8Array, shape: z.ZodType<T>): T | undefined {
-    if (octets.length > MOST_OCTETS) return undefined;
-    const text = unseal(octets, this.#key, beside)?.toString('utf8');
-    try {
-      return text === undefined ? undefined : shape.parse(JSON.parse(text));
-    } catch {
-      return undefined;
-    }
-  }
-
-  get #key(): Buffer {
-    const { key, fleet } = this.#options;
-    return createHmac('sha256', key).update(`tlspin witnesses 1 ${fleet}`).digest();
-  }
 }
 
 function topicOf(fleet: string, gateway: string): string {
   return `witness.${fleet}.${gateway}`;
-}
-
-/** The question itself is part of what an answer is sealed for. */
-function answerTo(question: Uint8Array): Buffer {
-  return Buffer.concat([ANSWER, createHash('sha256').update(question).digest()]);
 }
 
 function shuffled<T>(values: readonly T[]): T[] {
@@ -169,8 +143,6 @@ function bytesOf(base64: string): Uint8Array {
   return new Uint8Array(Buffer.from(base64, 'base64'));
 }
 
-const QUESTION = Buffer.from('question');
-const ANSWER = Buffer.from('answer');
 const questions = z.object({
   from: z.string().max(64),
   to: z.string().max(64),

@@ -55,6 +55,8 @@ export interface KeptSession {
 export class SessionMemory {
   readonly #capacity: number;
   readonly #sessions = new Map<string, BoundSession>();
+  /** Since they were asked for; undefined: nobody has asked. */
+  #news: Set<string> | undefined;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -69,8 +71,8 @@ export class SessionMemory {
   ): void {
     const key = keyOf(client.address, server.address, credential);
     this.#sessions.delete(key);
-    if (this.#sessions.size >= this.#capacity) this.#sessions.delete(this.#sessions.keys().next().value!);
-    this.#sessions.set(key, new BoundSession(pinsets, expiry));
+    this.#set(key, new BoundSession(pinsets, expiry));
+    this.#news?.add(key);
   }
 
   /** There where the credential was given out while each of `pinsets` was satisfied. */
@@ -94,14 +96,34 @@ export class SessionMemory {
     return [...this.#sessions].map(([key, session]) => session.kept(key, now));
   }
 
+  /** Those that were remembered since it was asked the last time; the first time all of them. */
+  takeNews(now: number): KeptSession[] {
+    const known = this.#news === undefined ? this.#sessions.keys() : this.#news;
+    const news = [...known].flatMap((key) => this.#sessions.get(key)?.kept(key, now) ?? []);
+    this.#news = new Set();
+    return news;
+  }
+
+  /** What another process remembers, beside what is known here. That is no news. */
   restore(kept: readonly KeptSession[], now: number): void {
     for (const { key, pinsets, left, dateMs } of kept.slice(-this.#capacity)) {
-      this.#sessions.set(key, new BoundSession(pinsets, { until: now + left, dateMs: dateMs ?? Infinity }));
+      if (this.#sessions.has(key)) continue;
+      this.#set(key, new BoundSession(pinsets, { until: now + left, dateMs: dateMs ?? Infinity }));
     }
   }
 
   clear(): void {
     this.#sessions.clear();
+    this.#news?.clear();
+  }
+
+  #set(key: string, session: BoundSession): void {
+    if (this.#sessions.size >= this.#capacity) {
+      const oldest = this.#sessions.keys().next().value!;
+      this.#sessions.delete(oldest);
+      this.#news?.delete(oldest);
+    }
+    this.#sessions.set(key, session);
   }
 }
 

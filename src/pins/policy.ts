@@ -251,6 +251,8 @@ export interface PairPolicy {
   readonly device: string;
   readonly address: string;
   readonly peer: string;
+  /** What the other one is called in the fleet; null: nothing is shared with it over that. */
+  readonly gateway: string | null;
 }
 
 /** What `tlspin rules` would be told. */

@@ -80,15 +80,18 @@ export class ProbeCache {
     return { shown, failed: this.#failed.dump().map(([key, { value }]) => [key, aged(value)] as const) };
   }
 
+  /** Beside what is known here: of the same chain what was seen later counts, and of another one what was seen here. */
   restore({ shown, failed }: KeptAnswers, nowMs: number): void {
     const dated = <T extends { readonly atMs: number }>(each: T): T => ({ ...each, atMs: nowMs - each.atMs });
     for (const [key, all] of shown) {
-      this.#shown.set(
-        key,
-        all.map((each) => ({ ...dated(each), confirmedMs: nowMs - each.confirmedMs })),
-      );
+      const dates = all.map((each) => ({ ...dated(each), confirmedMs: nowMs - each.confirmedMs }));
+      const [own] = this.#shown.get(key) ?? [];
+      const [latest] = dates;
+      if (latest === undefined) continue;
+      if (own === undefined || (own.atMs < latest.atMs && isSame(own.finding, latest.finding)))
+        this.#shown.set(key, dates);
     }
-    for (const [key, each] of failed) this.#failed.set(key, dated(each));
+    for (const [key, each] of failed) if (!this.#failed.has(key)) this.#failed.set(key, dated(each));
   }
 
   /** True when it shows another chain than what is still remembered. */

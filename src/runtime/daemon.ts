@@ -11,6 +11,7 @@ import type { AnomalyEvent, FlowEvent } from '../judge/events.ts';
 import type { NamedConnection } from '../tcp/flow-names.ts';
 import type { FlowPage, FlowQuestion } from '../connection/listing.ts';
 import type { ProbeRequest } from '../judge/ports.ts';
+import type { KeptSession } from '../judge/sessions.ts';
 import type { AcceptRequest } from '../learn/accept.ts';
 import type { ForgetRequest, ForgottenHost } from '../learn/forget.ts';
 import { type PackedPolicy, packPolicy } from '../pins/match/pack.ts';
@@ -295,6 +296,22 @@ export class Daemon {
   /** Of those the ones that a queue has accepted, by their places. */
   acceptedOf(named: readonly NamedConnection[]): Promise<ReadonlySet<number>> {
     return this.#queues.acceptedOf(named);
+  }
+
+  /** That were given out since the last time that it was asked. */
+  newSessions(): Promise<readonly KeptSession[]> {
+    return this.#queues.newSessions();
+  }
+
+  /** What the other gateway of a pair remembers: sessions, where they stand for the same pinsets, and probes. */
+  remember(sessions: readonly KeptSession[], probes: KeptAnswers): void {
+    this.#queues.addSessions(sessions);
+    this.#probing.restore(probes);
+  }
+
+  /** What servers showed lately; null where nothing is remembered. */
+  get probed(): KeptAnswers | null {
+    return this.#probing.keep();
   }
 
   #onEvents(events: readonly FlowEvent[], queueNum: number): void {

@@ -26,7 +26,7 @@ describe.skipIf(lacks('nats-server'))('decisions of a fleet', () => {
     const followed = flowsOf(reader);
     const [first, second, third] = ['gw1', 'gw2', 'gw3'].map((host) => start(host, 1));
     await sleep(1_500);
-    lab.shell('gw2', 'iptables -A INPUT -s 10.0.0.0/8 -j DROP; iptables -A OUTPUT -d 10.0.0.0/8 -j DROP');
+    fleet.cutOff('gw2');
     await reader.until(({ output }) => output !== '', 'it reads', 30_000);
     process.kill(reader.pid!, 'SIGSTOP');
     await third!.says(/settled \d+\n.*settled/s, 30_000);
@@ -35,7 +35,7 @@ describe.skipIf(lacks('nats-server'))('decisions of a fleet', () => {
     await fleet.stopBrokers(0);
     const again = start('gw3', SECONDS * A_SECOND + 1);
     await sleep(PARTITION_MS);
-    lab.shell('gw2', 'iptables -F');
+    fleet.heal('gw2');
     process.kill(reader.pid!, 'SIGCONT');
     for (const source of [first, second, again]) await source!.says(/shared, 0 lost/, 60_000);
 

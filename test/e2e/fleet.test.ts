@@ -1,4 +1,6 @@
 /** Three gateways, three servers of NATS and whoever pushes: what each gateway has in force, and what it does not take. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type Bank, makeBank, NAME } from '../support/lab/bank.ts';
@@ -11,6 +13,8 @@ import { lacks } from '../support/programs.ts';
 const OTHER = 'spki-sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 const LISTED = `cert-sha1:${'a'.repeat(40)}`;
 const PATIENCE = { timeout: 20_000, interval: 300 };
+/** As many seconds as TLSPIN_PARTITION says (30 in the long form). */
+const PARTITION_MS = Number(process.env['TLSPIN_PARTITION'] ?? 3) * 1_000;
 const HOSTS = ['client', 'gateway', 'server', 'gw2', 'gw3'];
 
 describe.skipIf(lacks('nats-server'))('a fleet', () => {
@@ -43,8 +47,6 @@ describe.skipIf(lacks('nats-server'))('a fleet', () => {
   });
 
   it('has a list changed on all where it is changed on one', async () => {
-    const lists = (host: string, ...args: string[]) =>
-      lab.run(host, ...TLSPIN, 'list', '0', ...args, '--control', lab.path(`${host}.sock`)).trim();
     lists('gateway', 'add', LISTED);
     await expect.poll(() => lists('gw2'), PATIENCE).toBe(LISTED);
     lists('gw2', 'rm', LISTED);
@@ -78,17 +80,42 @@ describe.skipIf(lacks('nats-server'))('a fleet', () => {
     await visit();
   });
 
+  it('has what both sides of a partition have changed, and what was pushed meanwhile, once that is over', async () => {
+    const [here, there] = ['b', 'c'].map((digit) => `cert-sha1:${digit.repeat(40)}`);
+    lists('gateway', 'add', LISTED);
+    await expect.poll(() => lists('gw2'), PATIENCE).toBe(LISTED);
+    fleet.cutOff('gw2');
+    lists('gateway', 'add', here!);
+    lists('gw2', 'add', there!);
+    lists('gw2', 'rm', LISTED);
+    document('partition.json', { pins: [bank.pin, OTHER] });
+    expect(fleet.push('partition.json').text).toContain('version 7 is on its way to all gateways');
+    expect(fleet.versions).toBe('7, 6, 7');
+    await sleep(PARTITION_MS);
+    expect(['gateway', 'gw2', 'gw3'].map((host) => lists(host))).toEqual([
+      `${LISTED}\n${here}`,
+      there,
+      `${LISTED}\n${here}`,
+    ]);
+    fleet.heal('gw2');
+    const after = { timeout: 60_000, interval: 300 };
+    await expect.poll(() => fleet.versions, after).toBe('7, 7, 7');
+    for (const host of ['gateway', 'gw2', 'gw3']) {
+      await expect.poll(() => lists(host).split('\n').sort().join(' '), after).toBe(`${here} ${there}`);
+    }
+  }, 150_000);
+
   it.each(['forge', 'unsigned', 'replay'] as const)('takes nothing of whoever has the brokers (%s)', async (what) => {
     fleet.intrude(what);
     await expect.poll(() => fleet.conditions('gw2')).toMatch(REFUSALS[what]);
-    expect(fleet.versions).toBe('6, 6, 6');
+    expect(fleet.versions).toBe('7, 7, 7');
   });
 
   it('takes no old document after a restart either', async () => {
     await fleet.stopGateway('gw3');
     await fleet.startGateway('gw3');
     await expect.poll(() => fleet.conditions('gw3')).toMatch(REFUSALS.replay);
-    expect(fleet.versions).toBe('6, 6, 6');
+    expect(fleet.versions).toBe('7, 7, 7');
   });
 
   it('goes on with a server less, and heals what was put in the place of the documents', async () => {
@@ -136,6 +163,10 @@ let fleet: Fleet;
 function document(file: string, fields: object, more: object = {}, pinsets: readonly object[] = []): void {
   const bankPinset = { name: 'bank', match: { hosts: [NAME] }, ...fields };
   lab.write(file, JSON.stringify({ version: 1, pinsets: [bankPinset, ...pinsets], ...more }, null, 2));
+}
+
+function lists(host: string, ...args: string[]): string {
+  return lab.run(host, ...TLSPIN, 'list', '0', ...args, '--control', lab.path(`${host}.sock`)).trim();
 }
 
 /** The client's, to whom the pinned server is held. */

@@ -121,6 +121,24 @@ describe('a session is not bound', () => {
     ]);
   });
 
+  it('but one that another gateway has told of is known here, is no news, and does not take the place of an own one', () => {
+    const [there, memory] = [new SessionMemory(4), new SessionMemory(2)];
+    const server = of('c0000201');
+    const credential = (n: number) => Uint8Array.of(n);
+    for (const n of [1, 2]) there.remember(server, credential(n), ['a'], ALWAYS);
+    memory.remember(server, credential(2), ['b'], ALWAYS);
+    expect(memory.takeNews(0).map(({ pinsets }) => pinsets)).toEqual([['b']]);
+    memory.restore(there.takeNews(0), 0);
+    expect(memory.takeNews(0)).toEqual([]);
+    expect(memory.bound(server, credential(1), ['a'], at(1))).toBeDefined();
+    expect(memory.bound(server, credential(2), ['b'], at(1))).toBeDefined();
+    expect(there.takeNews(0)).toEqual([]);
+    for (const n of [3, 3, 4]) there.remember(server, credential(n), ['a'], ALWAYS);
+    expect(there.takeNews(0)).toHaveLength(2);
+    memory.restore(there.keep(0), 0);
+    expect(memory.keep(0)).toHaveLength(2);
+  });
+
   it('by an id that the server does not echo', () => {
     const wire = opened();
     full(wire, { sessionId: ID });

@@ -23,3 +23,19 @@ it('remembers so many octets only, however long servers make their chains, and c
   expect(kept.shown.length).toBe(255);
   expect(kept.failed.length).toBe(511);
 });
+
+it('takes what another gateway was shown, where it knows nothing, or the same of longer ago', () => {
+  const [here, there] = [new ProbeCache(8), new ProbeCache(8)];
+  const question = (name: string) => ({ exact: name, certificate: name });
+  const chainOf = (octet: number) => shown([Uint8Array.of(octet)]);
+  for (const name of ['new', 'same', 'other']) there.add(question(name), chainOf(1), 100_000, TIMES);
+  here.add(question('same'), chainOf(1), 50_000, TIMES);
+  here.add(question('other'), chainOf(2), 50_000, TIMES);
+  here.restore(there.keep(100_000), 100_000);
+  const standing = (name: string, nowMs: number) => {
+    const answer = here.find(question(name), nowMs, TIMES)?.answer;
+    return answer?.kind === 'certificates' ? answer.chain[0]![0] : undefined;
+  };
+  expect(['new', 'same', 'other'].map((name) => standing(name, 105_000))).toEqual([1, 1, 2]);
+  expect(['new', 'same', 'other'].map((name) => standing(name, 115_000))).toEqual([1, 1, undefined]);
+});

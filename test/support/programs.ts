@@ -55,6 +55,7 @@ export const PEERS = {
       'e2e/fleet-verdicts.test.ts',
       'e2e/fleet-witnesses.test.ts',
       'e2e/fleet.test.ts',
+      'e2e/pair.test.ts',
     ],
   },
   conntrackd: { debian: 'conntrackd', tests: ['e2e/pair.test.ts'] },

@@ -85,7 +85,7 @@ export function compile(
     ...compileMetrics(source.metrics, files, report),
     ...compileSignedPins(source.pins, files, report),
     ...compileFleet(source.fleet, files, report),
-    ...compilePair(source.pair, report),
+    ...compilePair(source, report),
     ...keptRules(source.rules),
     queues: queueRange(source, report),
     failOpen: source.failOpen ?? false,

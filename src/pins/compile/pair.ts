@@ -2,11 +2,11 @@
 import ipaddr from 'ipaddr.js';
 
 import type { Reporter } from '../document/message.ts';
-import type { PairSource } from '../document/schema/pair.ts';
+import type { Configuration } from '../document/schema.ts';
 import type { Policy } from '../policy.ts';
 
-export function compilePair(source: Partial<PairSource> | undefined, report: Reporter): Pick<Policy, 'pair'> {
-  const { interface: device, address, peer } = source ?? {};
+export function compilePair({ pair: source, fleet }: Configuration, report: Reporter): Pick<Policy, 'pair'> {
+  const { interface: device, address, peer, gateway = null } = source ?? {};
   // What was wrong in itself has been said.
   if (device === undefined || address === undefined || peer === undefined) return {};
   if (!/^[^\s/"{}#]{1,15}$/.test(device)) report.error(['pair', 'interface'], `"${device}" is no name of an interface`);
@@ -23,5 +23,11 @@ export function compilePair(source: Partial<PairSource> | undefined, report: Rep
   if (!families.includes(undefined) && (families[0] !== families[1] || address === peer)) {
     report.error(['pair', 'peer'], 'the two gateways have different addresses, of one family');
   }
-  return { pair: { device, address, peer } };
+  if (gateway !== null && fleet?.key === undefined) {
+    report.error(
+      ['pair', 'gateway'],
+      'what is shared goes over a fleet: add "fleet", with a "key" that its gateways have',
+    );
+  }
+  return { pair: { device, address, peer, gateway } };
 }

@@ -156,7 +156,8 @@ export class Operator {
     const givenMarks = new GivenMarks({ protection, policy, acceptedOf, news: givenMarksNews(options.binding) });
     const ofTime = [new TimeOfDay(protection), this.#ages, this.#pinsets, expiries];
     this.#eachSecond = new EachSecond(...ofTime, losses, oneArm, signed, givenMarks, protection);
-    options.fleet?.attach({ configuration: this.#configuration, verdicts: this.#verdicts, log, protection, learner });
+    const home = { configuration: this.#configuration, verdicts: this.#verdicts, daemon: this.daemon };
+    options.fleet?.attach({ ...home, log, protection, learner });
   }
 
   /** Rejects, with nothing left of it, when a queue cannot be bound or the socket not be made. */

@@ -5,7 +5,7 @@
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-export type FleetKeyUse = 'lists' | 'verdicts' | 'witnesses' | 'learned';
+export type FleetKeyUse = 'lists' | 'verdicts' | 'witnesses' | 'learned' | 'pair';
 
 /** Throws a sentence with the cure. */
 export function readFleetKey(file: string): (use: FleetKeyUse) => Uint8Array {

@@ -23,7 +23,8 @@ import type { FleetPolicy, Policy } from '../../pins/policy.ts';
 import type { ConfigurationChange } from '../control/configuration.ts';
 import type { RecentVerdicts } from '../control/recent-verdicts.ts';
 import { replay } from '../control/replay.ts';
-import type { EventLog } from '../daemon.ts';
+import type { Daemon, EventLog } from '../daemon.ts';
+import { PairSharing } from '../pair/sharing.ts';
 import type { ClosableProber, CreateProber } from '../probing/probing.ts';
 import { SPELL_MS } from '../protection/losses.ts';
 import type { Protection } from '../protection/protection.ts';
@@ -47,6 +48,7 @@ export interface Home {
   readonly protection: Pick<Protection, 'begin' | 'end' | 'notice'>;
   /** Undefined where nothing is learned. */
   readonly learner: Pick<Learner, 'hosts' | 'sightingOf'> | undefined;
+  readonly daemon: Pick<Daemon, 'policy' | 'newSessions' | 'remember' | 'probed'>;
 }
 
 export class Membership {
@@ -64,6 +66,7 @@ export class Membership {
   #answering: Subscription | undefined;
   #lists: FleetLists | undefined;
   #learned: SharedLearning | undefined;
+  #pair: PairSharing | undefined;
   #state: MemberState;
   #home: Home | undefined;
   #broker: Broker | undefined;
@@ -185,6 +188,7 @@ export class Membership {
     this.#sharing?.start(broker);
     this.#startWitnesses(broker);
     this.#startLearning(broker);
+    this.#startPair(broker);
     this.#look = setInterval(() => this.#lookAtDate(), LOOK_MS).unref();
     this.#lookAtDate();
     this.#catchUp();
@@ -193,12 +197,13 @@ export class Membership {
   async stop(): Promise<void> {
     clearInterval(this.#look);
     clearTimeout(this.#patience);
-    const parts = [this.#lists, this.#learned, this.#sharing, this.#answering, this.#member];
+    const parts = [this.#lists, this.#learned, this.#sharing, this.#answering, this.#pair, this.#member];
     // Servers that do not answer keep nobody from ending: what they have not taken is told them by the next process.
     await atMost(STOPPING_MS, Promise.allSettled(parts.map((part) => part?.stop())));
     await this.#broker?.close();
     this.#lists = undefined;
     this.#learned = undefined;
+    this.#pair = undefined;
     this.#witnesses = undefined;
     this.#member = undefined;
     this.#broker = undefined;
@@ -218,6 +223,16 @@ export class Membership {
       ...{ configuration, protection },
     });
     this.#lists.start();
+  }
+
+  #startPair(broker: Broker): void {
+    const { configuration, daemon } = this.#home!;
+    const peer = configuration.policy.pair?.gateway ?? null;
+    if (peer === null || this.#keyOf === undefined) return;
+    const { name: fleet } = this.#policy;
+    const gateway = gatewayName(this.#policy);
+    this.#pair = new PairSharing({ broker, fleet, gateway, peer, key: this.#keyOf('pair'), daemon });
+    this.#pair.start();
   }
 
   #startLearning(broker: Broker): void {

@@ -47,6 +47,8 @@ export type DrivenEngine = Pick<
   | 'finish'
   | 'list'
   | 'acceptedOf'
+  | 'newSessions'
+  | 'addSessions'
   | 'heldPackets'
   | 'waits'
   | 'flows'
@@ -143,6 +145,14 @@ export class QueueLoop implements PacketSink {
         const places = this.#engine.acceptedOf(message.named);
         return this.#port.postMessage({ kind: 'told-accepted', id: message.id, places });
       }
+      case 'ask-sessions':
+        return this.#port.postMessage({
+          kind: 'told-sessions',
+          id: message.id,
+          sessions: this.#engine.newSessions(),
+        });
+      case 'add-sessions':
+        return this.#engine.addSessions(message.sessions);
       case 'facts':
         this.#examiner.answer(message.id, message.facts);
         return this.#settle();

@@ -5,6 +5,7 @@ import type { FlowPage, FlowQuestion } from '../../connection/listing.ts';
 import type { EngineMemory } from '../../engine/engine.ts';
 import type { Endpoint } from '../../judge/events.ts';
 import type { ExamineRequest, ProbeAnswer, ProbeEnds, ProbeRequest } from '../../judge/ports.ts';
+import type { KeptSession } from '../../judge/sessions.ts';
 import type { PolicyChange } from '../../pins/match/pack.ts';
 import type { HandshakeSecret } from '../../source/key-log.ts';
 import type { ConnmarkRoute, HandedQueue } from '../../source/nfqueue.ts';
@@ -32,6 +33,10 @@ export type ToQueue =
   | { readonly kind: 'list'; readonly id: number; readonly question: FlowQuestion }
   /** Answered by `told-accepted`. */
   | { readonly kind: 'ask-accepted'; readonly id: number; readonly named: readonly NamedConnection[] }
+  /** Answered by `told-sessions`. */
+  | { readonly kind: 'ask-sessions'; readonly id: number }
+  /** Those of another gateway with the same pinsets. */
+  | { readonly kind: 'add-sessions'; readonly sessions: readonly KeptSession[] }
   /** The answer to `examine`. */
   | { readonly kind: 'facts'; readonly id: number; readonly facts: DatedFacts }
   /** The server that `probe` asks has the connection. */
@@ -65,6 +70,8 @@ export type FromQueue =
   | { readonly kind: 'listed'; readonly id: number; readonly page: FlowPage }
   /** Those that were accepted there, by their places. */
   | { readonly kind: 'told-accepted'; readonly id: number; readonly places: readonly number[] }
+  /** That were given out there since it was asked the last time. */
+  | { readonly kind: 'told-sessions'; readonly id: number; readonly sessions: readonly KeptSession[] }
   | { readonly kind: 'events'; readonly events: readonly WireEvent[] }
   | {
       readonly kind: 'examine';

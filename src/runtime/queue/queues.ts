@@ -7,6 +7,7 @@ import type { FlowPage, FlowQuestion } from '../../connection/listing.ts';
 import type { EngineMemory } from '../../engine/engine.ts';
 import type { FlowEvent } from '../../judge/events.ts';
 import type { Prober, ProbeRequest } from '../../judge/ports.ts';
+import type { KeptSession } from '../../judge/sessions.ts';
 import type { PolicyChange } from '../../pins/match/pack.ts';
 import type { HandshakeSecret } from '../../source/key-log.ts';
 import type { HandedQueue } from '../../source/nfqueue.ts';
@@ -55,6 +56,7 @@ export class Queues {
   readonly #adoptions = new Roundup<true>(ADOPTION_PATIENCE_MS);
   readonly #listings = new Roundup<FlowPage>(LISTING_PATIENCE_MS);
   readonly #acceptances = new Roundup<readonly number[]>(LISTING_PATIENCE_MS);
+  readonly #sessions = new Roundup<readonly KeptSession[]>(LISTING_PATIENCE_MS);
   readonly #beginnings = new Roundup<true>(HANDING_PATIENCE_MS);
   readonly #releases = new Roundup<ReleasedQueue>(HANDING_PATIENCE_MS);
   #nextListing = 1;
@@ -138,6 +140,19 @@ export class Queues {
     return new Set([...(await told).values()].flat());
   }
 
+  /** That were given out since the last time that it was asked. */
+  async newSessions(): Promise<KeptSession[]> {
+    const id = this.#nextListing++;
+    const told = this.#sessions.ask(id, this.#running());
+    this.#broadcast({ kind: 'ask-sessions', id });
+    return [...(await told).values()].flat();
+  }
+
+  /** Of another gateway with the same pinsets: nobody knows which queue will have the connection. */
+  addSessions(sessions: readonly KeptSession[]): void {
+    this.#broadcast({ kind: 'add-sessions', sessions });
+  }
+
   /** What clients logged: nobody knows which queue has the connection. */
   tellSecrets(secrets: readonly HandshakeSecret[]): void {
     this.#broadcast({ kind: 'secrets', secrets });
@@ -189,6 +204,7 @@ export class Queues {
         this.#adoptions.gone(queueNum);
         this.#listings.gone(queueNum);
         this.#acceptances.gone(queueNum);
+        this.#sessions.gone(queueNum);
         this.#beginnings.gone(queueNum);
         this.#releases.gone(queueNum);
         if (wasExpected) return;
@@ -241,6 +257,8 @@ export class Queues {
         return this.#listings.answer(message.id, queueNum, message.page);
       case 'told-accepted':
         return this.#acceptances.answer(message.id, queueNum, message.places);
+      case 'told-sessions':
+        return this.#sessions.answer(message.id, queueNum, message.sessions);
       case 'trouble':
         return say(message.message);
       case 'stopped':

@@ -46,6 +46,7 @@ it('ends within seconds, with what the server has not taken on disk', async () =
     log: { recordOf: () => ({}), write: () => {} },
     protection: { begin: (...trouble) => troubles.push(trouble.join(' ')), end: () => {}, notice: () => {} },
     learner: undefined,
+    daemon: { policy: policy(), newSessions: () => Promise.resolve([]), remember: () => {}, probed: null },
   });
   membership.start();
   await expect.poll(() => heard, PATIENCE).toContain('$JS.API');

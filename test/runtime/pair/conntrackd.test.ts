@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadPolicy } from '../../../src/pins/load.ts';
 import { renderConntrackd } from '../../../src/runtime/pair/conntrackd.ts';
 
-const PAIR = { device: 'eth2', address: '10.9.0.1', peer: '10.9.0.2' };
+const PAIR = { device: 'eth2', address: '10.9.0.1', peer: '10.9.0.2', gateway: null };
 /** Words, as conntrackd reads them. */
 const words = (text: string) => text.replace(/#.*/g, '').split(/\s+/).join(' ');
 
@@ -49,6 +49,7 @@ describe('the section "pair"', () => {
     [{ interface: 'x {' }, '"x {" is no name of an interface'],
     [{ peer: 'gw2' }, '"gw2" is no address: write one such as "10.9.0.1" or "fd00::1"'],
     [{ peer: 'fd00::2' }, 'the two gateways have different addresses, of one family'],
+    [{ gateway: 'gw2' }, 'what is shared goes over a fleet: add "fleet", with a "key" that its gateways have'],
     [{ peer: '10.9.0.1' }, 'the two gateways have different addresses, of one family'],
   ])('is wrong with %j', (wrong, error) => {
     expect(load({ interface: 'eth2', address: '10.9.0.1', peer: '10.9.0.2', ...wrong })).toEqual([error]);

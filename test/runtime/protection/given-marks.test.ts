@@ -62,7 +62,7 @@ it('says nothing in a pair, whose other gateway gives marks by conntrackd, as ma
   heard = { octets: [UPDATED], isLossy: true };
   await look();
   expect(said()).toHaveLength(1);
-  pair = { device: 'eth2', address: '10.9.0.1', peer: '10.9.0.2' };
+  pair = { device: 'eth2', address: '10.9.0.1', peer: '10.9.0.2', gateway: null };
   await look();
   expect(said()).toEqual([]);
 });

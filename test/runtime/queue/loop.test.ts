@@ -4,6 +4,7 @@ import { Counters } from '../../../src/engine/counters.ts';
 import type { FlowPage, FlowQuestion } from '../../../src/connection/listing.ts';
 import type { EngineMemory } from '../../../src/engine/engine.ts';
 import type { ChainFacts, ProbeAnswer } from '../../../src/judge/ports.ts';
+import type { KeptSession } from '../../../src/judge/sessions.ts';
 import type { PacketSink } from '../../../src/packet/source.ts';
 import { FIELD, NF_ACCEPT, NF_DROP, type PacketBatch } from '../../../src/packet/batch.ts';
 import { PROBE_DEFAULTS } from '../../../src/pins/probe.ts';
@@ -65,6 +66,16 @@ class HoldingEngine implements DrivenEngine {
 
   keep(): EngineMemory {
     return MEMORY;
+  }
+
+  readonly sessions: KeptSession[] = [];
+
+  newSessions(): KeptSession[] {
+    return this.sessions.splice(0);
+  }
+
+  addSessions(sessions: readonly KeptSession[]): void {
+    this.sessions.push(...sessions);
   }
 
   restore(memory: EngineMemory): void {
@@ -261,6 +272,13 @@ it('who was accepted is answered in the same way', async () => {
   const of = { client: new Uint8Array(4), clientPort: 1, server: new Uint8Array(4), serverPort: 443 };
   await loop.onMessage({ kind: 'ask-accepted', id: 5, named: [3, 4].map((id) => ({ id, ...of })) });
   expect(posted).toEqual([{ kind: 'told-accepted', id: 5, places: [1] }]);
+});
+
+it('sessions of the other gateway of a pair are remembered, and news of them told', async () => {
+  const session: KeptSession = { key: '00', pinsets: ['a'], left: 1, dateMs: null };
+  await loop.onMessage({ kind: 'add-sessions', sessions: [session] });
+  await loop.onMessage({ kind: 'ask-sessions', id: 6 });
+  expect(posted).toEqual([{ kind: 'told-sessions', id: 6, sessions: [session] }]);
 });
 
 it("the source's troubles are passed on", () => {

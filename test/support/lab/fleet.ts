@@ -86,6 +86,20 @@ export class Fleet {
     await this.#gateways.get(host)!.stop('SIGKILL');
   }
 
+  /** Nothing goes between the host and the servers, either way. */
+  cutOff(host: string): void {
+    this.#lab.shell(host, this.#partition('-I'));
+  }
+
+  heal(host: string): void {
+    this.#lab.shell(host, this.#partition('-D'));
+  }
+
+  #partition(how: '-I' | '-D'): string {
+    const server = this.#lab.address('server');
+    return `iptables ${how} INPUT -s ${server} -j DROP; iptables ${how} OUTPUT -d ${server} -j DROP`;
+  }
+
   said(host: string): string {
     return this.#gateways.get(host)!.errors;
   }
