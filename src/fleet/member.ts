@@ -127,10 +127,11 @@ export class Member {
     clearTimeout(this.#retry);
     try {
       const { broker, name } = this.#options;
-      this.#records ??= await gatewaysBucket(broker);
+      if (this.#watch !== undefined) this.#look();
+      // Made anew where servers have lost it.
+      this.#records = await gatewaysBucket(broker);
       this.#tell();
-      if (this.#isStopped) return;
-      if (this.#watch !== undefined) return this.#look();
+      if (this.#isStopped || this.#watch !== undefined) return;
       this.#documents = await documentsBucket(broker);
       this.#watch ??= await this.#documents.watch(keysOf(name).any, { onEntry: (entry) => this.#offer(entry) });
     } catch {

@@ -87,7 +87,8 @@ export class SharedLearning {
     if (this.#isStopped) return;
     try {
       const { broker, fleet } = this.#options;
-      this.#bucket ??= await broker.bucket('tlspin-learned', { history: 1 });
+      // Made anew where servers have lost it.
+      this.#bucket = await broker.bucket('tlspin-learned', { history: 1 });
       this.#watch ??= await this.#bucket.watch(`${fleet}.>`, {
         onEntry: (entry) => this.#hear(entry),
         onCurrent: () => {
@@ -209,10 +210,6 @@ export class SharedLearning {
   #againLater(error: unknown): void {
     if (this.#isStopped) return;
     const fault = error instanceof BrokerError ? error.fault : 'failed';
-    if (fault === 'missing') {
-      this.#bucket = undefined;
-      this.#carried.clear();
-    }
     // That no server can be reached is told of by the connection.
     if (fault !== 'unreachable') this.#tellTrouble((error as Error).message);
     clearTimeout(this.#retry);

@@ -101,7 +101,8 @@ export class SharedList {
     clearTimeout(this.#retry);
     try {
       const { broker, fleet, list } = this.#options;
-      this.#bucket ??= await broker.bucket('tlspin-lists', { history: 1 });
+      // Made anew where servers have lost it.
+      this.#bucket = await broker.bucket('tlspin-lists', { history: 1 });
       if (this.#watch === undefined && !this.#isStopped) {
         this.#watch = await this.#bucket.watch(`${fleet}.${list}.>`, {
           onEntry: (entry) => this.#hear(entry),
@@ -111,9 +112,21 @@ export class SharedList {
           },
         });
       }
+      if (this.#isCurrent) await this.#lookForParts(this.#bucket);
       this.#put();
     } catch (error) {
       this.#againLater(error);
+    }
+  }
+
+  /** Where servers have lost what they had, everything that is known here is put again. */
+  async #lookForParts(bucket: Bucket): Promise<void> {
+    const { fleet, list } = this.#options;
+    const [known] = [...this.#parts].find(([, { revision }]) => revision > 0) ?? [];
+    if (known === undefined || (await bucket.get(`${fleet}.${list}.${known}`)) !== undefined) return;
+    for (const [shard, part] of this.#parts) {
+      part.revision = 0;
+      if (part.words.size > 0) this.#due.add(shard);
     }
   }
 

@@ -135,7 +135,7 @@ describe('what gateways have learned', () => {
     const a = join('gw1', [word(A)]);
     await expect.poll(async () => (await bucket()).get(keyOf('gw1')), patience).toBeDefined();
     a.broker.cutOff();
-    await (await bucket()).delete(keyOf('gw1'));
+    carrier.lose();
     a.broker.heal();
     const b = join('gw2');
     await expect.poll(() => seenBy(b), patience).toEqual(['gw1 net-gw1 3 A3']);

@@ -67,6 +67,19 @@ describe('a change', () => {
     expect(gateways.map(({ told }) => [...told])).toEqual([['y'], ['y'], ['y']]);
   });
 
+  it('is there for one that joins, though the servers have lost all that they had', async () => {
+    const [a, b] = [join(), join()];
+    change(a, ['x', 'y']);
+    change(b, ['z'], ['y']);
+    await allHave(['x', 'z']);
+    carrier.lose();
+    for (const { broker } of gateways) broker.cutOff();
+    for (const { broker } of gateways) broker.heal();
+    await expect.poll(() => gateways.every(({ list }) => list.isCarried), patience).toBe(true);
+    join();
+    await allHave(['x', 'z']);
+  });
+
   it('of two at the same moment is lost on neither side', async () => {
     const all = [join(), join(), join()];
     for (const [index, each] of all.entries()) {

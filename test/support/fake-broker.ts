@@ -45,6 +45,11 @@ export class FakeCarrier {
     return stream;
   }
 
+  /** What buckets have is gone, as when the disk of the only server is. */
+  lose(): void {
+    for (const kept of this.#buckets.values()) kept.clear();
+  }
+
   count(octets: number): void {
     this.messages++;
     this.octets += octets;
@@ -260,6 +265,11 @@ class Kept implements Source {
     this.#history = history;
   }
 
+  clear(): void {
+    this.#byKey.clear();
+    this.#revision = 0;
+  }
+
   get keys(): string[] {
     return [...this.#byKey.keys()];
   }
@@ -311,7 +321,7 @@ class Watching implements Following {
 
   #isNews(key: string): boolean {
     if (!fits(key, this.#keys)) return false;
-    return (this.#seen.get(key) ?? 0) < this.#kept.latest(key)!.revision;
+    return this.#seen.get(key) !== this.#kept.latest(key)!.revision;
   }
 }
 

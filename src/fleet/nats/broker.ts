@@ -49,15 +49,15 @@ export class NatsBroker implements Broker {
   }
 
   bucket(name: string, options: BucketOptions): Promise<Bucket> {
-    return this.#with(async ({ nc, js, jsm }) => {
+    return this.#with(async ({ js, jsm }) => {
       const store = await patiently(() => replicated((replicas) => new Kvm(js).create(name, { ...options, replicas })));
-      return new NatsBucket({ nc, jsm, store, name });
+      return new NatsBucket({ connection: () => this.#connection, jsm, store, name });
     });
   }
 
   stream(name: string, options: StreamOptions): Promise<Stream> {
-    return this.#with(async ({ nc, js, jsm }) => {
-      const stream = new NatsStream({ nc, js, jsm, name });
+    return this.#with(async ({ js, jsm }) => {
+      const stream = new NatsStream({ connection: () => this.#connection, js, jsm, name });
       await patiently(() => replicated((replicas) => stream.make(options, replicas)));
       return stream;
     });

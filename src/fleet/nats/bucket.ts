@@ -8,7 +8,7 @@ import { guarded } from './errors.ts';
 import { Following } from './following.ts';
 
 export interface NatsBucketOptions {
-  readonly nc: NatsConnection;
+  readonly connection: () => NatsConnection | undefined;
   readonly jsm: JetStreamManager;
   readonly store: KV;
   readonly name: string;
@@ -76,11 +76,11 @@ export class NatsBucket implements Bucket {
   }
 
   watch(keys: string, handler: WatchHandler): Promise<Subscription> {
-    const { nc, name } = this.#options;
+    const { connection, name } = this.#options;
     const prefix = prefixOf(name);
     return guarded(() =>
       Following.begin({
-        nc,
+        connection,
         stream: streamOf(name),
         from: () => ({ filter_subjects: `${prefix}${keys}`, deliver_policy: 'last_per_subject' }),
         onMessage: (message) => handler.onEntry(changeOf(message, prefix)),

@@ -7,11 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConsumerMessages, jetstream, type JsMsg, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { NatsConnection, QueuedIterator, Status } from '@nats-io/transport-node';
 
-import type { Subscription } from '../port.ts';
+import { BrokerError, type Subscription } from '../port.ts';
 import { patiently } from './errors.ts';
 
 export interface FollowingOptions {
-  readonly nc: NatsConnection;
+  /** As it is at the moment: one that was closed is another one afterwards. */
+  readonly connection: () => NatsConnection | undefined;
   readonly stream: string;
   /** Where it begins; asked again where it has to begin anew. */
   readonly from: () => Partial<OrderedConsumerOptions>;
@@ -23,6 +24,7 @@ export interface FollowingOptions {
 
 export class Following implements Subscription {
   readonly #options: FollowingOptions;
+  #nc: NatsConnection;
   #messages: ConsumerMessages;
   /** That are there still of what was there at the beginning. */
   #pending: number;
@@ -35,8 +37,9 @@ export class Following implements Subscription {
     return new Following(options, await patiently(() => open(options)));
   }
 
-  private constructor(options: FollowingOptions, { messages, pending }: Opened) {
+  private constructor(options: FollowingOptions, { nc, messages, pending }: Opened) {
     this.#options = options;
+    this.#nc = nc;
     this.#messages = messages;
     this.#pending = pending;
     if (pending === 0) options.onCurrent?.();
@@ -61,7 +64,7 @@ export class Following implements Subscription {
       await sleep(AGAIN_MS, undefined, { ref: false });
       if (this.#isStopped) return;
       const opened = await open(this.#options).catch(() => undefined);
-      if (opened !== undefined) this.#messages = opened.messages;
+      if (opened !== undefined) [this.#nc, this.#messages] = [opened.nc, opened.messages];
     }
   }
 
@@ -72,7 +75,7 @@ export class Following implements Subscription {
   #watchOver(messages: ConsumerMessages): () => void {
     const end = (): void => void messages.close().catch(() => {});
     // As it is, though it is not declared: otherwise it could not be stopped.
-    const connection = this.#options.nc.status() as QueuedIterator<Status>;
+    const connection = this.#nc.status() as QueuedIterator<Status>;
     void (async () => {
       for await (const { type } of connection) if (type === 'reconnect') end();
     })();
@@ -101,15 +104,18 @@ export class Following implements Subscription {
 }
 
 interface Opened {
+  readonly nc: NatsConnection;
   readonly messages: ConsumerMessages;
   readonly pending: number;
 }
 
-async function open({ nc, stream, from }: FollowingOptions): Promise<Opened> {
+async function open({ connection, stream, from }: FollowingOptions): Promise<Opened> {
+  const nc = connection();
+  if (nc === undefined) throw new BrokerError('unreachable', 'not connected');
   const js = jetstream(nc, { timeout: OPENING_MS });
   const consumer = await js.consumers.get(stream, from());
   const { num_pending: pending } = await consumer.info(true);
-  return { messages: await consumer.consume({ max_messages: AT_ONCE, idle_heartbeat: HEARTBEAT_MS }), pending };
+  return { nc, messages: await consumer.consume({ max_messages: AT_ONCE, idle_heartbeat: HEARTBEAT_MS }), pending };
 }
 
 const OPENING_MS = 2_000;

@@ -35,11 +35,11 @@ export class NatsStream implements Stream {
   }
 
   consume(from: Position, handler: StreamHandler): Promise<Subscription> {
-    const { nc, name } = this.#options;
+    const { connection, name } = this.#options;
     let last: number | undefined;
     return guarded(() =>
       Following.begin({
-        nc,
+        connection,
         stream: name,
         from: () => startOf(last === undefined ? from : { after: last }),
         onMessage: ({ seq, data, headers, time }) => {
@@ -69,7 +69,7 @@ export class NatsStream implements Stream {
 }
 
 interface NatsStreamOptions {
-  readonly nc: NatsConnection;
+  readonly connection: () => NatsConnection | undefined;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
   readonly name: string;
