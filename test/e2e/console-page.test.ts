@@ -83,6 +83,26 @@ describe.skipIf(lacks('chromium'))('the console in Chromium', () => {
     await page.getByRole('link', { name: 'Overview' }).click();
     await page.getByRole('heading', { name: 'Queues' }).waitFor();
 
+    // A certificate that would like to be more than text.
+    const issuer = lab.certificates.authority(SCRIPT);
+    await server.stop();
+    server = await startTlsServer(lab, 'server', {
+      identity: lab.certificates.leaf('scripted', { issuer, names: [HOST], key: 'rsa' }),
+    });
+    expect(await request()).not.toBeNull();
+    await page.getByRole('link', { name: 'Inbox' }).click();
+    await page
+      .getByText(/CN=.*img src.*onerror/)
+      .first()
+      .waitFor();
+    await page.getByRole('link', { name: 'How the last connection was decided' }).first().click();
+    await page.getByRole('heading', { name: 'Certificates as they were shown' }).waitFor();
+    await page
+      .getByText(/CN=.*img src.*onerror/)
+      .first()
+      .waitFor();
+    expect(await page.evaluate('typeof hit')).toBe('undefined');
+
     await engine.kill();
     await page.getByText('Nobody can tell whether the network is protected').waitFor();
     await engine.run();

@@ -345,7 +345,7 @@ const PRINTER: LearnedHost = {
   keys: [leaf(KEY_A, 'CN=printer.example', [40, 12], 21), leaf(KEY_B, 'CN=printer.example', [12, 0], 10)],
   issuers: [],
   promoted: { at: '2026-10-20T08:00:00.000Z', keys: [KEY_A!.slice(12), KEY_B!.slice(12)] },
-  refused: [seen(KEY_C, `CN=${SCRIPT}`, [1, 0], 4)],
+  refused: [seen(KEY_C, `CN=Interceptor${SCRIPT}`, [1, 0], 4)],
 };
 const CAMERA: LearnedHost = {
   ...{ observations: 2, firstSeen: '2026-11-20T08:00:00.000Z', lastSeen: '2026-11-21T08:00:00.000Z', unlistedAt: 0 },

@@ -33,7 +33,7 @@ export class EvidenceForm {
 function shownOf({ at, shown, failures, gateways }: Audited): HTMLElement[] {
   const rows = [
     ...shown.map((one) => [
-      code(`${one.address}, port ${one.port}`),
+      element('span', {}, code(one.address), `, port ${one.port}`),
       badge(WHICH[one.is].text, WHICH[one.is].level),
       element(
         'span',
