@@ -98,12 +98,12 @@ describe.skipIf(lacks('nats-server'))('a fleet', () => {
       `${LISTED}\n${here}`,
     ]);
     fleet.heal('gw2');
-    const after = { timeout: 60_000, interval: 300 };
+    const after = { timeout: 90_000, interval: 300 };
     await expect.poll(() => fleet.versions, after).toBe('7, 7, 7');
     for (const host of ['gateway', 'gw2', 'gw3']) {
       await expect.poll(() => lists(host).split('\n').sort().join(' '), after).toBe(`${here} ${there}`);
     }
-  }, 150_000);
+  }, 300_000);
 
   it.each(['forge', 'unsigned', 'replay'] as const)('takes nothing of whoever has the brokers (%s)', async (what) => {
     fleet.intrude(what);
