@@ -77,6 +77,7 @@ describe('the smallest useful file', () => {
       mark: 0x400000,
       source: 'gateway',
       witnesses: 0,
+      decoys: 0,
     });
     expect(policy.keylog).toEqual({ file: null, socket: null });
     expect(policy.limits.flows).toBe(65_536);
@@ -238,6 +239,7 @@ describe('a full file', () => {
       mark: 0x08000000,
       source: 'client',
       witnesses: 0,
+      decoys: 0,
     });
     expect(policy.keylog).toEqual({ file: null, socket: '/etc/tlspin/keys.sock' });
     expect(policy.limits).toMatchObject({ holdTime: 2_500, keylogWait: 500 });
