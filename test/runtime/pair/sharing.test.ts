@@ -64,7 +64,13 @@ function join(gateway: string, peer: string, key: Uint8Array = KEY): Gateway {
 const keyOf = (n: number) => n.toString(16).padStart(64, '0');
 const session = (n: number, left = 60e6): KeptSession => ({ key: keyOf(n), pinsets: ['bank'], left, dateMs: null });
 const answer = (question: string, der = 'der', atMs = 5): KeptAnswers['shown'][number] => {
-  const finding = { kind: 'certificates', chain: [Buffer.from(der)], isRawPublicKey: false, version: 0x304, proven: true } as const; // prettier-ignore
+  const finding = {
+    kind: 'certificates',
+    chain: [Buffer.from(der)],
+    isRawPublicKey: false,
+    version: 0x304,
+    proven: true,
+  } as const;
   return [question, [{ finding, atMs, confirmations: 0, confirmedMs: atMs }]];
 };
 
