@@ -95,9 +95,10 @@ export class Fleet {
     this.#lab.shell(host, this.#partition('-D'));
   }
 
+  /** From everything: servers tell of all their addresses, of which a client tries each. */
   #partition(how: '-I' | '-D'): string {
-    const server = this.#lab.address('server');
-    return `iptables ${how} INPUT -s ${server} -j DROP; iptables ${how} OUTPUT -d ${server} -j DROP`;
+    const rules = ['INPUT ! -i lo', 'OUTPUT ! -o lo'].map((rule) => `$family ${how} ${rule} -j DROP`).join('; ');
+    return `for family in iptables ip6tables; do ${rules}; done`;
   }
 
   said(host: string): string {
