@@ -1,19 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import type { FlowEvent, VerdictEvent } from '../../../src/judge/events.ts';
+import type { VerdictEvent } from '../../../src/judge/events.ts';
 import { RecentVerdicts } from '../../../src/runtime/control/recent-verdicts.ts';
 import { policy } from '../../support/policy.ts';
+import { EVENT } from '../../support/queue-messages.ts';
 import { tlsSummary, verdictEvent } from '../../support/verdict-event.ts';
-
-const ANOMALY: FlowEvent = {
-  kind: 'anomaly',
-  time: 0,
-  flowId: 0,
-  client: null,
-  server: null,
-  code: 'learn.full',
-  detail: '',
-};
 
 const summary = (octets: number) =>
   tlsSummary({ certificates: [new Uint8Array(octets)], clientCertificates: [new Uint8Array(octets)] });
@@ -68,7 +59,7 @@ describe('decisions of late', () => {
 
   it('are not anomalies, which are only counted', () => {
     const recent = new RecentVerdicts(policy());
-    recent.take([ANOMALY, verdict(1), ANOMALY], 0);
+    recent.take([EVENT, verdict(1), EVENT], 0);
     expect([recent.anomalies, ids(recent)]).toEqual([2, [1]]);
   });
 });
