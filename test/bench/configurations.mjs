@@ -3,12 +3,12 @@ import { createHash, randomBytes } from 'node:crypto';
 
 import { HOST } from './recording.mjs';
 
-/** `leaf`: the recorded server's certificate. */
-export function configurations(leaf) {
-  const pin = `spki-sha256:${digestOf(leaf)}`;
-  const bank = { name: 'bank', match: { hosts: [HOST] }, pins: [pin, strangerPin()] };
+/** `leaves`: the recorded servers' certificates. */
+export function configurations(...leaves) {
+  const recorded = leaves.map((leaf) => `spki-sha256:${digestOf(leaf)}`);
+  const bank = { name: 'bank', match: { hosts: [HOST] }, pins: [...recorded, strangerPin()] };
   return {
-    /** The recorded server is pinned, by its leaf's key. */
+    /** The recorded servers are pinned, by their leaves' keys. */
     pinned: () => document([bank]),
     /** The same without the server's signature being verified: it is the only cryptography that is left. */
     unproven: () => document([{ ...bank, checks: { proofOfPossession: 'off' } }]),
@@ -16,8 +16,8 @@ export function configurations(leaf) {
     unprobed: () => document([{ ...bank, tls13: 'deny' }]),
     /** Somebody else is pinned. */
     unpinned: () => document([{ ...bank, match: { hosts: ['www.other.example'] } }]),
-    'ten-pins': () => document([{ ...bank, pins: [...strangerPins(9), pin] }]),
-    'many-pins': () => document([{ ...bank, pins: [...strangerPins(9), pin] }, ...others(9_999)]),
+    'ten-pins': () => document([{ ...bank, pins: tenPins(recorded) }]),
+    'many-pins': () => document([{ ...bank, pins: tenPins(recorded) }, ...others(9_999)]),
     /** A client that names nobody (openssl s_time): pinned by address. */
     nginx: (pins) =>
       document(
@@ -27,20 +27,25 @@ export function configurations(leaf) {
           pins: [pins[version], strangerPin()],
         })),
       ),
-    /** By any name below one. */
-    'nginx-names': (pins) =>
-      document([{ name: 'nginx', match: { hosts: ['**.nginx.example'] }, pins: [pins['1.3'], strangerPin()] }]),
+    /** By any name below one, each of which may be asked about. */
+    'nginx-names': (pins) => ({
+      ...document([{ name: 'nginx', match: { hosts: ['**.nginx.example'] }, pins: [pins['1.3'], strangerPin()] }]),
+      probe: { perDestination: 6_000, perClient: 6_000 },
+    }),
     /** The same servers, and somebody else is pinned. */
     'nginx-unpinned': () => document([{ ...bank, match: { hosts: ['www.other.example'] } }]),
   };
 }
 
+/** On which there are servers. */
+export const PORTS = '443-449';
+
 function document(pinsets) {
-  return { version: 1, ports: ['443-448'], pinsets: pinsets.map((pinset) => withPorts(pinset)) };
+  return { version: 1, ports: [PORTS], pinsets: pinsets.map((pinset) => withPorts(pinset)) };
 }
 
 function withPorts(pinset) {
-  return { ...pinset, match: { ports: ['443-448'], ...pinset.match } };
+  return { ...pinset, match: { ports: [PORTS], ...pinset.match } };
 }
 
 function others(count) {
@@ -49,6 +54,10 @@ function others(count) {
     match: { hosts: [`www.host-${i}.example`] },
     pins: strangerPins(10),
   }));
+}
+
+function tenPins(recorded) {
+  return [...strangerPins(10 - recorded.length), ...recorded];
 }
 
 function strangerPins(count) {

@@ -6,6 +6,7 @@
  *   longOnly  says nothing in the short form
  *   sides   what is compared: name in the table -> contender (lab.mjs); `extra` ones only in the long form
  *   visit   one measurement of the side that is in place; figures with the same one share what it measures
+ *   warmUp  a visit by which engines are made warm first, where it is not the recorded handshake
  *   value   what is shown of it
  *   ratio   of a round, by the values of its sides
  */
@@ -34,6 +35,9 @@ const against =
 const atLeast = (bound) => ({ sense: 'at least', bound });
 const atMost = (bound) => ({ sense: 'at most', bound });
 
+const visitTls13 = (lab, { seconds }) => lab.visitNginx('1.3', { atOnce: 4, seconds });
+const visitFirst = (lab) => lab.visitFirst();
+
 const handshakes = { unit: 'handshakes/s', value: perSecond('handshakes'), ratio: against('accept') };
 const bulk = { unit: 'Gbit/s', value: (outcome) => (outcome.octets * 8) / outcome.seconds / 1e9 };
 const SURICATA_SINGLE = visits('handshake', 1);
@@ -47,7 +51,7 @@ export const FIGURES = [
     name: 'handshakes-pinned',
     title: 'handshakes/s, pinned and matching, 64 at once, against accept-all.c',
     ...handshakes,
-    goal: atLeast(1),
+    goal: atLeast(0.6),
     reached: 0.3,
     sides: ENGINE,
     extra: { ...EVERYBODY, 'without proof': 'tlspin:unproven', 'without probes': 'tlspin:unprobed' },
@@ -82,18 +86,30 @@ export const FIGURES = [
     visit: visits('new-certificate', 64),
   },
   {
+    name: 'handshakes-unproven',
+    title: 'handshakes/s, pinned and matching without proof, 64 at once, against accept-all.c',
+    ...handshakes,
+    goal: atLeast(0.85),
+    longOnly: true,
+    sides: { accept: 'accept-all', tlspin: 'tlspin:unproven' },
+    extra: { suricata: 'suricata' },
+    visit: visits('handshake', 64),
+  },
+  {
     name: 'handshakes-unpinned',
     title: 'handshakes/s, of no pinset, 64 at once, against accept-all.c',
     ...handshakes,
-    goal: null,
+    goal: atLeast(1),
+    reached: 0.7,
     sides: { accept: 'accept-all', tlspin: 'tlspin:unpinned' },
     visit: visits('handshake', 64),
   },
   // None where every certificate is new: its rule names one, and refuses the others.
   ...[
-    ['pinned', 'pinned and matching, 64 at once', 64, 1.5],
-    ['pinned-single', 'pinned and matching, one after the other', 1, 1],
-  ].map(([name, words, atOnce, bound]) => ({
+    ['pinned', 'pinned and matching, 64 at once', 1.5, visits('handshake', 64)],
+    ['p256', 'the same with a key of P-256', 1.2, visits('p256', 64)],
+    ['pinned-single', 'pinned and matching, one after the other', 1, SURICATA_SINGLE],
+  ].map(([name, words, bound, visit]) => ({
     name: `suricata-${name}`,
     title: `handshakes/s, ${words}, against Suricata with one rule on name and fingerprint`,
     ...handshakes,
@@ -101,7 +117,8 @@ export const FIGURES = [
     goal: atLeast(bound),
     longOnly: true,
     sides: SURICATA,
-    visit: visits('handshake', atOnce),
+    extra: { accept: 'accept-all' },
+    visit,
   })),
   ...['p50', 'p99'].map((quantile) => ({
     name: `suricata-latency-${quantile}`,
@@ -112,6 +129,7 @@ export const FIGURES = [
     goal: atMost(quantile === 'p50' ? 0.8 : 1),
     longOnly: true,
     sides: SURICATA,
+    extra: { accept: 'accept-all' },
     visit: SURICATA_SINGLE,
   })),
   ...[1, 4].map((streams) => ({
@@ -130,7 +148,8 @@ export const FIGURES = [
     title: `bulk when nothing is bypassed, ${counted(streams)}, against accept-all.c`,
     ...bulk,
     ratio: against('accept'),
-    goal: atLeast(0.9),
+    goal: atLeast(0.95),
+    reached: 0.85,
     sides: { accept: 'accept-all', tlspin: 'tlspin:pinned:queued' },
     extra: BINDINGS,
     visit: visits('bulk', streams),
@@ -180,7 +199,8 @@ export const FIGURES = [
     sides: { accept: 'accept-all', tlspin: `tlspin:${configuration}` },
     extra: { 'no queue': 'none', suricata: 'suricata' },
     isPossible: (lab) => lab.hasNginx,
-    visit: (lab, { seconds }) => lab.visitNginx('1.3', { atOnce: 4, seconds }),
+    visit: (lab, pace) => visitTls13(lab, pace),
+    warmUp: visitTls13,
   })),
   {
     name: 'tls13-first',
@@ -193,7 +213,8 @@ export const FIGURES = [
     longOnly: true,
     sides: { 'no queue': 'none', tlspin: 'tlspin:nginx-names' },
     isPossible: (lab) => lab.hasNginx,
-    visit: (lab) => lab.visitFirst(),
+    visit: visitFirst,
+    warmUp: visitFirst,
   },
   {
     name: 'many-pins',

@@ -1,11 +1,16 @@
 /**
  * A real handshake of TLS 1.2 (ECDHE-RSA, a chain of two, a session ticket) out of fixtures/flows/tls12.pcap: its octets
- * in turn, for peers that play them and for an engine without a network. Both randoms are recorded, so the server's
- * signature over them verifies each time.
+ * in turn, for peers that play them and for an engine without a network; and another one with a key of P-256, which is
+ * made when it is asked for. Both randoms are recorded, so the server's signature over them verifies each time.
  */
+import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import { connect, TLSSocket } from 'node:tls';
 
 export const FIXTURE = join(import.meta.dirname, '../../fixtures/flows/tls12.pcap');
 export const HOST = 'www.bank.example';
@@ -31,13 +36,8 @@ export function readFrames(capture = readFileSync(FIXTURE)) {
 }
 
 export function readRecording() {
-  const flights = [];
-  for (const { payload, fromClient } of readFrames()) {
-    if (payload.length === 0) continue;
-    const last = flights.at(-1);
-    if (last?.fromClient === fromClient) last.octets = Buffer.concat([last.octets, payload]);
-    else flights.push({ fromClient, octets: payload });
-  }
+  const said = readFrames().map(({ payload, fromClient }) => ({ fromClient, octets: payload }));
+  const flights = joined(said);
   const [, answer, , finish] = flights;
   const { handshake, data } = partsOf(finish.octets);
   const leaf = leafOf(answer.octets);
@@ -56,6 +56,56 @@ export function readRecording() {
     varied: `1:${offset + 1}:${serial.length - 1}`,
     leaf,
   };
+}
+
+/** The same conversation, chain of two and ticket included, with a leaf of P-256. `scratch`: for its keys. */
+export async function recordP256(openssl, scratch) {
+  const issuer = newCertificate(openssl, join(scratch, 'p256-issuer'), 'inter', ['basicConstraints=critical,CA:true']);
+  const signing = ['-CA', issuer.certificateFile, '-CAkey', issuer.keyFile];
+  const bank = newCertificate(openssl, join(scratch, 'p256-leaf'), HOST, [`subjectAltName=DNS:${HOST}`], signing);
+  const [ofClient, ofServer] = duplexPair();
+  const said = [];
+  for (const [side, fromClient] of [
+    [ofClient, true],
+    [ofServer, false],
+  ]) {
+    const write = side.write.bind(side);
+    side.write = (octets, ...others) => {
+      said.push({ fromClient, octets: Buffer.from(octets) });
+      return write(octets, ...others);
+    };
+  }
+  const identity = { cert: bank.certificate + issuer.certificate, key: bank.key };
+  new TLSSocket(ofServer, { isServer: true, ...identity, maxVersion: 'TLSv1.2' }).end('hello');
+  const options = { servername: HOST, ALPNProtocols: ['h2', 'http/1.1'], rejectUnauthorized: false };
+  const client = connect({ socket: ofClient, ...options }).resume();
+  await once(client, 'end');
+  client.end();
+  await setImmediate();
+  client.destroy();
+  return { whole: joined(said), leaf: new X509Certificate(bank.certificate) };
+}
+
+function newCertificate(openssl, path, name, extensions, signing = []) {
+  const [keyFile, certificateFile] = [`${path}.key`, `${path}.crt`];
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', keyFile];
+  const what = ['-subj', `/CN=${name}`, '-days', '30', ...extensions.flatMap((each) => ['-addext', each])];
+  const command = ['req', '-x509', ...key, ...what, ...signing, '-out', certificateFile];
+  execFileSync(openssl, command, { stdio: 'pipe' });
+  const [certificate, private_] = [certificateFile, keyFile].map((file) => readFileSync(file, 'utf8'));
+  return { keyFile, certificateFile, certificate, key: private_ };
+}
+
+/** What one of them says until the other one does is a flight. */
+function joined(said) {
+  const flights = [];
+  for (const { fromClient, octets } of said) {
+    if (octets.length === 0) continue;
+    const last = flights.at(-1);
+    if (last?.fromClient === fromClient) last.octets = Buffer.concat([last.octets, octets]);
+    else flights.push({ fromClient, octets });
+  }
+  return flights;
 }
 
 /** What test/bench/peers/script.h reads. */

@@ -26,7 +26,7 @@ async function visitInTurn(figure, lab, { rounds, seconds, short }) {
   const outcomes = Object.fromEntries(sides.map(([side]) => [side, []]));
   for (const [, contender] of sides) {
     await lab.put(contender);
-    await lab.warmUp();
+    await lab.warmUp(figure.warmUp);
   }
   // Round 0 only warms up.
   for (let round = 0; round <= rounds; round++) {
