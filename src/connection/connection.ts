@@ -17,6 +17,7 @@ import { Denying } from './denial/denying.ts';
 import { Gate } from './gate.ts';
 import { HeldPackets } from './held.ts';
 import type { Inspection } from './inspection.ts';
+import type { VerdictEvent } from '../judge/events.ts';
 import type { Judge } from '../judge/judge.ts';
 import type { HalfOpen } from './half-open.ts';
 import { openedAt, type Opened } from './opening.ts';
@@ -91,7 +92,12 @@ export class Connection extends TrackedConnection implements Waiter {
   }
 
   get isOpen(): boolean {
-    return this.#streams !== undefined;
+    return this.#streams !== undefined || this.told !== undefined;
+  }
+
+  /** Of a capture: it is decided, and nothing of what may still come is read. */
+  get isShown(): boolean {
+    return this.decidedAt > 0 && this.phase === 'inspecting' && !this.inspection.isOpaque && this.#streams!.isShown;
   }
 
   /** Nothing is left to decide: a client that has nothing to say for long loses nothing by it. */
@@ -105,14 +111,23 @@ export class Connection extends TrackedConnection implements Waiter {
     return this.#streams?.memory ?? 0;
   }
 
+  tell(record: VerdictEvent | null): void {
+    this.abandon(this.lastSeen);
+    this.told = record;
+    this.#inspected = undefined;
+    this.#streams = undefined;
+  }
+
   /** A segment that is not a SYN, from the client. */
   onClientPacket(p: PacketContext): void {
     this.touch(p.time);
-    if (this.#streams === undefined && !this.#open(p)) {
+    const opened = this.#streams === undefined ? this.opening.openedBy(p, this.#host.live) : undefined;
+    if (opened !== undefined) this.#start(opened);
+    if (this.#streams === undefined) {
       // RFC 9293 §3.10.7.3: a client refuses a SYN/ACK that it did not ask for with a reset.
       return p.tcp.has(TCP_FLAG.rst) ? this.#answers.accept(p.packetId) : this.#answers.drop(p.packetId);
     }
-    if (this.#host.live && !this.#streams!.isFromClient(p)) return this.#onAnother(p);
+    if (this.#host.live && !this.#streams.isFromClient(p)) return this.#onAnother(p);
     this.note(p, true);
     switch (this.phase) {
       case 'accepted':
@@ -137,8 +152,7 @@ export class Connection extends TrackedConnection implements Waiter {
       // Until the client has answered the SYN/ACK nobody knows where its stream begins.
       const opened = this.#host.live ? undefined : this.opening.latest;
       if (opened === undefined) {
-        const isBare = p.tcp.dataLength === 0;
-        return isBare ? this.#answers.accept(p.packetId) : this.#answers.drop(p.packetId);
+        return p.tcp.dataLength === 0 ? this.#answers.accept(p.packetId) : this.#answers.drop(p.packetId);
       }
       this.#start(opened);
     }
@@ -168,8 +182,8 @@ export class Connection extends TrackedConnection implements Waiter {
   onSettled(now: number): void {
     if (this.phase !== 'inspecting' || this.#isAbandoned) return;
     if (this.judge.ruling !== undefined) return this.#applyRuling(now);
-    if (this.#anteroom!.isOpen) this.#letClientGo(now);
-    this.#gate!.onAnswer(now);
+    if (this.#anteroom?.isOpen) this.#letClientGo(now);
+    this.#gate?.onAnswer(now);
   }
 
   /** When `onTime` wants to be called, in microseconds. */
@@ -211,28 +225,18 @@ export class Connection extends TrackedConnection implements Waiter {
     return (this.#inspected ??= this.#host.inspect(this));
   }
 
-  #open(p: PacketContext): boolean {
-    if (!p.tcp.has(TCP_FLAG.ack)) return false;
-    const { seq, ack } = p.tcp;
-    const { live } = this.#host;
-    const opened = this.opening.select(seq, ack, live ? p : undefined);
-    if (opened === undefined && live) return false;
-    // Of a capture of one direction the client's own numbers are all that there is.
-    if (opened === undefined && this.opening.latest === undefined) this.openAt(seq, ack);
-    else this.#start(opened ?? this.opening.latest!);
-    return true;
-  }
-
   #start(opened: Opened): void {
     const answers = this.#answers;
     const inspected = this.#inspect();
     this.#streams = new Streams(answers, this.#host.pool, inspected, opened);
-    if (this.#host.live && this.#streams.isOneArmed) answers.onOneArmed();
-    const onHeld = () => this.#host.onWaits(this);
-    this.#held = new HeldPackets(answers, onHeld);
-    this.#anteroom = new Anteroom(answers, inspected.judge, this.#streams, onHeld);
-    this.#gate = new Gate(answers, this.#streams.server, inspected, this.#held);
-    this.#readingOn = new ReadingOn(this.#streams, inspected, answers.limits.bytesPerDirection);
+    if (this.#host.live) {
+      if (this.#streams.isOneArmed) answers.onOneArmed();
+      const onHeld = () => this.#host.onWaits(this);
+      this.#held = new HeldPackets(answers, onHeld);
+      this.#anteroom = new Anteroom(answers, inspected.judge, this.#streams, onHeld);
+      this.#gate = new Gate(answers, this.#streams.server, inspected, this.#held);
+      this.#readingOn = new ReadingOn(this.#streams, inspected, answers.limits.bytesPerDirection);
+    }
     this.phase = 'inspecting';
     if (opened.earlyOctets.length > 0) this.#streams.takeEarly(opened.clientFirst, opened.earlyOctets);
   }
@@ -310,7 +314,7 @@ export class Connection extends TrackedConnection implements Waiter {
   #onServerConflict(p: PacketContext): void {
     if (this.phase === 'inspecting') {
       this.judge.settleBy('parseError', 'overlap-conflict', 'tcp.server.conflict');
-      if (this.#denies()) return this.#applyRuling(p.time, p);
+      if (this.judge.denies) return this.#applyRuling(p.time, p);
     }
     this.#answers.drop(p.packetId);
   }
@@ -331,7 +335,7 @@ export class Connection extends TrackedConnection implements Waiter {
 
   /** `p` is the server's packet that brought the decision, if one did: it is answered here only by a denial. */
   #applyRuling(now: number, p?: PacketContext): void {
-    if (this.#denies()) this.#startDenial(now, p);
+    if (this.judge.denies) this.#startDenial(now, p);
     else this.#startAccepting(now);
     this.#host.onDecided(this);
   }
@@ -392,9 +396,5 @@ export class Connection extends TrackedConnection implements Waiter {
   /** For where a call may have changed the phase behind the compiler's back. */
   #is(phase: Phase): boolean {
     return this.phase === phase;
-  }
-
-  #denies(): boolean {
-    return this.judge.ruling !== undefined && this.judge.ruling.action !== 'accept';
   }
 }

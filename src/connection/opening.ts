@@ -4,6 +4,7 @@
  * counts, by the way that its SYN came. Knows numbers and ways, no payload but that of a SYN (RFC 7413).
  */
 import type { PacketContext } from '../packet/context.ts';
+import { TCP_FLAG } from '../packet/tcp.ts';
 import { readSynTraits, type SynTraits } from '../packet/syn-traits.ts';
 import { seqAdd } from '../tcp/sequence.ts';
 import { comesBy, isSameWay, type Way } from './way.ts';
@@ -150,6 +151,16 @@ export class Opening {
       return openedBy(syn, synAck);
     }
     return undefined;
+  }
+
+  /** The same of a packet that comes by; undefined where it opens nothing. */
+  openedBy(p: PacketContext, live: boolean): Opened | undefined {
+    const { seq, ack } = p.tcp;
+    if (!p.tcp.has(TCP_FLAG.ack)) return undefined;
+    const opened = this.select(seq, ack, live ? p : undefined);
+    if (opened !== undefined || live) return opened;
+    // Of a capture of one direction the client's own numbers are all that there is.
+    return this.latest ?? openedAt(seq, ack);
   }
 
   /** For captures: the pair that the last SYN/ACK makes, where the client's acknowledgment was not captured. */

@@ -86,7 +86,7 @@ export class Streams {
     if (outcome === SEGMENT.refused) return this.#refuse();
     if (outcome === SEGMENT.conflict) {
       this.#judge.settleBy('parseError', 'overlap-conflict', 'tcp.client.conflict');
-      return this.#judge.ruling !== undefined && this.#judge.ruling.action !== 'accept';
+      return this.#judge.denies;
     }
     this.#limit(this.client, 'tcp.client.bytes');
     return true;
@@ -116,11 +116,15 @@ export class Streams {
     return true;
   }
 
+  /** For captures: nothing more is read. */
+  get isShown(): boolean {
+    return this.#inspection.done && !this.#judge.session.isAwaited && !this.#judge.isReading;
+  }
+
   /** A segment of a capture: nothing is held back. False where nothing of it is read. */
   watch(tcp: TcpView, side: Side): boolean {
+    if (this.isShown) return false;
     const { session } = this.#judge;
-    const isRead = this.#inspection.done && !session.isAwaited && !this.#judge.isReading;
-    if (isRead) return false;
     const [stream, other] = side === 'client' ? [this.client, 'server' as const] : [this.server, 'client' as const];
     this.#noteAcknowledged(tcp, other);
     if (tcp.dataLength === 0) return false;

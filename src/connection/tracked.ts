@@ -7,6 +7,7 @@ import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowSubject } from '../pins/match/snapshot.ts';
 import { Aged } from './age-list.ts';
 import type { HalfOpen } from './half-open.ts';
+import type { VerdictEvent } from '../judge/events.ts';
 import type { Opening } from './opening.ts';
 
 /** See connection.ts. */
@@ -29,6 +30,8 @@ export abstract class TrackedConnection extends Aged {
   /** When the decision of a watched connection fell; 0 while there is none. */
   decidedAt = 0;
   phase: Phase = 'opening';
+  /** Of a capture, once it shows nothing more: its record, null where there is none to be. Then it keeps no octets. */
+  told: VerdictEvent | null | undefined;
   /** A newer SYN of the same endpoints, which counts only once the server answers it. */
   successor: HalfOpen | undefined;
   readonly opening: Opening;
@@ -69,7 +72,7 @@ export abstract class TrackedConnection extends Aged {
   }
 
   /** A segment of that end's own came. */
-  protected note({ tcp, time }: PacketContext, fromClient: boolean): void {
+  note({ tcp, time }: PacketContext, fromClient: boolean): void {
     this.touch(time);
     if (tcp.has(TCP_FLAG.rst)) {
       this.#isReset = true;

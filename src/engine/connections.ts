@@ -18,6 +18,7 @@ import type { Clock } from '../packet/source.ts';
 import type { PacketContext } from '../packet/context.ts';
 import type { FlowSubject } from '../pins/match/snapshot.ts';
 import { PagePool } from '../tcp/page-pool.ts';
+import type { VerdictEvent } from '../judge/events.ts';
 import { isOfNoPinset } from '../judge/ruling.ts';
 
 export interface ConnectionsParts {
@@ -99,6 +100,9 @@ export class Connections implements ConnectionHost {
   refresh(connection: Connection, p: PacketContext): void {
     const hasBegun = connection.isOpen && (connection.inspection.begun || connection.phase !== 'inspecting');
     if (hasBegun) this.flows.onBegun(connection, p.time);
+    if (!this.live && connection.isOpen && connection.isShown) {
+      connection.tell(this.#recordOf(connection, connection.decidedAt) ?? null);
+    }
     if (this.live && this.pool.used > this.answers.limits.bufferBytes) this.#relieve(p.time);
   }
 
@@ -175,21 +179,29 @@ export class Connections implements ConnectionHost {
     connection.abandon(now);
     // One that never opened has nothing to tell.
     if (wasDecided || !connection.isOpen) return;
+    const { told } = connection;
+    if (told !== undefined) return told === null ? undefined : this.#options.events.emit(told);
     this.#report(connection, this.live ? this.#options.clock.wallTime() : connection.decidedAt || connection.lastSeen);
   }
 
   #report(connection: Connection, time: number): void {
-    const { live, events } = this.#options;
+    const record = this.#recordOf(connection, time);
+    if (record !== undefined) this.#options.events.emit(record);
+  }
+
+  /** Undefined where there is none to be. */
+  #recordOf(connection: Connection, time: number): VerdictEvent | undefined {
+    const { live } = this.#options;
     const { marks, snapshot } = this.answers;
     const { policy } = snapshot;
     const { ruling, facts } = connection.judge;
     // A connection that ended by itself, before anything could be decided.
-    if (ruling === undefined && !facts.isTls) return;
-    if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return;
+    if (ruling === undefined && !facts.isTls) return undefined;
+    if (live && !policy.log.unpinned && ruling !== undefined && isOfNoPinset(ruling)) return undefined;
     if (!live && !facts.isTls && (ruling === undefined || ruling.reason === 'not-tls') && policy.pinsets.length === 0)
-      return;
+      return undefined;
     const tookMicros = live && ruling !== undefined ? this.#timeOf(connection) : undefined;
-    events.emit(verdictEvent(connection, ruling, policy.hash, live ? marks : undefined, time, tookMicros));
+    return verdictEvent(connection, ruling, policy.hash, live ? marks : undefined, time, tookMicros);
   }
 
   /** That of a decision by the very packet that began it is nothing. */

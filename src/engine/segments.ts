@@ -66,6 +66,10 @@ export class Segments {
     if (flow.kind === 'settled') return this.#onSettledPacket(p, flow, fromClient);
     const connection = flow.kind === 'connection' ? flow : this.#onHalfOpenPacket(p, flow, fromClient);
     if (connection === undefined) return;
+    if (connection.told !== undefined) {
+      connection.note(p, fromClient);
+      return this.#answers.accept(p.packetId);
+    }
     // Who was called may speak first, and as a client: on FTP's data connections in active mode (RFC 4217 §7).
     if (!this.#live && !fromClient && connection.inspection.isUnread && beginsClientHello(tcp)) return this.#pickUp(p);
     if (fromClient) connection.onClientPacket(p);

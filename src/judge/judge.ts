@@ -72,6 +72,11 @@ export class Judge implements HandshakeListener {
     return this.#hearing.ruling;
   }
 
+  /** It has ruled, and not to accept. */
+  get denies(): boolean {
+    return this.ruling !== undefined && this.ruling.action !== 'accept';
+  }
+
   /** What the flow comes to if it ends now, undecided. */
   get unfinished(): Ruling {
     return this.#hearing.unfinished;
