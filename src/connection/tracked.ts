@@ -3,6 +3,7 @@
  * seen of it. Knows none of its octets.
  */
 import type { PacketContext } from '../packet/context.ts';
+import type { PassingFlow } from '../packet/source.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
 import type { FlowSubject } from '../pins/match/snapshot.ts';
 import { Aged } from './age-list.ts';
@@ -13,7 +14,7 @@ import type { Opening } from './opening.ts';
 /** See connection.ts. */
 export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
 
-export abstract class TrackedConnection extends Aged {
+export abstract class TrackedConnection extends Aged implements PassingFlow {
   readonly kind = 'connection';
   readonly id: number;
   /** FlowKey.kept. */
@@ -72,12 +73,22 @@ export abstract class TrackedConnection extends Aged {
   }
 
   /** A segment of that end's own came. */
-  note({ tcp, time }: PacketContext, fromClient: boolean): void {
-    this.touch(time);
-    if (tcp.has(TCP_FLAG.rst)) {
+  protected note({ tcp, time }: PacketContext, fromClient: boolean): void {
+    this.#note(tcp.flags, time, fromClient);
+  }
+
+  passes(tcpFlags: number, micros: number, isForward: boolean): boolean {
+    const isKept = this.list !== undefined;
+    if (isKept) this.#note(tcpFlags, micros, isForward === this.clientForward);
+    return isKept;
+  }
+
+  #note(tcpFlags: number, micros: number, fromClient: boolean): void {
+    this.touch(micros);
+    if ((tcpFlags & TCP_FLAG.rst) !== 0) {
       this.#isReset = true;
       this.#isResetByClient ||= fromClient;
-    } else if (tcp.has(TCP_FLAG.fin)) {
+    } else if ((tcpFlags & TCP_FLAG.fin) !== 0) {
       this.#finishedBy |= fromClient ? BY_CLIENT : BY_SERVER;
     }
   }

@@ -29,6 +29,7 @@ export interface SegmentsParts {
 
 export class Segments {
   readonly #answers: Answers;
+  readonly #verdicts: Verdicts;
   readonly #live: boolean;
   readonly #connections: Connections;
   readonly #key: FlowKey;
@@ -37,6 +38,7 @@ export class Segments {
 
   constructor({ options, verdicts, connections, seed }: SegmentsParts) {
     this.#answers = verdicts;
+    this.#verdicts = verdicts;
     this.#live = options.live;
     this.#connections = connections;
     this.#key = new FlowKey(seed);
@@ -67,8 +69,8 @@ export class Segments {
     const connection = flow.kind === 'connection' ? flow : this.#onHalfOpenPacket(p, flow, fromClient);
     if (connection === undefined) return;
     if (connection.told !== undefined) {
-      connection.note(p, fromClient);
-      return this.#answers.accept(p.packetId);
+      connection.passes(tcp.flags, p.time, key.forward);
+      return this.#verdicts.pass(p.packetId, connection);
     }
     // Who was called may speak first, and as a client: on FTP's data connections in active mode (RFC 4217 §7).
     if (!this.#live && !fromClient && connection.inspection.isUnread && beginsClientHello(tcp)) return this.#pickUp(p);

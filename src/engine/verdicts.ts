@@ -2,7 +2,7 @@
 import type { Answers } from '../connection/answers.ts';
 import { Marks } from '../connection/marks.ts';
 import { NF_ACCEPT, NF_DROP } from '../packet/batch.ts';
-import type { MarkChange, VerdictSink } from '../packet/source.ts';
+import type { MarkChange, PassingFlow, VerdictSink } from '../packet/source.ts';
 import type { LimitName, Limits } from '../pins/limits.ts';
 import type { PinsetSnapshot } from '../pins/match/snapshot.ts';
 import type { Counters } from './counters.ts';
@@ -53,6 +53,12 @@ export class Verdicts implements Answers {
   accept(packetId: number, connmark?: MarkChange): void {
     this.counters.accepted++;
     this.#options.verdicts.verdict(packetId, NF_ACCEPT, connmark === undefined ? undefined : { connmark });
+  }
+
+  /** Of a capture: the flow's next ones need not come. */
+  pass(packetId: number, passing: PassingFlow): void {
+    this.counters.accepted++;
+    this.#options.verdicts.verdict(packetId, NF_ACCEPT, { passing });
   }
 
   drop(packetId: number, connmark?: MarkChange): void {

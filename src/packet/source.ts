@@ -10,11 +10,19 @@ export interface MarkChange {
   readonly mask: number;
 }
 
+/** A flow of which nothing more is read: its segments need not be handed over, as long as it hears that they came. */
+export interface PassingFlow {
+  /** `isForward`: from the endpoint that is the first of the flow's key. False: it is no more, and this one is to come. */
+  passes(tcpFlags: number, micros: number, isForward: boolean): boolean;
+}
+
 export interface VerdictOptions {
   /** Written to the connection by the route that the source chose at bind. */
   readonly connmark?: MarkChange;
   /** Replaces the packet from its IP header on; the source copies it before `verdict` returns. */
   readonly payload?: Uint8Array;
+  /** Of a capture: the flow of the packet, whose next segments up to a SYN may pass by. */
+  readonly passing?: PassingFlow;
 }
 
 /** One verdict for each packet id, exactly once; `flush` sends what has gathered. */

@@ -27,10 +27,11 @@ export class FlowKey {
   setEndpoints(ip: Addresses, { srcPort, dstPort }: Pick<TcpView, 'srcPort' | 'dstPort'>): void {
     const { bytes, addressLength } = ip;
     const source = ip.addresses;
+    if (addressLength === 4) return this.#setIpv4(u32(bytes, source), u32(bytes, source + 4), srcPort, dstPort);
     const destination = source + addressLength;
     this.forward = precedes(bytes, source, destination, addressLength, srcPort, dstPort);
-    this.#address(0, bytes, this.forward ? source : destination, addressLength);
-    this.#address(4, bytes, this.forward ? destination : source, addressLength);
+    this.#address(0, bytes, this.forward ? source : destination);
+    this.#address(4, bytes, this.forward ? destination : source);
     this.words[8] = this.forward ? srcPort * 0x10000 + dstPort : dstPort * 0x10000 + srcPort;
     this.#mix();
   }
@@ -56,25 +57,28 @@ export class FlowKey {
     return this;
   }
 
-  #address(word: number, bytes: Uint8Array, at: number, length: number): void {
-    const words = this.words;
-    for (let i = 0; i < 4; i++, at += 4) {
-      const isPresent = i * 4 < length;
-      words[word + i] = isPresent
-        ? (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
-        : 0;
-    }
+  #setIpv4(source: number, destination: number, srcPort: number, dstPort: number): void {
+    const { words } = this;
+    const forward = source === destination ? srcPort <= dstPort : source < destination;
+    this.forward = forward;
+    words[0] = forward ? source : destination;
+    words[1] = words[2] = words[3] = 0;
+    words[4] = forward ? destination : source;
+    words[5] = words[6] = words[7] = 0;
+    words[8] = forward ? srcPort * 0x10000 + dstPort : dstPort * 0x10000 + srcPort;
+    this.#mix();
   }
 
-  /** MurmurHash3's mixing of 32-bit words, seeded. */
+  #address(word: number, bytes: Uint8Array, at: number): void {
+    for (let i = 0; i < 4; i++) this.words[word + i] = u32(bytes, at + 4 * i);
+  }
+
+  /** MurmurHash3's mixing of 32-bit words, seeded; of words that only addresses of IPv6 have, where there are any. */
   #mix(): void {
-    let h = this.#seed;
-    for (let i = 0; i < KEY_WORDS; i++) {
-      let k = Math.imul(this.words[i]!, 0xcc9e2d51);
-      k = (k << 15) | (k >>> 17);
-      h ^= Math.imul(k, 0x1b873593);
-      h = (h << 13) | (h >>> 19);
-      h = (Math.imul(h, 5) + 0xe6546b64) | 0;
+    const { words } = this;
+    let h = mixed(mixed(mixed(this.#seed, words[0]!), words[4]!), words[8]!);
+    if ((words[1]! | words[2]! | words[3]! | words[5]! | words[6]! | words[7]!) !== 0) {
+      for (let i = 1; i < 4; i++) h = mixed(mixed(h, words[i]!), words[4 + i]!);
     }
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
@@ -84,6 +88,17 @@ export class FlowKey {
 
 /** No address ends in this word together with an all-zero remainder: 255.255.255.255 is nobody's endpoint. */
 const CONNTRACK_TAG = 0xffffffff;
+
+function mixed(hash: number, word: number): number {
+  let k = Math.imul(word, 0xcc9e2d51);
+  k = (k << 15) | (k >>> 17);
+  const h = hash ^ Math.imul(k, 0x1b873593);
+  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+function u32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}
 
 function precedes(b: Uint8Array, x: number, y: number, length: number, xPort: number, yPort: number): boolean {
   for (let i = 0; i < length; i++) {

@@ -5,6 +5,7 @@
  * SYN; each for a few frames and a second at most, so that what was never captured holds up nothing. No conversation
  * waits for another one. Knows of TCP only where sequence numbers are, and nothing of what segments hold.
  */
+import type { PassingFlow } from '../../packet/source.ts';
 import { FlowKey } from '../../tcp/flow-key.ts';
 import { FlowTable } from '../../tcp/flow-table.ts';
 import { seqDiff } from '../../tcp/sequence.ts';
@@ -24,6 +25,8 @@ export class CausalOrder {
   readonly #release: (packet: Waiting) => void;
   readonly #key = new FlowKey(0);
   readonly #segment = new Segment();
+  /** Of the packet that goes now. */
+  #going: Conversation | undefined;
   /** Those that were seen lately, and those that were before them. */
   #conversations = new FlowTable<Conversation>(CONVERSATIONS / 2);
   #earlier: FlowTable<Conversation> | undefined;
@@ -43,13 +46,30 @@ export class CausalOrder {
    * What becomes free by it is released by `settle`, behind it.
    */
   mayGo(ip: IpOutline, bytes: Buffer, end: number): boolean {
+    this.#going = undefined;
     if (ip.protocol !== TCP || end - ip.payload < 20) return true;
     const segment = this.#segment;
     this.#key.setEndpoints(ip, ip);
     segment.read(this.#conversation(), this.#key.forward, bytes, ip.payload, end);
     const isFree = segment.isFree();
-    if (isFree) segment.note();
-    return isFree;
+    if (!isFree) return false;
+    segment.note();
+    this.#going = segment.conversation;
+    return true;
+  }
+
+  /** That of the packet that was just told to go, if it may pass by. */
+  get passing(): PassingFlow | undefined {
+    return this.#going?.passing;
+  }
+
+  set passing(flow: PassingFlow | undefined) {
+    if (this.#going !== undefined) this.#going.passing = flow;
+  }
+
+  /** Whether the same packet is from the first of both endpoints. */
+  get isForward(): boolean {
+    return this.#key.forward;
   }
 
   /** Keeps the packet that was just told not to go. */
@@ -67,6 +87,7 @@ export class CausalOrder {
       if (next < 0) return;
       const [{ packet, segment }] = this.#waiting.splice(next, 1) as [Held];
       segment.note();
+      this.#going = segment.conversation;
       this.#release(packet);
     }
   }
@@ -94,6 +115,8 @@ export class CausalOrder {
 class Conversation {
   /** Its SYN was seen, or is not waited for any more. */
   isOpen = false;
+  /** What its segments are of, where they may pass by; none do that begin another one. */
+  passing: PassingFlow | undefined;
   knowsForward = false;
   knowsBackward = false;
   forward = 0;
@@ -132,6 +155,10 @@ class Segment {
   #seq = 0;
   #ack = 0;
   #length = 0;
+
+  get conversation(): Conversation {
+    return this.#conversation;
+  }
 
   /** The segment whose header is at `at`, and whose octets end at `end`. */
   read(conversation: Conversation, isForward: boolean, bytes: Buffer, at: number, end: number): void {
@@ -175,6 +202,7 @@ class Segment {
     const isForward = this.#isForward;
     const end = (this.#seq + this.#length) | 0;
     conversation.isOpen = true;
+    if ((this.#flags & FLAG.syn) !== 0) conversation.passing = undefined;
     if ((this.#flags & (FLAG.syn | FLAG.ack)) === FLAG.syn) {
       conversation.set(!isForward, undefined);
       conversation.set(isForward, end);

@@ -44,12 +44,33 @@ export class PcapReader implements CaptureReader {
   }
 
   write(chunk: Buffer): void {
-    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    let bad: CaptureError | undefined;
+    let from = 0;
+    // What began in an earlier chunk is made whole by itself; the rest is read where it lies.
+    while (this.#pending.length > 0 && from < chunk.length && bad === undefined) {
+      const end = Math.min(chunk.length, from + this.#wanted - this.#pending.length);
+      bad = this.#read(Buffer.concat([this.#pending, chunk.subarray(from, end)]));
+      from = end;
+    }
+    if (from < chunk.length && bad === undefined) bad = this.#read(from === 0 ? chunk : chunk.subarray(from));
+    if (this.#started) this.#sink.onChunkEnd();
+    if (bad !== undefined) throw bad;
+  }
+
+  /** Octets of the structure that is pending, as far as it tells. */
+  get #wanted(): number {
+    if (!this.#started) return FILE_HEADER_LENGTH;
+    const head = this.#headerLength;
+    return this.#pending.length < head ? head : head + this.#u32(this.#pending, 8);
+  }
+
+  /** Hands over what is whole of `bytes`, and keeps the rest; an error where nothing more can be read. */
+  #read(bytes: Buffer): CaptureError | undefined {
     let from = 0;
     if (!this.#started) {
       if (bytes.length < FILE_HEADER_LENGTH) {
         this.#pending = Buffer.from(bytes);
-        return;
+        return undefined;
       }
       this.#begin(bytes.subarray(0, FILE_HEADER_LENGTH));
       from = FILE_HEADER_LENGTH;
@@ -74,18 +95,15 @@ export class PcapReader implements CaptureReader {
     }
     if (at > from) this.#package?.write(this.#normalised(bytes.subarray(from, at)));
     this.#at += at - from;
-    this.#pending = Buffer.from(bytes.subarray(at));
-    this.#sink.onChunkEnd();
-    if (bad !== undefined) throw bad;
+    this.#pending = at === bytes.length ? EMPTY : Buffer.from(bytes.subarray(at));
+    return bad;
   }
 
   end(): void {
     if (!this.#started) throw new CaptureError('cut short: the file header ends', this.#pending.length);
     const present = this.#pending.length;
     if (present === 0) return;
-    const head = this.#headerLength;
-    const needed = present < head ? head : head + this.#u32(this.#pending, 8);
-    throw new CaptureError(`cut short: a record has ${present} of at least ${needed} octets`, this.#at);
+    throw new CaptureError(`cut short: a record has ${present} of at least ${this.#wanted} octets`, this.#at);
   }
 
   #begin(header: Buffer): void {

@@ -18,6 +18,7 @@ import type { KeyLogSink } from '../key-log.ts';
 import { isIn, type Share } from './share.ts';
 import { PcapReader } from './pcap.ts';
 import { PcapngReader } from './pcapng.ts';
+import { isPlainSegment } from './plain-segment.ts';
 import { IpOutline, innerIp } from './tunnel.ts';
 
 export interface CaptureSourceOptions {
@@ -108,7 +109,8 @@ export class CaptureSource implements PacketSource, RecordSink {
     return this.#stats;
   }
 
-  verdict(_packetId: number, verdict: number, _options?: VerdictOptions): void {
+  verdict(_packetId: number, verdict: number, options?: VerdictOptions): void {
+    if (options?.passing !== undefined) this.#order.passing = options.passing;
     if (verdict === NF_ACCEPT) this.#stats.accepted++;
     else this.#stats.dropped++;
   }
@@ -174,12 +176,26 @@ export class CaptureSource implements PacketSource, RecordSink {
     const length = isShortened ? present : claimed;
     const frame = this.#framesRead.frames;
     if (this.#order.mayGo(ip, bytes, present)) {
-      this.#deliver(bytes, at, present - at, length - at, flags, seconds, micros, frame);
+      if (!this.#passes(bytes, flags, present))
+        this.#deliver(bytes, at, present - at, length - at, flags, seconds, micros, frame);
     } else {
       const own = Buffer.from(bytes.subarray(at, present));
       this.#order.keep({ bytes: own, originalLength: length - at, flags, seconds, micros, frame });
     }
     this.#settle(seconds);
+  }
+
+  /** Whether the packet that `mayGo` has just let go need not be handed over, whose flow is told of it. */
+  #passes(bytes: Buffer, flags: number, end: number): boolean {
+    const { passing, isForward } = this.#order;
+    if (passing === undefined || flags !== FLAG.csumNotReady || !isPlainSegment(this.#ip, bytes, end)) return false;
+    if (passing.passes(bytes[this.#ip.payload + 13]!, this.#now, isForward)) {
+      this.#stats.received++;
+      this.#stats.accepted++;
+      return true;
+    }
+    this.#order.passing = undefined;
+    return false;
   }
 
   /** What waits goes by whatever comes, others' packets too. */

@@ -3,7 +3,8 @@
  * into a consumer that is done with each before it returns: whatever a capture's size, only a chunk of it is in memory.
  * What could be read before an error is always handed over first. Knows no capture format.
  */
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 
 import { statOf, unreadable } from '../unreadable.ts';
 import { Gunzip } from './gunzip.ts';
@@ -21,18 +22,17 @@ export interface ReadOptions {
 
 /** Reads `path` ('-': standard input) to its end into `consumer`. */
 export async function readCapture(path: string, consumer: ChunkConsumer, options: ReadOptions = {}): Promise<void> {
-  const stream = path === '-' ? process.stdin : createReadStream(path, { highWaterMark: CHUNK });
   let head: Buffer | undefined;
   let gunzip: Gunzip | undefined;
   let octets = 0;
   try {
-    for await (const piece of stream) {
+    for await (const piece of piecesOf(path)) {
       if (options.signal?.aborted) break;
       let chunk = piece as Buffer;
       octets += chunk.length;
       options.onProgress?.(octets);
       if (head === undefined || head.length < MAGIC_LENGTH) {
-        head = head === undefined ? chunk : Buffer.concat([head, chunk]);
+        head = Buffer.concat(head === undefined ? [chunk] : [head, chunk]);
         if (head.length < MAGIC_LENGTH) continue;
         chunk = head;
         refuseOtherCompression(head, path);
@@ -49,6 +49,27 @@ export async function readCapture(path: string, consumer: ChunkConsumer, options
   if (options.signal?.aborted) return;
   if (gunzip !== undefined) gunzip.end();
   else if (head !== undefined && head.length < MAGIC_LENGTH) consumer.write(head);
+}
+
+/** Each is done with before the next one is asked for. */
+function piecesOf(path: string): AsyncIterable<unknown> {
+  if (path === '-') return process.stdin;
+  return isFile(path) ? piecesOfFile(path) : createReadStream(path, { highWaterMark: CHUNK });
+}
+
+/** Of a file all of them lie in the same octets, one after the other. */
+async function* piecesOfFile(path: string): AsyncGenerator<Buffer, void, undefined> {
+  const file = openSync(path, 'r');
+  const octets = Buffer.allocUnsafeSlow(CHUNK);
+  try {
+    for (let length = readSync(file, octets); length > 0; length = readSync(file, octets)) {
+      yield octets.subarray(0, length);
+      // Others' turn.
+      await setImmediate();
+    }
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Whether its octets can be read more than once. */

@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { NF_ACCEPT, NF_DROP } from '../../../src/packet/batch.ts';
+import { FIELD, NF_ACCEPT, NF_DROP } from '../../../src/packet/batch.ts';
+import type { PassingFlow } from '../../../src/packet/source.ts';
 import { CaptureSource } from '../../../src/source/capture/source.ts';
 import type { CaptureSourceOptions } from '../../../src/source/capture/source.ts';
 import {
@@ -64,6 +65,62 @@ test('checksums count as unfinished unless they are asked for', async () => {
   const bytes = pcap([frame(PACKET)]);
   expect((await read(bytes)).packets[0]!.csumNotReady).toBe(true);
   expect((await read(bytes, { checksums: true })).packets[0]!.csumNotReady).toBe(false);
+});
+
+describe('segments that may pass by', () => {
+  const segment = (flags: number, seq: number, options = '') => {
+    const header = Buffer.alloc(20);
+    header.writeUInt16BE(50_000, 0);
+    header.writeUInt16BE(443, 2);
+    header.writeUInt32BE(seq, 4);
+    header.writeUInt8((5 + options.length / 8) * 16, 12);
+    header.writeUInt8(flags, 13);
+    return frame(ipv4(6, Buffer.concat([header, Buffer.from(options, 'hex')])));
+  };
+  const [SYN, FIN] = [0x02, 0x01];
+  const [TIMESTAMPS, MAXIMUM] = ['0101080a0000000100000002', '020405b4'];
+  const SEGMENTS = [segment(SYN, 1), segment(0, 2), segment(0, 2), segment(FIN, 2), segment(0, 3, TIMESTAMPS)];
+
+  /** The frames that were handed over, where each segment but a SYN may be the last, and what the flow heard of the rest. */
+  async function passing(
+    frames: ReturnType<typeof frame>[],
+    options: Partial<CaptureSourceOptions> = {},
+    isKept = true,
+  ) {
+    const heard: (readonly [flags: number, micros: number, isForward: boolean])[] = [];
+    const flow: PassingFlow = {
+      passes(...segment) {
+        heard.push(segment);
+        return isKept;
+      },
+    };
+    const source = new CaptureSource({ path: write(pcap(frames)), ...options });
+    const gathered = new Gatherer();
+    await source.start({
+      onBatch(batch) {
+        gathered.onBatch(batch);
+        source.verdict(batch.words[FIELD.packetId]!, NF_ACCEPT, { passing: flow });
+      },
+    });
+    return { heard, frames: gathered.packets.map((packet) => packet.frame), stats: source.stats() };
+  }
+
+  test('are told of, and not handed over, up to the next SYN', async () => {
+    const { heard, frames, stats } = await passing([...SEGMENTS, segment(SYN, 9), segment(0, 10)]);
+    expect(frames).toEqual([1, 6]);
+    expect(heard.map(([flags]) => flags)).toEqual([0, 0, FIN, 0, 0]);
+    expect(heard[0]).toEqual([0, 1_700_000_000_000_000, expect.any(Boolean)]);
+    expect(stats).toMatchObject({ received: 7, accepted: 7 });
+  });
+
+  test('are handed over where the flow is no more', async () => {
+    expect((await passing(SEGMENTS, {}, false)).frames).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('are handed over where their checksums are to be verified, or their options looked at', async () => {
+    expect((await passing(SEGMENTS, { checksums: true })).frames).toEqual([1, 2, 3, 4, 5]);
+    expect((await passing([...SEGMENTS, segment(0, 3, MAXIMUM)])).frames).toEqual([1, 6]);
+  });
 });
 
 describe('lengths', () => {
