@@ -21,6 +21,7 @@ import { Operator } from '../runtime/control/operator.ts';
 import { EveLog } from '../runtime/events/log.ts';
 import { spawnExaminer } from '../runtime/examining/thread.ts';
 import { describeFlowOffload, findFlowOffload } from '../runtime/rules/offload.ts';
+import { DialledMemory } from '../runtime/probing/dialled.ts';
 import { canProbe, mirrorProbers } from '../runtime/probing/probing.ts';
 import { giveUpPrivileges, unreadable } from '../runtime/privileges.ts';
 import { spawnQueueThread } from '../runtime/queue/thread.ts';
@@ -138,6 +139,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   if (predecessor === undefined) await stateLock.take();
   const learner =
     policy.learn.file === null ? undefined : new Learner({ policy: policy.learn, say, elsewhere: fleet?.elsewhere });
+  const dialled = new DialledMemory();
   const operator = new Operator({
     version: packageVersion(),
     file,
@@ -147,8 +149,8 @@ async function run(file: string, flags: Flags): Promise<void> {
       queues: flags.queue,
       watch: flags.debug !== undefined,
       spawnExaminer,
-      createProber: mirrorProbers(binding),
-      spawn: spawnQueueThread,
+      createProber: mirrorProbers(binding, dialled),
+      spawn: (setup) => spawnQueueThread({ ...setup, dialled: dialled.shared }),
       manager,
       say,
     },

@@ -11,6 +11,9 @@ export class Counters {
   rewritten = 0;
   /** SYNs and SYN/ACKs that lost options by which octets could go by unread (Multipath TCP). */
   synOptionsRemoved = 0;
+  /** Packets of probes that left, or came, as those of their clients' systems; and those that could not. */
+  probesRewritten = 0;
+  probesPassed = 0;
   /** Packets of connections that nobody knows. */
   midstream = 0;
   /** Flows whose both ends are behind one interface. */

@@ -21,6 +21,7 @@ import { PinsetSnapshot } from '../pins/match/snapshot.ts';
 import type { Policy } from '../pins/policy.ts';
 import { Connections } from './connections.ts';
 import { Counters } from './counters.ts';
+import { Guises } from './guise/guises.ts';
 import type { EngineOptions } from './options.ts';
 import { Segments } from './segments.ts';
 import { Verdicts } from './verdicts.ts';
@@ -40,9 +41,10 @@ export class Engine implements PacketSink {
   readonly #verdicts: Verdicts;
   readonly #connections: Connections;
   readonly #segments: Segments;
+  readonly #guises: Guises | undefined;
   readonly #datagrams: DatagramEngine;
 
-  constructor({ policy, snapshot = new PinsetSnapshot(policy), numbering, ...options }: EngineOptions) {
+  constructor({ policy, snapshot = new PinsetSnapshot(policy), numbering, dialled, ...options }: EngineOptions) {
     this.#options = options;
     const packet = this.#packet;
     const verdicts = new Verdicts(options, this.counters, snapshot);
@@ -53,7 +55,9 @@ export class Engine implements PacketSink {
     const connections = new Connections({ options, answers: verdicts, numbers, clock, seed });
     this.#verdicts = verdicts;
     this.#connections = connections;
-    this.#segments = new Segments({ options, verdicts, connections, seed });
+    const guises = dialled && new Guises({ verdicts, dialled, clock });
+    this.#guises = guises;
+    this.#segments = new Segments({ options, verdicts, connections, guises, seed });
     this.#datagrams = new DatagramEngine(options, verdicts, numbers);
   }
 
@@ -88,6 +92,7 @@ export class Engine implements PacketSink {
 
   onBatch(batch: PacketBatch): void {
     for (let index = 0; index < batch.count; index++) this.#onPacket(batch, index);
+    this.#guises?.finishBatch();
     this.#options.verdicts.flush();
   }
 
@@ -95,6 +100,7 @@ export class Engine implements PacketSink {
   tick(): number {
     const now = this.#options.clock.now();
     this.#segments.tick(now);
+    this.#guises?.tick(now);
     const next = Math.min(this.#connections.tick(now), this.#datagrams.tick(now));
     this.#options.verdicts.flush();
     return next;
@@ -150,6 +156,7 @@ export class Engine implements PacketSink {
     this.#connections.flows.forgetAll(this.#options.clock.now());
     this.#datagrams.finish();
     this.#segments.finish();
+    this.#guises?.finish();
     this.#options.verdicts.flush();
   }
 

@@ -3,6 +3,7 @@ import type { FlowNumbering } from '../connection/flow-numbers.ts';
 import type { Surroundings } from '../connection/surroundings.ts';
 import type { PinsetSnapshot } from '../pins/match/snapshot.ts';
 import type { Policy } from '../pins/policy.ts';
+import type { DialledProbes } from './guise/dialled.ts';
 
 export interface EngineOptions extends Surroundings {
   readonly policy: Policy;
@@ -10,4 +11,6 @@ export interface EngineOptions extends Surroundings {
   readonly snapshot?: PinsetSnapshot | undefined;
   /** What is left out: the engine is the only one of its run. */
   readonly numbering?: FlowNumbering | undefined;
+  /** Undefined where no probe has its client's address. */
+  readonly dialled?: DialledProbes | undefined;
 }

@@ -15,6 +15,7 @@ import type { PacketContext } from '../packet/context.ts';
 import { TCP_FLAG } from '../packet/tcp.ts';
 import { FlowKey } from '../tcp/flow-key.ts';
 import type { Connections } from './connections.ts';
+import type { Guises } from './guise/guises.ts';
 import { Strangers } from './strangers.ts';
 import { Syns } from './syns.ts';
 import type { Verdicts } from './verdicts.ts';
@@ -23,6 +24,8 @@ export interface SegmentsParts {
   readonly options: Surroundings;
   readonly verdicts: Verdicts;
   readonly connections: Connections;
+  /** Undefined where no probes come by. */
+  readonly guises: Guises | undefined;
   /** The connections'. */
   readonly seed: number;
 }
@@ -32,15 +35,17 @@ export class Segments {
   readonly #verdicts: Verdicts;
   readonly #live: boolean;
   readonly #connections: Connections;
+  readonly #guises: Guises | undefined;
   readonly #key: FlowKey;
   readonly #syns: Syns;
   readonly #strangers: Strangers;
 
-  constructor({ options, verdicts, connections, seed }: SegmentsParts) {
+  constructor({ options, verdicts, connections, guises, seed }: SegmentsParts) {
     this.#answers = verdicts;
     this.#verdicts = verdicts;
     this.#live = options.live;
     this.#connections = connections;
+    this.#guises = guises;
     this.#key = new FlowKey(seed);
     this.#syns = new Syns(options, verdicts, connections);
     this.#strangers = new Strangers(options, verdicts, connections.factory);
@@ -55,6 +60,7 @@ export class Segments {
     const key = this.#key;
     if (!tcp.parse(ip)) return this.#answers.refuse('packet.tcp', p.packetId);
     if (p.isChecksumReady && !tcpChecksumFits(ip)) return this.#answers.refuse('packet.checksum', p.packetId);
+    if (this.#guises?.take(p)) return;
     if (p.ctid === 0) key.setEndpoints(ip, tcp);
     else key.setConntrack(p.ctid, p.isConntrackReply);
     const flow = this.#connections.flows.find(key);

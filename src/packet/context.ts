@@ -9,6 +9,9 @@ export class PacketContext {
   readonly tcp = new TcpView();
   readonly udp = new UdpView();
   packetId = 0;
+  /** The packet's own, and the hook that it is at. */
+  mark = 0;
+  hook = 0;
   flags = 0;
   inIfindex = 0;
   outIfindex = 0;
@@ -28,6 +31,8 @@ export class PacketContext {
     const { words, slab } = batch;
     const row = index * FIELD.ROW;
     this.packetId = words[row + FIELD.packetId]!;
+    this.mark = words[row + FIELD.mark]!;
+    this.hook = words[row + FIELD.hook]!;
     this.flags = words[row + FIELD.flags]!;
     this.inIfindex = words[row + FIELD.inIfindex]!;
     this.outIfindex = words[row + FIELD.outIfindex]!;

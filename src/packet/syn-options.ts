@@ -33,7 +33,7 @@ function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 /** `options` is such a list. */
-function plainOptions(options: Uint8Array): Uint8Array {
+export function plainOptions(options: Uint8Array): Uint8Array {
   const out = copyOf(options);
   let at = 0;
   while (at < out.length && out[at] !== OPTION.end) {

@@ -96,7 +96,7 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
   socket.setNoDelay(true);
   socket.connect({ host: addressText(server.address), port: server.port });
   const handle = (socket as unknown as { _handle?: TcpHandle | null })._handle ?? undefined;
-  const opened = origin?.open();
+  const opened = origin?.open(server);
   if (opened !== undefined) socket.once('close', () => opened.forget(server));
   if (origin !== undefined && !leavesFrom(handle, opened)) fail('unreachable', 'source');
   else if (mark !== undefined && mark.value !== 0 && !isMarked(handle, server.address, mark, origin))

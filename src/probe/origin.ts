@@ -19,7 +19,24 @@ export type Family = 'ipv4' | 'ipv6';
 export interface Origin {
   readonly family: Family;
   /** A socket with it, for a connection that is still to be begun; undefined where none is to be had. */
-  open(): OpenedOrigin | undefined;
+  open(server: Endpoint): OpenedOrigin | undefined;
+}
+
+/** A connection with another's address, ahead of its first packet. */
+export interface DialledAsClient {
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+  readonly probePort: number;
+  /** Whether it is to be taken for the client's. */
+  readonly isDecoy: boolean;
+}
+
+/** What the rules do for probes with their clients' addresses, by family. */
+export interface ProbeWays {
+  /** What is answered to them comes back to this host. */
+  readonly returning: ReadonlySet<Family>;
+  /** Their packets come through the queue, where they are given their clients' TCP. */
+  readonly queued: ReadonlySet<Family>;
 }
 
 export interface OpenedOrigin {
@@ -48,6 +65,7 @@ export interface OriginState {
 export interface OriginsOptions {
   /** Undefined where no such socket can be had. */
   readonly streams?: Streams | undefined;
+  readonly onDialled?: ((dialled: DialledAsClient) => void) | undefined;
   /** For tests. */
   readonly ownAddresses?: () => ReadonlySet<string>;
   readonly now?: () => number;
@@ -55,16 +73,23 @@ export interface OriginsOptions {
 
 export class Origins {
   readonly #streams: Streams | undefined;
+  readonly #onDialled: OriginsOptions['onDialled'];
   readonly #ownAddresses: () => ReadonlySet<string>;
   readonly #now: () => number;
   #asked: ProbeSource = 'gateway';
-  #returning: ReadonlySet<Family> = new Set();
+  #ways: ProbeWays = { returning: new Set(), queued: new Set() };
   /** Those that was seen of. */
   readonly #starved = new LRUCache<string, true>({ max: 1_024 });
   readonly #silence: Record<Family, Silence> = { ipv4: NO_SILENCE, ipv6: NO_SILENCE };
 
-  constructor({ streams, ownAddresses = addressesOfThisHost(), now = () => performance.now() }: OriginsOptions) {
+  constructor({
+    streams,
+    onDialled,
+    ownAddresses = addressesOfThisHost(),
+    now = () => performance.now(),
+  }: OriginsOptions) {
     this.#streams = streams;
+    this.#onDialled = onDialled;
     this.#ownAddresses = ownAddresses;
     this.#now = now;
   }
@@ -73,13 +98,12 @@ export class Origins {
     this.#asked = asked;
   }
 
-  /** Families of which what is answered to others' addresses, where a probe had them, comes back to this host. */
-  adopt(returning: ReadonlySet<Family>): void {
-    for (const family of returning) {
+  adopt(ways: ProbeWays): void {
+    for (const family of ways.returning) {
       // Something was mended.
-      if (!this.#returning.has(family)) this.#silence[family] = NO_SILENCE;
+      if (!this.#ways.returning.has(family)) this.#silence[family] = NO_SILENCE;
     }
-    this.#returning = returning;
+    this.#ways = ways;
   }
 
   /** Whether nothing is to leave with another address than the client's. */
@@ -95,9 +119,14 @@ export class Origins {
     const isOwn = this.#ownAddresses().has(addressText(address));
     if (!isOwn && !this.#isUsable(family)) return undefined;
     const options = [...(isOwn ? [] : TRANSPARENT[family]), ...optionsOf(family, traits), ...(isSilent ? SILENT : [])];
-    const open = () => openAny(streams, Buffer.from(address), port, Int32Array.from(options));
-    const opened = isSilent ? () => withFirstWord(streams, open()) : open;
-    return { family, open: opened };
+    const open = (server: Endpoint) => {
+      const opened = openAny(streams, Buffer.from(address), port, Int32Array.from(options));
+      if (opened === undefined) return undefined;
+      const client = { address, port };
+      if (!isOwn) this.#onDialled?.({ client, server, probePort: opened.port, isDecoy: isSilent });
+      return isSilent ? withFirstWord(streams, opened) : opened;
+    };
+    return { family, open };
   }
 
   /** The server has answered. */
@@ -128,14 +157,16 @@ export class Origins {
     if (this.#asked === 'gateway') return 'gateway';
     const instead = this.isStrict ? 'none' : 'gateway';
     if (this.#streams === undefined) return `${instead}: no socket can have another address here`;
-    if (!this.#returning.has(family)) return `${instead}: the rules do not bring its answers back (apply them again)`;
-    if (this.#isUsable(family)) return 'client';
+    if (!this.#ways.returning.has(family)) {
+      return `${instead}: the rules do not bring its answers back (apply them again)`;
+    }
+    if (this.#isUsable(family)) return this.#ways.queued.has(family) ? 'client' : UNQUEUED;
     return `${instead}: what was sent by the client's address was not answered`;
   }
 
   #isUsable(family: Family): boolean {
     const isHeard = this.isStrict || this.#silence[family].until <= this.#now();
-    return this.#returning.has(family) && isHeard;
+    return this.#ways.returning.has(family) && isHeard;
   }
 }
 
@@ -160,20 +191,24 @@ function optionsOf(family: Family, traits: OriginTraits | undefined): number[] {
 }
 
 /** On a port that its system might choose too: one that the client has already is no use. */
-function openAny(streams: Streams, address: Buffer, clientPort: number, options: Int32Array): OpenedOrigin | undefined {
+function openAny(streams: Streams, address: Buffer, clientPort: number, options: Int32Array): Opened | undefined {
   for (let tries = 0; tries < TRIES; tries++) {
     const port = drawPort(clientPort);
     const fd = streams.streamFrom(address, port, options);
     if (fd < 0) continue;
     const forget = (server: Endpoint) =>
       void streams.forgetStream(address, port, Buffer.from(server.address), server.port, options);
-    return { fd, forget };
+    return { fd, port, forget };
   }
   return undefined;
 }
 
-function withFirstWord(streams: Streams, opened: OpenedOrigin | undefined): OpenedOrigin | undefined {
-  return opened && { ...opened, sayFirst: (words) => streams.sayBehindAck(opened.fd, Buffer.from(words)) };
+interface Opened extends OpenedOrigin {
+  readonly port: number;
+}
+
+function withFirstWord(streams: Streams, opened: OpenedOrigin): OpenedOrigin {
+  return { ...opened, sayFirst: (words) => streams.sayBehindAck(opened.fd, Buffer.from(words)) };
 }
 
 /** Of the range that the client's port is of; even where it is even, since Linux takes those for connections. */
@@ -230,6 +265,7 @@ const PORT_RANGES: readonly (readonly [number, number])[] = [
   [49_152, 65_535],
   [10_240, 32_767],
 ];
+const UNQUEUED = "client, with this host's TCP: the rules do not send its packets to the queue (apply them again)";
 const NO_SILENCE: Silence = { inARow: 0, until: 0 };
 const TRIES = 4;
 /** Probes in a row that were answered to this host's address alone, and for how long that is taken for how it is. */

@@ -27,7 +27,7 @@ import { dial } from './dial.ts';
 import { type HandshakeOutcome, ProbeHandshake } from './handshake.ts';
 import { KnownHellos } from './known-hellos.ts';
 import { unusableGroups } from './mirror.ts';
-import { type Family, Origins, type OriginState } from './origin.ts';
+import { Origins, type OriginState, type ProbeWays } from './origin.ts';
 import { Places, Tally } from './places.ts';
 import { asker, type Asking, askingOf, type Question, turnsOf, weightOf } from './question.ts';
 import { Rechecks } from './rechecks.ts';
@@ -183,8 +183,8 @@ export class MirrorProber implements Prober {
     return this.#origins.state;
   }
 
-  onWays(returning: ReadonlySet<Family>): void {
-    this.#origins.adopt(returning);
+  onWays(ways: ProbeWays): void {
+    this.#origins.adopt(ways);
   }
 
   keep(): KeptAnswers {

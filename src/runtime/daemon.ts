@@ -20,7 +20,7 @@ import { Examiner, type ExaminerThread } from './examining/examiner.ts';
 import { KeyLogIntake } from './key-log-intake.ts';
 import type { KeptAnswers } from '../probe/cache.ts';
 import type { ProbeCounts } from '../probe/counts.ts';
-import type { Family, OriginState } from '../probe/origin.ts';
+import type { OriginState, ProbeWays } from '../probe/origin.ts';
 import { inconsistencyText } from './probing/inconsistency.ts';
 import { type CreateProber, Probing } from './probing/probing.ts';
 import { Queues, type QueueStatus, type ReleasedQueue } from './queue/queues.ts';
@@ -333,9 +333,8 @@ export class Daemon {
     if (outcome.isInForce) this.#options.onLearned?.(outcome.generation);
   }
 
-  /** Families of which what is answered to clients' addresses comes back to probes. */
-  onProbeWays(returning: ReadonlySet<Family>): void {
-    this.#probing.onWays(returning);
+  onProbeWays(ways: ProbeWays): void {
+    this.#probing.onWays(ways);
   }
 
   status(): DaemonStatus {

@@ -175,7 +175,7 @@ describe('the way back', () => {
 
   it('is the same by nft', async () => {
     const rules = lab.run('gateway', ...TLSPIN, 'rules', '--format', 'nft', '-c', scene.engine.config);
-    const chains = [...rules.matchAll(/ {2}chain probe_\w+ \{[^}]*\}/g)].join('\n');
+    const chains = [...rules.matchAll(/ {2}chain probe_(?:prerouting|output) \{[^}]*\}/g)].join('\n');
     const table = lab.write('probe.nft', `table inet tlspin {\n${chains}\n}\n`);
     const commands = [...rules.matchAll(/^# {3}(ip .*)$/gm)].map(([, command]) => command).join('\n');
     const emptied = ['iptables', 'ip6tables'].map(

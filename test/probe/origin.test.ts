@@ -1,10 +1,15 @@
 import { expect, it } from 'vitest';
 
-import { drawPort, Origins, type OriginsOptions } from '../../src/probe/origin.ts';
+import { drawPort, type Family, Origins, type OriginsOptions, type ProbeWays } from '../../src/probe/origin.ts';
 
 const CLIENT = { address: new Uint8Array([10, 0, 0, 2]), port: 40_000 };
 const SERVER = { address: new Uint8Array([192, 0, 2, 1]), port: 443 };
 const CLIENT6 = { address: Uint8Array.from([0xfd, ...Array<number>(14).fill(0), 2]), port: 50_001 };
+
+/** Of these families. */
+function ways(returning: readonly Family[], queued = returning): ProbeWays {
+  return { returning: new Set(returning), queued: new Set(queued) };
+}
 
 function origins(source: 'client' | 'gateway' | 'auto', options: OriginsOptions = {}) {
   const opened: [string, number, number[]][] = [];
@@ -25,9 +30,9 @@ function origins(source: 'client' | 'gateway' | 'auto', options: OriginsOptions 
 it('a client’s address is had where its answers come back, of each family by itself', () => {
   const { made, opened, forgotten } = origins('auto');
   expect(made.of(CLIENT)).toBeUndefined();
-  made.adopt(new Set(['ipv4']));
+  made.adopt(ways(['ipv4']));
   expect(made.of(CLIENT6)).toBeUndefined();
-  const socket = made.of(CLIENT)!.open()!;
+  const socket = made.of(CLIENT)!.open(SERVER)!;
   const [[address, port, options] = []] = opened;
   expect([socket.fd, address, options]).toEqual([7, '10.0.0.2', [0, 19, 1]]);
   socket.forget(SERVER);
@@ -41,10 +46,10 @@ it('a client’s address is had where its answers come back, of each family by i
 
 it('a socket is what the client’s SYN was, as far as one can be', () => {
   const { made, opened } = origins('auto');
-  made.adopt(new Set(['ipv4', 'ipv6']));
-  made.of(CLIENT, { hopLimit: 57, maximumSegmentSize: 1_400, windowScale: 8 })!.open();
-  made.of(CLIENT6, { hopLimit: 64, maximumSegmentSize: 1_440, windowScale: undefined })!.open();
-  made.of(CLIENT, { hopLimit: 0, maximumSegmentSize: 0, windowScale: 0 })!.open();
+  made.adopt(ways(['ipv4', 'ipv6']));
+  made.of(CLIENT, { hopLimit: 57, maximumSegmentSize: 1_400, windowScale: 8 })!.open(SERVER);
+  made.of(CLIENT6, { hopLimit: 64, maximumSegmentSize: 1_440, windowScale: undefined })!.open(SERVER);
+  made.of(CLIENT, { hopLimit: 0, maximumSegmentSize: 0, windowScale: 0 })!.open(SERVER);
   expect(opened.map(([, , options]) => options)).toEqual([
     [0, 19, 1, 0, 2, 57, 6, 2, 1_400, 6, 10, 0xff_ffff],
     [41, 75, 1, 41, 16, 64, 6, 2, 1_440],
@@ -54,9 +59,9 @@ it('a socket is what the client’s SYN was, as far as one can be', () => {
 
 it('this host’s own address needs no way back, and a link-local one is nobody’s', () => {
   const { made, opened } = origins('auto');
-  expect(made.of({ address: new Uint8Array([10, 0, 0, 1]), port: 1 })?.open()).toBeDefined();
+  expect(made.of({ address: new Uint8Array([10, 0, 0, 1]), port: 1 })?.open(SERVER)).toBeDefined();
   expect(opened[0]?.[2]).toEqual([]);
-  made.adopt(new Set(['ipv6']));
+  made.adopt(ways(['ipv6']));
   expect(
     made.of({ ...CLIENT6, address: Uint8Array.from([0xfe, 0x80, ...CLIENT6.address.subarray(2)]) }),
   ).toBeUndefined();
@@ -65,12 +70,12 @@ it('this host’s own address needs no way back, and a link-local one is nobody�
 
 it('nothing leaves by it where the gateway’s is asked for, or no such socket can be had', () => {
   const { made } = origins('gateway');
-  made.adopt(new Set(['ipv4', 'ipv6']));
+  made.adopt(ways(['ipv4', 'ipv6']));
   expect(made.of(CLIENT)).toBeUndefined();
   expect(made.state.ipv4).toBe('gateway');
   const without = new Origins({});
   without.configure('client');
-  without.adopt(new Set(['ipv4']));
+  without.adopt(ways(['ipv4']));
   expect(without.of(CLIENT)).toBeUndefined();
   expect(without.state.ipv4).toMatch(/^none: no socket/);
 });
@@ -78,7 +83,7 @@ it('nothing leaves by it where the gateway’s is asked for, or no such socket c
 it('what is not heard three times in a row is left for five minutes, or until its way was gone and is back', () => {
   let now = 0;
   const { made } = origins('auto', { now: () => now });
-  made.adopt(new Set(['ipv4', 'ipv6']));
+  made.adopt(ways(['ipv4', 'ipv6']));
   const origin = made.of(CLIENT)!;
   const unheard = (times: number) => {
     for (let i = 0; i < times; i++) made.onUnheard(origin);
@@ -94,14 +99,14 @@ it('what is not heard three times in a row is left for five minutes, or until it
   expect(made.of(CLIENT)).toBeDefined();
   unheard(1);
   expect(made.of(CLIENT)).toBeUndefined();
-  made.adopt(new Set(['ipv6']));
-  made.adopt(new Set(['ipv4', 'ipv6']));
+  made.adopt(ways(['ipv6']));
+  made.adopt(ways(['ipv4', 'ipv6']));
   expect(made.of(CLIENT)).toBeDefined();
 });
 
 it('whoever is to have no other address is tried again and again', () => {
   const { made } = origins('client');
-  made.adopt(new Set(['ipv4']));
+  made.adopt(ways(['ipv4']));
   for (let i = 0; i < 5; i++) made.onUnheard(made.of(CLIENT)!);
   expect(made.of(CLIENT)).toBeDefined();
 });
@@ -127,14 +132,33 @@ it.each([40_000, 40_001, 61_234, 65_535, 12_345, 80])(
   },
 );
 
+it('each is told of ahead of its first packet, but for this host’s own', () => {
+  const dialled: unknown[] = [];
+  const { made, opened } = origins('client', { onDialled: (probe) => dialled.push(probe) });
+  made.adopt(ways(['ipv4']));
+  for (const isSilent of [false, true]) made.of(CLIENT, undefined, isSilent)!.open(SERVER);
+  made.of({ ...CLIENT, address: new Uint8Array([10, 0, 0, 1]) })!.open(SERVER);
+  const [first, second] = opened.map(([, port]) => port);
+  expect(dialled).toEqual([
+    { client: CLIENT, server: SERVER, probePort: first, isDecoy: false },
+    { client: CLIENT, server: SERVER, probePort: second, isDecoy: true },
+  ]);
+});
+
+it('where their packets do not come through the queue, it is said whose TCP they have', () => {
+  const { made } = origins('client');
+  made.adopt(ways(['ipv4', 'ipv6'], ['ipv6']));
+  expect(made.state).toMatchObject({ ipv4: expect.stringMatching(/^client, with this host's TCP: /), ipv6: 'client' });
+});
+
 it('a silent one acknowledges nothing ahead of its first word', () => {
   const { made, opened, said } = origins('client');
-  made.adopt(new Set(['ipv4']));
-  const socket = made.of(CLIENT, undefined, true)!.open()!;
+  made.adopt(ways(['ipv4']));
+  const socket = made.of(CLIENT, undefined, true)!.open(SERVER)!;
   expect(opened[0]![2].slice(-3)).toEqual([6, 9, 1]);
   socket.sayFirst!(Uint8Array.of(1, 2));
   expect(said).toEqual([[7, 1, 2]]);
-  expect(made.of(CLIENT)!.open()!.sayFirst).toBeUndefined();
+  expect(made.of(CLIENT)!.open(SERVER)!.sayFirst).toBeUndefined();
 });
 
 it('a server that left a late probe without an answer gets no more of them; others do', () => {

@@ -255,6 +255,11 @@ describe('probes', () => {
           '-m conntrack --ctdir REPLY -m connmark --mark 0x400000/0x400000 -j MARK --set-xmark 0x400000/0x400000',
         ]);
       }
+      for (const name of ['tlspin-probe-leave', 'tlspin-probe-come']) {
+        expect(chain(script, name)).toEqual(['-m connmark --mark 0x400000/0x400000 -j NFQUEUE --queue-num 0']);
+      }
+      expect(script).toContain("security OUTPUT '-p tcp -m addrtype ! --src-type LOCAL -j tlspin-probe-leave'");
+      expect(script).toContain("mangle INPUT '-p tcp -m addrtype ! --dst-type LOCAL -j tlspin-probe-come'");
       expect(script).toMatch(/^way -4 0x400000\/0x400000$/m);
       expect(script).toMatch(/^way -6 0x400000\/0x400000$/m);
     });
@@ -280,6 +285,10 @@ describe('probes', () => {
       expect(rules('probe_output')).toMatch(
         /syn meta mark & 0x400000 != 0x400000 ct mark set ct mark & 0xffbfffff\n *tcp flags & \(syn \| ack\) == syn ct state new meta mark & 0x7400000 == 0x400000 ct mark set ct mark \| 0x400000\n/,
       );
+      expect(rules('probe_leave')).toMatch(
+        /output priority 40; policy accept;\n *meta l4proto tcp fib saddr type != local ct mark & 0x400000 == 0x400000 counter queue num 0\n/,
+      );
+      expect(rules('probe_come')).toMatch(/input priority 40; .*\n *meta l4proto tcp fib daddr type != local ct mark/);
       expect(text).toContain('#   ip -6 rule add pref 65 fwmark 0x400000/0x400000 lookup 7468\n');
       expect(renderBeside(asClients(), 'forward', 'nft')).toMatch(/^way -4 0x400000\/0x400000$/m);
       expect(renderBeside(asClients('gateway'), 'forward', 'nft')).toMatch(/^way -4 ''$/m);

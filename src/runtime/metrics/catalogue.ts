@@ -153,6 +153,16 @@ export const METRICS = {
     labels: ['queue'],
     help: 'SYNs and SYN/ACKs that lost options, such as those of Multipath TCP.',
   },
+  tlspin_probe_packets_rewritten_total: {
+    type: 'counter',
+    labels: ['queue'],
+    help: "Packets of probes with their clients' addresses that went on as those of their clients' systems.",
+  },
+  tlspin_probe_packets_passed_total: {
+    type: 'counter',
+    labels: ['queue'],
+    help: 'Such packets that could not, and went on as they were.',
+  },
   tlspin_packets_midstream_total: {
     type: 'counter',
     labels: ['queue'],

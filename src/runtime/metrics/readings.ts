@@ -86,6 +86,8 @@ const COLUMNS = {
   held: 'tlspin_packets_held_total',
   rewritten: 'tlspin_packets_rewritten_total',
   synOptionsRemoved: 'tlspin_packets_syn_options_removed_total',
+  probesRewritten: 'tlspin_probe_packets_rewritten_total',
+  probesPassed: 'tlspin_probe_packets_passed_total',
   midstream: 'tlspin_packets_midstream_total',
   refused: 'tlspin_packets_refused_total',
   flows: 'tlspin_flows',

@@ -3,7 +3,7 @@ import type { ProbeAnswer, ProbeEnds, ProbeFailure, ProbeRequest } from '../../j
 import type { Policy } from '../../pins/policy.ts';
 import type { KeptAnswers } from '../../probe/cache.ts';
 import type { ProbeCounts } from '../../probe/counts.ts';
-import type { Family, OriginState } from '../../probe/origin.ts';
+import type { OriginState, ProbeWays } from '../../probe/origin.ts';
 import type { ClosableProber, CreateProber } from '../probing/probing.ts';
 
 export type ProbeOutcome = 'certificates' | ProbeFailure;
@@ -50,8 +50,8 @@ class TimedProber implements ClosableProber {
     return this.#prober.origins;
   }
 
-  onWays(returning: ReadonlySet<Family>): void {
-    this.#prober.onWays?.(returning);
+  onWays(ways: ProbeWays): void {
+    this.#prober.onWays?.(ways);
   }
 
   configure(policy: Policy['probe'], limits: Policy['limits']): void {

@@ -6,9 +6,10 @@ import type { ProbeAnswer, ProbeEnds, Prober, ProbeRequest } from '../../judge/p
 import type { Policy, Situations } from '../../pins/policy.ts';
 import type { KeptAnswers } from '../../probe/cache.ts';
 import type { ProbeCounts } from '../../probe/counts.ts';
-import { type Family, Origins, type OriginState, type Streams } from '../../probe/origin.ts';
+import { Origins, type OriginState, type ProbeWays, type Streams } from '../../probe/origin.ts';
 import { MirrorProber, type OnInconsistent } from '../../probe/prober.ts';
 import type { NativeBinding } from '../../source/binding.ts';
+import type { DialledMemory } from './dialled.ts';
 
 /** As much of a MirrorProber as is used. */
 export interface ClosableProber extends Prober {
@@ -18,8 +19,7 @@ export interface ClosableProber extends Prober {
   onSpokenFor(request: ProbeRequest, times: number): void;
   /** Whose address probes leave with. */
   readonly origins?: OriginState | undefined;
-  /** Families of which what is answered to clients' addresses comes back to probes. */
-  onWays?(returning: ReadonlySet<Family>): void;
+  onWays?(ways: ProbeWays): void;
   /** What servers showed lately, for another process. */
   keep?(): KeptAnswers | undefined;
   restore?(kept: KeptAnswers): void;
@@ -52,8 +52,8 @@ export class Probing implements Prober {
     return this.#prober.origins ?? null;
   }
 
-  onWays(returning: ReadonlySet<Family>): void {
-    this.#prober.onWays?.(returning);
+  onWays(ways: ProbeWays): void {
+    this.#prober.onWays?.(ways);
   }
 
   probe(request: ProbeRequest, done: (answer: ProbeAnswer) => void, connected?: () => void): void {
@@ -88,13 +88,14 @@ export class Probing implements Prober {
   }
 }
 
-export function mirrorProbers({ setMark, ...streams }: ProbeSockets): CreateProber {
+/** `dialled`: told of each probe that leaves with its client's address. */
+export function mirrorProbers({ setMark, ...streams }: ProbeSockets, dialled?: DialledMemory): CreateProber {
   return (policy, onInconsistent) =>
     new MirrorProber({
       ...policy.probe,
       limits: policy.limits,
       mark: { value: policy.probe.mark, set: setMark },
-      origins: new Origins({ streams }),
+      origins: new Origins({ streams, onDialled: (probe) => dialled?.add(probe) }),
       onInconsistent,
     });
 }

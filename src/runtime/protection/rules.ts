@@ -5,16 +5,17 @@
  * way of runtime/rules/.
  */
 import type { Policy } from '../../pins/policy.ts';
+import type { ProbeWays } from '../../probe/origin.ts';
 import { type KernelQueue, readKernelQueues } from '../../source/kernel-queue.ts';
 import { isLiberal, LIBERAL } from '../rules/beside/conntrack.ts';
 import type { Devices } from '../rules/beside/devices.ts';
 import { findDiversions } from '../rules/beside/diversions.ts';
 import { type ReadFile, readKernelFile } from '../rules/beside/kernel-file.ts';
-import { type Feed, type Feeds, feedsOf, missingFeeds } from '../rules/feeds.ts';
+import { bothWays, type Feed, type Feeds, feedsOf, missingFeeds } from '../rules/feeds.ts';
 import type { RulesKeeper } from '../rules/applying/keeper.ts';
 import { foreignMarks } from '../rules/foreign-marks.ts';
 import { flowOffloadIn } from '../rules/offload.ts';
-import { type Family, leavesAsClients } from '../rules/plan.ts';
+import { leavesAsClients } from '../rules/plan.ts';
 import { few } from '../rules/ports.ts';
 import { readWays } from '../rules/probe-way.ts';
 import { type RunProgram, runProgram } from '../rules/program.ts';
@@ -34,8 +35,8 @@ export interface RulesOptions {
   readonly keeper: Pick<RulesKeeper, 'restore'>;
   /** Undefined where the kernel tells us of no changes. */
   readonly news: News | undefined;
-  /** Told at each look for which families probes with their clients' addresses are answered. */
-  readonly onProbeWays?: (returning: ReadonlySet<Family>) => void;
+  /** Told at each look what the rules do for probes with their clients' addresses. */
+  readonly onProbeWays?: (ways: ProbeWays) => void;
   /** Undefined where the kernel lets nobody ask. */
   readonly devices: Pick<Devices, 'read' | 'filtered'> | undefined;
   /** For tests. */
@@ -144,7 +145,7 @@ export class Rules {
       for (const [code, detail] of foreignMarks(ruleset, policy)) found.set(code, detail);
       const offload = policy.allowOffload ? [] : flowOffloadIn(ruleset.texts);
       if (offload.length > 0) found.set('offload.found', offload.join(', '));
-      if (policy.failOpen) this.#lookForUnseen(feeds.feeds, entered, readQueues());
+      if (policy.failOpen) this.#lookForUnseen([...feeds.feeds, ...feeds.probes], entered, readQueues());
     }
     return found;
   }
@@ -159,9 +160,11 @@ export class Rules {
     if (bypassed.length > 0) found.set('rules.bypassed', `${queues}: ${bypassed.join('; ')}`);
   }
 
-  async #lookForProbeWays({ own }: Feeds, policy: Policy): Promise<void> {
+  async #lookForProbeWays({ own, probes }: Feeds, policy: Policy): Promise<void> {
     const { run, onProbeWays } = this.#options;
-    if (leavesAsClients(policy)) onProbeWays(await readWays(run, own, policy.probe.mark));
+    if (leavesAsClients(policy)) {
+      onProbeWays({ returning: await readWays(run, own, policy.probe.mark), queued: bothWays(probes) });
+    }
   }
 
   /** What two looks in a row have found is how it is from then on: somebody may have meant it so. */

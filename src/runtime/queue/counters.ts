@@ -16,6 +16,9 @@ export interface QueueCounts {
   held: number;
   rewritten: number;
   synOptionsRemoved: number;
+  /** Packets of probes, in their clients' guise and as they were. */
+  probesRewritten: number;
+  probesPassed: number;
   midstream: number;
   /** Flows whose both ends are behind one interface. */
   oneArmed: number;
@@ -59,6 +62,8 @@ export class QueueCounters {
     cells[COLUMN.held] = counters.held;
     cells[COLUMN.rewritten] = counters.rewritten;
     cells[COLUMN.synOptionsRemoved] = counters.synOptionsRemoved;
+    cells[COLUMN.probesRewritten] = counters.probesRewritten;
+    cells[COLUMN.probesPassed] = counters.probesPassed;
     cells[COLUMN.midstream] = counters.midstream;
     cells[COLUMN.oneArmed] = counters.oneArmed;
     cells[COLUMN.flows] = engine.flows;
@@ -103,6 +108,8 @@ const COLUMNS = [
   'held',
   'rewritten',
   'synOptionsRemoved',
+  'probesRewritten',
+  'probesPassed',
   'midstream',
   'oneArmed',
   'refused',

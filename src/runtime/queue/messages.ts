@@ -24,6 +24,8 @@ export interface QueueSetup {
   readonly isHanded: boolean;
   /** Of QueueCounters. */
   readonly counters: SharedArrayBuffer;
+  /** Of DialledMemory. */
+  readonly dialled?: SharedArrayBuffer;
 }
 
 export type ToQueue =

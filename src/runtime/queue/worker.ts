@@ -9,6 +9,7 @@ import type { Policy } from '../../pins/policy.ts';
 import { PinsetSnapshot } from '../../pins/match/snapshot.ts';
 import { NfqueueSource } from '../../source/nfqueue.ts';
 import { verifyServerKeyExchange } from '../../x509/proof.ts';
+import { DialledMemory } from '../probing/dialled.ts';
 import { ownedConnmarkBits } from '../rules/connmark-mask.ts';
 import { QueueCounters } from './counters.ts';
 import type { FromQueue, Port, QueueSetup, ToQueue } from './messages.ts';
@@ -17,7 +18,7 @@ import { LiveClock } from '../live-clock.ts';
 
 const port = parentPort!;
 const out: Port<FromQueue> = port;
-const { queueNum, numbering, counters, watch, isHanded } = workerData as QueueSetup;
+const { queueNum, numbering, counters, watch, isHanded, dialled } = workerData as QueueSetup;
 const clock = new LiveClock();
 const { source, loop } = prepared();
 
@@ -80,6 +81,7 @@ function loopFor(source: NfqueueSource, snapshot: PinsetSnapshot): QueueLoop {
         proves: verifyServerKeyExchange,
         live: true,
         numbering,
+        dialled: dialled && new DialledMemory(dialled),
         watch,
       }),
   });

@@ -23,13 +23,15 @@ export interface Feed {
 
 export interface Feeds {
   readonly feeds: readonly Feed[];
+  /** Those of probes' own packets. */
+  readonly probes: readonly Feed[];
   /** Of our own chains those that packets come by, and what their rules are: by family, table and name. */
   readonly own: ReadonlyMap<string, string>;
 }
 
 export function feedsOf({ chains }: Pick<Ruleset, 'chains'>, queues: readonly [number, number]): Feeds {
   const follower = new Follower(chains, queues);
-  const feeds: Feed[] = [];
+  const [feeds, probes]: [Feed[], Feed[]] = [[], []];
   const own = new Map<string, string>();
   for (const chain of chains) {
     const { hook, table } = chain;
@@ -38,12 +40,14 @@ export function feedsOf({ chains }: Pick<Ruleset, 'chains'>, queues: readonly [n
       for (const protocol of PROTOCOLS) {
         const of = { family, protocol, table, hook };
         const fed = new Map<Rule, Feed>();
+        const ofProbes = new Set<Rule>();
         follower.through({ ...chain, passes: true }, EVERYTHING, {
           protocol,
           side: 'either',
           // Who asks for more has thought of it.
           fits: ({ asks }) => asks.length === 0 || undefined,
-          onQueue: (rule, ports) => {
+          onQueue: (rule, ports, chain) => {
+            if (isOwn(chain) && OF_PROBES.test(chain.name)) ofProbes.add(rule);
             const known = fed.get(rule)?.ports ?? [];
             fed.set(rule, { ...of, ports: union(known, ports), bypass: isBypassing(rule), rule });
           },
@@ -53,11 +57,17 @@ export function feedsOf({ chains }: Pick<Ruleset, 'chains'>, queues: readonly [n
             own.set(`${table} ${chain.name}`, chain.rules.map(({ text }) => text).join('\n'));
           },
         });
-        feeds.push(...fed.values());
+        for (const feed of fed.values()) (ofProbes.has(feed.rule) ? probes : feeds).push(feed);
       }
     }
   }
-  return { feeds, own };
+  return { feeds, probes, own };
+}
+
+/** Families of which what leaves and what comes is fed. */
+export function bothWays(feeds: readonly Feed[]): ReadonlySet<Family> {
+  const isFed = (family: Family, at: string) => feeds.some((feed) => feed.family === family && feed.hook === at);
+  return new Set(FAMILIES.filter((family) => isFed(family, 'output') && isFed(family, 'input')));
 }
 
 function isBypassing({ target }: Rule): boolean {
@@ -127,5 +137,6 @@ function neededFamilies({ pinsets }: Pick<Policy, 'pinsets'>): readonly Family[]
 }
 
 const PROTOCOLS = ['tcp', 'udp'] as const;
+const OF_PROBES = /^(tlspin-probe-|probe_)/;
 const EVERYTHING: Parcel = { ports: ALL_PORTS, mark: 0, by: undefined };
 const IPV6 = '/proc/net/if_inet6';

@@ -23,7 +23,7 @@ export interface Errand {
   /** Whether what a rule asks besides protocol and ports holds of a packet with that mark; undefined: it may. */
   readonly fits: (rule: Rule, mark: number) => boolean | undefined;
   /** Of our queues. */
-  readonly onQueue?: (rule: Rule, ports: Ports) => void;
+  readonly onQueue?: (rule: Rule, ports: Ports, chain: Chain) => void;
   readonly onChain?: (chain: Chain) => void;
 }
 
@@ -98,7 +98,7 @@ export class Follower {
     switch (target.kind) {
       case 'queue':
         // What another program lets pass goes on with the next built-in chain.
-        if (this.isOurs(target)) errand.onQueue?.(rule, met.ports);
+        if (this.isOurs(target)) errand.onQueue?.(rule, met.ports, chain);
         else passed.push(met);
         return [];
       case 'verdict':

@@ -20,7 +20,10 @@
  * Probes that leave with a client's address are known by the mark of their connection, and what is answered to them is
  * marked before its way is chosen (probe-way.ts):
  *
- *   probe, out  mangle OUTPUT -> probe ... probe, in  mangle PREROUTING -> probe
+ *   probe, out  mangle OUTPUT -> probe ... security OUTPUT -> guise
+ *   probe, in   mangle PREROUTING -> probe ... mangle INPUT -> guise
+ *
+ * There they go through the queue, to look like their clients' own packets.
  *
  * A verdict that changes a connection's mark is NF_REPEAT: the packet goes through the queue's table again, whose first
  * rule knows it by the bit `told` and saves. What others mark so is cleared by the guard in a table ahead of that one.
@@ -29,7 +32,7 @@ import type { Hook } from './plan.ts';
 
 /** One built-in chain that we jump from and our own chains behind it. */
 export interface Part {
-  readonly role: 'guard' | 'queue' | 'quic' | 'refuse' | 'probe';
+  readonly role: 'guard' | 'queue' | 'quic' | 'refuse' | 'probe' | 'guise';
   /** `udp` parts are there with `--queue-udp`, but for `quic`, which is there without. */
   readonly protocol: 'tcp' | 'udp';
   readonly table: 'security' | 'mangle' | 'filter' | 'raw';
@@ -69,6 +72,24 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       builtin: 'OUTPUT',
       match: '-p tcp',
       chain: 'tlspin-probe-out',
+      inner: null,
+    },
+    {
+      role: 'guise',
+      protocol: 'tcp',
+      table: 'security',
+      builtin: 'OUTPUT',
+      match: '-p tcp -m addrtype ! --src-type LOCAL',
+      chain: 'tlspin-probe-leave',
+      inner: null,
+    },
+    {
+      role: 'guise',
+      protocol: 'tcp',
+      table: 'mangle',
+      builtin: 'INPUT',
+      match: '-p tcp -m addrtype ! --dst-type LOCAL',
+      chain: 'tlspin-probe-come',
       inner: null,
     },
     {

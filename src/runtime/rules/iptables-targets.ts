@@ -26,6 +26,11 @@ export function ask(plan: RulesPlan, part: Part): string {
   return plan.packetMark ? `-g ${part.ask}` : queue(plan);
 }
 
+/** Packets of probes' connections. */
+export function queueProbes(probe: number, plan: RulesPlan): string {
+  return `-m connmark --mark ${hex(probe)}/${hex(probe)} ${queue(plan)}`;
+}
+
 /** The bits of the mark that are the engine's. */
 function bits(plan: RulesPlan): string {
   return `--nfmask ${hex(plan.owned)} --ctmask ${hex(plan.owned)}`;

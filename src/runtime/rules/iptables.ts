@@ -8,7 +8,7 @@ import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
 import type { Family, Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
 import { WAY, wayOf } from './probe-way.ts';
 import { CHECKS, FILL, PRELUDE, REMOVE, SPARE } from './shell.ts';
-import { ask, askRules, clearRule, PORT_UNREACHABLE, saveRules, toldRule } from './iptables-targets.ts';
+import { ask, askRules, clearRule, PORT_UNREACHABLE, queueProbes, saveRules, toldRule } from './iptables-targets.ts';
 
 export function renderIptables(plan: RulesPlan): string {
   const { hook } = plan;
@@ -124,6 +124,8 @@ function rulesOf(part: Part, plan: RulesPlan, family: Family): string[] {
     }
     case 'probe':
       return plan.asClients === null ? [] : append(inner, asClientRules(plan.asClients, plan, part));
+    case 'guise':
+      return plan.asClients === null ? [] : append(inner, [queueProbes(plan.asClients, plan)]);
     case 'quic':
       return append(
         inner,

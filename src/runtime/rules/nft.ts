@@ -157,8 +157,10 @@ function probeRules(mark: number, { connmark }: RulesPlan, { hook }: Base): stri
 }
 
 /** As the iptables script does it, for probes that leave with their clients' addresses. */
-function asClientChains(mark: number, { connmark }: RulesPlan): string[] {
+function asClientChains(mark: number, plan: RulesPlan): string[] {
+  const { connmark } = plan;
   const bit = hex(mark);
+  const queued = `ct mark & ${bit} == ${bit} ${queue(plan)}`;
   const cleared = `ct mark set ct mark & ${hex(~mark)}`;
   const isAlone = `meta mark & ${hex(mark | connmark.told | connmark.mask)} == ${bit}`;
   return [
@@ -171,6 +173,14 @@ function asClientChains(mark: number, { connmark }: RulesPlan): string[] {
       `type filter hook output priority ${PRIORITY.probe}; policy accept;`,
       `tcp flags & (syn | ack) == syn meta mark & ${bit} != ${bit} ${cleared}`,
       `tcp flags & (syn | ack) == syn ct state new ${isAlone} ct mark set ct mark | ${bit}`,
+    ]),
+    ...block('probe_leave', [
+      `type filter hook output priority ${PRIORITY.queue}; policy accept;`,
+      `meta l4proto tcp fib saddr type != local ${queued}`,
+    ]),
+    ...block('probe_come', [
+      `type filter hook input priority ${PRIORITY.queue}; policy accept;`,
+      `meta l4proto tcp fib daddr type != local ${queued}`,
     ]),
   ];
 }

@@ -13,6 +13,8 @@ it('what one side publishes the other side reads, through the same memory', () =
   counters.held = 9;
   counters.rewritten = 1;
   counters.synOptionsRemoved = 8;
+  counters.probesRewritten = 12;
+  counters.probesPassed = 13;
   counters.midstream = 4;
   counters.limits.records = 7;
   counters.refuse('packet.ip');
@@ -40,6 +42,8 @@ it('what one side publishes the other side reads, through the same memory', () =
     held: 9,
     rewritten: 1,
     synOptionsRemoved: 8,
+    probesRewritten: 12,
+    probesPassed: 13,
     midstream: 4,
     refused: 3,
     flows: 11,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { feedsOf, missingFeeds } from '../../../src/runtime/rules/feeds.ts';
+import { bothWays, feedsOf, missingFeeds } from '../../../src/runtime/rules/feeds.ts';
 import { without } from '../../../src/runtime/rules/ports.ts';
 import { iptablesChains, nftChains } from '../../../src/runtime/rules/ruleset.ts';
 import { match, pinset, policy, range } from '../../support/policy.ts';
@@ -192,4 +192,26 @@ it('ports are taken out of ranges', () => {
     [1, 2],
     [5, 9],
   ]);
+});
+
+it('what feeds the queue with probes is told apart: nothing is asked of it, and nothing missed', () => {
+  const text = `*security
+:OUTPUT ACCEPT [0:0]
+:tlspin-probe-leave - [0:0]
+-A OUTPUT -p tcp -m addrtype ! --src-type LOCAL -j tlspin-probe-leave
+-A tlspin-probe-leave -m connmark --mark 0x400000/0x400000 -j NFQUEUE --queue-num 0
+COMMIT
+*mangle
+:INPUT ACCEPT [0:0]
+:tlspin-probe-come - [0:0]
+-A INPUT -p tcp -m addrtype ! --dst-type LOCAL -j tlspin-probe-come
+-A tlspin-probe-come -m connmark --mark 0x400000/0x400000 -j NFQUEUE --queue-num 0
+COMMIT
+`;
+  const found = feeds(`${FORWARD}${text}`);
+  expect(found.feeds.map(({ hook }) => hook)).toEqual(['forward']);
+  expect(found.probes.map(({ hook }) => hook).sort()).toEqual(['input', 'output']);
+  expect([...bothWays(found.probes)]).toEqual(['ipv4']);
+  expect([...bothWays(feeds(text.replace(/\*mangle[^]*/, '')).probes)]).toEqual([]);
+  expect(feeds(text).feeds).toEqual([]);
 });

@@ -1,0 +1,34 @@
+/**
+ * What a decoy's packets wait for, so that they come when its client's do: its acknowledgment for the hello behind it, since
+ * the client's leave together, and that it has heard the server for the client's word that it has. Knows no queue.
+ *
+ *   SYN ─▶ acknowledgment ─▶ hello ─▶ acknowledgments, end ─▶
+ *               │ waits        ▲         │ wait
+ *               └──────────────┘         └──▶ until the client has acknowledged an answer, too
+ */
+import { TCP_FLAG, type TcpView } from '../../packet/tcp.ts';
+
+export class Decoy {
+  #firstAck: number | undefined;
+  #hasSpoken = false;
+  /** Nothing waits any more. */
+  isFree = false;
+
+  /** Microseconds that a packet waits at the most; 0: it leaves, behind all that wait. */
+  patienceFor(tcp: TcpView): number {
+    if (this.isFree || tcp.has(TCP_FLAG.syn)) return 0;
+    this.#firstAck ??= tcp.ack;
+    if (tcp.dataLength > 0) this.#hasSpoken = true;
+    const heard = (tcp.ack - this.#firstAck) | 0;
+    if (heard > MOST_HEARD || tcp.has(TCP_FLAG.rst)) this.isFree = true;
+    if (this.isFree || tcp.dataLength > 0) return 0;
+    if (heard > 0) return ANSWER;
+    return this.#hasSpoken ? 0 : HELLO;
+  }
+}
+
+/** Octets, within what servers send ahead of any acknowledgment (RFC 6928). */
+const MOST_HEARD = 8_192;
+/** Microseconds. */
+const HELLO = 5_000;
+const ANSWER = 300_000;

@@ -1,0 +1,247 @@
+/**
+ * Probes with their clients' addresses, as their packets come through the queue: each is looked up by what was said of it
+ * when it was dialled, and has the guise of its client's connection, which was seen to begin here. They are no flows: nothing
+ * of them is judged, and what cannot be put into a guise goes as it is.
+ *
+ *   forwarded   client's SYN, and what follows ─▶ remembered, and on to its flow
+ *   leaving     with the mark of probes, dialled ─▶ in guise, at the client's time where it is a decoy
+ *   coming      likewise ─▶ as the socket understands it
+ */
+import { randomInt } from 'node:crypto';
+
+import { LRUCache } from 'lru-cache';
+
+import { copyOf } from '../../bytes/copy.ts';
+import { HOOK } from '../../packet/batch.ts';
+import type { PacketContext } from '../../packet/context.ts';
+import { IpView } from '../../packet/ip.ts';
+import type { Clock } from '../../packet/source.ts';
+import { TCP_FLAG, TcpView } from '../../packet/tcp.ts';
+import type { Verdicts } from '../verdicts.ts';
+import { type ClientHost, ClientTcp } from './client-tcp.ts';
+import { Decoy } from './decoy.ts';
+import type { DialledProbe, DialledProbes } from './dialled.ts';
+import { Guise, type Headers } from './guise.ts';
+import { readSynShape } from './syn-shape.ts';
+
+export interface GuisesParts {
+  readonly verdicts: Verdicts;
+  readonly dialled: DialledProbes;
+  readonly clock: Clock;
+}
+
+export class Guises {
+  readonly #parts: GuisesParts;
+  readonly #clients = new LRUCache<string, Client>({ max: CLIENTS });
+  readonly #hosts = new LRUCache<string, ClientHost>({ max: HOSTS });
+  readonly #probes = new LRUCache<string, Probe>({ max: PROBES });
+  /** Decoys of which packets wait. */
+  readonly #waiting = new Set<Probe>();
+  /** Those whose packets leave at the batch's end. */
+  #behind: Probe[] = [];
+  /** Of packets that have waited. */
+  readonly #kept: Headers = { ip: new IpView(), tcp: new TcpView() };
+
+  constructor(parts: GuisesParts) {
+    this.#parts = parts;
+  }
+
+  /** True where it was a probe's, which is answered then. Its checksum fits. */
+  take(p: PacketContext): boolean {
+    const { probe } = this.#parts.verdicts.snapshot.policy;
+    if (probe.source === 'gateway') return false;
+    if (p.hook === HOOK.forward) {
+      this.#remember(p);
+      return false;
+    }
+    const isLeaving = p.hook === HOOK.localOut;
+    if ((p.mark & probe.mark) === 0 || (!isLeaving && p.hook !== HOOK.localIn)) return false;
+    const known = isLeaving ? this.#leavingOf(p) : this.#probes.get(nameOf(p, false));
+    if (known === undefined) {
+      // One that the rules know as a probe's: of another process, before this one.
+      const isMarked = p.hasConnmark && (p.connmark & probe.mark) !== 0;
+      if (!isMarked && this.#dialledOf(p, isLeaving) === undefined) return false;
+      this.#pass(p.packetId);
+    } else if (isLeaving) {
+      this.#leave(p, known);
+    } else {
+      this.#come(p, known);
+    }
+    return true;
+  }
+
+  /** All of a batch was answered. */
+  finishBatch(): void {
+    const behind = this.#behind;
+    this.#behind = [];
+    for (const probe of behind) this.#release(probe);
+  }
+
+  /** What has waited long enough leaves. */
+  tick(now: number): void {
+    for (const probe of this.#waiting) if (probe.kept[0]!.until <= now) this.#release(probe);
+  }
+
+  /** Everything does. */
+  finish(): void {
+    for (const probe of this.#waiting) this.#release(probe);
+  }
+
+  #remember(p: PacketContext): void {
+    const { ip, tcp } = p;
+    const isSyn = tcp.has(TCP_FLAG.syn);
+    if (isSyn && tcp.has(TCP_FLAG.ack)) return;
+    const name = nameOf(p, true);
+    if (isSyn) {
+      const shape = readSynShape(ip, tcp);
+      if (shape === undefined) this.#clients.delete(name);
+      else this.#clients.set(name, { tcp: new ClientTcp(shape, this.#hostOf(p), p.time), decoys: [] });
+      return;
+    }
+    const client = this.#clients.get(name);
+    if (client?.tcp.onPacket(ip, tcp, p.time) !== true) return;
+    for (const probe of client.decoys) this.#free(probe);
+  }
+
+  /** The client has acknowledged an answer: whether that comes first, or what its decoys say, is drawn. */
+  #free(probe: Probe): void {
+    if (probe.decoy !== undefined) probe.decoy.isFree = true;
+    if (randomInt(2) === 0) this.#release(probe);
+    else this.#behind.push(probe);
+  }
+
+  #hostOf({ ip }: PacketContext): ClientHost {
+    const address = text(ip.bytes, ip.addresses, ip.addressLength);
+    const known = this.#hosts.get(address) ?? { latest: -1 };
+    this.#hosts.set(address, known);
+    return known;
+  }
+
+  #leavingOf(p: PacketContext): Probe | undefined {
+    const name = nameOf(p, true);
+    // Whoever has its port next is another one.
+    if (!p.tcp.has(TCP_FLAG.syn)) return this.#probes.get(name);
+    const { tcp } = p;
+    const dialled = this.#dialledOf(p, true);
+    const before = this.#probes.get(name);
+    // It is sent again.
+    if (before !== undefined && (dialled === undefined || before.seq === tcp.seq)) return before;
+    if (dialled === undefined) return undefined;
+    const client = this.#clients.get(nameOf(p, true, dialled.clientPort));
+    const guise = client && Guise.of(client.tcp, p, dialled.isDecoy ? STANDS_FOR : 0);
+    const decoy = dialled.isDecoy && guise !== undefined ? new Decoy() : undefined;
+    const probe: Probe = { seq: tcp.seq, guise, decoy, kept: [] };
+    if (decoy !== undefined) client!.decoys.push(probe);
+    this.#probes.set(name, probe);
+    return probe;
+  }
+
+  #dialledOf({ ip, tcp }: PacketContext, isLeaving: boolean): DialledProbe | undefined {
+    const { dialled } = this.#parts;
+    const [middle, length] = [ip.addresses + ip.addressLength, ip.addressLength];
+    const [source, destination] = [
+      ip.bytes.subarray(middle - length, middle),
+      ip.bytes.subarray(middle, middle + length),
+    ];
+    if (isLeaving) return dialled.find([...source, ...destination], tcp.srcPort, tcp.dstPort);
+    return dialled.find([...destination, ...source], tcp.dstPort, tcp.srcPort);
+  }
+
+  #leave(p: PacketContext, probe: Probe): void {
+    const { verdicts } = this.#parts;
+    const patience = probe.decoy?.patienceFor(p.tcp) ?? 0;
+    if (patience > 0 && probe.decoy?.isFree !== true && verdicts.mayHold()) {
+      const { ip } = p;
+      verdicts.onHeld();
+      probe.kept.push({ packetId: p.packetId, octets: copyOf(ip.bytes, ip.start, ip.end), until: p.time + patience });
+      this.#waiting.add(probe);
+      return;
+    }
+    this.#release(probe);
+    this.#send(p.packetId, p, probe, p.time);
+  }
+
+  #come(p: PacketContext, { guise }: Probe): void {
+    const octets = guise?.coming(p);
+    if (octets === undefined) {
+      if (guise === undefined) this.#pass(p.packetId);
+      else this.#parts.verdicts.accept(p.packetId);
+      return;
+    }
+    this.#replace(p.packetId, octets);
+  }
+
+  /** In the order in which they came. */
+  #release(probe: Probe): void {
+    if (!this.#waiting.delete(probe)) return;
+    const now = this.#parts.clock.now();
+    const { ip, tcp } = this.#kept;
+    this.#parts.verdicts.onReleased(probe.kept.length);
+    for (const { packetId, octets } of probe.kept.splice(0)) {
+      ip.parse(octets, 0, octets.length);
+      tcp.parse(ip);
+      this.#send(packetId, this.#kept, probe, now);
+    }
+  }
+
+  #send(packetId: number, headers: Headers, { guise }: Probe, now: number): void {
+    if (guise === undefined) this.#pass(packetId);
+    else this.#replace(packetId, guise.leaving(headers, now));
+  }
+
+  #replace(packetId: number, octets: Uint8Array): void {
+    const { verdicts } = this.#parts;
+    verdicts.counters.probesRewritten++;
+    verdicts.replace(packetId, octets);
+  }
+
+  #pass(packetId: number): void {
+    const { verdicts } = this.#parts;
+    verdicts.counters.probesPassed++;
+    verdicts.accept(packetId);
+  }
+}
+
+interface Client {
+  readonly tcp: ClientTcp;
+  readonly decoys: Probe[];
+}
+
+interface Probe {
+  readonly seq: number;
+  /** Undefined: none fits it. */
+  readonly guise: Guise | undefined;
+  readonly decoy: Decoy | undefined;
+  /** What waits. */
+  readonly kept: KeptPacket[];
+}
+
+interface KeptPacket {
+  readonly packetId: number;
+  readonly octets: Uint8Array;
+  /** Microseconds, on the engine's clock. */
+  readonly until: number;
+}
+
+/** Of the connection whose packet it is, from its client's side. `port`: another client's port than its own. */
+function nameOf({ ip, tcp }: PacketContext, isFromClient: boolean, port?: number): string {
+  const { bytes, addresses, addressLength: length } = ip;
+  const [client, server] = isFromClient ? [addresses, addresses + length] : [addresses + length, addresses];
+  const [clientPort, serverPort] = isFromClient ? [tcp.srcPort, tcp.dstPort] : [tcp.dstPort, tcp.srcPort];
+  const ends = text(bytes, client, length) + text(bytes, server, length);
+  return ends + String.fromCharCode(port ?? clientPort, serverPort);
+}
+
+/** A character for each octet pair. */
+function text(bytes: Uint8Array, from: number, length: number): string {
+  let all = '';
+  for (let at = from; at < from + length; at += 2) all += String.fromCharCode((bytes[at]! << 8) | bytes[at + 1]!);
+  return all;
+}
+
+/** Connections of clients that may be asked about: those of the last seconds, on a busy gateway. */
+const CLIENTS = 8_192;
+const HOSTS = 4_096;
+const PROBES = 4_096;
+/** Microseconds that a client's packets wait beside those of its decoys. */
+const STANDS_FOR = 50_000;

@@ -1,0 +1,235 @@
+/** Probes' packets at the engine: known by what was said of them, given their client's guise, and at its time if decoys. */
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import { Engine } from '../../../src/engine/engine.ts';
+import { FIELD, FLAG, HOOK, NF_ACCEPT, NF_DROP } from '../../../src/packet/batch.ts';
+import { TCP_FLAG } from '../../../src/packet/tcp.ts';
+import type { Policy } from '../../../src/pins/policy.ts';
+import { DialledMemory } from '../../../src/runtime/probing/dialled.ts';
+import { ipv4, tcpSegment, type TcpFields, viewTcp } from '../../support/ip-bytes.ts';
+import { policy } from '../../support/policy.ts';
+
+const { syn, ack, fin } = TCP_FLAG;
+const CLIENT = { address: new Uint8Array([10, 1, 2, 3]), port: 51_514 };
+const SERVER = { address: new Uint8Array([198, 51, 100, 7]), port: 443 };
+const MARK = policy().probe.mark;
+const [WINDOWS, OWN] = ['020405b40103030801010402', '020405b40402080a000090000000000001030307'].map((text) => [
+  ...Buffer.from(text, 'hex'),
+]) as [number[], number[]];
+
+let engine: Engine;
+let dialled: DialledMemory;
+/** In the order in which packets were let go. */
+let gone: { id: number; verdict: number; payload: Uint8Array | undefined }[];
+let now: number;
+
+function begin(source: Policy['probe']['source']): void {
+  dialled = new DialledMemory();
+  gone = [];
+  now = 1e9;
+  engine = new Engine({
+    policy: policy({ probe: { ...policy().probe, source } }),
+    verdicts: {
+      verdict: (id, verdict, options) => gone.push({ id, verdict, payload: options?.payload }),
+      flush: () => undefined,
+    },
+    events: { emit: () => undefined },
+    clock: { now: () => now, wallTime: () => now },
+    examiner: { examine: () => undefined },
+    proves: () => true,
+    live: true,
+    dialled,
+  });
+}
+
+beforeEach(() => begin('client'));
+
+interface At {
+  readonly hook?: number;
+  readonly mark?: number;
+  readonly connmark?: number;
+}
+
+let ids = 0;
+/** One batch; their ids. */
+function batch(...packets: readonly (readonly [TcpFields, At?])[]): number[] {
+  const octets = packets.map(([{ srcPort = 40_001, ...fields }]) => {
+    const isBack = srcPort === 443;
+    const ends = isBack ? { source: '198.51.100.7', destination: '10.1.2.3' } : {};
+    return ipv4(tcpSegment({ srcPort, ...fields }), ends);
+  });
+  const slab = Buffer.concat(octets);
+  const words = new Uint32Array(FIELD.ROW * packets.length);
+  let offset = 0;
+  const given = packets.map(([, { hook = HOOK.localOut, mark = MARK, connmark = MARK } = {}], at) => {
+    const row = at * FIELD.ROW;
+    words[row + FIELD.packetId] = ++ids;
+    words[row + FIELD.offset] = offset;
+    words[row + FIELD.length] = octets[at]!.length;
+    words[row + FIELD.hook] = hook;
+    words[row + FIELD.mark] = mark;
+    words[row + FIELD.connmark] = connmark;
+    words[row + FIELD.flags] = FLAG.hasConnmark;
+    words[row + FIELD.inIfindex] = hook === HOOK.localOut ? 0 : 2;
+    words[row + FIELD.outIfindex] = hook === HOOK.localIn ? 0 : 3;
+    words[row + FIELD.timeSeconds] = Math.floor(now / 1e6);
+    words[row + FIELD.timeMicros] = now % 1e6;
+    offset += octets[at]!.length;
+    return ids;
+  });
+  engine.onBatch({ slab, words, count: packets.length });
+  return given;
+}
+
+const FORWARD: At = { hook: HOOK.forward, mark: 0, connmark: 0 };
+const clientSyn = () =>
+  batch([{ srcPort: CLIENT.port, flags: syn, window: 65_535, options: WINDOWS, seq: 999, ack: 0 }, FORWARD]);
+const dial = (isDecoy = false) => dialled.add({ client: CLIENT, server: SERVER, probePort: 40_001, isDecoy });
+const probeSyn = { flags: syn, options: OWN, seq: 5_000, ack: 0 };
+const last = () => gone.at(-1)!;
+
+it('a probe that was dialled leaves as its client does, and is no flow', () => {
+  clientSyn();
+  const flows = engine.flows;
+  dial();
+  const [id] = batch([probeSyn]);
+  expect(last()).toMatchObject({ id, verdict: NF_ACCEPT });
+  const { start, dataStart, bytes, window } = viewTcp(last().payload!);
+  expect([...bytes.subarray(start + 20, dataStart)]).toEqual(WINDOWS);
+  expect(window).toBe(65_535);
+  const [answer] = batch([{ srcPort: 443, dstPort: 40_001, flags: syn | ack, ack: 5_001 }, { hook: HOOK.localIn }]);
+  expect(last()).toMatchObject({ id: answer, verdict: NF_ACCEPT, payload: undefined });
+  batch([{ flags: ack, seq: 5_001, data: 'hello' }]);
+  expect(viewTcp(last().payload!).seq).toBe(5_001);
+  expect(engine.flows).toBe(flows);
+  expect(engine.counters).toMatchObject({ probesRewritten: 2, probesPassed: 0 });
+});
+
+describe('what goes as it is, and is counted', () => {
+  it.each([
+    ['its client’s SYN was not seen', () => dial()],
+    ['it was not dialled here', () => clientSyn()],
+    [
+      'its client’s system is one that the gateway cannot be',
+      () => {
+        const options = [...WINDOWS, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1];
+        batch([{ srcPort: CLIENT.port, flags: syn, options, seq: 1, ack: 0 }, FORWARD]);
+        dial();
+        batch([{ ...probeSyn, options: [2, 4, 5, 180] }]);
+        gone = [];
+        engine.counters.probesPassed = 0;
+      },
+    ],
+  ])('%s', (_, before) => {
+    before();
+    const [id] = batch([{ ...probeSyn, options: [2, 4, 5, 180] }]);
+    expect(last()).toEqual({ id, verdict: NF_ACCEPT, payload: undefined });
+    expect(engine.counters).toMatchObject({ probesRewritten: 0, probesPassed: 1 });
+  });
+});
+
+it('what comes to one that was dialled goes as it is where nothing of it has left by here', () => {
+  dial();
+  const answer = { srcPort: 443, dstPort: 40_001, flags: syn | ack, ack: 5_001 };
+  const [id] = batch([answer, { hook: HOOK.localIn, connmark: 0 }]);
+  expect(last()).toEqual({ id, verdict: NF_ACCEPT, payload: undefined });
+  batch([
+    { ...answer, dstPort: 40_002 },
+    { hook: HOOK.localIn, connmark: 0 },
+  ]);
+  expect(last().verdict).toBe(NF_DROP);
+});
+
+describe('what is a flow like any other', () => {
+  const hello = { srcPort: 40_001, flags: ack, seq: 5_001, data: 'anything' };
+  const isJudged = (at: At) => {
+    clientSyn();
+    dial();
+    const flows = engine.flows;
+    batch([{ ...hello, flags: syn, data: '' }, at]);
+    expect(engine.flows).toBe(flows + 1);
+    expect(engine.counters).toMatchObject({ probesRewritten: 0, probesPassed: 0 });
+  };
+
+  it('what is forwarded with the mark of probes and a probe’s ends', () => isJudged({ hook: HOOK.forward }));
+  it('what leaves without the mark', () => isJudged({ mark: 0 }));
+  it('what leaves with it alone, and was never dialled', () => {
+    batch([probeSyn, { connmark: 0 }]);
+    expect(engine.flows).toBe(1);
+  });
+  it('everything, where probes leave with the gateway’s address', () => {
+    begin('gateway');
+    isJudged({});
+  });
+});
+
+describe('a decoy', () => {
+  const bare = { flags: ack, seq: 5_001, ack: 800 };
+  beforeEach(() => {
+    clientSyn();
+    dial(true);
+    batch([probeSyn]);
+    gone = [];
+  });
+
+  it('acknowledges right ahead of its hello', () => {
+    const [first] = batch([bare]);
+    expect(gone).toEqual([]);
+    expect(engine.waits).toBe(true);
+    now += 3_000;
+    const [hello] = batch([{ ...bare, data: 'hello' }]);
+    expect(gone.map(({ id }) => id)).toEqual([first, hello]);
+    expect(engine.heldPackets).toBe(0);
+  });
+
+  it('acknowledges in time where it says nothing', () => {
+    batch([bare]);
+    now += 4_000;
+    engine.tick();
+    expect(gone).toEqual([]);
+    now += 2_000;
+    engine.tick();
+    expect(gone).toHaveLength(1);
+  });
+
+  it('has heard the server when its client has, and ends behind that', () => {
+    batch([{ ...bare, data: 'hello' }]);
+    const [heard, end] = batch(
+      [{ ...bare, seq: 5_006, ack: 2_000 }],
+      [{ ...bare, seq: 5_006, ack: 2_000, flags: fin | ack }],
+    );
+    expect(gone).toHaveLength(1);
+    const fromClient = { srcPort: CLIENT.port, flags: ack, seq: 1_000 };
+    batch([{ ...fromClient, ack: 300 }, FORWARD]);
+    expect(gone.map(({ id }) => id)).not.toContain(heard);
+    const [client] = batch([{ ...fromClient, ack: 1_500 }, FORWARD]);
+    const order = gone.map(({ id }) => id).slice(-3);
+    expect([
+      [heard, end, client],
+      [client, heard, end],
+    ]).toContainEqual(order);
+    const [later] = batch([{ ...bare, seq: 5_007, ack: 3_000 }]);
+    expect(last().id).toBe(later);
+  });
+
+  it('has heard it in time where its client has not', () => {
+    batch([{ ...bare, data: 'hello' }], [{ ...bare, seq: 5_006, ack: 2_000 }]);
+    expect(gone).toHaveLength(1);
+    now += 301_000;
+    engine.tick();
+    expect(gone).toHaveLength(2);
+  });
+
+  it('lets go of what waits where its server waits for it', () => {
+    batch([{ ...bare, data: 'hello' }], [{ ...bare, seq: 5_006, ack: 2_000 }], [{ ...bare, seq: 5_006, ack: 10_000 }]);
+    expect(gone).toHaveLength(3);
+  });
+
+  it('lets go of everything at the end', () => {
+    batch([{ ...bare, data: 'hello' }], [{ ...bare, seq: 5_006, ack: 2_000 }]);
+    engine.finish();
+    expect(gone).toHaveLength(2);
+    const { received, accepted, dropped } = engine.counters;
+    expect(received).toBe(accepted + dropped);
+  });
+});
