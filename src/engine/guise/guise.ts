@@ -47,7 +47,7 @@ export class Guise {
     const transport = tcp.start - ip.start;
     const isSyn = tcp.has(TCP_FLAG.syn);
     const out = isSyn ? withOptions(ip, tcp, syn.options) : copyOf(ip.bytes, ip.start, ip.end);
-    if (isSyn) out[transport + 13] = syn.flags;
+    if (isSyn) out[transport + 13] = TCP_FLAG.syn | (syn.flags & ECN);
     writeU16(out, transport + 14, isSyn ? syn.window : this.#windowOf(tcp));
     this.#stamp(out, transport, tcp.tsVal, now);
     this.#dress(out, ip, tcp);
@@ -70,11 +70,12 @@ export class Guise {
     return out;
   }
 
-  /** The client's own; what the socket has where that is not known, or none at all. */
+  /** The client's own; what the socket has where that is not known, or would keep the server from answering. */
   #windowOf({ window }: TcpView): number {
-    const { syn, window: clients } = this.client;
-    if (window > 0 && clients !== undefined && clients > 0) return clients;
-    return Math.min(Math.floor((window * 2 ** this.#ownScale) / 2 ** (syn.windowScale ?? 0)), 0xffff);
+    const { syn, window: clients = 0 } = this.client;
+    const unit = 2 ** (syn.windowScale ?? 0);
+    if (window > 0 && clients * unit >= LEAST_WINDOW) return clients;
+    return Math.min(Math.floor((window * 2 ** this.#ownScale) / unit), 0xffff);
   }
 
   #stamp(out: Uint8Array, transport: number, own: number, now: number): void {
@@ -144,3 +145,5 @@ const [ECN, ECN_ECHO] = [0xc0, 0x40];
 /** §5: the field in the IP header, and ECT(0). */
 const [ECN_FIELD, ECN_CAPABLE] = [0x03, 0x02];
 const DO_NOT_FRAGMENT = 0x40;
+/** Octets. */
+const LEAST_WINDOW = 2_048;

@@ -164,6 +164,18 @@ describe('what follows it', () => {
     expect(viewTcp(out).window).toBe(expected);
   });
 
+  it.each([
+    [0, 502, 251],
+    [7, 502, 251],
+    [8, 502, 8],
+    [8, 0, 0],
+  ])('lets the server answer: a client’s window of %i and the socket’s of %i are %i', (clients, own, expected) => {
+    const tcp = client(packet({ flags: syn, options: WINDOWS }));
+    seen(tcp, packet({ flags: ack, window: clients }), 10);
+    const out = guiseOf(tcp).leaving(headers(packet({ flags: ack, window: own })), 20);
+    expect(viewTcp(out).window).toBe(expected);
+  });
+
   it('is marked as able to bear congestion marks where the server grants it, data alone', () => {
     const answers = [ECE | syn | ack, ECE | CWR | syn | ack, syn | ack];
     const marks = answers.map((flags) => {
