@@ -56,6 +56,15 @@ export class AgeList<T extends Aged> {
     return true;
   }
 
+  /** The same as going through it, and nothing is made for each member. */
+  forEach(look: (member: T) => void): void {
+    for (let member = this.#oldest; member !== undefined;) {
+      const { newer } = member;
+      look(member as T);
+      member = newer;
+    }
+  }
+
   /** From the oldest on. The member that is being looked at may be taken out meanwhile, and no other. */
   *[Symbol.iterator](): Generator<T, void, undefined> {
     for (let member = this.#oldest; member !== undefined;) {

@@ -167,13 +167,15 @@ export class Flows {
     this.#nextExpiry = now + SECOND;
     const timeout = this.#options.handshakeTimeout();
     const isTimed = timeout !== Infinity;
-    for (const connection of this.#inspecting) {
+    this.#inspecting.forEach((connection) => {
       const isLate = isTimed && now - connection.begunAt >= timeout + connection.patience;
       if (isLate) this.#options.onHandshakeTimeout(connection, now);
       if (isStale(connection, now)) this.forget(connection, now);
-    }
+    });
     for (const flows of [this.#opening, this.#decided]) {
-      for (const flow of flows) if (isStale(flow, now)) this.forget(flow, now);
+      flows.forEach((flow) => {
+        if (isStale(flow, now)) this.forget(flow, now);
+      });
     }
     if (this.#settled > 0) this.#sweep(now, DECIDED_TIMEOUT, DENIED_TIMEOUT);
   }

@@ -120,7 +120,10 @@ function tlsObject(tls: TlsSummary, entries: CertificateEntries): Fields {
   if (tls.clientAlpns.length > 0) object['client_alpns'] = tls.clientAlpns;
   object['session_resumed'] = tls.sessionResumed;
   const certificates = tls.certificates.map((der) => entries.entryOf(der));
-  if (certificates.length > 0) putLeaf(object, certificates[0]!);
+  if (certificates.length > 0) {
+    const leaf = leafOf(certificates[0]!);
+    for (const name of LEAF_FIELDS) object[name] = leaf[name];
+  }
   if (tls.ja4 !== null) object['ja4'] = tls.ja4;
   object['certificates'] = certificates;
   if (tls.clientCertificates.length > 0) {
@@ -129,15 +132,30 @@ function tlsObject(tls: TlsSummary, entries: CertificateEntries): Fields {
   return object;
 }
 
-/** What EVE says of the server's own certificate. */
-function putLeaf(object: Record<string, unknown>, leaf: CertificateEntry): void {
-  object['subject'] = leaf.subject;
-  object['issuerdn'] = leaf.issuer;
-  object['serial'] = leaf.serial;
-  object['fingerprint'] = withColons(leaf.sha1);
-  object['notbefore'] = leaf.not_before;
-  object['notafter'] = leaf.not_after;
+/** What EVE says of the server's own certificate; made once of each entry. */
+export function leafOf(entry: CertificateEntry): Leaf {
+  let leaf = leaves.get(entry);
+  if (leaf === undefined) {
+    leaf = {
+      subject: entry.subject,
+      issuerdn: entry.issuer,
+      serial: entry.serial,
+      fingerprint: withColons(entry.sha1),
+      notbefore: entry.not_before,
+      notafter: entry.not_after,
+    };
+    leaves.set(entry, leaf);
+  }
+  return leaf;
 }
+
+export type Leaf = Readonly<Record<(typeof LEAF_FIELDS)[number], string | null>>;
+
+/** In the order of the log. */
+export const LEAF_FIELDS = ['subject', 'issuerdn', 'serial', 'fingerprint', 'notbefore', 'notafter'] as const;
+
+/** As long as the entries are kept. */
+const leaves = new WeakMap<CertificateEntry, Leaf>();
 
 function withColons(hex: string): string {
   let text = hex.slice(0, 2);
@@ -179,10 +197,17 @@ export function recordOf(eventType: OfNoFlow, micros: number, fields: Fields, fr
 
 /** Microseconds since the epoch as `2026-11-21T19:31:36.120123+0000`. */
 export function timestamp(micros: number): string {
-  const millis = Math.floor(micros / 1000);
-  const rest = String(Math.floor(micros) - millis * 1000).padStart(3, '0');
-  return `${new Date(millis).toISOString().slice(0, -1)}${rest}+0000`;
+  const seconds = Math.floor(micros / 1e6);
+  // Many are of the same second.
+  if (seconds !== lastSecond) {
+    lastSecondText = new Date(seconds * 1000).toISOString().slice(0, -4);
+    lastSecond = seconds;
+  }
+  return `${lastSecondText}${String(Math.floor(micros) - seconds * 1e6).padStart(6, '0')}+0000`;
 }
+
+let lastSecond: number | undefined;
+let lastSecondText = '';
 
 /** Milliseconds since the epoch of such a timestamp. */
 export function millisOf(timestamp: string): number {
