@@ -85,7 +85,7 @@ class Dialling<Outcome extends Outcomes> {
       origin,
       pause,
       timeout,
-      conversation: conversation(),
+      conversation: new Prepared(conversation),
       connected: () => {
         if (origin !== undefined) {
           this.#isHeard = true;
@@ -119,6 +119,34 @@ class Dialling<Outcome extends Outcomes> {
     if (this.#isOver || this.#hasFallenBack || this.#options.origins.isStrict || timeout < 1) return;
     this.#hasFallenBack = true;
     this.#attempt(undefined, timeout);
+  }
+}
+
+/** A conversation that is made while its connection is: its keys take time, and none is needed until it is connected. */
+class Prepared<Outcome> implements Conversation<Outcome> {
+  readonly #make: () => Conversation<Outcome>;
+  #made: Conversation<Outcome> | undefined;
+
+  constructor(make: () => Conversation<Outcome>) {
+    this.#make = make;
+    // The SYN leaves when this turn of the loop is over.
+    setImmediate(() => this.#conversation());
+  }
+
+  start(): Uint8Array {
+    return this.#conversation().start();
+  }
+
+  feed(bytes: Uint8Array): Uint8Array {
+    return this.#conversation().feed(bytes);
+  }
+
+  get outcome(): Outcome | undefined {
+    return this.#made?.outcome;
+  }
+
+  #conversation(): Conversation<Outcome> {
+    return (this.#made ??= this.#make());
   }
 }
 
