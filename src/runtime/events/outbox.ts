@@ -1,6 +1,6 @@
 /**
- * The packet thread's end of the log: gathers events and posts them a few milliseconds' worth at a time, because waking
- * the main thread costs more than a record. Bounded by what the main thread has not yet taken; beyond that, events are
+ * The packet thread's end of the log: gathers events and posts what came within some milliseconds, because waking the main
+ * thread, and being woken by its answer, costs more than a record. Bounded by what the main thread has not yet taken; beyond that, events are
  * dropped and counted, and packets never wait.
  */
 import type { FlowEvent } from '../../judge/events.ts';
@@ -53,4 +53,5 @@ export class EventOutbox implements EventSink {
 }
 
 const EVENTS_A_MESSAGE = 64;
-const PATIENCE_MS = 5;
+/** Nobody waits for a record that long; each message costs both threads a wake-up. */
+const PATIENCE_MS = 25;
