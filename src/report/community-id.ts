@@ -2,7 +2,7 @@
  * Community ID, version 1 (github.com/corelight/community-id-spec): the name that Suricata, Zeek and others give to the same
  * flow. Of TCP and UDP, with the seed 0, which is everybody's default.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { Endpoint } from '../judge/events.ts';
 
@@ -15,7 +15,7 @@ export function communityId(one: Endpoint, other: Endpoint, proto: 'TCP' | 'UDP'
   octets[SEED + 2 * length] = PROTOCOLS[proto];
   octets.writeUInt16BE(first.port, SEED + 2 * length + 2);
   octets.writeUInt16BE(second.port, SEED + 2 * length + 4);
-  return `1:${createHash('sha1').update(octets).digest('base64')}`;
+  return `1:${hash('sha1', octets, 'base64')}`;
 }
 
 /** The smaller address, and where they are equal the smaller port. */

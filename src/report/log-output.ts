@@ -44,6 +44,8 @@ export class LogOutput {
   #isTorn: boolean;
   #waiting: string[] = [];
   #batch: Batch | undefined;
+  /** For a batch's octets: they are written where they go out from. */
+  #room = Buffer.alloc(0);
   /** Whose write is under way. */
   #writing: LogChannel | undefined;
   #isToBegin = false;
@@ -161,9 +163,17 @@ export class LogOutput {
     // What somebody left half written is to swallow no line.
     const ahead = this.#isTorn ? '\n' : '';
     this.#isTorn = false;
-    let end = ahead.length;
-    const ends = lines.map((line) => (end += Buffer.byteLength(line)));
-    return { lines, octets: Buffer.from(ahead + lines.join('')), ends, at: 0, done: 0 };
+    const room = this.#roomFor(lines.reduce((sum, line) => sum + line.length, ahead.length));
+    let end = room.write(ahead);
+    const ends = lines.map((line) => (end += room.write(line, end)));
+    return { lines, octets: room.subarray(0, end), ends, at: 0, done: 0 };
+  }
+
+  /** There is one batch at a time. */
+  #roomFor(units: number): Buffer {
+    const most = units * MOST_OCTETS_A_UNIT;
+    if (this.#room.length < most) this.#room = Buffer.allocUnsafeSlow(most);
+    return this.#room;
   }
 
   #write(batch: Batch, channel: LogChannel): void {
@@ -228,6 +238,8 @@ export class LogOutput {
   }
 }
 
+/** UTF-8 has three octets at the most for a unit of UTF-16. */
+const MOST_OCTETS_A_UNIT = 3;
 const SOONEST_MS = 0.5;
 const SOON_MS = 10;
 const LATER_MS = 500;

@@ -14,6 +14,8 @@ export interface PinsetsOptions {
 
 export class Pinsets {
   readonly #options: PinsetsOptions;
+  /** Of the policy that was in force the last time. */
+  #known: { readonly policy: Policy; readonly byName: ReadonlyMap<string, CompiledPinset> } | undefined;
 
   constructor(options: PinsetsOptions) {
     this.#options = options;
@@ -53,12 +55,20 @@ export class Pinsets {
     for (const event of events) {
       if (event.kind !== 'verdict' || event.action !== 'accept' || event.matched === null) continue;
       const { pinset: name, matched } = event;
-      const pinset = this.#options.policy().pinsets.find((each) => each.name === name);
-      const pin = pinset?.pins.find(({ canonical }) => canonical === matched);
+      const pin = name === null ? undefined : this.#pinset(name)?.pins.find(({ canonical }) => canonical === matched);
       if (pin?.role !== 'backup') continue;
-      const detail = `the pinset ${pinset!.name} was satisfied by its backup pin ${matched}`;
-      this.#options.protection.notice('pin.backup', pinset!.name, detail, BACKUP_SPELL_MS);
+      const detail = `the pinset ${name} was satisfied by its backup pin ${matched}`;
+      this.#options.protection.notice('pin.backup', name!, detail, BACKUP_SPELL_MS);
     }
+  }
+
+  /** Verdicts come thousands a second, and there may be as many pinsets. */
+  #pinset(name: string): CompiledPinset | undefined {
+    const policy = this.#options.policy();
+    if (this.#known?.policy !== policy) {
+      this.#known = { policy, byName: new Map(policy.pinsets.map((pinset) => [pinset.name, pinset])) };
+    }
+    return this.#known.byName.get(name);
   }
 }
 
