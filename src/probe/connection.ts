@@ -16,6 +16,8 @@ export interface Conversation<Outcome> {
   /** What is to be sent in answer. */
   feed(bytes: Uint8Array): Uint8Array;
   readonly outcome: Outcome | undefined;
+  /** What is said before going away, write by write; undefined while that takes more than `bytes`, which came behind the outcome. */
+  part?(bytes: Uint8Array): readonly Uint8Array[] | undefined;
 }
 
 export interface ConnectionFailure {
@@ -59,7 +61,7 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
     if (isOver) return;
     isOver = true;
     clearTimeout(deadline);
-    if (isConnected) leave(socket);
+    if (isConnected) leave(socket, conversation);
     else socket.destroy();
     options.done(outcome);
   };
@@ -82,9 +84,9 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
     options.connected?.();
   });
   socket.on('data', (bytes) => {
+    if (isOver) return;
     if (turn !== undefined && !hasSpoken) return fail('protocol', 'unasked');
     speak();
-    if (isOver) return;
     const answer = conversation.feed(bytes);
     if (conversation.outcome !== undefined) return end(conversation.outcome);
     if (answer.length > 0) socket.write(answer);
@@ -108,13 +110,23 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
  * Ends as one who goes away, and not with a reset for what is unread: there are servers that count those against the
  * address that they come from.
  */
-function leave(socket: Socket): void {
+function leave(socket: Socket, conversation: Conversation<unknown>): void {
+  const say = (words: readonly Uint8Array[] | undefined) => {
+    if (words === undefined || socket.writableEnded) return;
+    for (const piece of words) socket.write(piece);
+    socket.end();
+  };
+  const unheard = setTimeout(() => say([]), LINGER_MS / 2);
   const late = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once('close', () => clearTimeout(late));
-  late.unref();
+  for (const timer of [unheard, late]) {
+    socket.once('close', () => clearTimeout(timer));
+    timer.unref();
+  }
   socket.unref();
-  socket.resume();
-  socket.end();
+  socket.on('data', (bytes) => {
+    if (!socket.writableEnded) say(conversation.part?.(bytes));
+  });
+  say(conversation.part === undefined ? [] : conversation.part(NOTHING));
 }
 
 /**
@@ -152,3 +164,4 @@ interface TcpHandle {
 
 /** For the server to take notice. */
 const LINGER_MS = 1_000;
+const NOTHING = new Uint8Array(0);

@@ -1,6 +1,6 @@
 /**
- * The client's side of a handshake, as far as the server's proof that it has its certificate's key, and no further: no
- * Finished is ever sent. Octets in, octets out; knows no sockets and no clocks.
+ * The client's side of a handshake, as far as the server's proof that it has its certificate's key; behind that it only goes
+ * away. Octets in, octets out; knows no sockets and no clocks.
  *
  *   hello ─▶ awaitServerHello ─▶ TLS 1.3: EncryptedFlight ─────────▶ CertificateVerify: outcome
  *                 ▲     │  └───▶ to 1.2:  Certificate ─────────────▶ ServerKeyExchange, ServerHelloDone: outcome
@@ -10,7 +10,7 @@ import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { ProbedAlternative, ProbeFailure } from '../judge/ports.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
-import { CONTENT, HANDSHAKE, MAX_PLAINTEXT, VERSION } from '../tls/constants.ts';
+import { CLOSE_NOTIFY, CONTENT, HANDSHAKE, MAX_PLAINTEXT, VERSION } from '../tls/constants.ts';
 import { EncryptedFlight } from '../tls/encrypted-flight.ts';
 import { handshakeTrafficSecrets, tls13SuiteOf } from '../tls/key-schedule.ts';
 import type { ObserverLimits } from '../tls/observed/dialogue.ts';
@@ -25,6 +25,7 @@ import { verifyServerKeyExchange } from '../x509/proof.ts';
 import { spkiOf } from '../x509/spki.ts';
 import { canShare } from './key-share.ts';
 import { type Mirror, MirroredHello } from './mirror.ts';
+import { drawParting, type FinishedHandshake, lastWords, type Parting } from './parting.ts';
 
 export type HandshakeOutcome =
   | ({ readonly kind: 'certificates'; readonly version: number } & ProbedAlternative)
@@ -38,6 +39,8 @@ export interface ProbeHandshakeOptions {
   readonly recordVersion: number;
   /** Groups of the client's list that are left out. */
   readonly withoutGroups?: readonly number[];
+  /** How it goes away; drawn where none is given. */
+  readonly parting?: Parting;
   readonly limits: ObserverLimits;
 }
 
@@ -47,9 +50,11 @@ export class ProbeHandshake {
   readonly #hello: MirroredHello;
   readonly #firstHello: Uint8Array;
   readonly #recordVersion: number;
+  readonly #parting: Parting;
   readonly #observer: Observer;
   readonly #records: RecordReader;
   #encrypted: EncryptedFlight | undefined;
+  #finished: FinishedHandshake | undefined;
   #retry: { readonly request: ServerHello; readonly clientHello: Uint8Array } | undefined;
   #serverHello: ServerHello | undefined;
   #certificates: readonly Uint8Array[] = [];
@@ -57,11 +62,12 @@ export class ProbeHandshake {
   #output: Uint8Array[] = [];
   #outcome: HandshakeOutcome | undefined;
 
-  constructor({ mirror, recordVersion, withoutGroups, limits }: ProbeHandshakeOptions) {
+  constructor({ mirror, recordVersion, withoutGroups, limits, parting = drawParting() }: ProbeHandshakeOptions) {
     this.#mirror = mirror;
     this.#limits = limits;
     this.#hello = new MirroredHello(mirror, withoutGroups);
     this.#firstHello = this.#hello.body();
+    this.#parting = parting;
     this.#recordVersion = recordVersion >> 8 === 3 ? recordVersion : VERSION.tls10;
     this.#observer = new Observer(this.#listener(), limits, { isSsl2: false, clientFirst: true });
     this.#records = new RecordReader(this.#dispatcher());
@@ -83,6 +89,21 @@ export class ProbeHandshake {
     if (this.#outcome === undefined) this.#records.feed(bytes, 0, bytes.length);
     if (this.#records.fault !== undefined) this.#onFault(this.#records.fault);
     return this.#outcome === undefined ? this.#takeOutput() : EMPTY;
+  }
+
+  /** Never throws. */
+  part(bytes: Uint8Array): readonly Uint8Array[] | undefined {
+    const outcome = this.#outcome;
+    if (outcome?.kind !== 'certificates') return [];
+    if (outcome.version !== VERSION.tls13) {
+      return this.#parting === 'closed' ? [record(CONTENT.alert, outcome.version, CLOSE_NOTIFY)] : [];
+    }
+    this.#records.feed(bytes, 0, bytes.length);
+    if (this.#records.fault !== undefined) return [];
+    const words = lastWords(this.#parting, this.#finished!);
+    // RFC 8446 appendix D.4: ahead of the second flight, which this one is unless there was another hello.
+    const isFirst = words?.[0] !== undefined && this.#hello.sessionId.length > 0 && this.#retry === undefined;
+    return isFirst ? [Buffer.concat([CHANGE_CIPHER_SPEC, words[0]!]), ...words.slice(1)] : words;
   }
 
   /** Records in clear go to the observer as they came; from the first one behind a ServerHello of 1.3, to the flight. */
@@ -184,10 +205,12 @@ export class ProbeHandshake {
       retry: retry && { helloRetryRequest: retry.request.body, clientHello: retry.clientHello },
       serverHello: hello.body,
     });
-    const { server } = handshakeTrafficSecrets(suite, sharedSecret, transcript.digest());
+    const secrets = handshakeTrafficSecrets(suite, sharedSecret, transcript.digest());
     const { offersRawPublicKey } = this.#mirror.hello;
     const limits = this.#limits;
-    this.#encrypted = new EncryptedFlight({ suite, serverSecret: server, transcript, offersRawPublicKey, limits });
+    const ours = { suite, serverSecret: secrets.server, transcript, toTheEnd: true };
+    this.#encrypted = new EncryptedFlight({ ...ours, offersRawPublicKey, limits });
+    this.#finished = { suite, secrets, transcript, flight: this.#encrypted };
   }
 
   #onServerKeyExchange(exchange: ServerKeyExchange): void {
@@ -208,6 +231,7 @@ export class ProbeHandshake {
 
   #onEncrypted(flight: EncryptedFlight): void {
     const { authentication } = flight;
+    if (this.#outcome !== undefined) return;
     if (authentication === undefined) {
       if (flight.alert !== undefined) this.#fail('alert', `${flight.alert}`);
       return;

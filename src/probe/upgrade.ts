@@ -111,6 +111,10 @@ export class Upgrade<Outcome> implements Conversation<Outcome | UpgradeRefused> 
     return Buffer.concat(said);
   }
 
+  part(bytes: Uint8Array): readonly Uint8Array[] | undefined {
+    return this.#turn === this.#turns.length && this.#inner.part !== undefined ? this.#inner.part(bytes) : [];
+  }
+
   #speak(): Uint8Array[] {
     const said: Uint8Array[] = [];
     for (; this.#turn < this.#turns.length; this.#turn++) {

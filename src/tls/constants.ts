@@ -52,6 +52,9 @@ export const EXTENSION = {
   pskKeyExchangeModes: 45,
   signatureAlgorithmsCert: 50,
   keyShare: 51,
+  /** Two drafts of one thing (draft-vvv-tls-alps). */
+  applicationSettingsOld: 17513,
+  applicationSettings: 17613,
   encryptedClientHello: 0xfe0d,
 } as const;
 
@@ -69,6 +72,9 @@ export const VERSION = {
   /** What OpenSSL spoke before there was a standard. */
   dtls10OpenSsl: 0x0100,
 } as const;
+
+/** AlertLevel and AlertDescription (RFC 8446 §6.1). */
+export const CLOSE_NOTIFY = Uint8Array.of(1, 0);
 
 /** CertificateType (RFC 7250). */
 export const CERTIFICATE_TYPE = { x509: 0, rawPublicKey: 2 } as const;

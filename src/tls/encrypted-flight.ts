@@ -1,9 +1,9 @@
 /**
  * A server's encrypted flight of TLS 1.3 (RFC 8446 §4.3-4.4) under its handshake traffic secret: from the record behind
- * ServerHello to CertificateVerify, in the one order that is allowed. Ends there: Finished and what follows are not
- * looked at. Reads certificates and signature; whether they are any good is not decided here.
+ * ServerHello to CertificateVerify, in the one order that is allowed, and to Finished where somebody wants that. What
+ * follows is not looked at. Reads certificates and signature; whether they are any good is not decided here.
  *
- *   awaitEncryptedExtensions ─▶ awaitCertificate ─▶ awaitCertificateVerify ─▶ done
+ *   awaitEncryptedExtensions ─▶ awaitCertificate ─▶ awaitCertificateVerify ─▶ done, or awaitFinished ─▶ done
  *                                  │        ▲ │
  *                    Finished: PSK │        └─┘ CertificateRequest
  *                                  └──────────────────────────────────────────▶ done
@@ -51,6 +51,8 @@ export interface EncryptedFlightOptions {
   readonly transcript: Transcript;
   /** Whether the client knows what to do with one; a server that sends it unasked is read by nobody. */
   readonly offersRawPublicKey: boolean;
+  /** Finished is wanted too. */
+  readonly toTheEnd?: boolean;
   readonly limits: FlightLimits & { readonly certificates: number };
 }
 
@@ -58,6 +60,7 @@ export interface EncryptedFlightOptions {
 export class EncryptedFlight implements RecordConsumer {
   readonly #limits: EncryptedFlightOptions['limits'];
   readonly #offersRawPublicKey: boolean;
+  readonly #toTheEnd: boolean;
   readonly #transcript: Transcript;
   readonly #tagLength: number;
   readonly #protection: RecordProtection;
@@ -71,11 +74,15 @@ export class EncryptedFlight implements RecordConsumer {
   #asksForClientCertificate = false;
   #certificate: Certificate13 | undefined;
   #authentication: ServerAuthentication | undefined;
+  #asksForSettings = false;
+  #finished: Uint8Array | undefined;
   #alert: number | undefined;
 
-  constructor({ suite, version, serverSecret, transcript, offersRawPublicKey, limits }: EncryptedFlightOptions) {
+  constructor(options: EncryptedFlightOptions) {
+    const { suite, version, serverSecret, transcript, limits } = options;
     this.#limits = limits;
-    this.#offersRawPublicKey = offersRawPublicKey;
+    this.#offersRawPublicKey = options.offersRawPublicKey;
+    this.#toTheEnd = options.toTheEnd ?? false;
     this.#transcript = transcript;
     this.#tagLength = suite.tagLength;
     this.#protection = new RecordProtection(suite, serverSecret, version);
@@ -91,6 +98,16 @@ export class EncryptedFlight implements RecordConsumer {
   /** There once the flight showed all that it has to show. */
   get authentication(): ServerAuthentication | undefined {
     return this.#authentication;
+  }
+
+  /** verify_data of Finished; what it is of is the transcript, which ends ahead of it. */
+  get finished(): Uint8Array | undefined {
+    return this.#finished;
+  }
+
+  /** A client that goes on has to say more than Finished. */
+  get asksForMore(): boolean {
+    return this.#asksForClientCertificate || this.#asksForSettings;
   }
 
   /** AlertDescription of the alert that ended it. */
@@ -146,6 +163,8 @@ export class EncryptedFlight implements RecordConsumer {
         return this.#awaitCertificate(type, body);
       case 'awaitCertificateVerify':
         return this.#awaitCertificateVerify(type, body);
+      case 'awaitFinished':
+        return this.#awaitFinished(type, body);
       case 'done':
         return undefined;
       default:
@@ -162,6 +181,7 @@ export class EncryptedFlight implements RecordConsumer {
     if (this.#sendsRawPublicKey && !this.#offersRawPublicKey) {
       return misbehaved('tls.encrypted-extensions.unsolicited', this.#at);
     }
+    this.#asksForSettings = SETTINGS.some((extension) => extensions.has(extension));
     this.#transcript.add(type, body);
     this.#state = 'awaitCertificate';
     return undefined;
@@ -222,6 +242,14 @@ export class EncryptedFlight implements RecordConsumer {
       signed: Buffer.concat([SIGNATURE_CONTEXT, this.#transcript.digest()]),
       asksForClientCertificate: this.#asksForClientCertificate,
     };
+    if (this.#toTheEnd) this.#transcript.add(type, body);
+    this.#state = this.#toTheEnd ? 'awaitFinished' : 'done';
+    return undefined;
+  }
+
+  #awaitFinished(type: number, body: Uint8Array): Fault | undefined {
+    if (type !== HANDSHAKE.finished) return misbehaved('tls.handshake.order', this.#at);
+    this.#finished = copyOf(body);
     this.#state = 'done';
     return undefined;
   }
@@ -230,7 +258,10 @@ export class EncryptedFlight implements RecordConsumer {
 /** Of a record that the secret does not open: the wrong secret, or a changed record. */
 export const UNDECIPHERABLE = 'tls.record.undecipherable';
 
-type FlightState = 'awaitEncryptedExtensions' | 'awaitCertificate' | 'awaitCertificateVerify' | 'done';
+type FlightState =
+  'awaitEncryptedExtensions' | 'awaitCertificate' | 'awaitCertificateVerify' | 'awaitFinished' | 'done';
+/** A client answers them by EncryptedExtensions of its own. */
+const SETTINGS = [EXTENSION.applicationSettingsOld, EXTENSION.applicationSettings];
 
 /** RFC 8446 §4.4.3. */
 const SIGNATURE_CONTEXT = Buffer.from(`${' '.repeat(64)}TLS 1.3, server CertificateVerify\0`, 'latin1');

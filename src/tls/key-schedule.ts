@@ -1,10 +1,11 @@
 /**
- * The part of TLS 1.3's key schedule (RFC 8446 §7.1, §7.3) that leads to the handshake keys of a full handshake: from
- * the shared secret and the hellos to both traffic secrets, and from a secret to key and IV. Everything after the
- * handshake is nobody's business here.
+ * The part of TLS 1.3's key schedule (RFC 8446 §7.1, §7.3, §4.4.4) that leads to the keys of a full handshake: from
+ * the shared secret and the hellos to both traffic secrets, and from a secret to key and IV, and to Finished. Of what comes
+ * after the handshake there is what a client needs that goes away then.
  *
- *        0 ─▶ Early Secret ─derived─▶ Handshake Secret ─▶ c hs traffic, s hs traffic ─▶ key, iv
- *        0 ────────┘      (EC)DHE ────────┘
+ *        0 ─▶ Early Secret ─derived─▶ Handshake Secret ─derived─▶ Master Secret ─▶ c ap traffic ─▶ key, iv
+ *        0 ────────┘      (EC)DHE ────────┘ │        0 ───────────────┘
+ *                                           └─▶ c hs traffic, s hs traffic ─▶ key, iv, finished
  */
 import {
   type CipherCCMTypes,
@@ -31,6 +32,8 @@ export function tls13SuiteOf(cipherSuite: number): Tls13Suite | undefined {
 export interface HandshakeTrafficSecrets {
   readonly client: Uint8Array;
   readonly server: Uint8Array;
+  /** What secrets of the application's traffic are made of. */
+  readonly master: Uint8Array;
 }
 
 /** `helloHash`: of the transcript up to ServerHello. Without a PSK. */
@@ -46,7 +49,19 @@ export function handshakeTrafficSecrets(
   return {
     client: deriveSecret(suite, handshakeSecret, 'c hs traffic', helloHash),
     server: deriveSecret(suite, handshakeSecret, 's hs traffic', helloHash),
+    master: extract(suite, deriveSecret(suite, handshakeSecret, 'derived', nothing), zeros),
   };
+}
+
+/** `handshakeHash`: of the transcript up to the server's Finished. */
+export function clientTrafficSecret(suite: Tls13Suite, master: Uint8Array, handshakeHash: Uint8Array): Uint8Array {
+  return deriveSecret(suite, master, 'c ap traffic', handshakeHash);
+}
+
+/** RFC 8446 §4.4.4: verify_data of whoever has this traffic secret, of the transcript up to his message. */
+export function verifyData(suite: Tls13Suite, trafficSecret: Uint8Array, transcriptHash: Uint8Array): Uint8Array {
+  const finishedKey = expandLabel(suite, trafficSecret, 'finished', EMPTY, suite.hashLength);
+  return createHmac(suite.hash, finishedKey).update(transcriptHash).digest();
 }
 
 export interface TrafficKeys {

@@ -165,7 +165,7 @@ describe('other servers', () => {
     const config = join(directory, 'nginx.conf');
     writeFileSync(
       config,
-      `daemon off; user root; pid ${directory}/nginx.pid; error_log ${directory}/nginx.log;
+      `daemon off; user root; pid ${directory}/nginx.pid; error_log ${directory}/nginx.log info;
       events {}
       http { access_log off; client_body_temp_path ${directory}/b; proxy_temp_path ${directory}/p;
         fastcgi_temp_path ${directory}/f; uwsgi_temp_path ${directory}/u; scgi_temp_path ${directory}/s;
@@ -193,6 +193,14 @@ describe('other servers', () => {
     }
     const resuming12 = { clientHello: await resumingHello('-tls1_2', port) };
     expect(seen(await probe(port, resuming12))).toEqual({ version: 0x0303, proven: true, leaf: 'ec' });
+    // Most are to it as clients that have nothing to ask, once their handshake is over.
+    for (let times = 0; times < 12; times++) await probe(port);
+    const log = () => readFileSync(join(directory, 'nginx.log'), 'utf8');
+    await expect
+      .poll(() => log().match(/while waiting for request|peer closed connection in SSL handshake/g)?.length)
+      .toBeGreaterThan(12);
+    expect(log()).toMatch(/\[info\].*client closed connection while waiting for request/);
+    expect(log()).not.toMatch(/\[(warn|error|crit|alert|emerg)\]/);
   });
 
   it.skipIf(lacks('go'))(

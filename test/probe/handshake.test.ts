@@ -114,7 +114,7 @@ describe('the certificate of an OpenSSL server', () => {
 });
 
 describe('on the wire', () => {
-  it('nothing follows the hello: no Finished, no data', async () => {
+  it('nothing follows the hello ahead of what is asked for', async () => {
     const { sent } = await talk(handshake(await mirrorFor()), ec);
     expect(sent.length).toBe(5 + sent.readUInt16BE(3));
   });

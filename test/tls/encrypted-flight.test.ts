@@ -31,16 +31,26 @@ const ISSUER = Buffer.alloc(90, 0x15);
 const { clientHello, serverHello, serverSecret } = SIMPLE;
 const helloTranscript = () => Transcript.ofHellos('sha256', { clientHello, serverHello });
 
+interface ReadOptions {
+  cut?: number;
+  hellos?: Hellos;
+  secret?: Uint8Array;
+  raw?: boolean;
+  toTheEnd?: boolean;
+}
+
 /** A reader with a flight behind it, and what it said in the end. */
-function read(bytes: Uint8Array, options: { cut?: number; hellos?: Hellos; secret?: Uint8Array; raw?: boolean } = {}) {
+function read(bytes: Uint8Array, options: ReadOptions = {}) {
   const transcript = Transcript.ofHellos('sha256', options.hellos ?? { clientHello, serverHello });
-  const { secret = serverSecret, raw: offersRawPublicKey = true } = options;
-  const flight = new EncryptedFlight({ suite, serverSecret: secret, transcript, offersRawPublicKey, limits });
+  const { secret = serverSecret, raw: offersRawPublicKey = true, toTheEnd = false } = options;
+  const of = { suite, serverSecret: secret, transcript, toTheEnd };
+  const flight = new EncryptedFlight({ ...of, offersRawPublicKey, limits });
   const reader = new RecordReader(flight);
   const cut = options.cut ?? bytes.length;
   for (let at = 0; at < bytes.length; at += cut) reader.feed(bytes, at, Math.min(at + cut, bytes.length));
-  const { authentication, alert } = flight;
-  return { authentication, alert, fault: reader.fault?.code };
+  const { authentication, alert, finished, asksForMore } = flight;
+  const fault = reader.fault?.code;
+  return { authentication, alert, fault, ...(toTheEnd && { finished, asksForMore }) };
 }
 
 const flightOf = (...messages: Buffer[]) => sealed(suite, serverSecret, signedMessages(helloTranscript(), messages));
@@ -72,6 +82,32 @@ describe('the traces of RFC 8448', () => {
     const seen = read(RETRY.serverFlight, { hellos, secret: RETRY.serverSecret });
     expect(seen.authentication).toMatchObject({ kind: 'certificate' });
     expect(provenBy(spki, seen)).toBe(false);
+  });
+});
+
+describe('Finished', () => {
+  it('is read where it is wanted, however it is cut', () => {
+    for (const cut of [1, 7, plain.length]) {
+      const seen = read(plain, { cut, toTheEnd: true });
+      expect(seen).toMatchObject({ finished: new Uint8Array(finished13.subarray(4)), asksForMore: false });
+    }
+  });
+
+  it('is not what a client may answer by Finished alone where it is asked for more', () => {
+    const settings = flightOf(encryptedExtensions(extension(17613, Buffer.alloc(3))), certificate13(LEAF));
+    const certificate = flightOf(encryptedExtensions(), certificateRequest(), certificate13(LEAF));
+    for (const bytes of [settings, certificate]) {
+      expect(read(bytes, { toTheEnd: true })).toMatchObject({ finished: expect.anything(), asksForMore: true });
+    }
+  });
+
+  it('comes next, or nothing', () => {
+    const messages = signedMessages(helloTranscript(), [encryptedExtensions(), certificate13(LEAF)]);
+    const behind = [...messages.slice(0, -1), encryptedExtensions()];
+    expect(read(sealed(suite, serverSecret, behind), { toTheEnd: true })).toMatchObject({
+      authentication: { kind: 'certificate' },
+      fault: 'tls.handshake.order',
+    });
   });
 });
 

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
-import { handshakeTrafficSecrets, tls13SuiteOf, trafficKeys } from '../../src/tls/key-schedule.ts';
+import {
+  clientTrafficSecret,
+  handshakeTrafficSecrets,
+  tls13SuiteOf,
+  trafficKeys,
+  verifyData,
+} from '../../src/tls/key-schedule.ts';
 import { RecordProtection } from '../../src/tls/record-protection.ts';
 import { type Hellos, Transcript } from '../../src/tls/transcript.ts';
 import { RETRY, SIMPLE } from '../support/rfc8448.ts';
@@ -45,6 +51,33 @@ describe('the traces of RFC 8448', () => {
     expect(opened?.contentType).toBe(22);
     expect(opened?.content.length).toBe(0x28 + 0x1bd + 0x88 + 0x24);
     expect(hex(opened!.content.subarray(0, 4))).toBe('08000024');
+  });
+});
+
+describe('a client’s end of RFC 8448 §3', () => {
+  const { serverSecret, serverFlight } = SIMPLE;
+  const flight = new RecordProtection(suite, serverSecret).open(serverFlight.subarray(0, 5), serverFlight.subarray(5));
+  const transcript = Transcript.ofHellos('sha256', SIMPLE);
+  const messages: { type: number; body: Uint8Array }[] = [];
+  for (let rest = Buffer.from(flight!.content); rest.length > 0; rest = rest.subarray(4 + rest.readUIntBE(1, 3))) {
+    messages.push({ type: rest[0]!, body: rest.subarray(4, 4 + rest.readUIntBE(1, 3)) });
+  }
+  const finished = messages.pop()!;
+  for (const { type, body } of messages) transcript.add(type, body);
+
+  it('the server’s Finished is of its secret and of what came before', () => {
+    expect(hex(verifyData(suite, serverSecret, transcript.digest()))).toBe(hex(finished.body));
+  });
+
+  it('the client’s Finished, and the secret of what follows', () => {
+    const { master } = secretsOf(SIMPLE, SIMPLE.sharedSecret);
+    const whole = Transcript.ofHellos('sha256', SIMPLE);
+    for (const { type, body } of [...messages, finished]) whole.add(type, body);
+    const own = verifyData(suite, SIMPLE.clientSecret, whole.digest());
+    expect(hex(own)).toBe('a8ec436d677634ae525ac1fcebe11a039ec17694fac6e98527b642f2edd5ce61');
+    expect(hex(clientTrafficSecret(suite, master, whole.digest()))).toBe(
+      '9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5',
+    );
   });
 });
 

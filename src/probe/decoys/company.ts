@@ -83,6 +83,7 @@ export class Company<Outcome extends { readonly kind: string }> {
       conversation: {
         start: () => member.conversation!.start(),
         feed: (bytes) => member.conversation!.feed(bytes),
+        part: (bytes) => (member.conversation?.part === undefined ? [] : member.conversation.part(bytes)),
         get outcome() {
           return member.conversation?.outcome;
         },
