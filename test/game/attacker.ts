@@ -36,6 +36,7 @@ const WITHOUT_TIME: Readonly<Record<string, readonly Of[]>> = {
   'what the hello says': [({ hello }) => numberOf(hello.shape), ({ hello }) => hello.extensions],
 };
 const WAITS: readonly Of[] = [({ times }) => times.ack - times.syn, ({ times }) => times.hello - times.ack];
+const BEHIND_NAME = 'what follows the server’s flight';
 /** Too late for a forgery in the same connection. */
 const BEHIND: readonly Of[] = [
   ({ behind }) => behind.octets,
@@ -43,6 +44,9 @@ const BEHIND: readonly Of[] = [
   ({ behind }) => behind.fin,
   ({ behind }) => behind.rst,
 ];
+
+/** Since the hello. */
+const UNTIL_THE_END: readonly Of[] = [({ times }) => times.last - times.hello];
 
 const alone =
   (all: readonly Of[]): Look =>
@@ -66,6 +70,8 @@ const ORDER: Looks = {
 export const PAIRED = looksOf(paired, ORDER);
 /** Of one, which may be the client's or not. */
 export const ALONE = looksOf(alone, {});
+/** Of one, which may be of a client that asks for nothing. */
+export const LEAVING: Looks = { [BEHIND_NAME]: alone(BEHIND), 'when it is over': alone(UNTIL_THE_END) };
 
 function looksOf(kind: (all: readonly Of[]) => Look, order: Looks): Looks {
   const still = Object.fromEntries(Object.entries(WITHOUT_TIME).map(([name, all]) => [name, kind(all)]));
@@ -75,7 +81,7 @@ function looksOf(kind: (all: readonly Of[]) => Look, order: Looks): Looks {
     'all of these': joined(Object.values(still)),
     ...time,
     'all of these, time too': joined([...Object.values(still), ...Object.values(time)]),
-    'what follows the server’s flight': kind(BEHIND),
+    [BEHIND_NAME]: kind(BEHIND),
   };
 }
 

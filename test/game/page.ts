@@ -10,14 +10,24 @@ export interface Score {
   readonly accuracies: Readonly<Record<string, number>>;
 }
 
-/** Of first contacts, with and without a decoy, and of servers that are asked again. */
-export function writePage(first: readonly Score[], accompanied: readonly Score[], again: readonly Score[]): void {
+export interface Scores {
+  readonly first: readonly Score[];
+  /** With a decoy. */
+  readonly accompanied: readonly Score[];
+  /** Where a server is known. */
+  readonly again: readonly Score[];
+  /** Of clients that ask for nothing. */
+  readonly leaving: readonly Score[];
+}
+
+export function writePage({ first, accompanied, again, leaving }: Scores): void {
   const page = readFileSync(PAGE, 'utf8');
   const [before, rest = ''] = page.split(BEGIN);
   const tables = [
     tableOf('At a first contact', first),
     tableOf('At a first contact, with `"decoys": 1`', accompanied),
     tableOf('Where the server is asked again', again),
+    tableOf('Where the client goes away without asking', leaving),
   ];
   writeFileSync(PAGE, `${before}${BEGIN}\n\n${tables.join('\n\n')}\n\n${rest.slice(rest.indexOf(END))}`);
 }

@@ -8,10 +8,10 @@ import { beforeAll, expect, it } from 'vitest';
 import { bank, lab, openFaces, openScene, requestTo, scene } from '../support/lab/bank-scene.ts';
 import { goProgram } from '../support/lab/go.ts';
 import { lacks } from '../support/programs.ts';
-import { accuracyOf, ALONE, type Looks, type Pair, PAIRED } from './attacker.ts';
+import { accuracyOf, ALONE, LEAVING, type Looks, type Pair, PAIRED } from './attacker.ts';
 import { connectionsOf, type Seen } from './connections.ts';
 import { type Score, writePage } from './page.ts';
-import { type Loop, loops } from './players.ts';
+import { leavers, type Loop, loops } from './players.ts';
 
 const { pairs: wanted = '250', clients } = JSON.parse(process.env['GAME'] ?? '{}') as {
   pairs?: string;
@@ -36,25 +36,29 @@ beforeAll(async () => {
 });
 
 it('is played', { timeout: 3_600_000 }, async () => {
-  const players = Object.entries(loops({ goProgram, lacks })).filter(
-    ([name]) => clients === undefined || new RegExp(`^(${clients})$`).test(name),
-  );
-  const contacts = async () => {
+  const players = chosen(loops({ goProgram, lacks }));
+  const contacts = async (all: readonly (readonly [string, Loop])[], looks: Looks) => {
     const scores: Score[] = [];
-    for (const [name, loop] of players) scores.push(scoreOf(name, PAIRED, firstContacts(await seenOf(loop, PORTS))));
+    for (const [name, loop] of all) scores.push(scoreOf(name, looks, firstContacts(await seenOf(loop, PORTS))));
     return scores;
   };
-  const first = await contacts();
+  const first = await contacts(players, PAIRED);
+  const leaving = await contacts(chosen(leavers({ lacks })), LEAVING);
   await reload('accompanied');
-  const accompanied = await contacts();
+  const accompanied = await contacts(players, PAIRED);
   await reload('again');
   const again: Score[] = [];
   for (const [name, loop] of players)
     again.push(scoreOf(name, ALONE, rechecks(await seenOf(loop, PORTS.slice(0, KNOWN)))));
-  for (const { name, pairs, accuracies } of [...first, ...accompanied, ...again]) console.log(name, pairs, accuracies);
-  if (clients === undefined) writePage(first, accompanied, again);
+  const all = [...first, ...accompanied, ...again, ...leaving];
+  for (const { name, pairs, accuracies } of all) console.log(name, pairs, accuracies);
+  if (clients === undefined) writePage({ first, accompanied, again, leaving });
   expect([...first, ...accompanied].filter(({ pairs }) => pairs < Number(wanted) / 2)).toEqual([]);
 });
+
+function chosen(all: Readonly<Record<string, Loop>>): [string, Loop][] {
+  return Object.entries(all).filter(([name]) => clients === undefined || new RegExp(`^(${clients})$`).test(name));
+}
 
 async function reload(name: string): Promise<void> {
   lab.shell('gateway', `cp ${lab.path(`${name}.json`)} ${scene.engine.config}`);

@@ -240,6 +240,12 @@ const TOOLS: readonly Client[] = [
       chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking \
         --disable-component-update --no-first-run --user-data-dir=profile --dump-dom $URL`,
   },
+  {
+    name: 'Firefox',
+    debian: 'firefox-esr libnss3-tools',
+    version: packaged('firefox-esr'),
+    ask: 'node $PEERS/ask-firefox.mjs $URL /etc/ssl/certs/ca-certificates.crt',
+  },
 ];
 
 export const CLIENTS: readonly Client[] = [...LIBRARIES, ...LANGUAGES, ...TOOLS];
