@@ -85,8 +85,9 @@ function looksOf(kind: (all: readonly Of[]) => Look, order: Looks): Looks {
   };
 }
 
-/** The share of his answers that are right: 0.5 is what a coin has. */
+/** The share of his answers that are right: 0.5 is what a coin has. NaN where there is nothing to learn from. */
 export function accuracyOf(look: Look, pairs: readonly Pair[]): number {
+  if (pairs.length < 2) return NaN;
   const learned = pairs.filter((_, at) => at % 2 === 0);
   const asked = pairs.filter((_, at) => at % 2 === 1);
   const tree = new DecisionTreeClassifier({ gainFunction: 'gini', maxDepth: 4, minNumSamples: 8 });
