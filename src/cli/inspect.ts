@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 
 import { jsonText, printable } from '../bytes/invisible.ts';
-import { loadPolicy } from '../pins/load.ts';
+import { builtInPolicy } from '../pins/built-in.ts';
 import { formatMessage } from '../pins/document/message.ts';
 import type { Policy } from '../pins/policy.ts';
 import { type Unread, unreadRecord, unreadSentence } from '../report/unread.ts';
@@ -57,7 +57,7 @@ export function registerInspect(program: Command): void {
       } catch (error) {
         return command.error(`error: ${(error as Error).message}`, { exitCode: 1 });
       }
-      const policy = policyOf(flags.config);
+      const policy = flags.config === undefined ? builtInPolicy(NO_CONFIGURATION) : await policyOf(flags.config);
       if (policy === undefined) {
         command.error(`error: ${flags.config} is no valid configuration: nothing was inspected`, { exitCode: 1 });
       } else {
@@ -149,10 +149,11 @@ function collect(value: string, before: readonly string[]): string[] {
 }
 
 /** Says everything that there is to say about the file; undefined when it is not valid. */
-function policyOf(file: string | undefined): Policy | undefined {
-  const loaded = file === undefined ? loadPolicy('built in', () => NO_CONFIGURATION) : loadPolicy(file);
+async function policyOf(file: string): Promise<Policy | undefined> {
+  const { loadPolicy } = await import('../pins/load.ts');
+  const loaded = loadPolicy(file);
   const messages = 'errors' in loaded ? [...loaded.errors, ...loaded.warnings] : loaded.warnings;
-  if (file !== undefined) for (const message of messages) process.stderr.write(`${formatMessage(message)}\n`);
+  for (const message of messages) process.stderr.write(`${formatMessage(message)}\n`);
   return 'policy' in loaded ? loaded.policy : undefined;
 }
 
@@ -229,10 +230,7 @@ function sizeOf(path: string): number {
 }
 
 /** Nothing is pinned, and everything is looked at. */
-const NO_CONFIGURATION = {
-  bytes: new TextEncoder().encode('{ "version": 1, "unpinned": { "starttls": "inspect" } }'),
-  modifiedMs: 0,
-};
+const NO_CONFIGURATION = '{ "version": 1, "unpinned": { "starttls": "inspect" } }';
 const OUTPUT_PIECE = 65_536;
 const LARGE_INPUT = 50_000_000;
 const MOST_THREADS = 64;

@@ -2,7 +2,7 @@
  * tlspin.json(5): the manual page of configuration files, made of the schema that they are held to: every key with its
  * values, its meaning and what holds where it is left out, each situation, and every way to write a pin.
  */
-import { situationDefault, SITUATION_NAMES } from '../../pins/document/schema/situations.ts';
+import { situationDefault, SITUATION_NAMES } from '../../pins/document/situation-values.ts';
 import { configurationJsonSchema } from '../../pins/document/schema.ts';
 import { PIN_SPELLINGS } from '../../pins/document/spellings.ts';
 import { bold, escaped, example, italic, page, type Section, tagged, text } from './roff.ts';

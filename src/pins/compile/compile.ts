@@ -25,7 +25,7 @@ import type { CompiledPinset, CompiledRule, CompiledVerdict, Policy, Situations 
 import type { Configuration } from '../document/schema.ts';
 import type { RuleSource, RulesSource } from '../document/schema/lists.ts';
 import type { PinsetSource } from '../document/schema/pinset.ts';
-import { elements } from '../document/schema-issues.ts';
+import { elements } from '../document/elements.ts';
 import { ambiguities } from './specificity.ts';
 
 /** `hash` is left empty: it is of the files, not of the document. */

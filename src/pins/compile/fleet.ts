@@ -5,7 +5,7 @@ import type { FleetPolicy, Policy } from '../policy.ts';
 import type { Configuration } from '../document/schema.ts';
 import type { FleetSource } from '../document/schema/fleet.ts';
 import type { ListSource } from '../document/schema/lists.ts';
-import { elements } from '../document/schema-issues.ts';
+import { elements } from '../document/elements.ts';
 import { parsePublicKey } from '../../minisign/keys.ts';
 
 export function compileFleet(

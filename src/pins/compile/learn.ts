@@ -5,7 +5,7 @@ import type { Reporter } from '../document/message.ts';
 import type { LearnPolicy } from '../policy.ts';
 import type { Configuration } from '../document/schema.ts';
 import type { LearnSource } from '../document/schema/evidence.ts';
-import { elements } from '../document/schema-issues.ts';
+import { elements } from '../document/elements.ts';
 
 export function compileLearn(source: LearnSource | undefined, files: ReferredFiles): LearnPolicy {
   const said = Object.fromEntries(Object.entries(source ?? {}).filter(([, value]) => value !== undefined));

@@ -4,8 +4,9 @@ import { isAbsolute } from 'node:path';
 import type { ReferredFiles } from '../document/files.ts';
 import type { Path, Reporter } from '../document/message.ts';
 import type { Configuration } from '../document/schema.ts';
-import { type DestinationSource, FACILITIES, type SyslogSource, type TransportSource } from '../document/schema/log.ts';
-import { elements } from '../document/schema-issues.ts';
+import { FACILITIES } from '../document/facilities.ts';
+import type { DestinationSource, SyslogSource, TransportSource } from '../document/schema/log.ts';
+import { elements } from '../document/elements.ts';
 import type { LogTarget, Policy, SyslogForm, TransportTarget } from '../policy.ts';
 
 export function compileLog(source: Configuration['log'], files: ReferredFiles, report: Reporter): Policy['log'] {

@@ -9,7 +9,7 @@ import type { Path, Reporter } from '../document/message.ts';
 import type { AddressRange, CompiledMatch } from '../policy.ts';
 import type { MatchSource } from '../document/schema/match.ts';
 import type { PortSource } from '../document/schema/values.ts';
-import { elements } from '../document/schema-issues.ts';
+import { elements } from '../document/elements.ts';
 
 export function compileMatch(source: MatchSource | undefined, path: Path, report: Reporter): CompiledMatch {
   if (source?.hosts !== undefined && source.addresses !== undefined) {

@@ -8,7 +8,7 @@ import { parsePin, pinOfCertificate, pinOfSpki } from '../document/pin-string.ts
 import type { ParsedPin, PinString } from '../document/pin-string.ts';
 import type { CompiledList, CompiledPin, PinKind, PinPlace } from '../policy.ts';
 import type { PinEntry } from '../document/schema/pin.ts';
-import { elements } from '../document/schema-issues.ts';
+import { elements } from '../document/elements.ts';
 
 export interface PinContext {
   readonly lists: ReadonlyMap<string, CompiledList>;

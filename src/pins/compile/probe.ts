@@ -10,7 +10,7 @@ import type { ConnmarkLayout, KeylogPolicy, ProbePolicy } from '../policy.ts';
 import { isKeylogged, PROBE_DEFAULTS } from '../probe.ts';
 import type { Configuration } from '../document/schema.ts';
 import type { KeylogSource, ProbeSection } from '../document/schema/evidence.ts';
-import { elements } from '../document/schema-issues.ts';
+import { elements } from '../document/elements.ts';
 
 export function compileProbe(
   source: ProbeSection | undefined,

@@ -4,7 +4,7 @@ import { parseDuration } from '../document/dates.ts';
 import type { ReferredFiles } from '../document/files.ts';
 import type { Reporter } from '../document/message.ts';
 import type { SignedPinsSource } from '../document/schema/signed-pins.ts';
-import { elements } from '../document/schema-issues.ts';
+import { elements } from '../document/elements.ts';
 import type { Policy } from '../policy.ts';
 
 export function compileSignedPins(

@@ -4,7 +4,7 @@ import type { FileContent, ReferredFiles } from '../document/files.ts';
 import type { Path, Reporter } from '../document/message.ts';
 import { SYSTEM, SYSTEM_STORES } from '../document/system-store.ts';
 import type { Checks, Situations } from '../policy.ts';
-import { CHECK_DEFAULTS, SITUATION_NAMES, situationDefault } from '../document/schema/situations.ts';
+import { CHECK_DEFAULTS, SITUATION_NAMES, situationDefault } from '../document/situation-values.ts';
 import type { ChecksSource, SituationsSource } from '../document/schema/situations.ts';
 
 export function situationDefaults(kind: 'pinned' | 'unpinned'): Situations {

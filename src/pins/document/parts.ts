@@ -12,7 +12,8 @@ import type { Message, Path, Reporter, Severity } from './message.ts';
 import { readKept } from './kept.ts';
 import type { Configuration } from './schema.ts';
 import type { SignedPinsSource } from './schema/signed-pins.ts';
-import { elements, readShape } from './schema-issues.ts';
+import { elements } from './elements.ts';
+import { readShape } from './schema-issues.ts';
 
 export interface Part {
   readonly document: ConfigDocument;

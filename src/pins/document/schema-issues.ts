@@ -35,11 +35,6 @@ export function readShape(value: unknown, isIncluded = false): Shape {
   return { errors, configuration: { ...rest, version: 1 } as unknown as Configuration };
 }
 
-/** The elements of a list that may have lost some, each with its position in the file. */
-export function* elements<T>(list: readonly T[] | undefined): Generator<[number, T]> {
-  for (const [index, element] of (list ?? []).entries()) if (element !== null) yield [index, element];
-}
-
 type Issue = z.core.$ZodIssue;
 
 function explain(issue: Issue, parent: Path, document: unknown, isIncluded: boolean): ShapeError[] {

@@ -12,7 +12,7 @@ import { parsePin, pinOfCertificate } from '../document/pin-string.ts';
 import type { DigestKind, ParsedPin, PinString } from '../document/pin-string.ts';
 import type { CompiledList, CompiledPin } from '../policy.ts';
 import type { ListSource } from '../document/schema/lists.ts';
-import { elements } from '../document/schema-issues.ts';
+import { elements } from '../document/elements.ts';
 
 export function compileList(
   id: string,

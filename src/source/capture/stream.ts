@@ -79,7 +79,8 @@ export function isFile(path: string): boolean {
 
 /** Throws with the command that reads it. */
 function refuseOtherCompression(head: Buffer, path: string): void {
-  const [program] = COMPRESSED.find(([, begins]) => head.toString('hex').startsWith(begins)) ?? [];
+  const magic = head.toString('hex', 0, MAGIC_LENGTH);
+  const [program] = COMPRESSED.find(([, begins]) => magic.startsWith(begins)) ?? [];
   if (program === undefined) return;
   const from = path === '-' ? '' : ` ${path}`;
   throw new Error(`compressed with ${program}, which is not read here: ${program} -dc${from} | tlspin inspect -`);
