@@ -114,8 +114,7 @@ export class Connection extends TrackedConnection implements Waiter {
   tell(record: VerdictEvent | null): void {
     this.abandon(this.lastSeen);
     this.told = record;
-    this.#inspected = undefined;
-    this.#streams = undefined;
+    this.#inspected = this.#streams = undefined;
   }
 
   /** A segment that is not a SYN, from the client. */
@@ -215,6 +214,7 @@ export class Connection extends TrackedConnection implements Waiter {
   /** Answers everything that waits, and forgets the streams. What is settled later has no connection any more. */
   abandon(now: number): void {
     this.#isAbandoned = true;
+    this.endPassing();
     this.#inspected?.judge.close();
     for (const packet of this.#held?.takeAll(now) ?? []) this.#answers.drop(packet.packetId);
     for (const packet of this.#anteroom?.takeAll(now) ?? []) this.#answers.drop(packet.packetId);

@@ -14,7 +14,7 @@ import type { Opening } from './opening.ts';
 /** See connection.ts. */
 export type Phase = 'opening' | 'inspecting' | 'accepting' | 'accepted' | 'denying' | 'denied';
 
-export abstract class TrackedConnection extends Aged implements PassingFlow {
+export abstract class TrackedConnection extends Aged {
   readonly kind = 'connection';
   readonly id: number;
   /** FlowKey.kept. */
@@ -41,6 +41,7 @@ export abstract class TrackedConnection extends Aged implements PassingFlow {
   /** Any side has sent RST. */
   #isReset = false;
   #isResetByClient = false;
+  #passing: Passing | undefined;
 
   constructor(begun: HalfOpen, subject: FlowSubject, now: number) {
     super();
@@ -74,16 +75,20 @@ export abstract class TrackedConnection extends Aged implements PassingFlow {
 
   /** A segment of that end's own came. */
   protected note({ tcp, time }: PacketContext, fromClient: boolean): void {
-    this.#note(tcp.flags, time, fromClient);
+    this.noteFlags(tcp.flags, time, fromClient);
   }
 
-  passes(tcpFlags: number, micros: number, isForward: boolean): boolean {
-    const isKept = this.list !== undefined;
-    if (isKept) this.#note(tcpFlags, micros, isForward === this.clientForward);
-    return isKept;
+  /** What one of those whose record is there hears of its segments by, as long as it is kept. */
+  get passing(): PassingFlow {
+    return (this.#passing ??= new Passing(this));
   }
 
-  #note(tcpFlags: number, micros: number, fromClient: boolean): void {
+  /** It is kept no more. */
+  protected endPassing(): void {
+    this.#passing?.end();
+  }
+
+  noteFlags(tcpFlags: number, micros: number, fromClient: boolean): void {
     this.touch(micros);
     if ((tcpFlags & TCP_FLAG.rst) !== 0) {
       this.#isReset = true;
@@ -91,6 +96,25 @@ export abstract class TrackedConnection extends Aged implements PassingFlow {
     } else if ((tcpFlags & TCP_FLAG.fin) !== 0) {
       this.#finishedBy |= fromClient ? BY_CLIENT : BY_SERVER;
     }
+  }
+}
+
+/** Whoever delivers packets may hold it for longer than there is anything behind it. */
+class Passing implements PassingFlow {
+  #connection: TrackedConnection | undefined;
+
+  constructor(connection: TrackedConnection) {
+    this.#connection = connection;
+  }
+
+  passes(tcpFlags: number, micros: number, isForward: boolean): boolean {
+    const connection = this.#connection;
+    connection?.noteFlags(tcpFlags, micros, isForward === connection.clientForward);
+    return connection !== undefined;
+  }
+
+  end(): void {
+    this.#connection = undefined;
   }
 }
 

@@ -75,8 +75,8 @@ export class Segments {
     const connection = flow.kind === 'connection' ? flow : this.#onHalfOpenPacket(p, flow, fromClient);
     if (connection === undefined) return;
     if (connection.told !== undefined) {
-      connection.passes(tcp.flags, p.time, key.forward);
-      return this.#verdicts.pass(p.packetId, connection);
+      connection.noteFlags(tcp.flags, p.time, fromClient);
+      return this.#verdicts.pass(p.packetId, connection.passing);
     }
     // Who was called may speak first, and as a client: on FTP's data connections in active mode (RFC 4217 §7).
     if (!this.#live && !fromClient && connection.inspection.isUnread && beginsClientHello(tcp)) return this.#pickUp(p);
