@@ -18,7 +18,7 @@ export class LineMerge {
 
   constructor(options: MergeOptions) {
     this.#options = options;
-    this.#threads = Array.from({ length: options.threads }, () => new Told());
+    this.#threads = Array.from({ length: options.threads }, (_, thread) => new Told(thread));
   }
 
   add(thread: number, batch: LineBatch): void {
@@ -30,8 +30,8 @@ export class LineMerge {
 
   /** Writes what comes before `until`. */
   #advance(until: number): void {
+    for (const told of this.#threads) this.#passWritten(told, until);
     for (;;) {
-      this.#passWritten(until);
       let next: Told | undefined;
       for (const told of this.#threads) {
         if (told.stage < until && (next === undefined || told.comesBefore(next))) next = told;
@@ -41,25 +41,29 @@ export class LineMerge {
       const { line } = next;
       this.#options.write(text, line === 0 ? 0 : ends[line - 1]!, ends[line]!);
       next.line++;
+      if (next.isWritten) this.#passWritten(next, until);
     }
   }
 
-  #passWritten(until: number): void {
-    for (const [thread, told] of this.#threads.entries()) {
-      while (told.batches.length > 0 && told.isWritten && told.batches[0]!.until <= until) {
-        told.batches.shift();
-        told.line = 0;
-        this.#options.onWritten(thread);
-      }
+  #passWritten(told: Told, until: number): void {
+    while (told.batches.length > 0 && told.isWritten && told.batches[0]!.until <= until) {
+      told.batches.shift();
+      told.line = 0;
+      this.#options.onWritten(told.thread);
     }
   }
 }
 
 /** What one thread has told and what of it is next. */
 class Told {
+  readonly thread: number;
   readonly batches: LineBatch[] = [];
   line = 0;
   until = -1;
+
+  constructor(thread: number) {
+    this.thread = thread;
+  }
 
   get isWritten(): boolean {
     return this.line === this.batches[0]!.ends.length;

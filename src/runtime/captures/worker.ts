@@ -22,9 +22,12 @@ let error: string | null = null;
 
 /** `until`: every line of an earlier stage is there. */
 function tell(until: number): void {
+  const joined = lines.join('');
+  const text = new TextEncoder().encode(joined);
+  const isAscii = text.length === joined.length;
+  const ends = new Uint32Array(lines.length);
   let end = 0;
-  const ends = Uint32Array.from(lines, (line) => (end += Buffer.byteLength(line)));
-  const text = new TextEncoder().encode(lines.join(''));
+  for (const [i, line] of lines.entries()) ends[i] = end += isAscii ? line.length : Buffer.byteLength(line);
   const batch = { text, ends, stages: Float64Array.from(stages), frames: Float64Array.from(frames), until };
   const buffers = [text.buffer, ends.buffer, batch.stages.buffer, batch.frames.buffer] as ArrayBuffer[];
   port.postMessage({ kind: 'lines', batch, octets } satisfies FromReading, buffers);
