@@ -2,6 +2,7 @@
  * A view of one TCP header (RFC 9293 §3.1): ports, numbers, flags, where the data lies, and the options that decide
  * whether a receiver would take the segment. One reused object a worker. Knows no connection.
  */
+import { u32 } from '../bytes/words.ts';
 import type { IpView } from './ip.ts';
 
 export const TCP_FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg: 0x20 } as const;
@@ -95,7 +96,3 @@ export class TcpView {
 }
 
 const EMPTY = new Uint8Array(0);
-
-function u32(b: Uint8Array, at: number): number {
-  return ((b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!) >>> 0;
-}

@@ -2,6 +2,7 @@
  * What names a flow: both endpoints, in one order whichever of them sends. Where conntrack gives an id, that id alone,
  * which NAT does not disturb. One reused object a worker. Knows no flow.
  */
+import { u32 } from '../bytes/words.ts';
 import type { IpView } from '../packet/ip.ts';
 import type { TcpView } from '../packet/tcp.ts';
 
@@ -94,10 +95,6 @@ function mixed(hash: number, word: number): number {
   k = (k << 15) | (k >>> 17);
   const h = hash ^ Math.imul(k, 0x1b873593);
   return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
-}
-
-function u32(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
 function precedes(b: Uint8Array, x: number, y: number, length: number, xPort: number, yPort: number): boolean {
