@@ -15,6 +15,8 @@ import type { FromQueue } from '../../../src/runtime/queue/messages.ts';
 import { type DrivenEngine, type EngineParts, QueueLoop, type QueueSource } from '../../../src/runtime/queue/loop.ts';
 import { ANSWER, BY, DATED, EVENT, FACTS, PROBE, REQUEST } from '../../support/queue-messages.ts';
 
+/** Within which events are gathered. */
+const EVENTS_MS = 25;
 const MEMORY: EngineMemory = { config: 'sha256:00', settled: [], sessions: [] };
 const secret = (octet: number) => ({
   clientRandom: new Uint8Array(32).fill(octet),
@@ -186,7 +188,7 @@ it('a batch ends with its verdicts sent, and the counters published; its events 
   expect(source.log).toEqual(['2 accept', '4 accept', 'flush']);
   expect(posted).toEqual([{ kind: 'examine', id: 1, request: REQUEST, client: BY.client, server: BY.server }]);
   expect(counters.read()).toMatchObject({ received: 2, heldNow: 0 });
-  vi.advanceTimersByTime(5);
+  vi.advanceTimersByTime(EVENTS_MS);
   expect(posted.slice(1)).toEqual([{ kind: 'events', events: [EVENT] }]);
 });
 
@@ -194,19 +196,19 @@ it('the events of some milliseconds go as one message, and no message has too ma
   for (let i = 0; i < 100; i++) source.deliver(2);
   const sizes = () => posted.map((message) => (message.kind === 'events' ? message.events.length : 0));
   expect(sizes().filter(Boolean)).toEqual([64]);
-  vi.advanceTimersByTime(5);
+  vi.advanceTimersByTime(EVENTS_MS);
   expect(sizes().filter(Boolean)).toEqual([64, 36]);
 });
 
 it('an answer from the examiner reaches the question, once', async () => {
   source.deliver(2);
   source.deliver(4);
-  vi.advanceTimersByTime(5);
+  vi.advanceTimersByTime(EVENTS_MS);
   posted.length = 0;
   await loop.onMessage({ kind: 'facts', id: 2, facts: DATED });
   await loop.onMessage({ kind: 'facts', id: 2, facts: DATED });
   expect(engine.facts).toEqual([FACTS]);
-  vi.advanceTimersByTime(5);
+  vi.advanceTimersByTime(EVENTS_MS);
   expect(posted).toEqual([{ kind: 'events', events: [EVENT] }]);
 });
 
@@ -225,7 +227,7 @@ it('a question for the prober goes out, and its answer reaches it, once', async 
   await loop.onMessage({ kind: 'probed', id: 2, answer: ANSWER });
   await loop.onMessage({ kind: 'facts', id: 1, facts: DATED });
   expect(engine.answers).toEqual([ANSWER]);
-  vi.advanceTimersByTime(5);
+  vi.advanceTimersByTime(EVENTS_MS);
   expect(posted).toEqual([{ kind: 'events', events: [EVENT] }]);
 });
 
@@ -233,7 +235,7 @@ it('secrets are told to the engine, and kept for it', async () => {
   await loop.onMessage({ kind: 'secrets', secrets: [secret(1), secret(2)] });
   expect(engine.secrets).toEqual([1, 2]);
   expect(engine.keylog.secretFor(secret(2).clientRandom)).toEqual(secret(2).secret);
-  vi.advanceTimersByTime(5);
+  vi.advanceTimersByTime(EVENTS_MS);
   expect(posted).toEqual([{ kind: 'events', events: [EVENT, EVENT] }]);
 });
 
@@ -293,7 +295,7 @@ it('a source that has lost its socket ends the thread, and says why', () => {
 
 it('stop answers what is held, then unbinds, then says so; no timer is left', async () => {
   source.deliver(1, 3);
-  vi.advanceTimersByTime(5);
+  vi.advanceTimersByTime(EVENTS_MS);
   source.log.length = 0;
   posted.length = 0;
   await loop.onMessage({ kind: 'stop' });
