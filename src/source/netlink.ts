@@ -46,11 +46,12 @@ export class NetlinkSocket {
     }
   }
 
-  /** What the kernel answers at once. */
+  /** What the kernel answers at once; lossy as well where what it tells of has changed meanwhile. */
   ask(request: Buffer): Heard {
     const sent = this.#binding.sendDescriptors(this.#fd, request, []);
     const { octets, isLossy } = this.heard();
-    return { octets, isLossy: isLossy || sent < 0 };
+    const isInterrupted = octets.flatMap(messagesOf).some(({ flags }) => (flags & NLM_F_DUMP_INTR) !== 0);
+    return { octets, isLossy: isLossy || sent < 0 || isInterrupted };
   }
 }
 
@@ -64,6 +65,7 @@ export function dumpRequest(type: number, header: number): Buffer {
 
 export interface NetlinkMessage {
   readonly type: number;
+  readonly flags: number;
   /** Behind netlink's own header. */
   readonly body: Buffer;
 }
@@ -74,7 +76,8 @@ export function messagesOf(datagram: Buffer): NetlinkMessage[] {
   for (let at = 0; at + HEADER <= datagram.length;) {
     const length = number(datagram, at, 4);
     if (length < HEADER || at + length > datagram.length) break;
-    found.push({ type: number(datagram, at + 4, 2), body: datagram.subarray(at + HEADER, at + length) });
+    const [type, flags] = [number(datagram, at + 4, 2), number(datagram, at + 6, 2)];
+    found.push({ type, flags, body: datagram.subarray(at + HEADER, at + length) });
     at += aligned(length);
   }
   return found;
@@ -102,6 +105,8 @@ function aligned(length: number): number {
 }
 
 const HEADER = 16;
+/** linux/netlink.h: of a dump that is no picture of one moment. */
+const NLM_F_DUMP_INTR = 0x10;
 /** Without what is said of the order of octets and of nesting. */
 const TYPE = 0x3fff;
 const room = Buffer.allocUnsafe(1 << 16);

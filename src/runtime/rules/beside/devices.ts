@@ -28,6 +28,8 @@ export interface Device {
 export class Devices {
   readonly #binding: DevicesBinding;
   readonly #socket: NetlinkSocket;
+  /** What was told of each kind when all was. */
+  readonly #whole = new Map<number, readonly Buffer[]>();
 
   /** Throws where there is no such socket. */
   constructor(binding: DevicesBinding) {
@@ -35,18 +37,30 @@ export class Devices {
     this.#socket = new NetlinkSocket(binding, { protocol: PROTOCOL.route });
   }
 
-  /** Undefined where the kernel does not tell all. */
+  /** Undefined where the kernel has never told all. */
   read(): readonly Device[] | undefined {
-    const { octets, isLossy } = this.#socket.ask(GET_LINKS);
-    const told = octets.flatMap(messagesOf).filter(({ type }) => type === RTM_NEWLINK);
-    return isLossy ? undefined : told.map(({ body }) => this.#device(body));
+    return this.#told(GET_LINKS, RTM_NEWLINK)?.map((body) => this.#device(body));
   }
 
   /** Those that have filters of tc for what comes in. */
   filtered(): ReadonlySet<number> {
-    const told = this.#socket.ask(GET_QDISCS).octets.flatMap(messagesOf);
-    const incoming = told.filter(({ type, body }) => type === RTM_NEWQDISC && FILTERING.has(kindOf(body)));
-    return new Set(incoming.map(({ body }) => numberAt(body, IFINDEX)));
+    const incoming = (this.#told(GET_QDISCS, RTM_NEWQDISC) ?? []).filter((body) => FILTERING.has(kindOf(body)));
+    return new Set(incoming.map((body) => numberAt(body, IFINDEX)));
+  }
+
+  /** Of one moment; where devices keep coming and going, of the last one that all was told of. */
+  #told(request: Buffer, wanted: number): readonly Buffer[] | undefined {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const { octets, isLossy } = this.#socket.ask(request);
+      if (isLossy) continue;
+      const told = octets.flatMap(messagesOf).filter(({ type }) => type === wanted);
+      this.#whole.set(
+        wanted,
+        told.map(({ body }) => body),
+      );
+      break;
+    }
+    return this.#whole.get(wanted);
   }
 
   #device(body: Buffer): Device {
@@ -92,6 +106,7 @@ function numberAt(octets: Buffer, at: number): number {
 }
 
 const NOTHING = Buffer.alloc(0);
+const TRIES = 3;
 
 /** linux/rtnetlink.h, linux/if_link.h, linux/pkt_sched.h. */
 const RTM_NEWLINK = 16;
