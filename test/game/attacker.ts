@@ -25,6 +25,8 @@ const WITHOUT_TIME: Readonly<Record<string, readonly Of[]>> = {
     ({ syn }) => syn.windowScale,
     ({ syn }) => syn.flags,
   ],
+  'window and traffic class behind it': [({ window }) => window, ({ traffic }) => traffic],
+  'the clock of timestamps': [({ clocks }) => clocks[0], ({ clocks }) => clocks[1]],
   'the port': [({ port }) => port, ({ port }) => port & 1],
   'IP identifications': [({ ids }) => ids[0], ({ ids }) => ids[1]],
   'lengths of the hello, its records and segments': [

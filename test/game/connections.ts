@@ -20,6 +20,11 @@ export interface Seen {
   readonly times: { readonly syn: number; readonly ack: number; readonly hello: number; readonly last: number };
   /** Of the SYN, and of the first packet with data. */
   readonly ids: readonly [number, number];
+  /** Timestamps (RFC 7323) of the SYN and of the hello, less the milliseconds at which they came; 0: it has none. */
+  readonly clocks: readonly [number, number];
+  /** Of the hello, and its traffic class. */
+  readonly window: number;
+  readonly traffic: number;
   readonly hello: Hello;
   readonly behind: Behind;
 }
@@ -84,6 +89,9 @@ class Watched {
   readonly #seq: number;
   readonly #times: { syn: number; ack: number; hello: number; last: number };
   readonly #ids: [number, number];
+  readonly #clocks: [number, number];
+  #window = NaN;
+  #traffic = NaN;
   /** By place, so that what is repeated counts once. */
   readonly #data = new Map<number, Buffer>();
   readonly #behind = { octets: 0, packets: 0, fin: 0, rst: 0 };
@@ -95,6 +103,7 @@ class Watched {
     this.#seq = tcp.seq;
     this.#times = { syn: time, ack: NaN, hello: NaN, last: time };
     this.#ids = [idOf(bytes, ip), NaN];
+    this.#clocks = [clockOf(tcp, time), NaN];
   }
 
   isRepeated(seq: number): boolean {
@@ -113,6 +122,9 @@ class Watched {
     if (Number.isNaN(this.#times.hello)) {
       this.#times.hello = time;
       this.#ids[1] = idOf(bytes, ip);
+      this.#clocks[1] = clockOf(tcp, time);
+      this.#window = tcp.window;
+      this.#traffic = bytes.readUInt16BE(ip.start) & 0xff0;
     }
     this.#data.set(tcp.seq, Buffer.from(bytes.subarray(tcp.dataStart, tcp.dataEnd)));
   }
@@ -122,7 +134,8 @@ class Watched {
     const pieces = [...this.#data.entries()].sort(([a], [b]) => (a - b) | 0).map(([, piece]) => piece);
     const hello = helloOf(Buffer.concat(pieces), pieces.length);
     if (hello === undefined) return [];
-    return [{ ...this.#first, times: this.#times, ids: this.#ids, hello, behind: this.#behind }];
+    const carried = { clocks: this.#clocks, window: this.#window, traffic: this.#traffic };
+    return [{ ...this.#first, ...carried, times: this.#times, ids: this.#ids, hello, behind: this.#behind }];
   }
 
   #addBehind(tcp: TcpView): void {
@@ -157,6 +170,10 @@ function synOf(bytes: Buffer, tcp: TcpView): Syn {
 /** RFC 791: of IPv6, its flow label. */
 function idOf(bytes: Buffer, ip: IpView): number {
   return ip.version === 4 ? bytes.readUInt16BE(4) : bytes.readUIntBE(1, 3) & 0xf_ffff;
+}
+
+function clockOf({ hasTimestamps, tsVal }: TcpView, time: number): number {
+  return hasTimestamps ? Math.round((tsVal - time) | 0) : 0;
 }
 
 /** In as many records as it came. */

@@ -73,7 +73,10 @@ interface SeenOfAll {
 async function seenOf(loop: Loop, ports: readonly number[]): Promise<SeenOfAll> {
   const sniffer = lab.start('server', ['python3', SNIFFER, 'left0']);
   await sniffer.says(/listening/);
-  await loop(lab, Number(wanted), ports, requestTo(0));
+  for (const system of SYSTEMS) {
+    lab.shell('client', system.map((setting) => `sysctl -qw ${setting}`).join('; '));
+    await loop(lab, Math.ceil(Number(wanted) / SYSTEMS.length), ports, requestTo(0));
+  }
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   await sniffer.stop();
   const all = connectionsOf(sniffer.output.split('\n'), (port) => PORTS.includes(port));
@@ -110,6 +113,11 @@ function scoreOf(name: string, looks: Looks, pairs: readonly Pair[]): Score {
 }
 
 const LIMITS = { perDestination: 6_000, perClient: 6_000 };
+/** Of the client: as the gateway's, and another. */
+const SYSTEMS = [
+  ['timestamps=1', 'ecn=2', 'rmem="4096 131072 6291456"'].map((setting) => `net.ipv4.tcp_${setting}`),
+  ['timestamps=0', 'ecn=1', 'rmem="4096 70000 500000"'].map((setting) => `net.ipv4.tcp_${setting}`),
+].map((settings, at) => [...settings, `net.ipv4.ip_default_ttl=${64 * (at + 1)}`]);
 const SNIFFER = new URL('../support/peers/sniffer.py', import.meta.url).pathname;
 /** Servers that are visited again and again. */
 const KNOWN = 16;

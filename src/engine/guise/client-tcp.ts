@@ -18,15 +18,21 @@ export class ClientTcp {
   readonly syn: SynShape;
   readonly #host: ClientHost;
   readonly #isCountedTogether: boolean;
+  /** Ahead of any answer, in its own scale; undefined where it has said none but with its SYN. */
+  window: number | undefined;
   #isDrawn = false;
-  #window: number | undefined;
+  /** Whether it has acknowledged an answer. */
+  #hasHeard = false;
   /** The latest timestamp, and when it came. */
   #timestamp: number;
   #at: number;
   readonly #synAt: number;
+  /** How much of a tick had gone by, which nobody knows: it is drawn. */
+  readonly #tickBegun: number;
   #firstAck: number | undefined;
 
-  constructor(syn: SynShape, host: ClientHost, now: number) {
+  constructor(syn: SynShape, host: ClientHost, now: number, tickBegun = Math.random()) {
+    this.#tickBegun = tickBegun;
     this.syn = syn;
     this.#host = host;
     this.#isCountedTogether = host.latest >= 0 && isNext(syn.identification, host.latest);
@@ -38,29 +44,24 @@ export class ClientTcp {
 
   /** A packet behind its SYN. True for the first that has something of the server's. */
   onPacket(ip: IpView, tcp: TcpView, now: number): boolean {
-    this.#window = tcp.window;
     if (tcp.hasTimestamps) {
       this.#timestamp = tcp.tsVal;
       this.#at = now;
     }
     if (ip.version === 4) this.#onIdentification(identificationOf(ip));
     this.#firstAck ??= tcp.ack;
-    if (tcp.ack === this.#firstAck || this.hasAnswer) return false;
-    this.hasAnswer = true;
-    return true;
-  }
-
-  hasAnswer = false;
-
-  /** As it says it, in its own scale; undefined where it has said none but with its SYN. */
-  get window(): number | undefined {
-    return this.#window;
+    const isHeard = tcp.ack !== this.#firstAck;
+    if (!isHeard) this.window = tcp.window;
+    const isFirst = isHeard && !this.#hasHeard;
+    this.#hasHeard = isHeard;
+    return isFirst;
   }
 
   /** What its clock says. `stillFor`: microseconds in which it is taken to stand, as it does in a packet that waits. */
   timestampAt(now: number, stillFor: number): number {
     const elapsed = now - this.#at;
-    return elapsed <= stillFor ? this.#timestamp : (this.#timestamp + Math.floor(elapsed * this.#ticks())) >>> 0;
+    const ticks = elapsed <= stillFor ? 0 : Math.floor(elapsed * this.#ticks() + this.#tickBegun);
+    return (this.#timestamp + ticks) >>> 0;
   }
 
   /** What it would give another packet, of a system that would give it `own`. */

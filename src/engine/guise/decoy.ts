@@ -18,17 +18,19 @@ export class Decoy {
   patienceFor(tcp: TcpView): number {
     if (this.isFree || tcp.has(TCP_FLAG.syn)) return 0;
     this.#firstAck ??= tcp.ack;
-    if (tcp.dataLength > 0) this.#hasSpoken = true;
+    const says = tcp.dataLength > 0;
+    this.#hasSpoken ||= says;
     const heard = (tcp.ack - this.#firstAck) | 0;
     if (heard > MOST_HEARD || tcp.has(TCP_FLAG.rst)) this.isFree = true;
-    if (this.isFree || tcp.dataLength > 0) return 0;
+    // Whoever asks for another hello waits for it.
+    if (this.isFree || (says && heard < LEAST_ANSWER)) return 0;
     if (heard > 0) return ANSWER;
     return this.#hasSpoken ? 0 : HELLO;
   }
 }
 
-/** Octets, within what servers send ahead of any acknowledgment (RFC 6928). */
-const MOST_HEARD = 8_192;
+/** Octets: more than a HelloRetryRequest has, and within what servers send ahead of any acknowledgment (RFC 6928). */
+const [LEAST_ANSWER, MOST_HEARD] = [400, 8_192];
 /** Microseconds. */
 const HELLO = 5_000;
 const ANSWER = 300_000;

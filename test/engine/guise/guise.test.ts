@@ -37,9 +37,9 @@ function packet(fields: TcpFields, { traffic = 0, id = 0x1111, df = true, versio
 const headers = (bytes: Uint8Array) => ({ ip: viewIp(bytes), tcp: viewTcp(bytes) });
 
 /** A client with this SYN, which came at 0; identifications of all its connections are counted from `latest`. */
-function client(bytes: Uint8Array, latest = -1): ClientTcp {
+function client(bytes: Uint8Array, latest = -1, tickBegun = 0): ClientTcp {
   const { ip, tcp } = headers(bytes);
-  return new ClientTcp(readSynShape(ip, tcp)!, { latest }, 0);
+  return new ClientTcp(readSynShape(ip, tcp)!, { latest }, 0, tickBegun);
 }
 
 function seen(tcp: ClientTcp, bytes: Uint8Array, now: number): void {
@@ -198,6 +198,19 @@ describe('what follows it', () => {
     const guise = guiseOf(tcp);
     const numbers = Array.from({ length: 20 }, () => guise.leaving(headers(packet({ flags: ack })), 0));
     expect(new Set(numbers.map((out) => Buffer.from(out).readUInt16BE(4))).size).toBeGreaterThan(5);
+  });
+
+  it('has the window that the client had ahead of any answer', () => {
+    const tcp = client(packet({ flags: syn, options: WINDOWS }));
+    seen(tcp, packet({ flags: ack, ack: 100, window: 1_026 }), 10);
+    seen(tcp, packet({ flags: ack, ack: 900, window: 1_011 }), 20);
+    expect(viewTcp(guiseOf(tcp).leaving(headers(packet({ flags: ack })), 30)).window).toBe(1_026);
+  });
+
+  it('goes by ticks of which nobody knows when they begin', () => {
+    const tcp = client(packet({ flags: syn, options: LINUX }), -1, 0.75);
+    expect([0, 249, 250, 1_249, 1_250].map((now) => tcp.timestampAt(now, 0) - 0x500)).toEqual([0, 0, 1, 1, 2]);
+    expect(tcp.timestampAt(400, 400)).toBe(0x500);
   });
 
   it.each([1_000, 250, 100])('goes by a clock of %i ticks a second where the client’s is one', (rate) => {

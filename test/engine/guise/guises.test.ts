@@ -212,6 +212,16 @@ describe('a decoy', () => {
     expect(last().id).toBe(later);
   });
 
+  it('says its last words when its client has heard the server, and another hello at once', () => {
+    batch([{ ...bare, data: 'hello' }], [{ ...bare, seq: 5_006, ack: 900, data: 'again' }]);
+    expect(gone).toHaveLength(2);
+    batch([{ ...bare, seq: 5_011, ack: 3_000, data: 'finished' }]);
+    expect(gone).toHaveLength(2);
+    now += 301_000;
+    engine.tick();
+    expect(gone).toHaveLength(3);
+  });
+
   it('has heard it in time where its client has not', () => {
     batch([{ ...bare, data: 'hello' }], [{ ...bare, seq: 5_006, ack: 2_000 }]);
     expect(gone).toHaveLength(1);
