@@ -26,7 +26,7 @@ const WITHOUT_TIME: Readonly<Record<string, readonly Of[]>> = {
     ({ syn }) => syn.flags,
   ],
   'window and traffic class behind it': [({ window }) => window, ({ traffic }) => traffic],
-  'the clock of timestamps': [({ clocks }) => clocks[0], ({ clocks }) => clocks[1]],
+  'the clock of timestamps': [({ clocks }) => clocks[0]],
   'the port': [({ port }) => port, ({ port }) => port & 1],
   'IP identifications': [({ ids }) => ids[0], ({ ids }) => ids[1]],
   'lengths of the hello, its records and segments': [
@@ -37,7 +37,12 @@ const WITHOUT_TIME: Readonly<Record<string, readonly Of[]>> = {
   ],
   'what the hello says': [({ hello }) => numberOf(hello.shape), ({ hello }) => hello.extensions],
 };
-const WAITS: readonly Of[] = [({ times }) => times.ack - times.syn, ({ times }) => times.hello - times.ack];
+const WAITS: readonly Of[] = [
+  ({ times }) => times.ack - times.syn,
+  ({ times }) => times.hello - times.ack,
+  // By the sender's clock it was said earlier.
+  ({ clocks }) => clocks[0] - clocks[1],
+];
 const BEHIND_NAME = 'what follows the server’s flight';
 /** Too late for a forgery in the same connection. */
 const BEHIND: readonly Of[] = [
