@@ -24,6 +24,8 @@ export interface FleetListsOptions {
     changeList(by: string, id: string, change: EntriesChange): Promise<ListAnswer>;
   };
   readonly protection: Pick<Protection, 'begin' | 'end'>;
+  /** For tests. */
+  readonly againMs?: number | undefined;
 }
 
 export class FleetLists {
@@ -61,6 +63,8 @@ class FleetList {
   /** What we are about to change: no word of this gateway. */
   #asked: { readonly add: ReadonlySet<string>; readonly remove: ReadonlySet<string> } = NOTHING;
   #doing: NodeJS.Timeout | undefined;
+  /** What could not be changed is tried again: a disk that was full may have room by then. */
+  #again: NodeJS.Timeout | undefined;
   #isDoing = false;
   #isStopped = false;
 
@@ -83,6 +87,7 @@ class FleetList {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#doing);
+    clearTimeout(this.#again);
     await this.#shared.stop();
   }
 
@@ -107,10 +112,11 @@ class FleetList {
 
   async #do(): Promise<void> {
     if (this.#isDoing) return this.#doSoon();
+    clearTimeout(this.#again);
     const wanted = new Set(this.#shared);
     const add = [...wanted].filter((entry) => !this.#inForce.has(entry));
     const remove = [...this.#inForce].filter((entry) => !wanted.has(entry));
-    if (add.length + remove.length === 0) return;
+    if (add.length + remove.length === 0) return this.#tell('applied', null);
     this.#isDoing = true;
     this.#asked = { add: new Set(add), remove: new Set(remove) };
     try {
@@ -118,6 +124,7 @@ class FleetList {
       this.#tell('applied', null);
     } catch (error) {
       this.#tell('applied', (error as Error).message);
+      this.#again = setTimeout(() => this.#doSoon(), this.#options.againMs ?? AGAIN_MS).unref();
     }
     this.#asked = NOTHING;
     this.#isDoing = false;
@@ -127,6 +134,7 @@ class FleetList {
 
   #tell(about: string, why: string | null): void {
     const { protection } = this.#options;
+    if (why === null && !this.#troubles.has(about)) return;
     if (why === null) this.#troubles.delete(about);
     else this.#troubles.set(about, why);
     const [first] = this.#troubles.values();
@@ -142,3 +150,4 @@ function entriesOf({ lists }: Policy, id: string): Set<string> {
 
 const NOTHING = { add: new Set<string>(), remove: new Set<string>() };
 const TOGETHER_MS = 100;
+const AGAIN_MS = 10_000;
