@@ -9,7 +9,8 @@
 import { setImmediate as untilOthersHad } from 'node:timers/promises';
 
 import { type HostWord, openPart, partOctets, partOf, PARTS, MOST_OCTETS } from './learned-words.ts';
-import { type Broker, BrokerError, type Bucket, type Deleted, type Entry, type Subscription } from './port.ts';
+import { type Broker, BrokerError, type Bucket, type Deleted, type Entry } from './port.ts';
+import { SharedBucket } from './shared-bucket.ts';
 
 export interface SharedLearningOptions {
   readonly broker: Broker;
@@ -41,35 +42,35 @@ export class SharedLearning {
   readonly #unreadable = new Set<string>();
   /** Many hosts take a while to look through, in which nobody else has this thread. */
   #restMs = TOGETHER_MS;
-  #isCurrent = false;
-  #bucket: Bucket | undefined;
-  #watch: Subscription | undefined;
+  readonly #shared: SharedBucket;
   #telling: Promise<void> | undefined;
   #soon: NodeJS.Timeout | undefined;
-  #retry: NodeJS.Timeout | undefined;
-  #isStopped = false;
 
   constructor(options: SharedLearningOptions) {
+    const { broker, fleet } = options;
     this.#options = options;
+    this.#shared = new SharedBucket({
+      ...{ broker, name: 'tlspin-learned', keys: `${fleet}.>` },
+      onEntry: (entry) => this.#hear(entry),
+      onRejoined: (bucket) => this.#lookForOurs(bucket),
+      onReady: () => this.#tell(),
+      onTrouble: (why) => this.#tellTrouble(why),
+    });
   }
 
   start(): void {
-    const { broker } = this.#options;
-    broker.onConnection(({ isConnected }) => isConnected && void this.#join());
-    if (broker.connection.isConnected) void this.#join();
+    this.#shared.start();
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true;
     clearTimeout(this.#soon);
-    clearTimeout(this.#retry);
-    await this.#watch?.stop();
+    await this.#shared.stop();
     await this.#telling;
   }
 
   /** Something was learned here. */
   touch(): void {
-    if (this.#options.hosts === undefined || this.#isStopped) return;
+    if (this.#options.hosts === undefined || this.#shared.isStopped) return;
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined;
       this.#tell();
@@ -82,27 +83,6 @@ export class SharedLearning {
     return [...of].filter(({ at }) => now - at < COUNTS_FOR_MS);
   }
 
-  async #join(): Promise<void> {
-    clearTimeout(this.#retry);
-    if (this.#isStopped) return;
-    try {
-      const { broker, fleet } = this.#options;
-      // Made anew where servers have lost it.
-      this.#bucket = await broker.bucket('tlspin-learned', { history: 1 });
-      this.#watch ??= await this.#bucket.watch(`${fleet}.>`, {
-        onEntry: (entry) => this.#hear(entry),
-        onCurrent: () => {
-          this.#isCurrent = true;
-          this.#tell();
-        },
-      });
-      if (this.#isCurrent) await this.#lookForOurs(this.#bucket);
-      this.#tell();
-    } catch (error) {
-      this.#againLater(error);
-    }
-  }
-
   /** Servers may have lost what they had. */
   async #lookForOurs(bucket: Bucket): Promise<void> {
     const [part] = this.#carried.keys();
@@ -113,7 +93,7 @@ export class SharedLearning {
   #hear({ key, value }: Entry | Deleted): void {
     const [, gateway, text] = /\.([\w-]{1,64})\.(\d{1,2})$/.exec(key) ?? [];
     const part = Number(text);
-    if (gateway === undefined || part >= PARTS || this.#isStopped) return;
+    if (gateway === undefined || part >= PARTS) return;
     const told = value === null ? NOTHING : openPart(value, { ...this.#place, gateway, part }, this.#options.key);
     this.#note(key, gateway, told !== undefined);
     if (gateway === this.#options.gateway) {
@@ -151,11 +131,11 @@ export class SharedLearning {
 
   /** One round at a time. */
   #tell(): void {
-    if (!this.#isCurrent || this.#telling !== undefined || this.#isStopped) return;
+    if (!this.#shared.isCurrent || this.#telling !== undefined || this.#shared.isStopped) return;
     const began = performance.now();
     this.#telling = this.#tellAll()
       .then(() => this.#tellTrouble(null))
-      .catch((error: unknown) => this.#againLater(error))
+      .catch((error: unknown) => this.#shared.againLater(error))
       .finally(() => {
         this.#restMs = Math.min(Math.max(TOGETHER_MS, REST * (performance.now() - began)), LONGEST_REST_MS);
         this.#telling = undefined;
@@ -180,7 +160,7 @@ export class SharedLearning {
       if (carried?.text === text && now - carried.at < TOLD_FOR_MS) continue;
       const octets = partOctets({ at: now, network, hosts: words }, { ...this.#place, part }, key);
       if (octets.length > MOST_OCTETS) throw new BrokerError('too-large', 'too much was learned to be shared');
-      await this.#bucket!.put(this.#nameOf(part), octets);
+      await this.#shared.bucket!.put(this.#nameOf(part), octets);
       this.#carried.set(part, { text, at: now });
     }
   }
@@ -206,15 +186,6 @@ export class SharedLearning {
     if (why === null && this.#unreadable.size > 0) return;
     this.#options.onTrouble(why);
   }
-
-  #againLater(error: unknown): void {
-    if (this.#isStopped) return;
-    const fault = error instanceof BrokerError ? error.fault : 'failed';
-    // That no server can be reached is told of by the connection.
-    if (fault !== 'unreachable') this.#tellTrouble((error as Error).message);
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void this.#join(), RETRY_MS).unref();
-  }
 }
 
 function idOf({ pinset, host }: Pick<HostWord, 'pinset' | 'host'>): string {
@@ -232,7 +203,6 @@ const TOGETHER_MS = 1_000;
 /** Times as long as a round took, until the next one. */
 const REST = 5;
 const LONGEST_REST_MS = 5_000;
-const RETRY_MS = 2_000;
 const TOLD_FOR_MS = 7 * 86_400_000;
 const COUNTS_FOR_MS = 30 * 86_400_000;
 const MOST_GATEWAYS = 1_024;

@@ -10,7 +10,8 @@
  */
 import { isNewer, type Mark, type PresenceChange, SharedSet } from '../pins/lists/shared-set.ts';
 import { MOST_OCTETS, parseWords, type Place, shardOf, SHARDS, wordsOctets } from './list-words.ts';
-import { type Broker, BrokerError, type Bucket, type Deleted, type Entry, type Subscription } from './port.ts';
+import { type Broker, BrokerError, type Bucket, type Deleted, type Entry } from './port.ts';
+import { SharedBucket } from './shared-bucket.ts';
 
 export interface SharedListOptions {
   readonly broker: Broker;
@@ -32,29 +33,27 @@ export class SharedList {
   readonly #parts = new Map<number, Part>();
   /** To be put. */
   readonly #due = new Set<number>();
-  /** Everything that was there at the beginning has been heard. */
-  #isCurrent = false;
-  #bucket: Bucket | undefined;
-  #watch: Subscription | undefined;
+  readonly #shared: SharedBucket;
   #putting: Promise<void> | undefined;
-  #retry: NodeJS.Timeout | undefined;
-  #isStopped = false;
 
   constructor(options: SharedListOptions) {
+    const { broker, fleet, list, onTrouble } = options;
     this.#options = options;
+    this.#shared = new SharedBucket({
+      ...{ broker, name: 'tlspin-lists', keys: `${fleet}.${list}.>`, onTrouble },
+      onEntry: (entry) => this.#hear(entry),
+      onRejoined: (bucket) => this.#lookForParts(bucket),
+      onReady: () => this.#put(),
+    });
     for (const entry of options.entries) this.#take(entry, { isPresent: true, at: 0, by: '' });
   }
 
   start(): void {
-    const { broker } = this.#options;
-    broker.onConnection(({ isConnected }) => isConnected && void this.#join());
-    if (broker.connection.isConnected) void this.#join();
+    this.#shared.start();
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#retry);
-    await this.#watch?.stop();
+    await this.#shared.stop();
     await this.#putting;
   }
 
@@ -64,7 +63,7 @@ export class SharedList {
 
   /** Whether all that was said here has been carried. */
   get isCarried(): boolean {
-    return this.#isCurrent && this.#due.size === 0 && this.#putting === undefined;
+    return this.#shared.isCurrent && this.#due.size === 0 && this.#putting === undefined;
   }
 
   /** What is there, those that are there no more left out. */
@@ -97,28 +96,6 @@ export class SharedList {
     return part;
   }
 
-  async #join(): Promise<void> {
-    clearTimeout(this.#retry);
-    try {
-      const { broker, fleet, list } = this.#options;
-      // Made anew where servers have lost it.
-      this.#bucket = await broker.bucket('tlspin-lists', { history: 1 });
-      if (this.#watch === undefined && !this.#isStopped) {
-        this.#watch = await this.#bucket.watch(`${fleet}.${list}.>`, {
-          onEntry: (entry) => this.#hear(entry),
-          onCurrent: () => {
-            this.#isCurrent = true;
-            this.#put();
-          },
-        });
-      }
-      if (this.#isCurrent) await this.#lookForParts(this.#bucket);
-      this.#put();
-    } catch (error) {
-      this.#againLater(error);
-    }
-  }
-
   /** Where servers have lost what they had, everything that is known here is put again. */
   async #lookForParts(bucket: Bucket): Promise<void> {
     const { fleet, list } = this.#options;
@@ -132,7 +109,7 @@ export class SharedList {
 
   #hear(entry: Entry | Deleted): void {
     const shard = Number(/\.(\d{1,4})$/.exec(entry.key)?.[1] ?? SHARDS);
-    if (shard >= SHARDS || this.#isStopped) return;
+    if (shard >= SHARDS) return;
     const part = this.#part(shard);
     if (entry.value === null) {
       part.revision = 0;
@@ -156,17 +133,18 @@ export class SharedList {
 
   /** What is due, a few parts at a time; one such round at a time. */
   #put(): void {
-    if (!this.#isCurrent || this.#due.size === 0 || this.#putting !== undefined || this.#isStopped) return;
+    if (!this.#shared.isCurrent || this.#due.size === 0 || this.#putting !== undefined || this.#shared.isStopped)
+      return;
     this.#putting = this.#putAll()
       .then(() => this.#options.onTrouble(null))
-      .catch((error: unknown) => this.#againLater(error))
+      .catch((error: unknown) => this.#shared.againLater(error))
       .finally(() => {
         this.#putting = undefined;
       });
   }
 
   async #putAll(): Promise<void> {
-    while (this.#due.size > 0 && !this.#isStopped) {
+    while (this.#due.size > 0 && !this.#shared.isStopped) {
       const shards = [...this.#due].slice(0, AT_ONCE);
       await Promise.all(shards.map((shard) => this.#putPart(shard)));
     }
@@ -181,7 +159,7 @@ export class SharedList {
     this.#due.delete(shard);
     try {
       const name = `${fleet}.${list}.${shard}`;
-      const revision = await this.#bucket!.replace(name, octets, tried);
+      const revision = await this.#shared.bucket!.replace(name, octets, tried);
       part.revision = Math.max(part.revision, revision);
     } catch (error) {
       this.#due.add(shard);
@@ -195,7 +173,7 @@ export class SharedList {
     const { fleet, list } = this.#options;
     const part = this.#part(shard);
     if (part.revision !== tried) return;
-    const entry = await this.#bucket!.get(`${fleet}.${list}.${shard}`);
+    const entry = await this.#shared.bucket!.get(`${fleet}.${list}.${shard}`);
     if (entry === undefined) part.revision = 0;
     else this.#hear(entry);
     if (part.revision === tried) throw new BrokerError('conflict', `a part of the list "${list}" cannot be put`);
@@ -204,15 +182,6 @@ export class SharedList {
   #place(shard: number): Place {
     const { fleet, list } = this.#options;
     return { fleet, list, shard };
-  }
-
-  #againLater(error: unknown): void {
-    if (this.#isStopped) return;
-    const isLost = error instanceof BrokerError && error.fault === 'unreachable';
-    // That no server can be reached is told of by the connection.
-    if (!isLost) this.#options.onTrouble((error as Error).message);
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void this.#join(), RETRY_MS).unref();
   }
 }
 
@@ -231,4 +200,3 @@ function knowsMore(own: ReadonlyMap<string, Mark>, heard: ReadonlyMap<string, Ma
 }
 
 const AT_ONCE = 16;
-const RETRY_MS = 2_000;
