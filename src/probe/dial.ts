@@ -145,6 +145,10 @@ class Prepared<Outcome> implements Conversation<Outcome> {
     return this.#made?.outcome;
   }
 
+  part(bytes: Uint8Array): readonly Uint8Array[] | undefined {
+    return this.#made?.part === undefined ? [] : this.#made.part(bytes);
+  }
+
   #conversation(): Conversation<Outcome> {
     return (this.#made ??= this.#make());
   }

@@ -25,7 +25,7 @@ function dialled({ isStrict = false, mayPause = true, ...given }: Dialled = {}) 
   const from = 'from' in given ? given.from : origin;
   const wires: (Wire & { isEnded: boolean })[] = [];
   const [heard, outcomes, begun]: [string[], unknown[], string[]] = [[], [], []];
-  let connected = 0;
+  let [connected, made] = [0, 0];
   const converse = ((options: Wire) => {
     const wire = { ...options, isEnded: false };
     wires.push(wire);
@@ -47,13 +47,21 @@ function dialled({ isStrict = false, mayPause = true, ...given }: Dialled = {}) 
       mayPause: () => mayPause,
       onStarved: () => heard.push('starved'),
     },
-    conversation: () => ({ start: () => new Uint8Array(0), feed: () => new Uint8Array(0), outcome: undefined }),
+    conversation: () => {
+      made++;
+      return {
+        start: () => Uint8Array.of(1),
+        feed: (bytes) => Uint8Array.of(2, ...bytes),
+        outcome: undefined,
+        part: (bytes) => [Uint8Array.of(3, ...bytes)],
+      };
+    },
     converse,
     begun: (asClient, isFallback) => begun.push(`${asClient ? 'client' : 'own'}${isFallback ? ' again' : ''}`),
     connected: () => connected++,
     done: (outcome) => outcomes.push(outcome),
   });
-  return { wires, heard, outcomes, begun, giveUp, connected: () => connected };
+  return { wires, heard, outcomes, begun, giveUp, connected: () => connected, made: () => made };
 }
 
 it('by the client’s address the first word comes now and then a moment later, and by the own one at once', () => {
@@ -149,4 +157,18 @@ it('given up, all of it ends and is answered once', () => {
   vi.advanceTimersByTime(5_000);
   expect(wires.map(({ isEnded }) => isEnded)).toEqual([true, true]);
   expect(outcomes).toEqual([{ kind: 'failed', reason: 'stopped', detail: '' }]);
+});
+
+it('says what its conversation says, from the first word to the last', () => {
+  const { conversation } = dialled({ from: undefined }).wires[0]!;
+  expect(conversation.start()).toEqual(Uint8Array.of(1));
+  expect(conversation.feed(Uint8Array.of(9))).toEqual(Uint8Array.of(2, 9));
+  expect(conversation.part!(Uint8Array.of(9))).toEqual([Uint8Array.of(3, 9)]);
+});
+
+it('makes its conversation once the connection is begun, without being asked', async () => {
+  const { made } = dialled({ from: undefined });
+  expect(made()).toBe(0);
+  await new Promise((go) => setImmediate(go));
+  expect(made()).toBe(1);
 });
