@@ -18,8 +18,9 @@ export interface Headers {
 export class Guise {
   readonly client: ClientTcp;
   readonly #stillFor: number;
-  /** What the socket means by a window. */
-  readonly #ownScale: number;
+  /** What the socket means by a window, and what the server takes one for. */
+  #ownScale: number;
+  #scale: number;
   readonly #stamps = new Stamps();
   /** RFC 3168 §6.1.1: the server takes marks for what the client has asked of it. */
   #isEcnCapable = false;
@@ -31,13 +32,14 @@ export class Guise {
   static of(client: ClientTcp, { ip, tcp }: Headers, stillFor: number): Guise | undefined {
     const own = readSynShape(ip, tcp);
     if (own === undefined || tcp.dataLength > 0 || !asksAsMuch(own, client.syn)) return undefined;
-    const isScaled = client.syn.windowScale !== undefined;
-    return new Guise(client, isScaled ? (own.windowScale ?? 0) : 0, stillFor);
+    return new Guise(client, own, stillFor);
   }
 
-  private constructor(client: ClientTcp, ownScale: number, stillFor: number) {
+  private constructor(client: ClientTcp, own: SynShape, stillFor: number) {
+    const { windowScale } = client.syn;
     this.client = client;
-    this.#ownScale = ownScale;
+    this.#ownScale = windowScale === undefined ? 0 : (own.windowScale ?? 0);
+    this.#scale = windowScale ?? 0;
     this.#stillFor = stillFor;
   }
 
@@ -59,7 +61,7 @@ export class Guise {
   /** Undefined: the socket understands it as it is. */
   coming({ ip, tcp }: Headers): Uint8Array | undefined {
     const { syn } = this.client;
-    if (tcp.has(TCP_FLAG.syn)) this.#isEcnCapable = (syn.flags & ECN) === ECN && (tcp.flags & ECN) === ECN_ECHO;
+    if (tcp.has(TCP_FLAG.syn)) this.#onGranted(tcp);
     if (!tcp.hasTimestamps || !tcp.has(TCP_FLAG.ack) || syn.timestamp === undefined) return undefined;
     const at = placeOf(OPTION.timestamps, tcp.bytes, tcp.start + 20, tcp.dataStart) + 6;
     const own = this.#stamps.echoed(readU32(tcp.bytes, at));
@@ -70,10 +72,17 @@ export class Guise {
     return out;
   }
 
+  /** By the server's SYN. */
+  #onGranted(tcp: TcpView): void {
+    this.#isEcnCapable = (this.client.syn.flags & ECN) === ECN && (tcp.flags & ECN) === ECN_ECHO;
+    // RFC 7323 §2.2: where one end scales none, neither does.
+    if (placeOf(OPTION.windowScale, tcp.bytes, tcp.start + 20, tcp.dataStart) < 0) this.#ownScale = this.#scale = 0;
+  }
+
   /** The client's own; what the socket has where that is not known, or would keep the server from answering. */
   #windowOf({ window }: TcpView): number {
-    const { syn, window: clients = 0 } = this.client;
-    const unit = 2 ** (syn.windowScale ?? 0);
+    const { window: clients = 0 } = this.client;
+    const unit = 2 ** this.#scale;
     if (window > 0 && clients * unit >= LEAST_WINDOW) return clients;
     return Math.min(Math.floor((window * 2 ** this.#ownScale) / unit), 0xffff);
   }

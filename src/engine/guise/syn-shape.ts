@@ -26,12 +26,16 @@ export interface SynShape {
   readonly timestamp: number | undefined;
 }
 
-/** Undefined where it means something for the packets to come that only its own system could mean. */
+/**
+ * Undefined where it means something for the packets to come that only its own system could mean, or says it in a way that
+ * one server reads so and another otherwise.
+ */
 export function readSynShape(ip: IpView, tcp: TcpView): SynShape | undefined {
   const { bytes, start } = ip;
   // Accurate ECN counts in each packet; a signature is over each.
   if ((tcp.bytes[tcp.start + 12]! & 0xf) !== 0 || tcp.hasSignature) return undefined;
   const options = plainOptions(tcp.bytes.subarray(tcp.start + 20, tcp.dataStart));
+  if (!isOrderly(options)) return undefined;
   const scale = placeOf(OPTION.windowScale, options);
   return {
     trafficClass: ip.version === 4 ? bytes[start + 1]! : ((bytes[start]! & 0xf) << 4) | (bytes[start + 1]! >> 4),
@@ -48,6 +52,14 @@ export function readSynShape(ip: IpView, tcp: TcpView): SynShape | undefined {
   };
 }
 
+/** Whether what is read of its options is there once at the most, and as long as it has to be. */
+function isOrderly(options: Uint8Array): boolean {
+  return [...LENGTHS].every(([kind, length]) => {
+    const at = placeOf(kind, options);
+    return at < 0 || (options[at + 1] === length && placeOf(kind, options, at + length) < 0);
+  });
+}
+
 /** Of IPv4. */
 export function identificationOf({ bytes, start }: IpView): number {
   return (bytes[start + 4]! << 8) | bytes[start + 5]!;
@@ -61,3 +73,11 @@ export function placeOf(kind: number, options: Uint8Array, from = 0, to = option
   }
   return -1;
 }
+
+/** RFC 9293 §3.2, RFC 7323 §2.2 and §3.2, RFC 2018 §2. */
+const LENGTHS: ReadonlyMap<number, number> = new Map([
+  [OPTION.maximumSegmentSize, 4],
+  [OPTION.windowScale, 3],
+  [OPTION.sackPermitted, 2],
+  [OPTION.timestamps, 10],
+]);

@@ -127,6 +127,18 @@ describe('a SYN', () => {
     expect(readSynShape(viewIp(signed), viewTcp(signed))).toBeUndefined();
   });
 
+  it.each([
+    ['a scale without a value', '02 04 05b4 03 02 01 01'],
+    ['timestamps without values ahead of others', '08 02 08 0a 00000500 00000000'],
+    ['timestamps twice', '08 0a 00000500 00000000 08 0a 00000600 00000000 01 01 01 01'],
+    ['a scale twice', '03 03 08 03 03 01 01 01'],
+    ['half a segment size', '02 03 05 01'],
+    ['too much of a permission', '04 03 01 01'],
+  ])('with %s has no shape', (_, options) => {
+    const odd = packet({ flags: syn, options: octets(options) });
+    expect(readSynShape(viewIp(odd), viewTcp(odd))).toBeUndefined();
+  });
+
   it('has the options that go on to the server, without those that do not', () => {
     const multipath = packet({ flags: syn, options: [...octets('02 04 05b4'), 30, 4, 0, 1] });
     const { ip, tcp } = headers(multipath);
@@ -174,6 +186,19 @@ describe('what follows it', () => {
     seen(tcp, packet({ flags: ack, window: clients }), 10);
     const out = guiseOf(tcp).leaving(headers(packet({ flags: ack, window: own })), 20);
     expect(viewTcp(out).window).toBe(expected);
+  });
+
+  it.each([
+    [0, 64_000],
+    [502, 64_000],
+    [40_000, 40_000],
+  ])('is not scaled where the server scales none: a client’s window of %i comes to %i', (clients, expected) => {
+    const tcp = client(packet({ flags: syn, options: WINDOWS }));
+    if (clients > 0) seen(tcp, packet({ flags: ack, window: clients }), 10);
+    const guise = guiseOf(tcp);
+    guise.leaving(headers(ownSyn()), 0);
+    guise.coming(headers(packet({ flags: syn | ack, options: octets('02 04 05b4') })));
+    expect(viewTcp(guise.leaving(headers(packet({ flags: ack, window: 64_000 })), 20)).window).toBe(expected);
   });
 
   it('is marked as able to bear congestion marks where the server grants it, data alone', () => {
