@@ -22,7 +22,7 @@ import { type ClientHost, ClientTcp } from './client-tcp.ts';
 import { Decoy } from './decoy.ts';
 import type { DialledProbe, DialledProbes } from './dialled.ts';
 import { Guise, type Headers } from './guise.ts';
-import { readSynShape } from './syn-shape.ts';
+import { readSynShape, type SynShape } from './syn-shape.ts';
 
 export interface GuisesParts {
   readonly verdicts: Verdicts;
@@ -49,15 +49,17 @@ export class Guises {
   /** True where it was a probe's, which is answered then. Its checksum fits. */
   take(p: PacketContext): boolean {
     const { probe } = this.#parts.verdicts.snapshot.policy;
-    if (probe.source === 'gateway') return false;
+    const isAsked = probe.source !== 'gateway';
     if (p.hook === HOOK.forward) {
-      this.#remember(p);
+      if (isAsked) this.#remember(p);
       return false;
     }
     const isLeaving = p.hook === HOOK.localOut;
     if ((p.mark & probe.mark) === 0 || (!isLeaving && p.hook !== HOOK.localIn)) return false;
-    const known = isLeaving ? this.#leavingOf(p) : this.#probes.get(nameOf(p, false));
+    const known = isLeaving && isAsked ? this.#leavingOf(p) : this.#probes.get(nameOf(p, isLeaving));
     if (known === undefined) {
+      // What is under way ends as it began, and nothing else.
+      if (!isAsked) return false;
       // One that the rules know as a probe's: of another process, before this one.
       const isMarked = p.hasConnmark && (p.connmark & probe.mark) !== 0;
       if (!isMarked && this.#dialledOf(p, isLeaving) === undefined) return false;
@@ -95,12 +97,20 @@ export class Guises {
     if (isSyn) {
       const shape = readSynShape(ip, tcp);
       if (shape === undefined) this.#clients.delete(name);
-      else this.#clients.set(name, { tcp: new ClientTcp(shape, this.#hostOf(p), p.time), decoys: [] });
+      else this.#begin(p, name, shape);
       return;
     }
     const client = this.#clients.get(name);
     if (client?.tcp.onPacket(ip, tcp, p.time) !== true) return;
     for (const probe of client.decoys) this.#free(probe);
+  }
+
+  /** Where it is sent again, it may ask for less, and its decoys are there. */
+  #begin(p: PacketContext, name: string, shape: SynShape): void {
+    const { seq } = p.tcp;
+    const before = this.#clients.get(name);
+    const decoys = before?.seq === seq ? before.decoys : [];
+    this.#clients.set(name, { seq, tcp: new ClientTcp(shape, this.#hostOf(p), p.time), decoys });
   }
 
   /** The client has acknowledged an answer: whether that comes first, or what its decoys say, is drawn. */
@@ -203,6 +213,8 @@ export class Guises {
 }
 
 interface Client {
+  /** Of its SYN. */
+  readonly seq: number;
   readonly tcp: ClientTcp;
   readonly decoys: Probe[];
 }

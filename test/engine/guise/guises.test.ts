@@ -128,6 +128,18 @@ describe('what goes as it is, and is counted', () => {
   });
 });
 
+it('a probe that is under way keeps its guise where new ones leave with the gateway’s address', () => {
+  clientSyn();
+  dial();
+  batch([probeSyn]);
+  const { probe } = policy();
+  engine.replacePolicy(policy({ probe: { ...probe, source: 'gateway' } }));
+  batch([{ srcPort: 443, dstPort: 40_001, flags: syn | ack, ack: 5_001 }, { hook: HOOK.localIn }]);
+  batch([{ flags: ack, seq: 5_001, data: 'hello' }]);
+  expect(gone.slice(-2).map(({ verdict }) => verdict)).toEqual([NF_ACCEPT, NF_ACCEPT]);
+  expect(engine.counters).toMatchObject({ probesRewritten: 2, probesPassed: 0 });
+});
+
 it('what comes to one that was dialled goes as it is where nothing of it has left by here', () => {
   dial();
   const answer = { srcPort: 443, dstPort: 40_001, flags: syn | ack, ack: 5_001 };
@@ -220,6 +232,15 @@ describe('a decoy', () => {
     now += 301_000;
     engine.tick();
     expect(gone).toHaveLength(3);
+  });
+
+  it('is its client’s still where that has sent its SYN again', () => {
+    batch([{ ...bare, data: 'hello' }]);
+    const [heard] = batch([{ ...bare, seq: 5_006, ack: 2_000 }]);
+    clientSyn();
+    const fromClient = { srcPort: CLIENT.port, flags: ack, seq: 1_000 };
+    batch([{ ...fromClient, ack: 300 }, FORWARD], [{ ...fromClient, ack: 1_500 }, FORWARD]);
+    expect(gone.map(({ id }) => id)).toContain(heard);
   });
 
   it('has heard it in time where its client has not', () => {
