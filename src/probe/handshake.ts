@@ -10,7 +10,7 @@ import { copyOf } from '../bytes/copy.ts';
 import type { Fault } from '../bytes/fault.ts';
 import type { ProbedAlternative, ProbeFailure } from '../judge/ports.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
-import { CLOSE_NOTIFY, CONTENT, HANDSHAKE, MAX_PLAINTEXT, VERSION } from '../tls/constants.ts';
+import { CONTENT, HANDSHAKE, MAX_PLAINTEXT, VERSION } from '../tls/constants.ts';
 import { EncryptedFlight } from '../tls/encrypted-flight.ts';
 import { handshakeTrafficSecrets, tls13SuiteOf } from '../tls/key-schedule.ts';
 import type { ObserverLimits } from '../tls/observed/dialogue.ts';
@@ -94,10 +94,7 @@ export class ProbeHandshake {
   /** Never throws. */
   part(bytes: Uint8Array): readonly Uint8Array[] | undefined {
     const outcome = this.#outcome;
-    if (outcome?.kind !== 'certificates') return [];
-    if (outcome.version !== VERSION.tls13) {
-      return this.#parting === 'closed' ? [record(CONTENT.alert, outcome.version, CLOSE_NOTIFY)] : [];
-    }
+    if (outcome?.kind !== 'certificates' || outcome.version !== VERSION.tls13) return [];
     this.#records.feed(bytes, 0, bytes.length);
     if (this.#records.fault !== undefined) return [];
     const words = lastWords(this.#parting, this.#finished!);

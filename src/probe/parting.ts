@@ -6,8 +6,8 @@
  *   dropped     Finished and nothing else, as browsers that drop a connection which they had opened ahead of time
  *   abandoned   nothing: a client that is gone before its handshake is over
  *
- * Up to TLS 1.2 Finished would take another round trip, and keys that nothing else needs: `closed` is close_notify alone there.
- * No reset, which servers count against an address; and no user_canceled, which GnuTLS takes for an error. Knows no sockets.
+ * Up to TLS 1.2 all are abandoned: Finished would take another round trip, and keys that nothing else needs, and behind a
+ * close_notify in its place servers that serve one after the other come late to the next client. No reset, which servers count against an address; and no user_canceled, which GnuTLS takes for an error. Knows no sockets.
  */
 import { randomInt, timingSafeEqual } from 'node:crypto';
 

@@ -4,7 +4,7 @@
  */
 import { chmodSync } from 'node:fs';
 
-import { chromium, type Page } from 'playwright-core';
+import { chromium } from 'playwright-core';
 
 import type { Lab } from '../support/lab/lab.ts';
 import type { Request } from '../support/lab/peers.ts';
@@ -29,7 +29,7 @@ export function loops({ goProgram, lacks }: Programs): Record<string, Loop> {
         `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 8 openssl s_client -connect ${host}:$port -servername ${servername} -CAfile ${ca} -quiet >/dev/null 2>&1`,
     ),
     node: scriptLoop(['-e', NODE], { said: 'GET / HTTP/1.0\r\n\r\n' }),
-    ...(lacks('chromium') ? {} : { chromium: browse((page, url) => page.goto(url, { timeout: 8_000 })) }),
+    ...(lacks('chromium') ? {} : { chromium: browse }),
     ...(lacksFirefox() ? {} : { firefox: scriptLoop([FIREFOX]) }),
     ...(lacks('go')
       ? {}
@@ -42,15 +42,14 @@ export function loops({ goProgram, lacks }: Programs): Record<string, Loop> {
   };
 }
 
-/** The same that ask for nothing. */
-export function leavers({ lacks }: Pick<Programs, 'lacks'>): Record<string, Loop> {
+/** The same that ask for nothing. Chromium, as it is told what to do here, opens nothing ahead of time. */
+export function leavers(): Record<string, Loop> {
   return {
     openssl: shellLoop(
       ({ host, servername, ca }) =>
         `timeout 8 openssl s_client -connect ${host}:$port -servername ${servername} -CAfile ${ca} </dev/null >/dev/null 2>&1`,
     ),
     node: scriptLoop(['-e', NODE], { said: '' }),
-    ...(lacks('chromium') ? {} : { chromium: browse(preconnect) }),
     ...(lacksFirefox() ? {} : { firefox: scriptLoop([FIREFOX], { leaves: true }) }),
   };
 }
@@ -79,31 +78,23 @@ function shellLoop(command: (request: Request) => string): Loop {
 }
 
 /** In one browser, which is a new one to each round of servers: nothing is resumed. */
-const browse =
-  (go: (page: Page, url: string) => Promise<unknown>): Loop =>
-  async (lab, times, ports, { host, servername }) => {
-    const command = lab.network.inside('client', ['chromium']);
-    const executablePath = lab.write('chromium', `#!/bin/sh\nexec ${command.flat().join(' ')} "$@"\n`);
-    chmodSync(executablePath, 0o755);
-    const args = ['--no-sandbox', '--ignore-certificate-errors', `--host-resolver-rules=MAP ${servername} ${host}`];
-    const browser = await chromium.launch({ executablePath, args });
-    for (let at = 0; at < times;) {
-      const context = await browser.newContext({ ignoreHTTPSErrors: true });
-      const page = await context.newPage();
-      for (const port of ports) {
-        if (at++ >= times) break;
-        await go(page, `https://${servername}:${port}/`).catch(() => undefined);
-      }
-      await context.close();
+const browse: Loop = async (lab, times, ports, { host, servername }) => {
+  const command = lab.network.inside('client', ['chromium']);
+  const executablePath = lab.write('chromium', `#!/bin/sh\nexec ${command.flat().join(' ')} "$@"\n`);
+  chmodSync(executablePath, 0o755);
+  const args = ['--no-sandbox', '--ignore-certificate-errors', `--host-resolver-rules=MAP ${servername} ${host}`];
+  const browser = await chromium.launch({ executablePath, args });
+  for (let at = 0; at < times;) {
+    const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    const page = await context.newPage();
+    for (const port of ports) {
+      if (at++ >= times) break;
+      await page.goto(`https://${servername}:${port}/`, { timeout: 8_000 }).catch(() => undefined);
     }
-    await browser.close();
-  };
-
-/** What it opened ends with the context. */
-async function preconnect(page: Page, url: string): Promise<void> {
-  await page.setContent(`<link rel="preconnect" href="${url}">`);
-  await page.waitForTimeout(500);
-}
+    await context.close();
+  }
+  await browser.close();
+};
 
 const FIREFOX = new URL('firefox.mjs', import.meta.url).pathname;
 const NODE = `

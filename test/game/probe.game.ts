@@ -43,7 +43,7 @@ it('is played', { timeout: 3_600_000 }, async () => {
     return scores;
   };
   const first = await contacts(players, PAIRED);
-  const leaving = await contacts(chosen(leavers({ lacks })), LEAVING);
+  const leaving = await contacts(chosen(leavers()), LEAVING);
   await reload('accompanied');
   const accompanied = await contacts(players, PAIRED);
   await reload('again');

@@ -111,15 +111,11 @@ describe('a probe of TLS 1.3 goes away', () => {
   });
 });
 
-describe('a probe of TLS 1.2 goes away', () => {
-  it.each<[Parting, number[]]>([
-    ['closed', [22, 21]],
-    ['dropped', [22]],
-    ['abandoned', [22]],
-  ])('%s', async (parting, records) => {
+it('a probe of TLS 1.2 goes away with nothing, whatever is drawn', async () => {
+  for (const parting of ['closed', 'dropped', 'abandoned'] as const) {
     const left = await ask(parting, { maxVersion: 'TLSv1.2' });
-    expect(left).toEqual({ outcome: 'certificates', records, server: 'given up', isEnded: true });
-  });
+    expect(left).toEqual({ outcome: 'certificates', records: [22], server: 'given up', isEnded: true });
+  }
 });
 
 it('is drawn, mostly as servers take least notice of it', () => {
