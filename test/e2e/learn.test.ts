@@ -39,7 +39,7 @@ describe('a host that was seen often enough', () => {
     for (let i = 0; i < 3; i++) expect(await request()).toMatchObject({ error: null });
     await anomaly('learn.promoted');
     expect(await request()).toMatchObject({ error: null });
-    expect(reasons()).toEqual(['learning', 'learning', 'learning', 'pin-match']);
+    await expect.poll(reasons).toEqual(['learning', 'learning', 'learning', 'pin-match']);
 
     await serve(bank.forgedChain);
     expect((await request()).error).not.toBeNull();

@@ -1,7 +1,7 @@
 /**
  * The packet thread's end of the log: gathers events and posts what came within some milliseconds, because waking the main
- * thread, and being woken by its answer, costs more than a record. Bounded by what the main thread has not yet taken; beyond that, events are
- * dropped and counted, and packets never wait.
+ * thread, and being woken by its answer, costs more than a record. Bounded by what the main thread has not yet taken;
+ * beyond that, events are dropped and counted, and packets never wait.
  */
 import type { FlowEvent } from '../../judge/events.ts';
 import type { EventSink } from '../../judge/events.ts';
@@ -14,6 +14,7 @@ export class EventOutbox implements EventSink {
   readonly #packer = new EventPacker();
   #events: WireEvent[] = [];
   #due: NodeJS.Timeout | undefined;
+  #postedAt = -Infinity;
   #untaken = 0;
   #dropped = 0;
 
@@ -35,7 +36,12 @@ export class EventOutbox implements EventSink {
     this.#untaken++;
     this.#events.push(this.#packer.pack(event));
     if (this.#events.length >= EVENTS_A_MESSAGE) this.flush();
-    else this.#due ??= setTimeout(() => this.flush(), PATIENCE_MS);
+    else this.#due ??= setTimeout(() => this.flush(), this.#patienceMs);
+  }
+
+  /** One that comes by itself goes soon; those that come one after the other go together. */
+  get #patienceMs(): number {
+    return Math.max(SOON_MS, TOGETHER_MS - (performance.now() - this.#postedAt));
   }
 
   /** Posts what was gathered, now. */
@@ -45,6 +51,7 @@ export class EventOutbox implements EventSink {
     if (this.#events.length === 0) return;
     this.#port.postMessage({ kind: 'events', events: this.#events });
     this.#events = [];
+    this.#postedAt = performance.now();
   }
 
   taken(count: number): void {
@@ -53,5 +60,6 @@ export class EventOutbox implements EventSink {
 }
 
 const EVENTS_A_MESSAGE = 64;
+const SOON_MS = 5;
 /** Nobody waits for a record that long; each message costs both threads a wake-up. */
-const PATIENCE_MS = 25;
+const TOGETHER_MS = 25;

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import type { FlowEvent } from '../../../src/judge/events.ts';
 import { EventOutbox } from '../../../src/runtime/events/outbox.ts';
@@ -18,6 +18,26 @@ function outbox(backlog: number) {
   const posted: FromQueue[] = [];
   return { posted, box: new EventOutbox({ postMessage: (message) => posted.push(message) }, () => backlog) };
 }
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+it('sends what comes by itself within five milliseconds, and what comes right behind it once 25 have passed', () => {
+  const { posted, box } = outbox(10);
+  box.emit(event('1'));
+  vi.advanceTimersByTime(5);
+  expect(posted).toEqual([{ kind: 'events', events: [event('1')] }]);
+  box.emit(event('2'));
+  vi.advanceTimersByTime(24);
+  box.emit(event('3'));
+  expect(posted).toHaveLength(1);
+  vi.advanceTimersByTime(1);
+  expect(posted.slice(1)).toEqual([{ kind: 'events', events: [event('2'), event('3')] }]);
+  vi.advanceTimersByTime(21);
+  box.emit(event('4'));
+  vi.advanceTimersByTime(5);
+  expect(posted.slice(2)).toEqual([{ kind: 'events', events: [event('4')] }]);
+});
 
 it('sends what gathered since the last time as one message, and nothing when there is nothing', () => {
   const { posted, box } = outbox(10);
