@@ -7,7 +7,8 @@
  *   abandoned   nothing: a client that is gone before its handshake is over
  *
  * Up to TLS 1.2 all are abandoned: Finished would take another round trip, and keys that nothing else needs, and behind a
- * close_notify in its place servers that serve one after the other come late to the next client. No reset, which servers count against an address; and no user_canceled, which GnuTLS takes for an error. Knows no sockets.
+ * close_notify in its place servers that serve one after the other come late to the next client. No reset, which servers
+ * count against an address; and no user_canceled, which GnuTLS takes for an error. Knows no sockets.
  */
 import { randomInt, timingSafeEqual } from 'node:crypto';
 
