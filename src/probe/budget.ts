@@ -25,6 +25,7 @@ export interface Asker {
 /** What one probe was counted as. */
 export interface Charge {
   readonly counted: readonly Counted[];
+  readonly connections: number;
 }
 
 export class ProbeBudget {
@@ -43,33 +44,34 @@ export class ProbeBudget {
   allows(asker: Asker, { perDestination, perClient }: BudgetSettings, nowMs: number, part = 1): boolean {
     const { destination } = asker;
     const { address, group, shareKey, groupShareKey } = keysOf(asker);
-    const left = perDestination * part - this.#destinations.used(destination, nowMs);
+    const left = perDestination * part - this.#destinations.used(destination, nowMs) / FULL_WEIGHT;
     if (left <= 0) return false;
-    const ofAddress = this.#clients.used(address, nowMs);
+    const ofAddress = this.#clients.used(address, nowMs) / FULL_WEIGHT;
     if (ofAddress >= perClient * part) return false;
-    const share = this.#shares.used(shareKey, nowMs);
+    const share = this.#shares.used(shareKey, nowMs) / FULL_WEIGHT;
     if (group === address) return share < left;
     const ofGroup = perClient * part * GROUP_FACTOR * (ofAddress < NEWCOMER ? 2 : 1);
-    if (this.#clients.used(group, nowMs) >= ofGroup) return false;
+    if (this.#clients.used(group, nowMs) / FULL_WEIGHT >= ofGroup) return false;
     const isSpared = share < NEWCOMER && left > perDestination * part * RESERVE;
-    return isSpared || this.#shares.used(groupShareKey, nowMs) < left;
+    return isSpared || this.#shares.used(groupShareKey, nowMs) / FULL_WEIGHT < left;
   }
 
   /** So many connections. */
   count(asker: Asker, nowMs: number, connections = 1): Charge {
     const { address, group, shareKey, groupShareKey } = keysOf(asker);
-    const counted = [this.#destinations.count(asker.destination, nowMs, connections)];
-    counted.push(this.#clients.count(address, nowMs, connections), this.#shares.count(shareKey, nowMs, connections));
+    const weight = connections * FULL_WEIGHT;
+    const counted = [this.#destinations.count(asker.destination, nowMs, weight)];
+    counted.push(this.#clients.count(address, nowMs, weight), this.#shares.count(shareKey, nowMs, weight));
     if (group !== address) {
-      counted.push(this.#clients.count(group, nowMs, connections));
-      counted.push(this.#shares.count(groupShareKey, nowMs, connections));
+      counted.push(this.#clients.count(group, nowMs, weight));
+      counted.push(this.#shares.count(groupShareKey, nowMs, weight));
     }
-    return { counted };
+    return { counted, connections };
   }
 
   /** The server has answered as it answers any client. */
-  lighten({ counted }: Charge): void {
-    for (const each of counted) each.weight *= ANSWERED_WEIGHT;
+  lighten({ counted, connections }: Charge): void {
+    for (const each of counted) each.weigh(connections * ANSWERED_WEIGHT);
   }
 }
 
@@ -79,7 +81,8 @@ function keysOf({ destination, client }: Asker): Record<'address' | 'group' | 's
   return { address, group, shareKey: `${destination} ${address}`, groupShareKey: `${destination} ${group}` };
 }
 
-const ANSWERED_WEIGHT = 0.1;
+/** Of a connection, and of one that was answered. */
+const [FULL_WEIGHT, ANSWERED_WEIGHT] = [10, 1];
 const GROUP_FACTOR = 4;
 /** Has asked fewer times in a minute; of its group's budget there is as much again for such. */
 const NEWCOMER = 2;
