@@ -61,9 +61,10 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
     if (isOver) return;
     isOver = true;
     clearTimeout(deadline);
-    if (isConnected) leave(socket, conversation);
-    else socket.destroy();
+    if (!isConnected) socket.destroy();
     options.done(outcome);
+    // Somebody waits for the answer, and nobody for this.
+    if (isConnected) leave(socket, conversation);
   };
   const fail = (reason: ProbeFailure, detail = '') => end({ kind: 'failed', reason, detail });
   const deadline = setTimeout(() => fail('timeout', isConnected ? 'handshake' : 'connect'), options.timeout);
