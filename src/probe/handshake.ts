@@ -12,7 +12,7 @@ import type { ProbedAlternative, ProbeFailure } from '../judge/ports.ts';
 import { authenticationOf, type KeyExchange } from '../tls/cipher-suites.ts';
 import { CONTENT, HANDSHAKE, MAX_PLAINTEXT, VERSION } from '../tls/constants.ts';
 import { EncryptedFlight } from '../tls/encrypted-flight.ts';
-import { handshakeTrafficSecrets, tls13SuiteOf } from '../tls/key-schedule.ts';
+import { HandshakeTrafficSecrets, tls13SuiteOf } from '../tls/key-schedule.ts';
 import type { ObserverLimits } from '../tls/observed/dialogue.ts';
 import type { HandshakeListener } from '../tls/observed/listener.ts';
 import { Observer } from '../tls/observer.ts';
@@ -202,7 +202,7 @@ export class ProbeHandshake {
       retry: retry && { helloRetryRequest: retry.request.body, clientHello: retry.clientHello },
       serverHello: hello.body,
     });
-    const secrets = handshakeTrafficSecrets(suite, sharedSecret, transcript.digest());
+    const secrets = new HandshakeTrafficSecrets(suite, sharedSecret, transcript.digest());
     const { offersRawPublicKey } = this.#mirror.hello;
     const limits = this.#limits;
     const ours = { suite, serverSecret: secrets.server, transcript, toTheEnd: true };

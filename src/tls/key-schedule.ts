@@ -29,28 +29,30 @@ export function tls13SuiteOf(cipherSuite: number): Tls13Suite | undefined {
   return SUITES.get(cipherSuite);
 }
 
-export interface HandshakeTrafficSecrets {
-  readonly client: Uint8Array;
+/** Of a handshake without a PSK. What its reader may never ask for is made when he does. */
+export class HandshakeTrafficSecrets {
   readonly server: Uint8Array;
-  /** What secrets of the application's traffic are made of. */
-  readonly master: Uint8Array;
-}
+  readonly #suite: Tls13Suite;
+  readonly #handshakeSecret: Uint8Array;
+  readonly #helloHash: Uint8Array;
 
-/** `helloHash`: of the transcript up to ServerHello. Without a PSK. */
-export function handshakeTrafficSecrets(
-  suite: Tls13Suite,
-  sharedSecret: Uint8Array,
-  helloHash: Uint8Array,
-): HandshakeTrafficSecrets {
-  const zeros = new Uint8Array(suite.hashLength);
-  const earlySecret = extract(suite, zeros, zeros);
-  const nothing = hash(suite.hash, '', 'buffer');
-  const handshakeSecret = extract(suite, deriveSecret(suite, earlySecret, 'derived', nothing), sharedSecret);
-  return {
-    client: deriveSecret(suite, handshakeSecret, 'c hs traffic', helloHash),
-    server: deriveSecret(suite, handshakeSecret, 's hs traffic', helloHash),
-    master: extract(suite, deriveSecret(suite, handshakeSecret, 'derived', nothing), zeros),
-  };
+  /** `helloHash`: of the transcript up to ServerHello. */
+  constructor(suite: Tls13Suite, sharedSecret: Uint8Array, helloHash: Uint8Array) {
+    this.#suite = suite;
+    this.#handshakeSecret = extract(suite, withoutPsk(suite).derivedEarlySecret, sharedSecret);
+    this.#helloHash = helloHash;
+    this.server = deriveSecret(suite, this.#handshakeSecret, 's hs traffic', helloHash);
+  }
+
+  get client(): Uint8Array {
+    return deriveSecret(this.#suite, this.#handshakeSecret, 'c hs traffic', this.#helloHash);
+  }
+
+  /** What secrets of the application's traffic are made of. */
+  get master(): Uint8Array {
+    const { zeros, nothing } = withoutPsk(this.#suite);
+    return extract(this.#suite, deriveSecret(this.#suite, this.#handshakeSecret, 'derived', nothing), zeros);
+  }
 }
 
 /** `handshakeHash`: of the transcript up to the server's Finished. */
@@ -98,6 +100,26 @@ export function deriveSecret(suite: Tls13Suite, secret: Uint8Array, label: strin
   return expandLabel(suite, secret, label, messages, suite.hashLength);
 }
 
+/** What is the same in every handshake without a PSK. */
+function withoutPsk(suite: Tls13Suite): Constants {
+  let known = CONSTANTS.get(suite.hash);
+  if (known === undefined) {
+    const zeros = new Uint8Array(suite.hashLength);
+    const nothing = hash(suite.hash, '', 'buffer');
+    const derivedEarlySecret = deriveSecret(suite, extract(suite, zeros, zeros), 'derived', nothing);
+    CONSTANTS.set(suite.hash, (known = { zeros, nothing, derivedEarlySecret }));
+  }
+  return known;
+}
+
+interface Constants {
+  readonly zeros: Uint8Array;
+  /** The hash of no message. */
+  readonly nothing: Uint8Array;
+  /** Of the Early Secret, for the Handshake Secret. */
+  readonly derivedEarlySecret: Uint8Array;
+}
+
 /** RFC 5869 §2.2. */
 function extract(suite: Tls13Suite, salt: Uint8Array, inputKeyingMaterial: Uint8Array): Uint8Array {
   return createHmac(suite.hash, salt).update(inputKeyingMaterial).digest();
@@ -120,6 +142,7 @@ const SUITES: ReadonlyMap<number, Tls13Suite> = new Map([
   [0x1304, { hash: 'sha256', hashLength: 32, aead: 'aes-128-ccm', keyLength: 16, tagLength: 16 }],
   [0x1305, { hash: 'sha256', hashLength: 32, aead: 'aes-128-ccm', keyLength: 16, tagLength: 8 }],
 ]);
+const CONSTANTS = new Map<Tls13Suite['hash'], Constants>();
 /** RFC 8446 §5.3: what all these AEADs take. */
 const IV_LENGTH = 12;
 const EMPTY = new Uint8Array(0);

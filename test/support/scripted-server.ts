@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 
 import { createKeyShare } from '../../src/probe/key-share.ts';
-import { handshakeTrafficSecrets, tls13SuiteOf } from '../../src/tls/key-schedule.ts';
+import { HandshakeTrafficSecrets, tls13SuiteOf } from '../../src/tls/key-schedule.ts';
 import { Transcript } from '../../src/tls/transcript.ts';
 import { changeCipherSpec, extension, record, serverHello, u16, vector16 } from './tls-bytes.ts';
 import { KEY, sealed, type SealOptions, signedMessages } from './tls13-bytes.ts';
@@ -59,7 +59,7 @@ export class ScriptedServer {
     const clientHello = this.#firstHello ?? hello;
     const hellos = { clientHello, retry: this.#retry, serverHello: answer.subarray(4) };
     const transcript = Transcript.ofHellos(suite.hash, hellos);
-    const { server } = handshakeTrafficSecrets(suite, own.agree(client.keyExchange)!, transcript.digest());
+    const { server } = new HandshakeTrafficSecrets(suite, own.agree(client.keyExchange)!, transcript.digest());
     const { messages, key = KEY.privateKey } = this.#script;
     const flight = sealed(suite, server, signedMessages(transcript, messages, key), this.#script);
     return Buffer.concat([record(22, answer), changeCipherSpec, flight]);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import {
   clientTrafficSecret,
-  handshakeTrafficSecrets,
+  HandshakeTrafficSecrets,
   tls13SuiteOf,
   trafficKeys,
   verifyData,
@@ -14,7 +14,7 @@ import { RETRY, SIMPLE } from '../support/rfc8448.ts';
 const suite = tls13SuiteOf(0x1301)!;
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const secretsOf = (hellos: Hellos, sharedSecret: Uint8Array) =>
-  handshakeTrafficSecrets(suite, sharedSecret, Transcript.ofHellos('sha256', hellos).digest());
+  new HandshakeTrafficSecrets(suite, sharedSecret, Transcript.ofHellos('sha256', hellos).digest());
 
 describe('the traces of RFC 8448', () => {
   it('§3: the handshake traffic secrets of both sides', () => {
