@@ -5,7 +5,8 @@
  */
 import { randomBytes, randomInt } from 'node:crypto';
 
-import { createKeyShare, type OwnKeyShare } from './key-share.ts';
+import type { OwnKeyShare } from './key-share.ts';
+import { KeySupply } from './key-supply.ts';
 import { shuffled } from './decoys/turns.ts';
 
 export interface OwnOctets {
@@ -50,7 +51,7 @@ export class RandomOctets implements OwnOctets {
   }
 
   share(group: number): OwnKeyShare | undefined {
-    return createKeyShare(group);
+    return SUPPLY.take(group);
   }
 
   inOrder(extensions: readonly Uint8Array[]): readonly Uint8Array[] {
@@ -127,4 +128,6 @@ function numbersBelow(count: number): number[] {
   return Array.from({ length: count }, (_, at) => at);
 }
 
+/** Of all probes: whose key it becomes is not known when it is drawn. */
+const SUPPLY = new KeySupply();
 const NOTHING = new Uint8Array(0);
