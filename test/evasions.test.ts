@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 const PAGE = new URL('../docs/evasions.md', import.meta.url);
 const page = readFileSync(PAGE, 'utf8');
 /** What the game writes names none. */
-const tricks = page.replace(/<!-- npm run game -->.*<!-- of the game -->/s, '');
+const tricks = page.replace(/<!-- npm run game: .*?<!-- of the game -->/gs, '');
 const rows = tricks.split('\n').filter((line) => /^\|(?! -{3})/.test(line) && !line.includes('The tests that show it'));
 const links = [...page.matchAll(/\[([^\]]+)\]\((\.\.\/test\/[^)]+)\)/g)].map(([, title = '', file = '']) => ({
   title: title.replace(/\\([\\*_])/g, '$1'),

@@ -28,7 +28,7 @@ const WITHOUT_TIME: Readonly<Record<string, readonly Of[]>> = {
   'window and traffic class behind it': [({ window }) => window, ({ traffic }) => traffic],
   'the clock of timestamps': [({ clocks }) => clocks[0]],
   'the port': [({ port }) => port, ({ port }) => port & 1],
-  'IP identifications': [({ ids }) => ids[0], ({ ids }) => ids[1]],
+  'IP identifications': [({ ids }) => ids[0], ({ ids }) => ids[1], ({ ids }) => (ids[1] - ids[0]) & 0xffff],
   'lengths of the hello, its records and segments': [
     ({ hello }) => hello.octets,
     ({ hello }) => hello.records,
@@ -43,6 +43,8 @@ const WAITS: readonly Of[] = [
   // By the sender's clock it was said earlier.
   ({ clocks }) => clocks[0] - clocks[1],
 ];
+/** By it he may draw his answer out, and so learn how far away each end is. */
+const HEARD: readonly Of[] = [({ times }) => times.heard - times.answer];
 const BEHIND_NAME = 'what follows the server’s flight';
 /** Too late for a forgery in the same connection. */
 const BEHIND: readonly Of[] = [
@@ -82,7 +84,11 @@ export const LEAVING: Looks = { [BEHIND_NAME]: alone(BEHIND), 'when it is over':
 
 function looksOf(kind: (all: readonly Of[]) => Look, order: Looks): Looks {
   const still = Object.fromEntries(Object.entries(WITHOUT_TIME).map(([name, all]) => [name, kind(all)]));
-  const time: Looks = { ...order, 'how long is waited within it': kind(WAITS) };
+  const time: Looks = {
+    ...order,
+    'how long is waited within it': kind(WAITS),
+    'when it has heard the server': kind(HEARD),
+  };
   return {
     ...still,
     'all of these': joined(Object.values(still)),
@@ -95,17 +101,55 @@ function looksOf(kind: (all: readonly Of[]) => Look, order: Looks): Looks {
 /** The share of his answers that are right: 0.5 is what a coin has. NaN where there is nothing to learn from. */
 export function accuracyOf(look: Look, pairs: readonly Pair[]): number {
   if (pairs.length < 2) return NaN;
-  const learned = pairs.filter((_, at) => at % 2 === 0);
-  const asked = pairs.filter((_, at) => at % 2 === 1);
+  const [learned, asked] = halves(pairs);
+  const predict = learnedFrom(samplesOf(look, learned));
+  const questions = samplesOf(look, asked);
+  const answers = predict(questions);
+  return answers.filter((answer, at) => answer === questions[at]!.isClient).length / questions.length;
+}
+
+/** A client's connection, and those that were begun beside it. */
+export type Company = readonly [client: Seen, ...decoys: readonly Seen[]];
+
+/** How often he names the client's: of those that he takes for it he names any, and of all where he takes none for it. */
+export function guessesOf(look: Look, companies: readonly Company[]): number {
+  if (companies.length < 2) return NaN;
+  const [learned, asked] = halves(companies);
+  const among = (all: Company) =>
+    all.map((one, at): Sample => ({ numbers: finite(look(one, middleOf(all, one))), isClient: at === 0 ? 1 : 0 }));
+  // As many of the one kind as of the other, or he would take none for the client's.
+  const predict = learnedFrom(
+    learned.flatMap((all) => {
+      const [client, ...decoys] = among(all) as [Sample, ...Sample[]];
+      return decoys.flatMap((decoy) => [client, decoy]);
+    }),
+  );
+  const shares = asked.map((all) => {
+    const answers = predict(among(all));
+    const named = answers.reduce((sum, answer) => sum + answer, 0);
+    if (named === 0) return 1 / all.length;
+    return answers[0] === 1 ? 1 / named : 0;
+  });
+  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+}
+
+/** Of the others, the one whose SYN is in the middle. */
+function middleOf(all: Company, one: Seen): Seen {
+  const others = all.filter((each) => each !== one).sort((a, b) => a.times.syn - b.times.syn);
+  return others[others.length >> 1]!;
+}
+
+function halves<T>(all: readonly T[]): [learned: T[], asked: T[]] {
+  return [all.filter((_, at) => at % 2 === 0), all.filter((_, at) => at % 2 === 1)];
+}
+
+function learnedFrom(lessons: readonly Sample[]): (questions: readonly Sample[]) => number[] {
   const tree = new DecisionTreeClassifier({ gainFunction: 'gini', maxDepth: 4, minNumSamples: 8 });
-  const lessons = samplesOf(look, learned);
   tree.train(
     lessons.map(({ numbers }) => numbers),
     lessons.map(({ isClient }) => isClient),
   );
-  const questions = samplesOf(look, asked);
-  const answers = tree.predict(questions.map(({ numbers }) => numbers));
-  return answers.filter((answer, at) => answer === questions[at]!.isClient).length / questions.length;
+  return (questions) => tree.predict(questions.map(({ numbers }) => numbers));
 }
 
 interface Sample {
@@ -114,9 +158,12 @@ interface Sample {
 }
 
 function samplesOf(look: Look, pairs: readonly Pair[]): Sample[] {
-  const finite = (numbers: readonly number[]) => numbers.map((number) => (Number.isFinite(number) ? number : -1));
   return pairs.flatMap(([client, probe]) => [
     { numbers: finite(look(client, probe)), isClient: 1 },
     { numbers: finite(look(probe, client)), isClient: 0 },
   ]);
+}
+
+function finite(numbers: readonly number[]): number[] {
+  return numbers.map((number) => (Number.isFinite(number) ? number : -1));
 }

@@ -17,7 +17,7 @@ export interface Seen {
   readonly hopLimit: number;
   readonly syn: Syn;
   /** Milliseconds, on one clock for all connections; NaN: it never came. */
-  readonly times: { readonly syn: number; readonly ack: number; readonly hello: number; readonly last: number };
+  readonly times: Times;
   /** Of the SYN, and of the first packet with data. */
   readonly ids: readonly [number, number];
   /** Timestamps (RFC 7323) of the SYN and of the hello, less the milliseconds at which they came; 0: it has none. */
@@ -27,6 +27,16 @@ export interface Seen {
   readonly traffic: number;
   readonly hello: Hello;
   readonly behind: Behind;
+}
+
+export interface Times {
+  readonly syn: number;
+  readonly ack: number;
+  readonly hello: number;
+  /** The server's first octet, and the first packet that acknowledges one. */
+  readonly answer: number;
+  readonly heard: number;
+  readonly last: number;
 }
 
 export interface Syn {
@@ -87,7 +97,8 @@ export function connectionsOf(lines: readonly string[], isServerPort: (port: num
 class Watched {
   readonly #first: Pick<Seen, 'address' | 'port' | 'serverPort' | 'hopLimit' | 'syn'>;
   readonly #seq: number;
-  readonly #times: { syn: number; ack: number; hello: number; last: number };
+  readonly #times: { -readonly [Name in keyof Times]: number };
+  #firstAck = NaN;
   readonly #ids: [number, number];
   readonly #clocks: [number, number];
   #window = NaN;
@@ -101,7 +112,7 @@ class Watched {
     const hopLimit = bytes[ip.version === 4 ? 8 : 7]!;
     this.#first = { address, port: tcp.srcPort, serverPort: tcp.dstPort, hopLimit, syn: synOf(bytes, tcp) };
     this.#seq = tcp.seq;
-    this.#times = { syn: time, ack: NaN, hello: NaN, last: time };
+    this.#times = { syn: time, ack: NaN, hello: NaN, answer: NaN, heard: NaN, last: time };
     this.#ids = [idOf(bytes, ip), NaN];
     this.#clocks = [clockOf(tcp, time), NaN];
   }
@@ -113,10 +124,15 @@ class Watched {
   add(bytes: Buffer, ip: IpView, tcp: TcpView, time: number, isFromClient: boolean): void {
     this.#times.last = time;
     if (!isFromClient) {
+      if (tcp.dataLength > 0 && !this.#isAnswered) this.#times.answer = time;
       if (tcp.dataLength > 0) this.#isAnswered = true;
       return;
     }
-    if (Number.isNaN(this.#times.ack)) this.#times.ack = time;
+    if (Number.isNaN(this.#times.ack)) {
+      this.#times.ack = time;
+      this.#firstAck = tcp.ack;
+    }
+    if (Number.isNaN(this.#times.heard) && tcp.ack !== this.#firstAck) this.#times.heard = time;
     if (this.#isAnswered) this.#addBehind(tcp);
     if (this.#isAnswered || tcp.dataLength === 0) return;
     if (Number.isNaN(this.#times.hello)) {

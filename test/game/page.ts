@@ -1,4 +1,4 @@
-/** The part of docs/evasions.md that the game writes: how often the attacker was right, by what he looked at. */
+/** The parts of docs/evasions.md that the game writes: how often the attacker was right, by what he looked at. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { ROOT } from '../support/built.ts';
@@ -10,26 +10,13 @@ export interface Score {
   readonly accuracies: Readonly<Record<string, number>>;
 }
 
-export interface Scores {
-  readonly first: readonly Score[];
-  /** With a decoy. */
-  readonly accompanied: readonly Score[];
-  /** Where a server is known. */
-  readonly again: readonly Score[];
-  /** Of clients that ask for nothing. */
-  readonly leaving: readonly Score[];
-}
-
-export function writePage({ first, accompanied, again, leaving }: Scores): void {
+/** In the place of the table that was there by that name. */
+export function writeTable(name: string, title: string, scores: readonly Score[]): void {
   const page = readFileSync(PAGE, 'utf8');
-  const [before, rest = ''] = page.split(BEGIN);
-  const tables = [
-    tableOf('At a first contact', first),
-    tableOf('At a first contact, with `"decoys": 1`', accompanied),
-    tableOf('Where the server is asked again', again),
-    tableOf('Where the client goes away without asking', leaving),
-  ];
-  writeFileSync(PAGE, `${before}${BEGIN}\n\n${tables.join('\n\n')}\n\n${rest.slice(rest.indexOf(END))}`);
+  const begin = `<!-- npm run game: ${name} -->`;
+  const [before, rest] = page.split(begin);
+  if (rest === undefined) throw new Error(`docs/evasions.md has no place for the table ${name}`);
+  writeFileSync(PAGE, `${before}${begin}\n\n${tableOf(title, scores)}\n\n${rest.slice(rest.indexOf(END))}`);
 }
 
 function tableOf(title: string, scores: readonly Score[]): string {
@@ -43,5 +30,4 @@ function tableOf(title: string, scores: readonly Score[]): string {
 }
 
 const PAGE = `${ROOT}docs/evasions.md`;
-const BEGIN = '<!-- npm run game -->';
 const END = '<!-- of the game -->';

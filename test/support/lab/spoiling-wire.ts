@@ -6,11 +6,14 @@ import { fileURLToPath } from 'node:url';
 import type { Child } from '../../../src/runtime/demo/child.ts';
 import type { Lab } from './lab.ts';
 
-/** Of a thousand segments each. */
 export interface Spoiling {
-  readonly lost: number;
-  readonly doubled: number;
-  readonly late: number;
+  /** Of a thousand segments each. */
+  readonly lost?: number;
+  readonly doubled?: number;
+  readonly late?: number;
+  /** Microseconds that each segment takes, and how much more or less at the most. */
+  readonly delay?: number;
+  readonly jitter?: number;
 }
 
 export async function spoil(
@@ -28,8 +31,8 @@ export async function spoil(
     const mac = lab.run(neighbour, 'cat', `/sys/class/net/${device}/address`).trim();
     return [lab.network.device(host, neighbour), mac];
   });
-  const { lost, doubled, late } = shares;
-  const child = lab.start(host, [program, ...sides, ...[lost, doubled, late, seed].map(String)]);
+  const { lost = 0, doubled = 0, late = 0, delay = 0, jitter = 0 } = shares;
+  const child = lab.start(host, [program, ...sides, ...[lost, doubled, late, seed, delay, jitter].map(String)]);
   await child.says(/ready/);
   return child;
 }

@@ -1,7 +1,8 @@
 /*
- * A router that loses, doubles and delays: spoiling-wire DEVICE MAC DEVICE MAC LOST DOUBLED LATE SEED carries what IP packets
- * arrive for others at one device on to the neighbour (its MAC) behind the other. Shares are of a thousand. Says "ready", and
- * at SIGTERM what it has done. The host must not forward by itself.
+ * A router that loses, doubles and delays: spoiling-wire DEVICE MAC DEVICE MAC LOST DOUBLED LATE SEED DELAY JITTER carries what
+ * IP packets arrive for others at one device on to the neighbour (its MAC) behind the other. Shares are of a thousand. Each packet
+ * takes DELAY microseconds and up to JITTER more or less, and none overtakes another but where it is of those that are late.
+ * Says "ready", and at SIGTERM what it has done. The host must not forward by itself.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -16,7 +17,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { SIDES = 2, LARGEST = 65536, MOST_LATE = 1024, PROTOCOL_AT4 = 9, PROTOCOL_AT6 = 6, TCP = 6 };
+enum { SIDES = 2, LARGEST = 65536, MOST_LATE = 4096, PROTOCOL_AT4 = 9, PROTOCOL_AT6 = 6, TCP = 6 };
 
 struct late {
 	unsigned char *packet;
@@ -28,6 +29,7 @@ static int sockets[SIDES];
 static struct sockaddr_ll neighbours[SIDES];
 static struct late late[MOST_LATE];
 static int late_count;
+static double last_due[SIDES];
 static unsigned long carried, lost, doubled, delayed;
 static volatile sig_atomic_t stopped;
 
@@ -67,7 +69,20 @@ static void carry(int side, const unsigned char *packet, int length)
 
 static int happens(int share) { return rand() % 1000 < share; }
 
-static void receive(int side, int lost_share, int doubled_share, int late_share)
+static void keep(int side, const unsigned char *packet, int length, double due)
+{
+	struct late *one = &late[late_count++];
+	*one = (struct late){ malloc((size_t)length), length, side, due };
+	memcpy(one->packet, packet, (size_t)length);
+}
+
+static double usual_due(int side, int delay, int jitter)
+{
+	double due = now() + (delay - jitter + (jitter > 0 ? rand() % (2 * jitter) : 0)) / 1e6;
+	return last_due[side] = due < last_due[side] ? last_due[side] : due;
+}
+
+static void receive(int side, int lost_share, int doubled_share, int late_share, int delay, int jitter)
 {
 	static unsigned char packet[LARGEST];
 	struct sockaddr_ll from;
@@ -80,30 +95,36 @@ static void receive(int side, int lost_share, int doubled_share, int late_share)
 	if (happens(lost_share)) { lost++; return; }
 	if (happens(doubled_share)) { doubled++; carry(side, packet, length); }
 	if (happens(late_share) && late_count < MOST_LATE) {
-		struct late *one = &late[late_count++];
-		*one = (struct late){ malloc((size_t)length), length, side, now() + 0.001 + rand() % 12 / 1000.0 };
-		memcpy(one->packet, packet, (size_t)length);
+		keep(side, packet, length, now() + (delay + 1000 + rand() % 12 * 1000) / 1e6);
 		delayed++;
 		return;
 	}
-	carry(side, packet, length);
+	if (delay > 0 && late_count < MOST_LATE) keep(side, packet, length, usual_due(side, delay, jitter));
+	else carry(side, packet, length);
 }
 
-static void carry_late(void)
+/* In the order in which they came. Seconds until it wants to be called again. */
+static double carry_late(void)
 {
-	double time = now();
-	for (int i = 0; i < late_count;) {
+	double time = now(), next = 0.2;
+	int left = 0;
+	for (int i = 0; i < late_count; i++) {
 		struct late one = late[i];
-		if (one.due > time) { i++; continue; }
+		if (one.due > time) {
+			if (one.due - time < next) next = one.due - time;
+			late[left++] = one;
+			continue;
+		}
 		carry(one.side, one.packet, one.length);
 		free(one.packet);
-		late[i] = late[--late_count];
 	}
+	late_count = left;
+	return next;
 }
 
 int main(int count, char **arguments)
 {
-	if (count != 9) return 2;
+	if (count != 11) return 2;
 	signal(SIGTERM, on_term);
 	srand((unsigned)atoi(arguments[8]));
 	for (int side = 0; side < SIDES; side++) open_side(side, arguments[1 + 2 * side], arguments[2 + 2 * side]);
@@ -111,10 +132,14 @@ int main(int count, char **arguments)
 	fflush(stdout);
 	while (!stopped) {
 		struct pollfd ready[SIDES] = { { sockets[0], POLLIN, 0 }, { sockets[1], POLLIN, 0 } };
-		poll(ready, SIDES, late_count > 0 ? 1 : 200);
-		carry_late();
+		double next = carry_late();
+		struct timespec patience = { 0, (long)(next * 1e9) };
+		ppoll(ready, SIDES, &patience, NULL);
 		for (int side = 0; side < SIDES; side++) {
-			if (ready[side].revents & POLLIN) receive(side, atoi(arguments[5]), atoi(arguments[6]), atoi(arguments[7]));
+			if (ready[side].revents & POLLIN) {
+				receive(side, atoi(arguments[5]), atoi(arguments[6]), atoi(arguments[7]), atoi(arguments[9]),
+				        atoi(arguments[10]));
+			}
 		}
 	}
 	printf("carried %lu, lost %lu, doubled %lu, late %lu\n", carried, lost, doubled, delayed);
