@@ -21,8 +21,10 @@ export class ClientTcp {
   /** Ahead of any answer, in its own scale; undefined where it has said none but with its SYN. */
   window: number | undefined;
   #isDrawn = false;
+  /** Of this connection's own packets: others come in between. */
+  #identification: number;
   /** Whether it has acknowledged an answer. */
-  #hasHeard = false;
+  hasHeard = false;
   /** The latest timestamp, and when it came. */
   #timestamp: number;
   #at: number;
@@ -37,6 +39,7 @@ export class ClientTcp {
     this.#host = host;
     this.#isCountedTogether = host.latest >= 0 && isNext(syn.identification, host.latest);
     host.latest = syn.identification;
+    this.#identification = syn.identification;
     this.#timestamp = syn.timestamp ?? 0;
     this.#at = now;
     this.#synAt = now;
@@ -52,8 +55,8 @@ export class ClientTcp {
     this.#firstAck ??= tcp.ack;
     const isHeard = tcp.ack !== this.#firstAck;
     if (!isHeard) this.window = tcp.window;
-    const isFirst = isHeard && !this.#hasHeard;
-    this.#hasHeard = isHeard;
+    const isFirst = isHeard && !this.hasHeard;
+    this.hasHeard = isHeard;
     return isFirst;
   }
 
@@ -72,7 +75,9 @@ export class ClientTcp {
   }
 
   #onIdentification(identification: number): void {
-    this.#isDrawn ||= identification !== 0 && !isNext(identification, this.#host.latest);
+    const isCounted = isNext(identification, this.#identification) || isNext(identification, this.#host.latest);
+    this.#isDrawn ||= identification !== 0 && !isCounted;
+    this.#identification = identification;
     this.#host.latest = identification;
   }
 

@@ -225,6 +225,20 @@ describe('what follows it', () => {
     expect(new Set(numbers.map((out) => Buffer.from(out).readUInt16BE(4))).size).toBeGreaterThan(5);
   });
 
+  it('is numbered as its socket does where each of a client’s connections counts by itself, and they take turns', () => {
+    const host = { latest: -1 };
+    const connection = (id: number) => {
+      const { ip, tcp } = headers(packet({ flags: syn, options: LINUX }, { id }));
+      return new ClientTcp(readSynShape(ip, tcp)!, host, 0);
+    };
+    const [one, other] = [connection(5), connection(40_000)];
+    for (const step of [1, 2]) {
+      seen(one, packet({ flags: ack }, { id: 5 + step }), step);
+      seen(other, packet({ flags: ack }, { id: 40_000 + step }), step);
+    }
+    expect([one, other].map((tcp) => tcp.nextIdentification(77))).toEqual([77, 77]);
+  });
+
   it('has the window that the client had ahead of any answer', () => {
     const tcp = client(packet({ flags: syn, options: WINDOWS }));
     seen(tcp, packet({ flags: ack, ack: 100, window: 1_026 }), 10);
