@@ -185,7 +185,11 @@ function rechecks({ clients, probes }: SeenOfAll): Pair[] {
   const isAlone = ({ serverPort, times }: Seen) =>
     !probes.some((probe) => probe.serverPort === serverPort && Math.abs(probe.times.syn - times.syn) < HELD_MS);
   const unheld = clients.filter(isAlone);
-  return probes.slice(0, unheld.length).map((probe, at): Pair => [unheld[at]!, probe]);
+  // Where a client waited for it, it was no recheck.
+  const isAwaited = ({ serverPort, times: { syn } }: Seen) =>
+    clients.some(({ serverPort: to, times }) => to === serverPort && times.syn < syn && syn < times.hello);
+  const unawaited = probes.filter((probe) => !isAwaited(probe));
+  return unawaited.slice(0, unheld.length).map((probe, at): Pair => [unheld[at]!, probe]);
 }
 
 const LIMITS = { perDestination: 6_000, perClient: 6_000 };
