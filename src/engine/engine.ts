@@ -70,6 +70,12 @@ export class Engine implements PacketSink {
     return this.#connections.waits || this.#verdicts.held > 0;
   }
 
+  /** Microseconds until something wants to leave at its very moment; Infinity where nothing does. */
+  get dueIn(): number {
+    const due = this.#guises?.due ?? Infinity;
+    return due === Infinity ? due : due - this.#options.clock.now();
+  }
+
   get flows(): number {
     return this.#connections.flows.count + this.#datagrams.flows;
   }
@@ -93,6 +99,12 @@ export class Engine implements PacketSink {
   onBatch(batch: PacketBatch): void {
     for (let index = 0; index < batch.count; index++) this.#onPacket(batch, index);
     this.#guises?.finishBatch();
+    this.#options.verdicts.flush();
+  }
+
+  /** What has its moment now leaves. */
+  leaveDue(): void {
+    this.#guises?.tick(this.#options.clock.now());
     this.#options.verdicts.flush();
   }
 

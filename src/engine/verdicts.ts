@@ -19,6 +19,8 @@ export class Verdicts implements Answers {
   #snapshot: PinsetSnapshot;
   #marks: Marks;
   #held = 0;
+  /** Of packets without a verdict, those of which somebody wants to know when they leave. */
+  readonly #watched = new Map<number, () => void>();
 
   constructor(options: VerdictsOptions, counters: Counters, snapshot: PinsetSnapshot) {
     this.#options = options;
@@ -50,8 +52,14 @@ export class Verdicts implements Answers {
     this.#marks = new Marks(snapshot.policy.connmark);
   }
 
+  /** `left` is called when it has left, in whatever form, and not where it is dropped. */
+  watch(packetId: number, left: () => void): void {
+    this.#watched.set(packetId, left);
+  }
+
   accept(packetId: number, connmark?: MarkChange): void {
     this.counters.accepted++;
+    this.#tell(packetId);
     this.#options.verdicts.verdict(packetId, NF_ACCEPT, connmark === undefined ? undefined : { connmark });
   }
 
@@ -63,12 +71,14 @@ export class Verdicts implements Answers {
 
   drop(packetId: number, connmark?: MarkChange): void {
     this.counters.dropped++;
+    this.#watched.delete(packetId);
     this.#options.verdicts.verdict(packetId, NF_DROP, connmark === undefined ? undefined : { connmark });
   }
 
   replace(packetId: number, payload: Uint8Array, connmark?: MarkChange): void {
     this.counters.accepted++;
     this.counters.rewritten++;
+    this.#tell(packetId);
     this.#options.verdicts.verdict(packetId, NF_ACCEPT, connmark === undefined ? { payload } : { payload, connmark });
   }
 
@@ -97,5 +107,13 @@ export class Verdicts implements Answers {
 
   count(limit: LimitName): void {
     this.counters.limits[limit]++;
+  }
+
+  #tell(packetId: number): void {
+    if (this.#watched.size === 0) return;
+    const left = this.#watched.get(packetId);
+    if (left === undefined) return;
+    this.#watched.delete(packetId);
+    left();
   }
 }

@@ -25,6 +25,13 @@ export interface Questioner {
 /** Whether a signature shows who chose a handshake's parameters; never throws. */
 export type ProofVerifier = (exchange: SignedKeyExchange) => boolean;
 
+/**
+ * awaited   its client waits for what it is shown
+ * decoy     the same, and it is begun beside the client's, to be taken for it
+ * behind    nobody waits: what the client was answered from memory is checked
+ */
+export type ProbeRole = 'awaited' | 'decoy' | 'behind';
+
 /** Of a client's connection, in whose place a server may be asked. Plain data. */
 export interface ProbeEnds {
   readonly server: Endpoint;

@@ -19,6 +19,8 @@ export interface DialOptions<Outcome> extends Omit<
   'server' | 'conversation' | 'origin' | 'pause'
 > {
   readonly request: Pick<ProbeRequest, 'client' | 'server' | 'synTraits'>;
+  /** Nobody waits for it. */
+  readonly isBehind?: boolean;
   readonly origins: Pick<Origins, 'of' | 'isStrict' | 'onHeard' | 'onUnheard' | 'mayPause' | 'onStarved'>;
   /** One for each connection. */
   readonly conversation: () => Conversation<Outcome>;
@@ -49,7 +51,8 @@ class Dialling<Outcome extends Outcomes> {
   constructor(options: DialOptions<Outcome>) {
     this.#options = options;
     this.#deadline = performance.now() + options.timeout;
-    this.#origin = options.origins.of(options.request.client, options.request.synTraits);
+    const { request, origins, isBehind = false } = options;
+    this.#origin = origins.of(request.client, request.synTraits, isBehind ? 'behind' : 'awaited');
   }
 
   begin(): void {
@@ -72,8 +75,8 @@ class Dialling<Outcome extends Outcomes> {
   }
 
   #attempt(origin: Origin | undefined, timeout: number): void {
-    const { request, mark, origins, begun, conversation, converse, connected } = this.#options;
-    const mayPause = origin !== undefined && origins.mayPause(request.server);
+    const { request, isBehind = false, mark, origins, begun, conversation, converse, connected } = this.#options;
+    const mayPause = origin !== undefined && !isBehind && origins.mayPause(request.server);
     // Nobody is to tell them by whose hello comes first.
     const pause = !mayPause || randomInt(2) === 0 ? 0 : 1 + randomInt(MOST_PAUSE_MS);
     const attempt: Attempt = { pause, end: undefined };

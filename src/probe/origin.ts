@@ -9,7 +9,7 @@ import { networkInterfaces } from 'node:os';
 import { LRUCache } from 'lru-cache';
 
 import type { Endpoint } from '../judge/events.ts';
-import type { ProbeRequest } from '../judge/ports.ts';
+import type { ProbeRequest, ProbeRole } from '../judge/ports.ts';
 import type { ProbeSource } from '../pins/policy.ts';
 import { addressText, isIpv4 } from './address.ts';
 
@@ -27,8 +27,7 @@ export interface DialledAsClient {
   readonly client: Endpoint;
   readonly server: Endpoint;
   readonly probePort: number;
-  /** Whether it is to be taken for the client's. */
-  readonly isDecoy: boolean;
+  readonly role: ProbeRole;
 }
 
 /** What the rules do for probes with their clients' addresses, by family. */
@@ -111,19 +110,20 @@ export class Origins {
     return this.#asked === 'client';
   }
 
-  /** Undefined: the client's address is not to be had. `isSilent`: nothing is acknowledged ahead of the first word. */
-  of({ address, port }: Endpoint, traits?: OriginTraits, isSilent = false): Origin | undefined {
+  /** Undefined: the client's address is not to be had. Of a decoy nothing is acknowledged ahead of the first word. */
+  of({ address, port }: Endpoint, traits?: OriginTraits, role: ProbeRole = 'awaited'): Origin | undefined {
     const streams = this.#streams;
     const family = isIpv4(address) ? 'ipv4' : 'ipv6';
     if (streams === undefined || this.#asked === 'gateway' || isLinkLocal(address)) return undefined;
     const isOwn = this.#ownAddresses().has(addressText(address));
     if (!isOwn && !this.#isUsable(family)) return undefined;
+    const isSilent = role === 'decoy';
     const options = [...(isOwn ? [] : TRANSPARENT[family]), ...optionsOf(family, traits), ...(isSilent ? SILENT : [])];
     const open = (server: Endpoint) => {
       const opened = openAny(streams, Buffer.from(address), port, Int32Array.from(options));
       if (opened === undefined) return undefined;
       const client = { address, port };
-      if (!isOwn) this.#onDialled?.({ client, server, probePort: opened.port, isDecoy: isSilent });
+      if (!isOwn) this.#onDialled?.({ client, server, probePort: opened.port, role });
       return isSilent ? withFirstWord(streams, opened) : opened;
     };
     return { family, open };

@@ -243,7 +243,7 @@ export class MirrorProber implements Prober {
   #askBehind(asking: Asking): boolean {
     const isAllowed = this.#budget.allows(asker(asking), this.#settings, this.#now(), BEHIND_SHARE);
     if (!isAllowed || this.#places.taken > this.#settings.atOnce * BEHIND_SHARE) return false;
-    const question = { ...asking, deadline: this.#deadlineOf(asking.request) };
+    const question = { ...asking, deadline: this.#deadlineOf(asking.request), isBehind: true };
     if (this.#flights.join(asking.flight, question, { done: () => {} }) !== undefined) return false;
     this.#begin(question);
     return true;
@@ -295,10 +295,11 @@ export class MirrorProber implements Prober {
   }
 
   #dial(question: Question, withoutGroups: readonly number[] = []): void {
-    const { request, mirror, deadline } = question;
+    const { request, mirror, deadline, isBehind = false } = question;
     this.counts.connections++;
     question.giveUp = dial<HandshakeOutcome>({
       request,
+      isBehind,
       origins: this.#origins,
       timeout: Math.max(1, deadline - this.#now()),
       mark: this.#mark,

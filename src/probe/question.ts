@@ -56,6 +56,8 @@ export function asker({ request, destination }: Asking): { destination: string; 
 export interface Question extends Asking {
   /** Milliseconds. */
   readonly deadline: number;
+  /** Nobody waited for it when it was begun. */
+  readonly isBehind?: boolean;
   giveUp?: () => void;
   /** Set while it waits for a connection. */
   late?: NodeJS.Timeout;

@@ -136,12 +136,12 @@ it('each is told of ahead of its first packet, but for this host’s own', () =>
   const dialled: unknown[] = [];
   const { made, opened } = origins('client', { onDialled: (probe) => dialled.push(probe) });
   made.adopt(ways(['ipv4']));
-  for (const isSilent of [false, true]) made.of(CLIENT, undefined, isSilent)!.open(SERVER);
+  for (const role of ['awaited', 'decoy'] as const) made.of(CLIENT, undefined, role)!.open(SERVER);
   made.of({ ...CLIENT, address: new Uint8Array([10, 0, 0, 1]) })!.open(SERVER);
   const [first, second] = opened.map(([, port]) => port);
   expect(dialled).toEqual([
-    { client: CLIENT, server: SERVER, probePort: first, isDecoy: false },
-    { client: CLIENT, server: SERVER, probePort: second, isDecoy: true },
+    { client: CLIENT, server: SERVER, probePort: first, role: 'awaited' },
+    { client: CLIENT, server: SERVER, probePort: second, role: 'decoy' },
   ]);
 });
 
@@ -154,7 +154,7 @@ it('where their packets do not come through the queue, it is said whose TCP they
 it('a silent one acknowledges nothing ahead of its first word', () => {
   const { made, opened, said } = origins('client');
   made.adopt(ways(['ipv4']));
-  const socket = made.of(CLIENT, undefined, true)!.open(SERVER)!;
+  const socket = made.of(CLIENT, undefined, 'decoy')!.open(SERVER)!;
   expect(opened[0]![2].slice(-3)).toEqual([6, 9, 1]);
   socket.sayFirst!(Uint8Array.of(1, 2));
   expect(said).toEqual([[7, 1, 2]]);

@@ -7,14 +7,14 @@
  *               └──────────────┘         └──▶ until the client has acknowledged an answer, too
  */
 import { TCP_FLAG, type TcpView } from '../../packet/tcp.ts';
+import type { Pacing } from './pacing.ts';
 
-export class Decoy {
+export class Decoy implements Pacing {
   #firstAck: number | undefined;
   #hasSpoken = false;
   /** Nothing waits any more. */
   isFree = false;
 
-  /** Microseconds that a packet waits at the most; 0: it leaves, behind all that wait. */
   patienceFor(tcp: TcpView): number {
     if (this.isFree || tcp.has(TCP_FLAG.syn)) return 0;
     this.#firstAck ??= tcp.ack;

@@ -1,9 +1,10 @@
 /** Which connections are probes' with their clients' addresses: whoever dials them says so ahead of their first packet. */
+import type { ProbeRole } from '../../judge/ports.ts';
+
 export interface DialledProbe {
   /** Of the client whose question it asks; all else is as the probe's. */
   readonly clientPort: number;
-  /** Whether it is begun beside the client's, to be taken for it. */
-  readonly isDecoy: boolean;
+  readonly role: ProbeRole;
 }
 
 export interface DialledProbes {

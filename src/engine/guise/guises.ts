@@ -4,7 +4,8 @@
  * of them is judged, and what cannot be put into a guise goes as it is.
  *
  *   forwarded   client's SYN, and what follows ─▶ remembered, and on to its flow
- *   leaving     with the mark of probes, dialled ─▶ in guise, at the client's time where it is a decoy
+ *   leaving     with the mark of probes, dialled ─▶ in guise, at the client's time: a decoy at that of the client beside it, and
+ *               whom nobody waits for at one that is drawn of what the client has shown
  *   coming      likewise ─▶ as the socket understands it
  */
 import { randomInt } from 'node:crypto';
@@ -22,6 +23,9 @@ import { type ClientHost, ClientTcp } from './client-tcp.ts';
 import { Decoy } from './decoy.ts';
 import type { DialledProbe, DialledProbes } from './dialled.ts';
 import { Guise, type Headers } from './guise.ts';
+import { Paces } from './paces.ts';
+import { DrawnPacing, type Pacing } from './pacing.ts';
+import { Responses } from './responses.ts';
 import { readSynShape, type SynShape } from './syn-shape.ts';
 
 export interface GuisesParts {
@@ -35,7 +39,8 @@ export class Guises {
   readonly #clients = new LRUCache<string, Client>({ max: CLIENTS });
   readonly #hosts = new LRUCache<string, ClientHost>({ max: HOSTS });
   readonly #probes = new LRUCache<string, Probe>({ max: PROBES });
-  /** Decoys of which packets wait. */
+  readonly #paces = new Paces();
+  /** Those of which packets wait. */
   readonly #waiting = new Set<Probe>();
   /** Those whose packets leave at the batch's end. */
   #behind: Probe[] = [];
@@ -81,7 +86,14 @@ export class Guises {
 
   /** What has waited long enough leaves. */
   tick(now: number): void {
-    for (const probe of this.#waiting) if (probe.kept[0]!.until <= now) this.#release(probe);
+    for (const probe of this.#waiting) this.#release(probe, now);
+  }
+
+  /** When the first of those that wait has waited long enough; Infinity where none waits. */
+  get due(): number {
+    let due = Infinity;
+    for (const { kept } of this.#waiting) due = Math.min(due, kept[0]!.until);
+    return due;
   }
 
   /** Everything does. */
@@ -92,7 +104,10 @@ export class Guises {
   #remember(p: PacketContext): void {
     const { ip, tcp } = p;
     const isSyn = tcp.has(TCP_FLAG.syn);
-    if (isSyn && tcp.has(TCP_FLAG.ack)) return;
+    if (isSyn && tcp.has(TCP_FLAG.ack)) {
+      this.#clients.get(nameOf(p, false))?.responses.onServersSyn(p.time);
+      return;
+    }
     const name = nameOf(p, true);
     if (isSyn) {
       const shape = readSynShape(ip, tcp);
@@ -101,21 +116,40 @@ export class Guises {
       return;
     }
     const client = this.#clients.get(name);
-    if (client?.tcp.onPacket(ip, tcp, p.time) !== true) return;
-    for (const probe of client.decoys) this.#free(probe);
+    if (client === undefined) return this.#onServer(p);
+    const isFirst = client.tcp.onPacket(ip, tcp, p.time);
+    const { responses } = client;
+    if (isFirst) {
+      const pace = responses.onHeard(p.time);
+      if (pace !== undefined) this.#paces.add(pairOf(p), pace);
+      for (const probe of client.decoys) this.#free(probe);
+    } else if (!client.tcp.hasHeard && responses.onClient(tcp.dataLength > 0, p.time)) {
+      this.#whenLeft(p, (now) => responses.onHelloLeft(now));
+    }
+  }
+
+  #onServer(p: PacketContext): void {
+    if (p.tcp.dataLength === 0) return;
+    const responses = this.#clients.get(nameOf(p, false))?.responses;
+    if (responses?.onAnswer() === true) this.#whenLeft(p, (now) => responses.onAnswerLeft(now));
+  }
+
+  #whenLeft({ packetId }: PacketContext, told: (now: number) => void): void {
+    const { verdicts, clock } = this.#parts;
+    verdicts.watch(packetId, () => told(clock.now()));
   }
 
   /** Where it is sent again, it may ask for less, and its decoys are there. */
   #begin(p: PacketContext, name: string, shape: SynShape): void {
     const { seq } = p.tcp;
     const before = this.#clients.get(name);
-    const decoys = before?.seq === seq ? before.decoys : [];
-    this.#clients.set(name, { seq, tcp: new ClientTcp(shape, this.#hostOf(p), p.time), decoys });
+    const [decoys, responses] = before?.seq === seq ? [before.decoys, before.responses] : [[], new Responses()];
+    this.#clients.set(name, { seq, tcp: new ClientTcp(shape, this.#hostOf(p), p.time), decoys, responses });
   }
 
   /** The client has acknowledged an answer: whether that comes first, or what its decoys say, is drawn. */
   #free(probe: Probe): void {
-    if (probe.decoy !== undefined) probe.decoy.isFree = true;
+    if (probe.pacing instanceof Decoy) probe.pacing.isFree = true;
     if (randomInt(2) === 0) this.#release(probe);
     else this.#behind.push(probe);
   }
@@ -138,12 +172,22 @@ export class Guises {
     if (before !== undefined && (dialled === undefined || before.seq === tcp.seq)) return before;
     if (dialled === undefined) return undefined;
     const client = this.#clients.get(nameOf(p, true, dialled.clientPort));
-    const guise = client && Guise.of(client.tcp, p, dialled.isDecoy ? STANDS_FOR : 0);
-    const decoy = dialled.isDecoy && guise !== undefined ? new Decoy() : undefined;
-    const probe: Probe = { seq: tcp.seq, guise, decoy, kept: [] };
-    if (decoy !== undefined) client!.decoys.push(probe);
+    const isDecoy = dialled.role === 'decoy';
+    const guise = client && Guise.of(client.tcp, p, isDecoy ? STANDS_FOR : 0);
+    const pacing = guise && this.#pacingOf(p, dialled);
+    const probe: Probe = { seq: tcp.seq, guise, pacing, kept: [] };
+    if (client !== undefined && dialled.role !== 'behind') client.responses.isAccompanied = true;
+    if (isDecoy && guise !== undefined) client!.decoys.push(probe);
     this.#probes.set(name, probe);
     return probe;
+  }
+
+  /** Whose client waits leaves at once, or it would wait longer. */
+  #pacingOf(p: PacketContext, { role }: DialledProbe): Pacing | undefined {
+    if (role === 'decoy') return new Decoy();
+    const pace = role === 'behind' ? this.#paces.draw(pairOf(p)) : undefined;
+    const { timeout } = this.#parts.verdicts.snapshot.policy.probe;
+    return pace && new DrawnPacing(pace, p.time + timeout * MICROS * MOST_OF_TIMEOUT);
   }
 
   #dialledOf({ ip, tcp }: PacketContext, isLeaving: boolean): DialledProbe | undefined {
@@ -159,11 +203,14 @@ export class Guises {
 
   #leave(p: PacketContext, probe: Probe): void {
     const { verdicts } = this.#parts;
-    const patience = probe.decoy?.patienceFor(p.tcp) ?? 0;
-    if (patience > 0 && probe.decoy?.isFree !== true && verdicts.mayHold()) {
+    const patience = probe.pacing?.patienceFor(p.tcp, p.time) ?? 0;
+    if (patience > 0 && verdicts.mayHold()) {
       const { ip } = p;
+      const until = p.time + patience;
       verdicts.onHeld();
-      probe.kept.push({ packetId: p.packetId, octets: copyOf(ip.bytes, ip.start, ip.end), until: p.time + patience });
+      // None overtakes another.
+      for (const each of probe.kept) each.until = Math.min(each.until, until);
+      probe.kept.push({ packetId: p.packetId, octets: copyOf(ip.bytes, ip.start, ip.end), until });
       this.#waiting.add(probe);
       return;
     }
@@ -171,7 +218,8 @@ export class Guises {
     this.#send(p.packetId, p, probe, p.time);
   }
 
-  #come(p: PacketContext, { guise }: Probe): void {
+  #come(p: PacketContext, { guise, pacing }: Probe): void {
+    if (p.tcp.has(TCP_FLAG.syn)) pacing?.onServersSyn?.(p.time);
     const octets = guise?.coming(p);
     if (octets === undefined) {
       if (guise === undefined) this.#pass(p.packetId);
@@ -181,22 +229,26 @@ export class Guises {
     this.#replace(p.packetId, octets);
   }
 
-  /** In the order in which they came. */
-  #release(probe: Probe): void {
-    if (!this.#waiting.delete(probe)) return;
+  /** In the order in which they came; all of them, or those that have waited until `time`. */
+  #release(probe: Probe, time = Infinity): void {
+    const { kept } = probe;
+    const firstLater = kept.findIndex(({ until }) => until > time);
+    const left = kept.splice(0, firstLater < 0 ? kept.length : firstLater);
+    if (kept.length === 0) this.#waiting.delete(probe);
+    if (left.length === 0) return;
     const now = this.#parts.clock.now();
     const { ip, tcp } = this.#kept;
-    this.#parts.verdicts.onReleased(probe.kept.length);
-    for (const { packetId, octets } of probe.kept.splice(0)) {
+    this.#parts.verdicts.onReleased(left.length);
+    for (const { packetId, octets } of left) {
       ip.parse(octets, 0, octets.length);
       tcp.parse(ip);
       this.#send(packetId, this.#kept, probe, now);
     }
   }
 
-  #send(packetId: number, headers: Headers, { guise }: Probe, now: number): void {
+  #send(packetId: number, headers: Headers, { guise, pacing }: Probe, now: number): void {
     if (guise === undefined) this.#pass(packetId);
-    else this.#replace(packetId, guise.leaving(headers, now));
+    else this.#replace(packetId, guise.leaving(headers, now - (pacing?.ageOf?.(headers.tcp) ?? 0)));
   }
 
   #replace(packetId: number, octets: Uint8Array): void {
@@ -217,13 +269,15 @@ interface Client {
   readonly seq: number;
   readonly tcp: ClientTcp;
   readonly decoys: Probe[];
+  readonly responses: Responses;
 }
 
 interface Probe {
   readonly seq: number;
   /** Undefined: none fits it. */
   readonly guise: Guise | undefined;
-  readonly decoy: Decoy | undefined;
+  /** Undefined: nothing of it waits. */
+  readonly pacing: Pacing | undefined;
   /** What waits. */
   readonly kept: KeptPacket[];
 }
@@ -232,7 +286,7 @@ interface KeptPacket {
   readonly packetId: number;
   readonly octets: Uint8Array;
   /** Microseconds, on the engine's clock. */
-  readonly until: number;
+  until: number;
 }
 
 /** Of the connection whose packet it is, from its client's side. `port`: another client's port than its own. */
@@ -242,6 +296,11 @@ function nameOf({ ip, tcp }: PacketContext, isFromClient: boolean, port?: number
   const [clientPort, serverPort] = isFromClient ? [tcp.srcPort, tcp.dstPort] : [tcp.dstPort, tcp.srcPort];
   const ends = text(bytes, client, length) + text(bytes, server, length);
   return ends + String.fromCharCode(port ?? clientPort, serverPort);
+}
+
+/** Of the client's address and its server. */
+function pairOf({ ip: { bytes, addresses, addressLength: length }, tcp }: PacketContext): string {
+  return text(bytes, addresses, 2 * length) + String.fromCharCode(tcp.dstPort);
 }
 
 /** A character for each octet pair. */
@@ -255,5 +314,9 @@ function text(bytes: Uint8Array, from: number, length: number): string {
 const CLIENTS = 8_192;
 const HOSTS = 4_096;
 const PROBES = 4_096;
+/** Of a millisecond. */
+const MICROS = 1_000;
+/** In which packets of a probe wait, whatever is drawn. */
+const MOST_OF_TIMEOUT = 0.5;
 /** Microseconds that a client's packets wait beside those of its decoys. */
 const STANDS_FOR = 50_000;

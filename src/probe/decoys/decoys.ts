@@ -42,7 +42,7 @@ export class Decoys<Outcome extends { readonly kind: string }> {
     const { decoys: size, timeout, mark } = settings;
     const { budget, origins, converse } = this.#parts;
     const asker = { destination: destinationOf(server), client };
-    const origin = this.#isWanted(ends, settings, nowMs) ? origins.of(client, synTraits, true) : undefined;
+    const origin = this.#isWanted(ends, settings, nowMs) ? origins.of(client, synTraits, 'decoy') : undefined;
     if (origin === undefined || !budget.allows(asker, settings, nowMs)) {
       go();
       return 0;

@@ -3,6 +3,7 @@
  * read: there ahead of a probe's first packet. A row of words for each, used in turn.
  */
 import type { DialledProbe, DialledProbes } from '../../engine/guise/dialled.ts';
+import type { ProbeRole } from '../../judge/ports.ts';
 import type { DialledAsClient } from '../../probe/origin.ts';
 
 export class DialledMemory implements DialledProbes {
@@ -17,13 +18,13 @@ export class DialledMemory implements DialledProbes {
   }
 
   /** Told by the one thread that dials. */
-  add({ client, server, probePort, isDecoy }: DialledAsClient): void {
+  add({ client, server, probePort, role }: DialledAsClient): void {
     const row = this.#next * ROW;
     this.#next = (this.#next + 1) % ROWS;
     Atomics.store(this.#words, row + PORTS, 0);
     const addresses = wordsOf([...client.address, ...server.address]);
     for (let at = 0; at < addresses.length; at++) Atomics.store(this.#words, row + ADDRESSES + at, addresses[at]!);
-    Atomics.store(this.#words, row + CLIENT, (client.port << 1) | (isDecoy ? 1 : 0));
+    Atomics.store(this.#words, row + CLIENT, (client.port << ROLE_BITS) | ROLES.indexOf(role));
     Atomics.store(this.#words, row + PORTS, portsOf(probePort, server.port));
   }
 
@@ -36,7 +37,7 @@ export class DialledMemory implements DialledProbes {
       const client = Atomics.load(this.#words, row + CLIENT);
       // It may have become another one's meanwhile.
       if (isIt && Atomics.load(this.#words, row + PORTS) === ports) {
-        return { clientPort: client >>> 1, isDecoy: (client & 1) === 1 };
+        return { clientPort: client >>> ROLE_BITS, role: ROLES[client & ((1 << ROLE_BITS) - 1)]! };
       }
     }
     return undefined;
@@ -54,6 +55,8 @@ function wordsOf(addresses: ArrayLike<number>): Int32Array {
   return words;
 }
 
+const ROLES: readonly ProbeRole[] = ['awaited', 'decoy', 'behind'];
+const ROLE_BITS = 2;
 /** Words of both addresses. */
 const MOST_ADDRESSES = 8;
 const [PORTS, CLIENT, ADDRESSES] = [0, 1, 2];

@@ -4,7 +4,7 @@
  *
  *   batch -> engine -> verdicts, events, counters        message -> policy, answers, secrets, stop
  *   pulse, each second: what times out, the kernel's counters, a heartbeat
- *   while packets are held: the engine is asked every few milliseconds what is due
+ *   while packets are held: the engine is asked every few milliseconds what is due, and at once what has a moment of its own
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -20,6 +20,7 @@ import { collectSoon } from '../garbage.ts';
 import type { QueueCounters } from './counters.ts';
 import { EventOutbox } from '../events/outbox.ts';
 import type { FromQueue, Port, ToQueue } from './messages.ts';
+import { Punctual } from './punctual.ts';
 import { RemoteExaminer } from '../examining/remote-examiner.ts';
 import type { RecallTerms } from '../probing/recent-answers.ts';
 import { RemoteProber } from '../probing/remote-prober.ts';
@@ -49,6 +50,8 @@ export type DrivenEngine = Pick<
   | 'acceptedOf'
   | 'newSessions'
   | 'addSessions'
+  | 'dueIn'
+  | 'leaveDue'
   | 'heldPackets'
   | 'waits'
   | 'flows'
@@ -83,6 +86,7 @@ export class QueueLoop implements PacketSink {
   readonly #prober: RemoteProber;
   readonly #keylog = new KeyLogStore();
   readonly #engine: DrivenEngine;
+  readonly #punctual = new Punctual(() => this.#onMoment());
   #logBacklog: number;
   #pulse: NodeJS.Timeout | undefined;
   #due: NodeJS.Timeout | undefined;
@@ -232,6 +236,11 @@ export class QueueLoop implements PacketSink {
     this.#settle();
   }
 
+  #onMoment(): void {
+    this.#engine.leaveDue();
+    this.#settle();
+  }
+
   /** Few pinsets leave too little behind for a collection: it stops the thread, if for less than taking them over does. */
   #collectBehind({ policy }: PolicyChange): void {
     this.#replaced += policy?.pinsets.filter((pinset) => pinset !== null).length ?? 0;
@@ -244,6 +253,7 @@ export class QueueLoop implements PacketSink {
   #settle(): void {
     this.#counters.publishEngine(this.#engine);
     this.#counters.publishEventsDropped(this.#outbox.dropped);
+    this.#punctual.in(this.#stopped ? Infinity : this.#engine.dueIn);
     if (this.#engine.waits && !this.#stopped) this.#due ??= setTimeout(() => this.#onDue(), HELD_TICK_MS);
   }
 }

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { Engine } from '../../../src/engine/engine.ts';
+import type { ProbeRole } from '../../../src/judge/ports.ts';
 import { FIELD, FLAG, HOOK, NF_ACCEPT, NF_DROP } from '../../../src/packet/batch.ts';
 import { TCP_FLAG } from '../../../src/packet/tcp.ts';
 import type { Policy } from '../../../src/pins/policy.ts';
@@ -84,7 +85,7 @@ function batch(...packets: readonly (readonly [TcpFields, At?])[]): number[] {
 const FORWARD: At = { hook: HOOK.forward, mark: 0, connmark: 0 };
 const clientSyn = () =>
   batch([{ srcPort: CLIENT.port, flags: syn, window: 65_535, options: WINDOWS, seq: 999, ack: 0 }, FORWARD]);
-const dial = (isDecoy = false) => dialled.add({ client: CLIENT, server: SERVER, probePort: 40_001, isDecoy });
+const dial = (role: ProbeRole = 'awaited') => dialled.add({ client: CLIENT, server: SERVER, probePort: 40_001, role });
 const probeSyn = { flags: syn, options: OWN, seq: 5_000, ack: 0 };
 const last = () => gone.at(-1)!;
 
@@ -179,7 +180,7 @@ describe('a decoy', () => {
   const bare = { flags: ack, seq: 5_001, ack: 800 };
   beforeEach(() => {
     clientSyn();
-    dial(true);
+    dial('decoy');
     batch([probeSyn]);
     gone = [];
   });
@@ -258,6 +259,126 @@ describe('a decoy', () => {
 
   it('lets go of everything at the end', () => {
     batch([{ ...bare, data: 'hello' }], [{ ...bare, seq: 5_006, ack: 2_000 }]);
+    engine.finish();
+    expect(gone).toHaveLength(2);
+    const { received, accepted, dropped } = engine.counters;
+    expect(received).toBe(accepted + dropped);
+  });
+});
+
+describe('a probe that nobody waits for', () => {
+  const bare = { flags: ack, seq: 5_001, ack: 800 };
+  const serversSyn = { srcPort: 443, dstPort: 40_001, flags: syn | ack, ack: 5_001 };
+  const back = (dstPort: number): TcpFields => ({ srcPort: 443, dstPort, seq: 500, ack: 1_000 });
+  const later = (micros: number) => void (now += micros);
+
+  /** A client that is 20 ms away, and has its hello 3 ms later. */
+  function visit(port: number, { dies = false } = {}): void {
+    const fromClient = { srcPort: port, seq: 1_000, ack: 501 };
+    batch([{ ...fromClient, flags: syn, window: 65_535, options: WINDOWS, seq: 999, ack: 0 }, FORWARD]);
+    batch([{ ...back(port), flags: syn | ack }, FORWARD]);
+    if (dies) return;
+    later(20_000);
+    batch([{ ...fromClient, flags: ack }, FORWARD]);
+    later(3_000);
+    batch([{ ...fromClient, flags: ack, data: 'hello' }, FORWARD]);
+    later(5_000);
+    batch([{ ...back(port), seq: 501, ack: 1_005, flags: ack, data: 'server' }, FORWARD]);
+    later(21_000);
+    batch([{ ...fromClient, seq: 1_005, ack: 507, flags: ack }, FORWARD]);
+  }
+
+  function recheck(): void {
+    dial('behind');
+    batch([probeSyn]);
+    later(5_000);
+    batch([serversSyn, { hook: HOOK.localIn }]);
+    gone = [];
+  }
+
+  const leavesAt = (micros: number) => {
+    const count = gone.length;
+    later(micros - 1_500);
+    engine.tick();
+    expect(gone).toHaveLength(count);
+    expect(engine.dueIn).toBeGreaterThan(0);
+    later(3_000);
+    engine.leaveDue();
+    expect(gone.length).toBeGreaterThan(count);
+  };
+
+  beforeEach(() => {
+    for (let at = 3; at >= 0; at--) visit(CLIENT.port - at);
+  });
+
+  it('acknowledges and says its hello when the client would', () => {
+    recheck();
+    const [first] = batch([bare]);
+    later(300);
+    const [hello] = batch([{ ...bare, data: 'hello' }]);
+    leavesAt(23_000 - 300);
+    expect(gone.map(({ id }) => id)).toEqual([first, hello]);
+    expect(engine.heldPackets).toBe(0);
+    expect(engine.dueIn).toBe(Infinity);
+  });
+
+  it('has heard the server when the client would have, and goes away behind that', () => {
+    recheck();
+    batch([bare], [{ ...bare, data: 'hello' }]);
+    leavesAt(23_000);
+    const [heard] = batch([{ ...bare, seq: 5_006, ack: 2_000 }]);
+    later(5_000);
+    const [end] = batch([{ ...bare, seq: 5_006, ack: 2_000, flags: fin | ack }]);
+    leavesAt(16_000);
+    leavesAt(3_500);
+    expect(gone.map(({ id }) => id).slice(-2)).toEqual([heard, end]);
+  });
+
+  it('says a hello that is late at once, and an acknowledgment alone a little later', () => {
+    recheck();
+    batch([bare]);
+    later(25_000);
+    batch([{ ...bare, data: 'hello' }]);
+    expect(gone).toHaveLength(2);
+    begin('client');
+    for (let at = 3; at >= 0; at--) visit(CLIENT.port - at);
+    recheck();
+    batch([bare]);
+    leavesAt(28_000);
+  });
+
+  it('waits for nothing where a client waits for it', () => {
+    dial('awaited');
+    batch([probeSyn], [serversSyn, { hook: HOOK.localIn }], [bare], [{ ...bare, data: 'hello' }]);
+    expect(engine.heldPackets).toBe(0);
+  });
+
+  it('waits for nothing where half of its time is over', () => {
+    const { probe } = policy();
+    engine.replacePolicy(policy({ probe: { ...probe, source: 'client', timeout: 20 } }));
+    recheck();
+    batch([bare]);
+    expect(engine.heldPackets).toBe(1);
+    later(5_000);
+    engine.tick();
+    expect(engine.heldPackets).toBe(0);
+    batch([{ ...bare, data: 'hello' }], [{ ...bare, seq: 5_006, ack: 2_000 }]);
+    expect(engine.heldPackets).toBe(0);
+  });
+
+  it('waits for nothing of a client that was never seen to answer', () => {
+    begin('client');
+    for (let port = 20_000; port < 20_400; port++) visit(port, { dies: true });
+    visit(CLIENT.port, { dies: true });
+    recheck();
+    batch([bare], [{ ...bare, data: 'hello' }]);
+    expect(engine.heldPackets).toBe(0);
+    expect(gone).toHaveLength(2);
+  });
+
+  it('lets go of everything at the end', () => {
+    recheck();
+    batch([bare], [{ ...bare, data: 'hello' }]);
     engine.finish();
     expect(gone).toHaveLength(2);
     const { received, accepted, dropped } = engine.counters;

@@ -16,10 +16,10 @@ it('what one side dials the other side finds, by all that it is', () => {
   const writer = new DialledMemory();
   const reader = new DialledMemory(writer.shared);
   expect(reader.find(addresses(V4), 40_000, 443)).toBeUndefined();
-  writer.add({ ...V4, probePort: 40_000, isDecoy: false });
-  writer.add({ ...V6, probePort: 65_535, isDecoy: true });
-  expect(reader.find(addresses(V4), 40_000, 443)).toEqual({ clientPort: 65_535, isDecoy: false });
-  expect(reader.find(addresses(V6), 65_535, 65_535)).toEqual({ clientPort: 1, isDecoy: true });
+  writer.add({ ...V4, probePort: 40_000, role: 'awaited' });
+  writer.add({ ...V6, probePort: 65_535, role: 'behind' });
+  expect(reader.find(addresses(V4), 40_000, 443)).toEqual({ clientPort: 65_535, role: 'awaited' });
+  expect(reader.find(addresses(V6), 65_535, 65_535)).toEqual({ clientPort: 1, role: 'behind' });
   expect(reader.find(addresses(V4), 40_001, 443)).toBeUndefined();
   expect(reader.find(addresses(V4), 40_000, 444)).toBeUndefined();
   expect(reader.find(addresses(V6), 40_000, 443)).toBeUndefined();
@@ -27,7 +27,7 @@ it('what one side dials the other side finds, by all that it is', () => {
 
 it('the latest ones are there', () => {
   const memory = new DialledMemory();
-  for (let at = 0; at < 1_000; at++) memory.add({ ...V4, probePort: 10_000 + at, isDecoy: false });
+  for (let at = 0; at < 1_000; at++) memory.add({ ...V4, probePort: 10_000 + at, role: 'awaited' });
   expect(memory.find(addresses(V4), 10_999, 443)).toBeDefined();
   expect(memory.find(addresses(V4), 10_600, 443)).toBeDefined();
   expect(memory.find(addresses(V4), 10_001, 443)).toBeUndefined();

@@ -88,6 +88,9 @@ class HoldingEngine implements DrivenEngine {
     return this.held.length;
   }
 
+  readonly dueIn = Infinity;
+  leaveDue(): void {}
+
   get waits(): boolean {
     return this.held.length > 0;
   }
