@@ -21,6 +21,7 @@ import { Operator } from '../runtime/control/operator.ts';
 import { EveLog } from '../runtime/events/log.ts';
 import { spawnExaminer } from '../runtime/examining/thread.ts';
 import { describeFlowOffload, findFlowOffload } from '../runtime/rules/offload.ts';
+import { giveBackStart } from '../runtime/garbage.ts';
 import { DialledMemory } from '../runtime/probing/dialled.ts';
 import { canProbe, mirrorProbers } from '../runtime/probing/probing.ts';
 import { giveUpPrivileges, unreadable } from '../runtime/privileges.ts';
@@ -178,6 +179,7 @@ async function run(file: string, flags: Flags): Promise<void> {
       operator.reopenLog();
       if (signal === 'SIGHUP') void operator.reload(signal);
     });
+    await giveBackStart();
     by = await Promise.race([stop.asked, operator.daemon.failure]);
     await operator.leave();
   } catch (error) {

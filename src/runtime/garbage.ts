@@ -15,6 +15,22 @@ export function collectSoon(): void {
   }, DELAY_MS).unref();
 }
 
+/**
+ * Behind a start, where nothing waits for this thread yet: what loading took is given back too, the room for what is young
+ * included, which only the inspector's collection does before Node 22. Resolves when that is done, or cannot be had: a Node
+ * may have been built without it.
+ */
+export async function giveBackStart(): Promise<void> {
+  try {
+    const { Session } = await import('node:inspector/promises');
+    const session = new Session();
+    session.connect();
+    await session.post('HeapProfiler.collectGarbage').finally(() => session.disconnect());
+  } catch {
+    // What could have been given back stays: nothing else depends on it.
+  }
+}
+
 /** A full one, that gives pages back too. */
 function collection(): (() => void) | undefined {
   for (let tries = 0; tries < TRIES; tries++) {

@@ -13,7 +13,7 @@
 import { measureInspection, measureThreads } from './inspect.mjs';
 import { measureLists } from './lists.mjs';
 import { measureMemory } from './memory.mjs';
-import { measureReloads } from './reloads.mjs';
+import { measureReloads, measureStart } from './resident.mjs';
 
 const ENGINE = { accept: 'accept-all', tlspin: 'tlspin:pinned' };
 const BINDINGS = { classic: 'classic', 'npm nfqueue': 'npm-nfqueue', 'node-nfqueue': 'node-nfqueue' };
@@ -246,6 +246,14 @@ export const FIGURES = [
     goal: atMost(bound),
     measure: (plan) => measureMemory(state, plan),
   })),
+  {
+    name: 'memory-start',
+    title: 'resident memory of an engine that has started',
+    unit: 'MiB',
+    goal: atMost(80),
+    reached: 105,
+    measure: (plan) => measureStart(plan),
+  },
   ...[
     ['one', 'one of which is another each time', 1.3],
     ['all', 'all of which are others each time', 1.5],

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import type * as NodeVm from 'node:vm';
 import { expect, it, vi } from 'vitest';
 
-import { collectSoon } from '../../src/runtime/garbage.ts';
+import { collectSoon, giveBackStart } from '../../src/runtime/garbage.ts';
 
 const others = vi.hoisted(() => ({ times: 3 }));
 
@@ -16,6 +16,15 @@ vi.mock('node:vm', async (importOriginal) => {
     return vm.runInNewContext(...code) as unknown;
   };
   return { ...vm, runInNewContext };
+});
+
+it('what loading has left behind is given back once a start is over', async () => {
+  const kept = { payload: [] };
+  const [left, there] = [new WeakRef({ payload: [] }), new WeakRef(kept)];
+  await sleep(10);
+  await giveBackStart();
+  expect(left.deref()).toBeUndefined();
+  expect(there.deref()).toBe(kept);
 });
 
 it('what is not in use any more is collected, and what is in use stays', async () => {

@@ -4,6 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import type { ExamineRequest } from '../../judge/ports.ts';
 import { Budget, costOf } from '../../x509/path/budget.ts';
 import { examineDated } from '../../x509/examine.ts';
+import { giveBackStart } from '../garbage.ts';
 import type { Port } from '../queue/messages.ts';
 import type { Examined } from './examiner.ts';
 
@@ -15,3 +16,5 @@ port.on('message', (request: ExamineRequest) => {
   const dated = examineDated(request, budget);
   out.postMessage({ dated, cost: costOf(budget.spent) });
 });
+
+await giveBackStart();

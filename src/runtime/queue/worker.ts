@@ -9,6 +9,7 @@ import type { Policy } from '../../pins/policy.ts';
 import { PinsetSnapshot } from '../../pins/match/snapshot.ts';
 import { NfqueueSource } from '../../source/nfqueue.ts';
 import { verifyServerKeyExchange } from '../../x509/proof.ts';
+import { giveBackStart } from '../garbage.ts';
 import { DialledMemory } from '../probing/dialled.ts';
 import { ownedConnmarkBits } from '../rules/connmark-mask.ts';
 import { QueueCounters } from './counters.ts';
@@ -29,6 +30,7 @@ port.on('message', (message: ToQueue) => {
   });
 });
 
+await giveBackStart();
 if (isHanded) out.postMessage({ kind: 'prepared' });
 else await start(() => loop.start());
 
