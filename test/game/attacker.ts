@@ -42,6 +42,7 @@ const WAITS: readonly Of[] = [
   ({ times }) => times.hello - times.ack,
   // By the sender's clock it was said earlier.
   ({ clocks }) => clocks[0] - clocks[1],
+  ({ clocks }) => clocks[2] - clocks[1],
 ];
 /** By it he may draw his answer out, and so learn how far away each end is. */
 const HEARD: readonly Of[] = [({ times }) => times.heard - times.answer];
@@ -73,6 +74,7 @@ const joined =
 const ORDER: Looks = {
   'which hello comes first': ({ times }, { times: others }) => [Math.sign(times.hello - others.hello)],
   'which SYN comes first': ({ times }, { times: others }) => [Math.sign(times.syn - others.syn)],
+  'and how far apart they are': ({ times }, { times: others }) => [times.syn - others.syn, times.hello - others.hello],
 };
 
 /** Of two connections at one time. */

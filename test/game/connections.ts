@@ -20,8 +20,8 @@ export interface Seen {
   readonly times: Times;
   /** Of the SYN, and of the first packet with data. */
   readonly ids: readonly [number, number];
-  /** Timestamps (RFC 7323) of the SYN and of the hello, less the milliseconds at which they came; 0: it has none. */
-  readonly clocks: readonly [number, number];
+  /** Timestamps (RFC 7323) of SYN, hello and acknowledgment, less the milliseconds at which they came; 0: it has none. */
+  readonly clocks: readonly [number, number, number];
   /** Of the hello, and its traffic class. */
   readonly window: number;
   readonly traffic: number;
@@ -100,7 +100,7 @@ class Watched {
   readonly #times: { -readonly [Name in keyof Times]: number };
   #firstAck = NaN;
   readonly #ids: [number, number];
-  readonly #clocks: [number, number];
+  readonly #clocks: [number, number, number];
   #window = NaN;
   #traffic = NaN;
   /** By place, so that what is repeated counts once. */
@@ -114,7 +114,7 @@ class Watched {
     this.#seq = tcp.seq;
     this.#times = { syn: time, ack: NaN, hello: NaN, answer: NaN, heard: NaN, last: time };
     this.#ids = [idOf(bytes, ip), NaN];
-    this.#clocks = [clockOf(tcp, time), NaN];
+    this.#clocks = [clockOf(tcp, time), NaN, NaN];
   }
 
   isRepeated(seq: number): boolean {
@@ -131,6 +131,7 @@ class Watched {
     if (Number.isNaN(this.#times.ack)) {
       this.#times.ack = time;
       this.#firstAck = tcp.ack;
+      this.#clocks[2] = clockOf(tcp, time);
     }
     if (Number.isNaN(this.#times.heard) && tcp.ack !== this.#firstAck) this.#times.heard = time;
     if (this.#isAnswered) this.#addBehind(tcp);
