@@ -29,6 +29,10 @@ export class ClientTcp {
   #timestamp: number;
   #at: number;
   readonly #synAt: number;
+  /** When its SYN left this host, which may have waited here. */
+  synLeft: number;
+  /** Of its acknowledgment of the server's SYN. */
+  #firstTimestamp: number | undefined;
   /** How much of a tick had gone by, which nobody knows: it is drawn. */
   readonly #tickBegun: number;
   #firstAck: number | undefined;
@@ -43,6 +47,7 @@ export class ClientTcp {
     this.#timestamp = syn.timestamp ?? 0;
     this.#at = now;
     this.#synAt = now;
+    this.synLeft = now;
   }
 
   /** A packet behind its SYN. True for the first that has something of the server's. */
@@ -50,6 +55,7 @@ export class ClientTcp {
     if (tcp.hasTimestamps) {
       this.#timestamp = tcp.tsVal;
       this.#at = now;
+      this.#firstTimestamp ??= tcp.tsVal;
     }
     if (ip.version === 4) this.#onIdentification(identificationOf(ip));
     this.#firstAck ??= tcp.ack;
@@ -65,6 +71,15 @@ export class ClientTcp {
     const elapsed = now - this.#at;
     const ticks = elapsed <= stillFor ? 0 : Math.floor(elapsed * this.#ticks() + this.#tickBegun);
     return (this.#timestamp + ticks) >>> 0;
+  }
+
+  /**
+   * What the clock says in the acknowledgment of the server's SYN, or in the first word, of a connection that began at
+   * `begun` and goes on as this one does.
+   */
+  timestampBeside(isWord: boolean, begun: number): number {
+    const own = isWord ? this.#timestamp : (this.#firstTimestamp ?? this.#timestamp);
+    return (own + Math.round((begun - this.synLeft) * this.#ticks())) >>> 0;
   }
 
   /** What it would give another packet, of a system that would give it `own`. */

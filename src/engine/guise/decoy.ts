@@ -15,6 +15,11 @@ export class Decoy implements Pacing {
   /** Nothing waits any more. */
   isFree = false;
 
+  /** Whether it is what is said ahead of any answer. */
+  isAhead(tcp: TcpView): boolean {
+    return !tcp.has(TCP_FLAG.syn) && tcp.ack === this.#firstAck;
+  }
+
   patienceFor(tcp: TcpView): number {
     if (this.isFree || tcp.has(TCP_FLAG.syn)) return 0;
     this.#firstAck ??= tcp.ack;

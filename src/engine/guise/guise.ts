@@ -43,15 +43,15 @@ export class Guise {
     this.#stillFor = stillFor;
   }
 
-  /** The packet that leaves in its place, from its IP header on. */
-  leaving({ ip, tcp }: Headers, now: number): Uint8Array {
+  /** The packet that leaves in its place, from its IP header on. `said`: by the client's clock, where that is known better. */
+  leaving({ ip, tcp }: Headers, now: number, said = this.client.timestampAt(now, this.#stillFor)): Uint8Array {
     const { syn } = this.client;
     const transport = tcp.start - ip.start;
     const isSyn = tcp.has(TCP_FLAG.syn);
     const out = isSyn ? withOptions(ip, tcp, syn.options) : copyOf(ip.bytes, ip.start, ip.end);
     if (isSyn) out[transport + 13] = TCP_FLAG.syn | (syn.flags & ECN);
     writeU16(out, transport + 14, isSyn ? syn.window : this.#windowOf(tcp));
-    this.#stamp(out, transport, tcp.tsVal, now);
+    this.#stamp(out, transport, tcp.tsVal, said);
     this.#dress(out, ip, tcp);
     if (ip.version === 4) writeIpv4Checksum(out, 0, transport);
     writeTcpChecksum(out, ip.addresses - ip.start, ip.addressLength, transport);
@@ -87,12 +87,10 @@ export class Guise {
     return Math.min(Math.floor((window * 2 ** this.#ownScale) / unit), 0xffff);
   }
 
-  #stamp(out: Uint8Array, transport: number, own: number, now: number): void {
-    const { client } = this;
+  #stamp(out: Uint8Array, transport: number, own: number, said: number): void {
     const end = transport + (out[transport + 12]! >> 4) * 4;
     const at = placeOf(OPTION.timestamps, out, transport + 20, end) + 2;
     if (at < 2) return;
-    const said = client.timestampAt(now, this.#stillFor);
     writeU32(out, at, this.#stamps.leaving(own, said));
   }
 

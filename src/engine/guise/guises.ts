@@ -144,7 +144,9 @@ export class Guises {
     const { seq } = p.tcp;
     const before = this.#clients.get(name);
     const [decoys, responses] = before?.seq === seq ? [before.decoys, before.responses] : [[], new Responses()];
-    this.#clients.set(name, { seq, tcp: new ClientTcp(shape, this.#hostOf(p), p.time), decoys, responses });
+    const tcp = new ClientTcp(shape, this.#hostOf(p), p.time);
+    this.#clients.set(name, { seq, tcp, decoys, responses });
+    this.#whenLeft(p, (now) => (tcp.synLeft = now));
   }
 
   /** The client has acknowledged an answer: whether that comes first, or what its decoys say, is drawn. */
@@ -175,7 +177,7 @@ export class Guises {
     const isDecoy = dialled.role === 'decoy';
     const guise = client && Guise.of(client.tcp, p, isDecoy ? STANDS_FOR : 0);
     const pacing = guise && this.#pacingOf(p, dialled);
-    const probe: Probe = { seq: tcp.seq, guise, pacing, kept: [] };
+    const probe: Probe = { seq: tcp.seq, begun: p.time, guise, pacing, kept: [] };
     if (client !== undefined && dialled.role !== 'behind') client.responses.isAccompanied = true;
     if (isDecoy && guise !== undefined) client!.decoys.push(probe);
     this.#probes.set(name, probe);
@@ -246,9 +248,12 @@ export class Guises {
     }
   }
 
-  #send(packetId: number, headers: Headers, { guise, pacing }: Probe, now: number): void {
+  #send(packetId: number, headers: Headers, { guise, pacing, begun }: Probe, now: number): void {
+    const { tcp } = headers;
     if (guise === undefined) this.#pass(packetId);
-    else this.#replace(packetId, guise.leaving(headers, now - (pacing?.ageOf?.(headers.tcp) ?? 0)));
+    else if (pacing instanceof Decoy && pacing.isAhead(tcp)) {
+      this.#replace(packetId, guise.leaving(headers, now, guise.client.timestampBeside(tcp.dataLength > 0, begun)));
+    } else this.#replace(packetId, guise.leaving(headers, now - (pacing?.ageOf?.(tcp) ?? 0)));
   }
 
   #replace(packetId: number, octets: Uint8Array): void {
@@ -274,6 +279,8 @@ interface Client {
 
 interface Probe {
   readonly seq: number;
+  /** When its SYN left. */
+  readonly begun: number;
   /** Undefined: none fits it. */
   readonly guise: Guise | undefined;
   /** Undefined: nothing of it waits. */

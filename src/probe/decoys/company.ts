@@ -6,10 +6,14 @@
  *   SYNs, the client's among them ──▶ all are answered, and asked ──▶ hellos, the client's among them ──▶ outcomes
  *            │                                 │                                   │
  *            └── one fails ────────────────────┴───────────────────────────────────┴──▶ that one's outcome alone
+ *
+ * The client's hello comes as long behind its SYN as it takes, and so have the others': where some began behind it all hellos
+ * wait by as much. And its SYN leaves no sooner behind its turn than theirs, which have to be made.
  */
 import type { Endpoint } from '../../judge/events.ts';
 import type { ConnectionFailure, ConnectionOptions, Conversation, converse } from '../connection.ts';
 import type { Origin } from '../origin.ts';
+import type { Lag } from './lag.ts';
 import { takeTurns } from './turns.ts';
 
 export interface CompanyOptions extends Pick<ConnectionOptions<never>, 'mark'> {
@@ -19,6 +23,7 @@ export interface CompanyOptions extends Pick<ConnectionOptions<never>, 'mark'> {
   /** Milliseconds that they may take once they are asked. */
   readonly timeout: number;
   readonly converse: typeof converse;
+  readonly lag: Lag;
   /** They were not asked, and are over. */
   readonly onUnasked: () => void;
   /** All of them were shown certificates. */
@@ -37,6 +42,11 @@ export interface CompanyQuestion<Outcome> {
 export class Company<Outcome extends { readonly kind: string }> {
   readonly #options: CompanyOptions;
   readonly #members: Member<Outcome>[] = [];
+  /** Milliseconds: when the client's SYN had its turn, and when the last of all did. */
+  readonly #begun = { client: 0, last: 0 };
+  /** When all may speak, if they can. */
+  #speakAt = 0;
+  #pause: NodeJS.Timeout | undefined;
   readonly #sendSynsNow: () => void;
   readonly #deadline: NodeJS.Timeout;
   readonly #outcomes: (Outcome | ConnectionFailure)[] = [];
@@ -49,8 +59,15 @@ export class Company<Outcome extends { readonly kind: string }> {
     this.#options = options;
     this.#deadline = setTimeout(() => this.end(), UNASKED_MS);
     this.#deadline.unref();
-    const begin = () => this.#begin();
-    this.#sendSynsNow = takeTurns([go, ...Array.from({ length: options.size }, () => begin)]);
+    const begin = () => {
+      this.#begun.last = performance.now();
+      options.lag.measure(() => this.#begin());
+    };
+    const beginClients = () => {
+      this.#begun.client = this.#begun.last = performance.now();
+      options.lag.wait(go);
+    };
+    this.#sendSynsNow = takeTurns([beginClients, ...Array.from({ length: options.size }, () => begin)]);
   }
 
   get size(): number {
@@ -60,6 +77,7 @@ export class Company<Outcome extends { readonly kind: string }> {
   ask(question: CompanyQuestion<Outcome>): void {
     clearTimeout(this.#deadline);
     this.#question = question;
+    this.#speakAt = performance.now() + this.#begun.last - this.#begun.client;
     const failed = this.#outcomes[0];
     if (failed !== undefined) return this.#finish([failed]);
     this.#late = setTimeout(() => this.#finish([LATE]), this.#options.timeout);
@@ -100,6 +118,12 @@ export class Company<Outcome extends { readonly kind: string }> {
     const { size } = this.#options;
     const speaking = this.#members.flatMap(({ speak }) => speak ?? []);
     if (this.#question === undefined || this.#isOver || speaking.length < size) return;
+    const left = Math.round(this.#speakAt - performance.now());
+    if (left > 0) {
+      clearTimeout(this.#pause);
+      this.#pause = setTimeout(() => this.#beginToSpeak(), left);
+      return;
+    }
     const { clientsTurn, conversation } = this.#question;
     for (const member of this.#members) member.conversation = conversation();
     takeTurns([clientsTurn, ...speaking]);
@@ -126,6 +150,7 @@ export class Company<Outcome extends { readonly kind: string }> {
     this.#isOver = true;
     clearTimeout(this.#deadline);
     clearTimeout(this.#late);
+    clearTimeout(this.#pause);
     this.#sendSynsNow();
     for (const { giveUp } of this.#members) giveUp?.();
   }

@@ -11,6 +11,7 @@ import { addressText, isLocal } from '../address.ts';
 import type { ProbeBudget } from '../budget.ts';
 import { clientGroup } from '../client-group.ts';
 import { Company } from './company.ts';
+import { Lag } from './lag.ts';
 import type { converse, SocketMark } from '../connection.ts';
 import type { Origins } from '../origin.ts';
 import { destinationOf } from '../question.ts';
@@ -28,6 +29,7 @@ export class Decoys<Outcome extends { readonly kind: string }> {
   readonly #companies = new Map<string, Company<Outcome>>();
   /** When. */
   readonly #met: LRUCache<string, number>;
+  readonly #lag = new Lag();
   /** Connections that wait for a question. */
   #waiting = 0;
 
@@ -56,7 +58,11 @@ export class Decoys<Outcome extends { readonly kind: string }> {
     };
     const onShown = () => budget.lighten(charge);
     this.#waiting += size;
-    this.#companies.set(key, new Company({ server, origin, mark, size, timeout, converse, onUnasked, onShown }, go));
+    const lag = this.#lag;
+    this.#companies.set(
+      key,
+      new Company({ server, origin, mark, size, timeout, converse, lag, onUnasked, onShown }, go),
+    );
     return size;
   }
 

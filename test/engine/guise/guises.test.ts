@@ -195,6 +195,25 @@ describe('a decoy', () => {
     expect(engine.heldPackets).toBe(0);
   });
 
+  it('says by its client’s clock when that would have said it, had it begun then', () => {
+    begin('client');
+    const stamps = (ms: number) => [1, 1, 8, 10, 0, 0, ms >> 8, ms & 0xff, 0, 0, 0, 0];
+    const linux = [2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 4, 0, 0, 0, 0, 0, 1, 3, 3, 7];
+    const client = { srcPort: CLIENT.port, seq: 1_000, ack: 501, flags: ack };
+    batch([{ ...client, flags: syn, options: linux, seq: 999, ack: 0 }, FORWARD]);
+    now += 4_000;
+    dial('decoy');
+    batch([probeSyn]);
+    now += 20_000;
+    batch([{ ...client, options: stamps(0x414) }, FORWARD]);
+    now += 3_000;
+    batch([{ ...client, options: stamps(0x417), data: 'hello' }, FORWARD]);
+    gone = [];
+    batch([{ ...bare, options: stamps(1) }], [{ ...bare, options: stamps(4), data: 'hello' }]);
+    // It began four milliseconds behind its client.
+    expect(gone.map(({ payload }) => viewTcp(payload!).tsVal)).toEqual([0x418, 0x41b]);
+  });
+
   it('acknowledges in time where it says nothing', () => {
     batch([bare]);
     now += 4_000;

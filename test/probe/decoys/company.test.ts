@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Company } from '../../../src/probe/decoys/company.ts';
+import { Lag } from '../../../src/probe/decoys/lag.ts';
 import type { ConnectionOptions } from '../../../src/probe/connection.ts';
 import type { Origin } from '../../../src/probe/origin.ts';
 
@@ -23,7 +24,7 @@ function company(size = 3) {
   const told = { unasked: 0, shown: 0 };
   const made = new Company<Outcome>(
     {
-      ...{ server: SERVER, origin, mark: undefined, size, timeout: 2_000 },
+      ...{ server: SERVER, origin, mark: undefined, size, timeout: 2_000, lag: new Lag() },
       converse: ((options: Wire) => {
         const wire = { ...options, isOver: false };
         wires.push(wire);
@@ -67,6 +68,23 @@ describe('of a client that asks', () => {
     for (const { turn } of wires.slice(1)) turn!(() => did.push('decoy speaks'));
     vi.advanceTimersByTime(50);
     expect(did).toHaveLength(4);
+  });
+
+  it('speak as long behind the last SYN as it asks behind its own', () => {
+    for (let times = 0; times < 50; times++) {
+      const { did, ask, connect } = company();
+      const at: Record<string, number> = {};
+      for (let ms = 0; ms < 50; ms++) {
+        vi.advanceTimersByTime(1);
+        if (did.includes('client begins')) at['client'] ??= ms;
+        if (did.length === 4) at['last'] ??= ms;
+      }
+      connect();
+      ask();
+      const asked = performance.now();
+      while (did.length === 4) vi.advanceTimersByTime(1);
+      expect(Math.abs(performance.now() - asked - (at['last']! - at['client']!))).toBeLessThanOrEqual(2);
+    }
   });
 
   it('it begins and speaks in any place among them, in one whatever the other', () => {
