@@ -24,6 +24,8 @@ const EVERYBODY = {
   ...BINDINGS,
 };
 
+/** What is left of a figure without an engine: in C, and in Node. */
+const FLOOR = { accept: 'accept-all', javascript: 'javascript' };
 const SURICATA = { suricata: 'suricata', tlspin: 'tlspin:pinned' };
 
 const visits = (kind, atOnce) => (lab, pace) => lab.visit(kind, { atOnce, ...pace });
@@ -129,7 +131,7 @@ export const FIGURES = [
     goal: atMost(quantile === 'p50' ? 0.8 : 1),
     longOnly: true,
     sides: SURICATA,
-    extra: { accept: 'accept-all' },
+    extra: FLOOR,
     visit: SURICATA_SINGLE,
   })),
   ...[1, 4].map((streams) => ({
@@ -197,7 +199,7 @@ export const FIGURES = [
     goal: atLeast(bound),
     longOnly: true,
     sides: { accept: 'accept-all', tlspin: `tlspin:${configuration}` },
-    extra: { 'no queue': 'none', suricata: 'suricata' },
+    extra: { 'no queue': 'none', javascript: 'javascript', suricata: 'suricata' },
     isPossible: (lab) => lab.hasNginx,
     visit: (lab, pace) => visitTls13(lab, pace),
     warmUp: visitTls13,

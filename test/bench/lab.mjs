@@ -39,8 +39,8 @@ export class Lab {
 
   /**
    * Puts it on the gateway: `none`, `conntrack`, `accept-all`, `accept-all-bare`, `classic`, `npm-nfqueue`, `suricata`,
-   * `node-nfqueue`, `tlspin:CONFIGURATION`, `tlspin:CONFIGURATION:queued`, whose rules never let an accepted flow by, or
-   * `tlspin:CONFIGURATION:twofold`, with two queues.
+   * `node-nfqueue`, `javascript`, `tlspin:CONFIGURATION`, `tlspin:CONFIGURATION:queued`, whose rules never let an accepted
+   * flow by, or `tlspin:CONFIGURATION:twofold`, with two queues.
    */
   async put(contender) {
     if (this.#inPlace === contender) return;
@@ -220,8 +220,9 @@ export class Lab {
         const process = await this.#start('gateway', ['node', script, tools.npmNfqueue, queue]);
         return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
       }
+      case 'javascript':
       case 'node-nfqueue': {
-        const script = join(import.meta.dirname, 'yardsticks/node-nfqueue.mjs');
+        const script = join(import.meta.dirname, `yardsticks/${contender}.mjs`);
         const process = await this.#start('gateway', ['node', script, queue]);
         return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
       }
