@@ -22,7 +22,7 @@ export interface Lifetimes {
 
 /** A question by what makes it another one. */
 export interface QuestionKey {
-  /** To the octet. */
+  /** To the octet; made when it is asked for. */
   readonly exact: string;
   /** As far as a server chooses a certificate by it. */
   readonly certificate: string;
@@ -52,8 +52,8 @@ export class ProbeCache {
     this.#failed = new LRUCache({ max: entries, maxSize: OCTETS, sizeCalculation: octetsOfFailed });
   }
 
-  find({ exact, certificate }: QuestionKey, nowMs: number, { ttl, negativeTtl }: Lifetimes): Known | undefined {
-    const [latest, ...others] = fresh(this.#shown.get(certificate), nowMs, ttl);
+  find(key: QuestionKey, nowMs: number, { ttl, negativeTtl }: Lifetimes): Known | undefined {
+    const [latest, ...others] = fresh(this.#shown.get(key.certificate), nowMs, ttl);
     if (latest !== undefined) {
       const alternatives = others.map(({ finding }): ProbedAlternative => {
         const { chain, isRawPublicKey, proven } = finding;
@@ -63,7 +63,7 @@ export class ProbeCache {
       const isStale = latest.atMs <= nowMs - ttl * 2 ** confirmations;
       return { answer: { ...latest.finding, alternatives, fromCache: true }, isStale, confirmations };
     }
-    const failed = this.#failed.get(exact);
+    const failed = this.#hasFailed ? this.#failed.get(key.exact) : undefined;
     if (failed === undefined || failed.atMs <= nowMs - negativeTtl) return undefined;
     return { answer: { ...failed.finding, fromCache: true }, isStale: false, confirmations: 0 };
   }
@@ -95,12 +95,13 @@ export class ProbeCache {
   }
 
   /** True when it shows another chain than what is still remembered. */
-  add({ exact, certificate }: QuestionKey, finding: ProbeFinding, nowMs: number, { ttl }: Lifetimes): boolean {
+  add(key: QuestionKey, finding: ProbeFinding, nowMs: number, { ttl }: Lifetimes): boolean {
     if (finding.kind === 'failed') {
-      this.#failed.set(exact, { finding, atMs: nowMs });
+      this.#failed.set(key.exact, { finding, atMs: nowMs });
       return false;
     }
-    this.#failed.delete(exact);
+    if (this.#hasFailed) this.#failed.delete(key.exact);
+    const { certificate } = key;
     const before = this.#shown.get(certificate) ?? [];
     const others = fresh(before, nowMs, ttl).filter((each) => !isSame(each.finding, finding));
     const same = before.find((each) => isSame(each.finding, finding));
@@ -109,6 +110,11 @@ export class ProbeCache {
     const doubted = others.map((each) => ({ ...each, confirmations: 0 }));
     this.#shown.set(certificate, [shown, ...doubted].slice(0, MAX_ALTERNATIVES + 1));
     return others.length > 0;
+  }
+
+  /** Otherwise the exact key, which takes its time, need not be made. */
+  get #hasFailed(): boolean {
+    return this.#failed.size > 0;
   }
 }
 

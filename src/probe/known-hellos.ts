@@ -5,7 +5,7 @@
 import { LRUCache } from 'lru-cache';
 
 import { type Fault, isFault } from '../bytes/fault.ts';
-import { digestsOf, type HelloDigests, type Mirror, readHelloParts } from './mirror.ts';
+import { HelloDigests, Mirror, readHelloParts } from './mirror.ts';
 import { withoutOwnOctets } from './own-octets.ts';
 
 export class KnownHellos {
@@ -16,10 +16,10 @@ export class KnownHellos {
     const parts = readHelloParts(clientHello);
     if (isFault(parts)) return parts;
     const key = clientHello.length > LONGEST ? undefined : withoutOwnOctets(parts.hello.body);
-    if (key === undefined) return { ...parts, ...digestsOf(parts) };
+    if (key === undefined) return new Mirror(parts, new HelloDigests(parts));
     let digests = this.#digests.get(key);
-    if (digests === undefined) this.#digests.set(key, (digests = digestsOf(parts)));
-    return { ...parts, ...digests };
+    if (digests === undefined) this.#digests.set(key, (digests = new HelloDigests(parts)));
+    return new Mirror(parts, digests);
   }
 }
 

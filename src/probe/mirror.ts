@@ -24,13 +24,47 @@ import { CanonicalOctets, type OwnOctets, RandomOctets } from './grease.ts';
 import { canShare, type OwnKeyShare } from './key-share.ts';
 
 /** What is taken from a client's hello; one of these makes any number of probes. */
-export interface Mirror extends HelloParts, HelloDigests {}
+export class Mirror implements HelloParts {
+  readonly hello: ClientHello;
+  readonly extensions: Extensions;
+  readonly compressionMethods: Uint8Array;
+  readonly #digests: HelloDigests;
 
-export interface HelloDigests {
+  constructor({ hello, extensions, compressionMethods }: HelloParts, digests: HelloDigests) {
+    this.hello = hello;
+    this.extensions = extensions;
+    this.compressionMethods = compressionMethods;
+    this.#digests = digests;
+  }
+
   /** Equal where probes differ in nothing that the client chose. */
-  readonly digest: string;
+  get digest(): string {
+    return this.#digests.exact;
+  }
+
   /** The same but for the order of extensions, which browsers shuffle for each connection, and which GREASE is equal. */
-  readonly digestInAnyOrder: string;
+  get digestInAnyOrder(): string {
+    return this.#digests.inAnyOrder;
+  }
+}
+
+/** Made when they are asked for: of most hellos nobody wants the exact one. */
+export class HelloDigests {
+  readonly #parts: HelloParts;
+  #exact: string | undefined;
+  #inAnyOrder: string | undefined;
+
+  constructor(parts: HelloParts) {
+    this.#parts = parts;
+  }
+
+  get exact(): string {
+    return (this.#exact ??= digestOf(this.#parts, false));
+  }
+
+  get inAnyOrder(): string {
+    return (this.#inAnyOrder ??= digestOf(this.#parts, true));
+  }
 }
 
 export interface HelloParts {
@@ -41,7 +75,7 @@ export interface HelloParts {
 
 export function mirrorOf(clientHello: Uint8Array): Mirror | Fault {
   const parts = readHelloParts(clientHello);
-  return isFault(parts) ? parts : { ...parts, ...digestsOf(parts) };
+  return isFault(parts) ? parts : new Mirror(parts, new HelloDigests(parts));
 }
 
 export function readHelloParts(clientHello: Uint8Array): HelloParts | Fault {
@@ -57,10 +91,6 @@ export function readHelloParts(clientHello: Uint8Array): HelloParts | Fault {
   const groups = sharesOf(extensions.get(EXTENSION.keyShare) ?? EMPTY).map(({ group }) => group);
   if (new Set(groups).size < groups.length) return malformed('tls.client-hello.key-share', reader.at);
   return { hello, extensions, compressionMethods };
-}
-
-export function digestsOf(parts: HelloParts): HelloDigests {
-  return { digest: digestOf(parts, false), digestInAnyOrder: digestOf(parts, true) };
 }
 
 /** Groups that the client lists and that a probe cannot do. */
@@ -121,22 +151,21 @@ export class MirroredHello {
 
   #body(grease: readonly Share[], cookie: Uint8Array | undefined): Uint8Array {
     const { hello, extensions, compressionMethods } = this.#mirror;
-    const cipherSuites = hello.cipherSuites.map((suite) => u16(this.#renew(suite)));
     const blocks: Uint8Array[] = [];
     for (const [type, body] of extensions) {
       // RFC 8446 §4.2.11: it is the last one.
       if (type === EXTENSION.preSharedKey) continue;
       const mirrored = this.#extension(type, body, grease);
-      if (mirrored !== undefined) blocks.push(Buffer.concat([u16(this.#renew(type)), vector16(mirrored)]));
+      if (mirrored !== undefined) blocks.push(numbered16(this.#renew(type), mirrored));
     }
-    if (cookie !== undefined) blocks.push(Buffer.concat([u16(EXTENSION.cookie), vector16(cookie)]));
+    if (cookie !== undefined) blocks.push(numbered16(EXTENSION.cookie, cookie));
     const sessions = this.#sessions;
-    if (sessions !== undefined) blocks.push(Buffer.concat([u16(EXTENSION.preSharedKey), vector16(sessions)]));
+    if (sessions !== undefined) blocks.push(numbered16(EXTENSION.preSharedKey, sessions));
     return Buffer.concat([
       u16(hello.legacyVersion),
       this.random,
       vector8(this.sessionId),
-      vector16(Buffer.concat(cipherSuites)),
+      this.#list16(hello.cipherSuites),
       vector8(compressionMethods),
       ...(extensions.types.length === 0 ? [] : [vector16(Buffer.concat(this.#own.inOrder(blocks)))]),
     ]);
@@ -159,7 +188,7 @@ export class MirroredHello {
       case EXTENSION.supportedGroups: {
         if (this.#withoutGroups.length === 0) return this.#renewList16(body);
         const groups = listedGroups(this.#mirror.extensions, this.#withoutGroups);
-        return vector16(Buffer.concat(groups.map((group) => u16(this.#renew(group)))));
+        return this.#list16(groups);
       }
       case EXTENSION.signatureAlgorithms:
       case EXTENSION.signatureAlgorithmsCert:
@@ -184,14 +213,21 @@ export class MirroredHello {
   }
 
   #entry({ group, keyExchange }: Share): Uint8Array {
-    return Buffer.concat([u16(this.#renew(group)), vector16(keyExchange)]);
+    return numbered16(this.#renew(group), keyExchange);
   }
 
   #renewList16(body: Uint8Array): Uint8Array {
     const reader = new ByteReader(body);
     const numbers = u16List(reader.vector16());
     if (!reader.atEnd() || numbers.length === 0) return body;
-    return vector16(Buffer.concat(numbers.map((number) => u16(this.#renew(number)))));
+    return this.#list16(numbers);
+  }
+
+  #list16(numbers: readonly number[]): Uint8Array {
+    const list = Buffer.allocUnsafe(2 + 2 * numbers.length);
+    list.writeUInt16BE(2 * numbers.length);
+    for (let at = 0; at < numbers.length; at++) list.writeUInt16BE(this.#renew(numbers[at]!), 2 + 2 * at);
+    return list;
   }
 
   /** RFC 8701 §3.1: reserved names are of two octets, as reserved numbers are. */
@@ -296,6 +332,15 @@ function vector8(body: Uint8Array): Uint8Array {
 
 function vector16(body: Uint8Array): Uint8Array {
   return Buffer.concat([u16(body.length), body]);
+}
+
+/** An extension, or an entry of key_share. */
+function numbered16(number: number, body: Uint8Array): Uint8Array {
+  const octets = Buffer.allocUnsafe(4 + body.length);
+  octets.writeUInt16BE(number);
+  octets.writeUInt16BE(body.length, 2);
+  octets.set(body, 4);
+  return octets;
 }
 
 /** BoringSSL's, of which it draws one for each connection. */

@@ -34,9 +34,25 @@ export function askingOf(request: ProbeRequest, mirror: Mirror, settings: Pick<P
   const destination = destinationOf(request.server);
   const tunnels = request.tunnels.map((tunnel) => Buffer.from(tunnel.request ?? []).toString('hex')).join(' ');
   const said = `${sharersOf(request, settings)}${destination} ${request.starttls ?? ''} ${tunnels} ${request.recordVersion}`;
-  const key = { exact: `exactly ${said} ${mirror.digest}`, certificate: `${said} ${mirror.digestInAnyOrder}` };
+  const key = new MirrorKey(said, mirror);
   const group = clientGroup(request.client.address);
   return { request, mirror, destination, group, key, flight: key.certificate };
+}
+
+class MirrorKey implements QuestionKey {
+  readonly certificate: string;
+  readonly #said: string;
+  readonly #mirror: Mirror;
+
+  constructor(said: string, mirror: Mirror) {
+    this.certificate = `${said} ${mirror.digestInAnyOrder}`;
+    this.#said = said;
+    this.#mirror = mirror;
+  }
+
+  get exact(): string {
+    return `exactly ${this.#said} ${this.#mirror.digest}`;
+  }
 }
 
 export function destinationOf({ address, port }: Endpoint): string {
