@@ -30,9 +30,17 @@ function rowOf({ title, goal, measured, ratios, met, why }) {
 /** The median of each side, and what the program on the gateway did for it. */
 function details({ name, unit, values, outcomes, missing }) {
   if (values === undefined) return [];
-  const sides = Object.entries(values).map(([side, value]) => `  ${side} ${number(value)}${usage(outcomes?.[side])}`);
+  const sides = Object.entries(values).map(
+    ([side, value]) => `  ${side} ${number(value)}${connecting(outcomes?.[side])}${usage(outcomes?.[side])}`,
+  );
   const absent = missing?.length > 0 ? [`  not had: ${missing.join(', ')}`] : [];
   return [`${name}, ${unit}`, ...sides, ...absent];
+}
+
+/** Of the last round: one round trip, and what the gateway does with two packets. */
+function connecting(outcomes) {
+  const connected = outcomes?.at(-1)?.connected;
+  return connected === undefined ? '' : `, of which ${number(connected / 1000)} ms until it is connected`;
 }
 
 /** Of the last round, its warm-up included: of handshakes for each of them, of streams as a share of one CPU. */
