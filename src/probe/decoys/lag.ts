@@ -3,7 +3,7 @@
  * few hundred microseconds they would be told apart.
  */
 export class Lag {
-  /** Milliseconds; of the latest, on the average. */
+  /** Milliseconds; about as many take longer as take less. */
   #usual = 0;
 
   /** Whatever is begun is there in the next turn of the loop. */
@@ -11,8 +11,9 @@ export class Lag {
     const from = performance.now();
     begin();
     process.nextTick(() => {
-      const took = Math.min(performance.now() - from, MOST_MS);
-      this.#usual = this.#usual === 0 ? took : this.#usual + (took - this.#usual) * SHARE;
+      const took = performance.now() - from;
+      const step = Math.sign(took - this.#usual) * Math.min(STEP_MS, Math.abs(took - this.#usual));
+      this.#usual = Math.min(this.#usual + step, MOST_MS);
     });
   }
 
@@ -27,5 +28,6 @@ export class Lag {
   }
 }
 
-const MOST_MS = 2;
-const SHARE = 0.2;
+/** Less than lies between two turns. */
+const MOST_MS = 1.5;
+const STEP_MS = 0.1;

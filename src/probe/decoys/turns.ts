@@ -30,5 +30,5 @@ export function shuffled<T>(all: readonly T[]): T[] {
 }
 
 /** Longer than a word takes to a packet thread, which says when the client has its turn. */
-const GAP_MS = 1;
-const MOST_MORE_MS = 3;
+const GAP_MS = 2;
+const MOST_MORE_MS = 2;
