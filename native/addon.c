@@ -42,7 +42,7 @@ struct instance {
 	bool open;
 };
 
-#define INTERFACE 6u
+#define INTERFACE 7u
 
 /* ---- arguments ---- */
 

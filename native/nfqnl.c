@@ -106,6 +106,8 @@ static bool decode_attribute(const struct attribute *attribute, const uint8_t *b
 		return read_be32(attribute, &packet->in_ifindex);
 	case NFQA_IFINDEX_OUTDEV:
 		return read_be32(attribute, &packet->out_ifindex);
+	case NFQA_IFINDEX_PHYSOUTDEV:
+		return read_be32(attribute, &packet->phys_out_ifindex);
 	case NFQA_HWADDR:
 		return decode_link_address(attribute, packet);
 	case NFQA_PAYLOAD:

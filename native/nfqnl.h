@@ -33,6 +33,7 @@ struct nfqnl_packet {
 	uint32_t hook;
 	uint32_t in_ifindex;
 	uint32_t out_ifindex;
+	uint32_t phys_out_ifindex; /* the port by which a bridge sends it on; 0 where none does */
 	uint8_t in_link[NFQNL_LINK_OCTETS]; /* the sender's address on the link; zeros where it has none */
 	uint32_t flags;
 };

@@ -221,6 +221,7 @@ static void fill_row(uint32_t *row, const struct nfqnl_packet *packet, size_t sl
 	row[ROW_HOOK] = packet->hook;
 	row[ROW_IN_IFINDEX] = packet->in_ifindex;
 	row[ROW_OUT_IFINDEX] = packet->out_ifindex;
+	row[ROW_PHYS_OUT_IFINDEX] = packet->phys_out_ifindex;
 	row[ROW_FLAGS] = packet->flags;
 	row[ROW_ORIGINAL_LENGTH] = packet->original_length;
 	row[ROW_FRAME] = 0;

@@ -28,7 +28,8 @@ enum {
 	ROW_FRAME,
 	ROW_IN_LINK_HIGH, /* the first two octets of the address */
 	ROW_IN_LINK_LOW, /* the four others */
-	ROW_WORDS = 16,
+	ROW_PHYS_OUT_IFINDEX,
+	ROW_WORDS = 17,
 };
 
 /* Columns of a verdict's row: the same numbers as VERDICT in src/source/binding.ts. */

@@ -6,11 +6,15 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -21,6 +25,9 @@ int process_set_mark(int fd, uint32_t mark)
 {
 	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0 ? errno : 0;
 }
+
+/* More than a device keeps. */
+#define MOST_DISCARDED 1024
 
 union address {
 	struct sockaddr any;
@@ -216,6 +223,52 @@ int process_subscribe(int protocol, uint32_t groups, bool asked_for)
 		return -error;
 	}
 	return fd;
+}
+
+int process_open_tunnel(const char *name, uint32_t *ifindex)
+{
+	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	if (strlen(name) >= sizeof request.ifr_name)
+		return -EINVAL;
+	strcpy(request.ifr_name, name);
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	bool is_made = ioctl(fd, TUNSETIFF, &request) == 0;
+	*ifindex = is_made ? if_nametoindex(request.ifr_name) : 0;
+	if (*ifindex == 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+int process_open_frames(void)
+{
+	/* Of no protocol: nothing comes by it. */
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int process_send_frame(int fd, uint32_t ifindex, const void *frame, size_t length)
+{
+	const struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = (int)ifindex };
+	ssize_t sent = sendto(fd, frame, length, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&to, sizeof to);
+	return sent < 0 ? errno : 0;
+}
+
+int process_write_packet(int fd, const void *packet, size_t length)
+{
+	return write(fd, packet, length) < 0 ? errno : 0;
+}
+
+void process_discard_packets(int fd)
+{
+	char octets[1];
+	/* Of each the rest goes with its beginning. */
+	for (int packets = 0; packets < MOST_DISCARDED && read(fd, octets, sizeof octets) > 0; packets++)
+		;
 }
 
 long process_bpf_programs(uint32_t ifindex, uint32_t attach_type)

@@ -76,6 +76,22 @@ int process_connect(const char *path, bool datagrams);
  */
 int process_subscribe(int protocol, uint32_t groups, bool asked_for);
 
+/*
+ * A device of IP packets (tun) of that name, which has received what is written to the descriptor; it goes with it. No call
+ * waits for it. The descriptor, or a negated errno.
+ */
+int process_open_tunnel(const char *name, uint32_t *ifindex);
+
+/* A socket of whole frames (packet(7)) that hears none. The descriptor, or a negated errno. */
+int process_open_frames(void);
+
+/* Both 0 or an errno. */
+int process_send_frame(int fd, uint32_t ifindex, const void *frame, size_t length);
+int process_write_packet(int fd, const void *packet, size_t length);
+
+/* What a tunnel was given to send goes. */
+void process_discard_packets(int fd);
+
 /* How many BPF programs are attached to a device by way of that attach type (linux/bpf.h); or a negated errno. */
 long process_bpf_programs(uint32_t ifindex, uint32_t attach_type);
 

@@ -35,7 +35,9 @@ export const FIELD = {
   /** The sender's address on the link, as Ethernet has it: two octets, and four. 0 where the kernel tells none. */
   inLinkHigh: 14,
   inLinkLow: 15,
-  ROW: 16,
+  /** The port by which a bridge sends it on (NFQA_IFINDEX_PHYSOUTDEV); 0 where none does. */
+  physOutIfindex: 16,
+  ROW: 17,
 } as const;
 
 /** Bits of `FIELD.flags`. */

@@ -87,6 +87,19 @@ export interface NativeBinding {
    * `errno` and `operation`.
    */
   subscribe(protocol: number, groups: number, askedFor: boolean): number;
+  /**
+   * A device of that name which has what is written to the descriptor for received, IP packets (tun); it is there until the
+   * descriptor is closed. Throws an Error with `errno` and `operation`.
+   */
+  openTunnel(name: string): { readonly fd: number; readonly ifindex: number };
+  /** A socket of whole frames that hears none (packet(7)); a negated errno where there is none: it takes CAP_NET_RAW. */
+  openFrames(): number;
+  /** By a device; 0 or an errno. */
+  sendFrame(fd: number, ifindex: number, frame: Uint8Array): number;
+  /** A packet that `openTunnel`'s device is to have received; 0 or an errno. */
+  writePacket(fd: number, packet: Uint8Array): number;
+  /** What that device was given to send goes. */
+  discardPackets(fd: number): void;
   /** How many BPF programs are attached to a device by way of that attach type (linux/bpf.h); or a negated errno. */
   bpfPrograms(ifindex: number, attachType: number): number;
   /** How many octets were taken, at least one, and the descriptors with them; or a negated errno. */
@@ -124,7 +137,7 @@ export const VERDICT = {
 export const SET = { mark: 0x1, connmark: 0x2, payload: 0x4 } as const;
 
 /** Grows with the addon's surface, there and here. */
-const INTERFACE = 6;
+const INTERFACE = 7;
 
 /** linux/capability.h */
 export const CAP_NET_ADMIN = 12;

@@ -22,9 +22,10 @@ import { EveLog } from '../runtime/events/log.ts';
 import { spawnExaminer } from '../runtime/examining/thread.ts';
 import { describeFlowOffload, findFlowOffload } from '../runtime/rules/offload.ts';
 import { giveBackStart } from '../runtime/garbage.ts';
+import { Bridging } from '../runtime/probing/bridging.ts';
 import { DialledMemory } from '../runtime/probing/dialled.ts';
 import { canProbe, mirrorProbers } from '../runtime/probing/probing.ts';
-import { giveUpPrivileges, unreadable } from '../runtime/privileges.ts';
+import { giveUpPrivileges, openFrames, unreadable } from '../runtime/privileges.ts';
 import { spawnQueueThread } from '../runtime/queue/thread.ts';
 import { ServiceManager } from '../runtime/service-manager.ts';
 import { FileLock } from '../runtime/state-lock.ts';
@@ -121,6 +122,7 @@ async function run(file: string, flags: Flags): Promise<void> {
 
   const binding = loadBinding();
   const user = flags.user ?? policy.user;
+  const frames = openFrames(binding, policy);
   giveUpPrivileges(binding, user);
   for (const path of unreadable([...loaded.contents.keys()]))
     say(`${path}: ${user} cannot read it, so a reload will fail`);
@@ -141,6 +143,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const learner =
     policy.learn.file === null ? undefined : new Learner({ policy: policy.learn, say, elsewhere: fleet?.elsewhere });
   const dialled = new DialledMemory();
+  const bridge = new Bridging({ binding, frames });
   const operator = new Operator({
     version: packageVersion(),
     file,
@@ -150,8 +153,8 @@ async function run(file: string, flags: Flags): Promise<void> {
       queues: flags.queue,
       watch: flags.debug !== undefined,
       spawnExaminer,
-      createProber: mirrorProbers(binding, dialled),
-      spawn: (setup) => spawnQueueThread({ ...setup, dialled: dialled.shared }),
+      createProber: mirrorProbers(binding, { dialled, bridge }),
+      spawn: (setup) => spawnQueueThread({ ...setup, dialled: dialled.shared, bridging: bridge.shared }),
       manager,
       say,
     },

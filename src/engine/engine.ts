@@ -44,7 +44,14 @@ export class Engine implements PacketSink {
   readonly #guises: Guises | undefined;
   readonly #datagrams: DatagramEngine;
 
-  constructor({ policy, snapshot = new PinsetSnapshot(policy), numbering, dialled, ...options }: EngineOptions) {
+  constructor({
+    policy,
+    snapshot = new PinsetSnapshot(policy),
+    numbering,
+    dialled,
+    bridge,
+    ...options
+  }: EngineOptions) {
     this.#options = options;
     const packet = this.#packet;
     const verdicts = new Verdicts(options, this.counters, snapshot);
@@ -55,7 +62,7 @@ export class Engine implements PacketSink {
     const connections = new Connections({ options, answers: verdicts, numbers, clock, seed });
     this.#verdicts = verdicts;
     this.#connections = connections;
-    const guises = dialled && new Guises({ verdicts, dialled, clock });
+    const guises = dialled && new Guises({ verdicts, dialled, clock, bridge });
     this.#guises = guises;
     this.#segments = new Segments({ options, verdicts, connections, guises, seed });
     this.#datagrams = new DatagramEngine(options, verdicts, numbers);
@@ -99,13 +106,13 @@ export class Engine implements PacketSink {
   onBatch(batch: PacketBatch): void {
     for (let index = 0; index < batch.count; index++) this.#onPacket(batch, index);
     this.#guises?.finishBatch();
-    this.#options.verdicts.flush();
+    this.#flush();
   }
 
   /** What has its moment now leaves. */
   leaveDue(): void {
     this.#guises?.tick(this.#options.clock.now());
-    this.#options.verdicts.flush();
+    this.#flush();
   }
 
   /** Does what is due. Microseconds until it wants to be called again; Infinity when nothing waits. */
@@ -114,7 +121,7 @@ export class Engine implements PacketSink {
     this.#segments.tick(now);
     this.#guises?.tick(now);
     const next = Math.min(this.#connections.tick(now), this.#datagrams.tick(now));
-    this.#options.verdicts.flush();
+    this.#flush();
     return next;
   }
 
@@ -169,7 +176,12 @@ export class Engine implements PacketSink {
     this.#datagrams.finish();
     this.#segments.finish();
     this.#guises?.finish();
+    this.#flush();
+  }
+
+  #flush(): void {
     this.#options.verdicts.flush();
+    this.#guises?.sendFrames();
   }
 
   #adopt(snapshot: PinsetSnapshot): void {

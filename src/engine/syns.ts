@@ -121,7 +121,7 @@ export class Syns {
   #acceptInCompany(p: PacketContext, mark: MarkChange | undefined): void {
     const { packetId } = p;
     const plain = withPlainOptions(p.ip, p.tcp);
-    const synTraits = readSynTraits(packSynTraits(p.ip, p.tcp));
+    const synTraits = readSynTraits(packSynTraits(p.ip, p.tcp, p.physOutIfindex !== 0));
     const { verdicts, prober } = this.#options;
     this.#verdicts.onHeld();
     prober!.accompany!({ ...subjectOf(p, true), synTraits }, () => {
@@ -187,10 +187,10 @@ export class Syns {
   }
 }
 
-function candidate({ ip, tcp, inIfindex, outIfindex, inLink }: PacketContext): SynCandidate {
+function candidate({ ip, tcp, inIfindex, outIfindex, physOutIfindex, inLink }: PacketContext): SynCandidate {
   // RFC 7413: data of a SYN.
   const data = tcp.dataLength === 0 ? NOTHING : copyOf(tcp.bytes, tcp.dataStart, tcp.dataEnd);
-  return { seq: tcp.seq, inIfindex, outIfindex, inLink, data, traits: packSynTraits(ip, tcp) };
+  return { seq: tcp.seq, inIfindex, outIfindex, inLink, data, traits: packSynTraits(ip, tcp, physOutIfindex !== 0) };
 }
 
 const NOTHING = new Uint8Array(0);

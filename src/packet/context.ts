@@ -15,6 +15,8 @@ export class PacketContext {
   flags = 0;
   inIfindex = 0;
   outIfindex = 0;
+  /** The port by which a bridge sends it on; 0 where none does. */
+  physOutIfindex = 0;
   /** Who sent it over the link that it came in by; 0 where that is not told. */
   inLink = 0;
   connmark = 0;
@@ -36,6 +38,7 @@ export class PacketContext {
     this.flags = words[row + FIELD.flags]!;
     this.inIfindex = words[row + FIELD.inIfindex]!;
     this.outIfindex = words[row + FIELD.outIfindex]!;
+    this.physOutIfindex = words[row + FIELD.physOutIfindex]!;
     this.inLink = words[row + FIELD.inLinkHigh]! * 2 ** 32 + words[row + FIELD.inLinkLow]!;
     this.connmark = words[row + FIELD.connmark]!;
     this.ctid = words[row + FIELD.ctid]!;

@@ -36,6 +36,14 @@ export interface ProbeWays {
   readonly returning: ReadonlySet<Family>;
   /** Their packets come through the queue, where they are given their clients' TCP. */
   readonly queued: ReadonlySet<Family>;
+  /** Those of clients behind a bridge are led to the device that takes them. */
+  readonly bridged: ReadonlySet<Family>;
+}
+
+/** Where probes leave whose clients are behind a bridge, that no route leads to. */
+export interface BridgeWay {
+  /** The device to which a socket of such a probe is bound; where there is none, why. */
+  open(family: Family): { readonly ifindex: number } | { readonly missing: string };
 }
 
 export interface OpenedOrigin {
@@ -59,12 +67,15 @@ export interface OriginState {
   readonly asked: ProbeSource;
   readonly ipv4: string;
   readonly ipv6: string;
+  /** The last one whose client is behind a bridge; null: there was none. */
+  readonly bridge: string | null;
 }
 
 export interface OriginsOptions {
   /** Undefined where no such socket can be had. */
   readonly streams?: Streams | undefined;
   readonly onDialled?: ((dialled: DialledAsClient) => void) | undefined;
+  readonly bridge?: BridgeWay | undefined;
   /** For tests. */
   readonly ownAddresses?: () => ReadonlySet<string>;
   readonly now?: () => number;
@@ -73,10 +84,13 @@ export interface OriginsOptions {
 export class Origins {
   readonly #streams: Streams | undefined;
   readonly #onDialled: OriginsOptions['onDialled'];
+  readonly #bridge: BridgeWay;
   readonly #ownAddresses: () => ReadonlySet<string>;
   readonly #now: () => number;
   #asked: ProbeSource = 'gateway';
-  #ways: ProbeWays = { returning: new Set(), queued: new Set() };
+  #ways: ProbeWays = { returning: new Set(), queued: new Set(), bridged: new Set() };
+  /** Why the last probe over a bridge was none. */
+  #unbridged: string | null | undefined;
   /** Those that was seen of. */
   readonly #starved = new LRUCache<string, true>({ max: 1_024 });
   readonly #silence: Record<Family, Silence> = { ipv4: NO_SILENCE, ipv6: NO_SILENCE };
@@ -84,11 +98,13 @@ export class Origins {
   constructor({
     streams,
     onDialled,
+    bridge = NO_BRIDGE,
     ownAddresses = addressesOfThisHost(),
     now = () => performance.now(),
   }: OriginsOptions) {
     this.#streams = streams;
     this.#onDialled = onDialled;
+    this.#bridge = bridge;
     this.#ownAddresses = ownAddresses;
     this.#now = now;
   }
@@ -117,8 +133,15 @@ export class Origins {
     if (streams === undefined || this.#asked === 'gateway' || isLinkLocal(address)) return undefined;
     const isOwn = this.#ownAddresses().has(addressText(address));
     if (!isOwn && !this.#isUsable(family)) return undefined;
+    const device = isOwn ? [] : this.#deviceFor(family, traits);
+    if (device === undefined) return undefined;
     const isSilent = role === 'decoy';
-    const options = [...(isOwn ? [] : TRANSPARENT[family]), ...optionsOf(family, traits), ...(isSilent ? SILENT : [])];
+    const options = [
+      ...(isOwn ? [] : TRANSPARENT[family]),
+      ...device,
+      ...optionsOf(family, traits),
+      ...(isSilent ? SILENT : []),
+    ];
     const open = (server: Endpoint) => {
       const opened = openAny(streams, Buffer.from(address), port, Int32Array.from(options));
       if (opened === undefined) return undefined;
@@ -150,12 +173,35 @@ export class Origins {
   }
 
   get state(): OriginState {
-    return { asked: this.#asked, ipv4: this.#stateOf('ipv4'), ipv6: this.#stateOf('ipv6') };
+    return {
+      asked: this.#asked,
+      ipv4: this.#stateOf('ipv4'),
+      ipv6: this.#stateOf('ipv6'),
+      bridge: this.#bridgeState(),
+    };
+  }
+
+  #bridgeState(): string | null {
+    const why = this.#unbridged;
+    if (this.#asked === 'gateway' || why === undefined) return null;
+    return why === null ? 'client' : `${this.#instead}: ${why}`;
+  }
+
+  /** To which a socket is bound, as an option; undefined where the client's packets go over a bridge and a probe's cannot. */
+  #deviceFor(family: Family, traits: OriginTraits | undefined): number[] | undefined {
+    if (traits?.isBridged !== true) return [];
+    const found = this.#ways.bridged.has(family) ? this.#bridge.open(family) : UNLED;
+    this.#unbridged = 'missing' in found ? found.missing : null;
+    return 'missing' in found ? undefined : [...BOUND_TO, found.ifindex];
+  }
+
+  get #instead(): string {
+    return this.isStrict ? 'none' : 'gateway';
   }
 
   #stateOf(family: Family): string {
     if (this.#asked === 'gateway') return 'gateway';
-    const instead = this.isStrict ? 'none' : 'gateway';
+    const instead = this.#instead;
     if (this.#streams === undefined) return `${instead}: no socket can have another address here`;
     if (!this.#ways.returning.has(family)) {
       return `${instead}: the rules do not bring its answers back (apply them again)`;
@@ -249,6 +295,8 @@ function fullText(address: string): string {
 
 /** linux/in.h, linux/in6.h: SOL_IP, IP_TRANSPARENT; SOL_IPV6, IPV6_TRANSPARENT. */
 const TRANSPARENT: Readonly<Record<Family, readonly number[]>> = { ipv4: [0, 19, 1], ipv6: [41, 75, 1] };
+/** asm-generic/socket.h: SOL_SOCKET, SO_BINDTOIFINDEX. */
+const BOUND_TO: readonly number[] = [1, 62];
 /** IP_TTL, IPV6_UNICAST_HOPS. */
 const HOP_LIMIT: Readonly<Record<Family, readonly number[]>> = { ipv4: [0, 2], ipv6: [41, 16] };
 /** linux/tcp.h: TCP_MAXSEG, of 88 octets at the least, and TCP_WINDOW_CLAMP. */
@@ -266,6 +314,8 @@ const PORT_RANGES: readonly (readonly [number, number])[] = [
   [10_240, 32_767],
 ];
 const UNQUEUED = "client, with this host's TCP: the rules do not send its packets to the queue (apply them again)";
+const UNLED = { missing: 'the rules do not lead them there (apply them again)' };
+const NO_BRIDGE: BridgeWay = { open: () => ({ missing: 'frames cannot be sent here' }) };
 const NO_SILENCE: Silence = { inARow: 0, until: 0 };
 const TRIES = 4;
 /** Probes in a row that were answered to this host's address alone, and for how long that is taken for how it is. */

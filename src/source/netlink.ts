@@ -63,6 +63,37 @@ export function dumpRequest(type: number, header: number): Buffer {
   return request;
 }
 
+/** One that is acknowledged (NLM_F_REQUEST, NLM_F_ACK), and what else its flags say. */
+export function changeRequest(type: number, flags: number, header: Buffer, attributes: readonly Buffer[]): Buffer {
+  const request = Buffer.concat([Buffer.alloc(HEADER), header, ...attributes]);
+  request.set(new Uint8Array(new Uint32Array([request.length]).buffer));
+  request.set(new Uint8Array(new Uint16Array([type, 0x5 | flags]).buffer), 4);
+  return request;
+}
+
+/** A number of four octets, text, or more attributes. */
+export function attribute(type: number, value: number | string | readonly Buffer[]): Buffer {
+  const octets = typeof value === 'number' ? wordOctets(value) : Buffer.concat(partsOf(value));
+  const out = Buffer.alloc(aligned(4 + octets.length));
+  out.set(new Uint8Array(new Uint16Array([4 + octets.length, type]).buffer));
+  octets.copy(out, 4);
+  return out;
+}
+
+function partsOf(value: string | readonly Buffer[]): readonly Buffer[] {
+  return typeof value === 'string' ? [Buffer.from(`${value}\0`)] : value;
+}
+
+function wordOctets(value: number): Buffer {
+  return Buffer.from(new Uint32Array([value]).buffer);
+}
+
+/** Of what answers it: 0, an errno, or undefined where nothing does. */
+export function acknowledgedIn(octets: readonly Buffer[]): number | undefined {
+  const found = octets.flatMap(messagesOf).find(({ type, body }) => type === NLMSG_ERROR && body.length >= 4);
+  return found === undefined ? undefined : -(number(found.body, 0, 4) | 0);
+}
+
 export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
@@ -105,6 +136,7 @@ function aligned(length: number): number {
 }
 
 const HEADER = 16;
+const NLMSG_ERROR = 2;
 /** linux/netlink.h: of a dump that is no picture of one moment. */
 const NLM_F_DUMP_INTR = 0x10;
 /** Without what is said of the order of octets and of nesting. */

@@ -113,6 +113,18 @@ test('a first word goes to whoever is connected, and to nobody else', async () =
   expect(() => binding.sayBehindAck(1, 'hello' as never)).toThrow(TypeError);
 });
 
+test('frames and packets need a descriptor of their kind, and a tunnel a name that fits', () => {
+  const octets = new Uint8Array(60);
+  expect(binding.sendFrame(-1, 1, octets)).toBe(errno.EBADF);
+  expect(binding.writePacket(-1, octets)).toBe(errno.EBADF);
+  expect(() => binding.sendFrame(1, 1, 'frame' as never)).toThrow(TypeError);
+  expect(() => binding.writePacket(1, undefined as never)).toThrow(TypeError);
+  expect(() => binding.discardPackets('' as never)).toThrow(TypeError);
+  binding.discardPackets(-1);
+  const operation = 'open a tunnel';
+  expect(() => binding.openTunnel('a'.repeat(20))).toThrow(expect.objectContaining({ operation, errno: errno.EINVAL }));
+});
+
 test('a stream from an address that is none, or from this host’s own, is refused, or there', () => {
   const loopback = Buffer.from([127, 0, 0, 1]);
   expect(binding.streamFrom(Buffer.alloc(5), 0, new Int32Array(0))).toBe(-errno.EINVAL);

@@ -21,8 +21,8 @@ static int failures;
 
 /* NFQNL_MSG_PACKET as a kernel with conntrack glue sends it. */
 static const uint8_t PACKET[] = {
-	/* nlmsghdr: length 164, type NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET, no flags, seq 0, pid 0 */
-	0xa4, 0, 0, 0, 0x00, 0x03, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	/* nlmsghdr: length 172, type NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET, no flags, seq 0, pid 0 */
+	0xac, 0, 0, 0, 0x00, 0x03, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	/* nfgenmsg: AF_INET, version 0, queue 7 */
 	2, 0, 0, 7,
 	/* NFQA_PACKET_HDR: id 0x01020304, 0x0800, NF_INET_FORWARD */
@@ -41,11 +41,13 @@ static const uint8_t PACKET[] = {
 	8, 0, 13, 0, 0, 1, 0x11, 0x70,
 	/* NFQA_HWADDR: 02:1b:2c:3d:4e:5f */
 	16, 0, 9, 0, 0, 6, 0, 0, 0x02, 0x1b, 0x2c, 0x3d, 0x4e, 0x5f, 0, 0,
+	/* NFQA_IFINDEX_PHYSOUTDEV 7 */
+	8, 0, 8, 0, 0, 0, 0, 7,
 	/* NFQA_PAYLOAD: 21 octets */
 	25, 0, 10, 0, 0x45, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 0, 0, 0,
 };
 #define PAYLOAD_AT (sizeof PACKET - 24)
-#define HWADDR_AT (PAYLOAD_AT - 4 - 16)
+#define HWADDR_AT (PAYLOAD_AT - 4 - 8 - 16)
 
 static struct nfqnl_message decode(const uint8_t *buffer, size_t length)
 {
@@ -64,6 +66,7 @@ static void a_packet_message_becomes_its_fields(void)
 	CHECK(message.packet.hook == 2);
 	CHECK(message.packet.in_ifindex == 5);
 	CHECK(message.packet.out_ifindex == 6);
+	CHECK(message.packet.phys_out_ifindex == 7);
 	CHECK(memcmp(message.packet.in_link, "\x02\x1b\x2c\x3d\x4e\x5f", 6) == 0);
 	CHECK(message.packet.mark == 0xaabbccdd);
 	CHECK(message.packet.connmark == 0x60000000);

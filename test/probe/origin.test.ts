@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { drawPort, type Family, Origins, type OriginsOptions, type ProbeWays } from '../../src/probe/origin.ts';
 
@@ -7,8 +7,8 @@ const SERVER = { address: new Uint8Array([192, 0, 2, 1]), port: 443 };
 const CLIENT6 = { address: Uint8Array.from([0xfd, ...Array<number>(14).fill(0), 2]), port: 50_001 };
 
 /** Of these families. */
-function ways(returning: readonly Family[], queued = returning): ProbeWays {
-  return { returning: new Set(returning), queued: new Set(queued) };
+function ways(returning: readonly Family[], queued = returning, bridged = returning): ProbeWays {
+  return { returning: new Set(returning), queued: new Set(queued), bridged: new Set(bridged) };
 }
 
 function origins(source: 'client' | 'gateway' | 'auto', options: OriginsOptions = {}) {
@@ -41,20 +41,46 @@ it('a client’s address is had where its answers come back, of each family by i
     asked: 'auto',
     ipv4: 'client',
     ipv6: 'gateway: the rules do not bring its answers back (apply them again)',
+    bridge: null,
   });
 });
 
 it('a socket is what the client’s SYN was, as far as one can be', () => {
   const { made, opened } = origins('auto');
   made.adopt(ways(['ipv4', 'ipv6']));
-  made.of(CLIENT, { hopLimit: 57, maximumSegmentSize: 1_400, windowScale: 8 })!.open(SERVER);
-  made.of(CLIENT6, { hopLimit: 64, maximumSegmentSize: 1_440, windowScale: undefined })!.open(SERVER);
-  made.of(CLIENT, { hopLimit: 0, maximumSegmentSize: 0, windowScale: 0 })!.open(SERVER);
+  const routed = { isBridged: false };
+  made.of(CLIENT, { hopLimit: 57, maximumSegmentSize: 1_400, windowScale: 8, ...routed })!.open(SERVER);
+  made.of(CLIENT6, { hopLimit: 64, maximumSegmentSize: 1_440, windowScale: undefined, ...routed })!.open(SERVER);
+  made.of(CLIENT, { hopLimit: 0, maximumSegmentSize: 0, windowScale: 0, ...routed })!.open(SERVER);
   expect(opened.map(([, , options]) => options)).toEqual([
     [0, 19, 1, 0, 2, 57, 6, 2, 1_400, 6, 10, 0xff_ffff],
     [41, 75, 1, 41, 16, 64, 6, 2, 1_440],
     [0, 19, 1],
   ]);
+});
+
+describe('of a client behind a bridge', () => {
+  const BRIDGED = { hopLimit: 0, maximumSegmentSize: 0, windowScale: 0, isBridged: true };
+
+  it('a socket is bound to the device that leads over it', () => {
+    const { made, opened } = origins('auto', { bridge: { open: () => ({ ifindex: 9 }) } });
+    made.adopt(ways(['ipv4']));
+    made.of(CLIENT, BRIDGED)!.open(SERVER);
+    expect(opened.map(([, , options]) => options)).toEqual([[0, 19, 1, 1, 62, 9]]);
+    expect(made.state.bridge).toBe('client');
+  });
+
+  it.each([
+    ['auto', ['ipv4'], 'gateway: no frames'],
+    ['client', ['ipv4'], 'none: no frames'],
+    ['auto', [], 'gateway: the rules do not lead them there (apply them again)'],
+  ] as const)('none is to be had where there is no device, or no rule (%s, %j)', (source, bridged, state) => {
+    const { made } = origins(source, { bridge: { open: () => ({ missing: 'no frames' }) } });
+    made.adopt(ways(['ipv4'], ['ipv4'], [...bridged]));
+    expect(made.of(CLIENT, BRIDGED)).toBeUndefined();
+    expect(made.state.bridge).toBe(state);
+    expect(made.of(CLIENT)).toBeDefined();
+  });
 });
 
 it('this host’s own address needs no way back, and a link-local one is nobody’s', () => {

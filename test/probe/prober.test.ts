@@ -297,7 +297,7 @@ describe('clients', () => {
 
   it('are each shown what comes by their own way where nothing may leave with another address', () => {
     const strict = newProber({ source: 'client', origins: new Origins({ streams: NO_STREAMS }) });
-    strict.onWays({ returning: new Set(['ipv4']), queued: new Set() });
+    strict.onWays({ returning: new Set(['ipv4']), queued: new Set(), bridged: new Set() });
     const asks = (prober: MirrorProber) => [1, 2].map((last) => ask(prober, { client: [10, 0, 0, last] }));
     const [first, second] = asks(strict);
     expect(begun).toHaveLength(2);
@@ -690,7 +690,7 @@ describe('decoys', () => {
   const streams = { ...NO_STREAMS, streamFrom: () => 7 };
   const withDecoys = (options: Partial<MirrorProberOptions> = {}) => {
     const prober = newProber({ origins: new Origins({ streams }), ...settings, ...options });
-    prober.onWays({ returning: new Set(['ipv4']), queued: new Set() });
+    prober.onWays({ returning: new Set(['ipv4']), queued: new Set(), bridged: new Set() });
     return prober;
   };
   /** Whether the client's SYN has left, once all have begun. */

@@ -98,6 +98,24 @@ export class FakeKernel implements NativeBinding {
     return -1;
   }
 
+  openTunnel(): { readonly fd: number; readonly ifindex: number } {
+    return { fd: -1, ifindex: 0 };
+  }
+
+  openFrames(): number {
+    return -1;
+  }
+
+  sendFrame(): number {
+    return 0;
+  }
+
+  writePacket(): number {
+    return 0;
+  }
+
+  discardPackets(): void {}
+
   bpfPrograms(): number {
     return 0;
   }

@@ -133,8 +133,9 @@ function probesText(probes: Fields): string {
 /** Whose address they leave with, where that is not the gateway's anyway. */
 function sourceLines(source: Fields | null | undefined): [string, string][] {
   if (source === null || source === undefined || source['asked'] === 'gateway') return [];
-  const { asked, ipv4, ipv6 } = source;
-  return [['', `source ${show(asked)}; IPv4: ${show(ipv4)}; IPv6: ${show(ipv6)}`]];
+  const { asked, ipv4, ipv6, bridge } = source;
+  const lines: [string, string][] = [['', `source ${show(asked)}; IPv4: ${show(ipv4)}; IPv6: ${show(ipv6)}`]];
+  return (bridge ?? null) === null ? lines : [...lines, ['', `over a bridge: ${show(bridge)}`]];
 }
 
 function flowsText(flows: readonly Fields[], next: number | null, all: number, out: Output): string {

@@ -7,6 +7,9 @@
  *   leaving     with the mark of probes, dialled ─▶ in guise, at the client's time: a decoy at that of the client beside it, and
  *               whom nobody waits for at one that is drawn of what the client has shown
  *   coming      likewise ─▶ as the socket understands it
+ *
+ * Where a bridge sends the client's packets on, what leaves does so as a frame (bridge.ts), and what comes is forwarded here
+ * first: the client never gets it.
  */
 import { randomInt } from 'node:crypto';
 
@@ -18,7 +21,9 @@ import type { PacketContext } from '../../packet/context.ts';
 import { IpView } from '../../packet/ip.ts';
 import type { Clock } from '../../packet/source.ts';
 import { TCP_FLAG, TcpView } from '../../packet/tcp.ts';
+import { seqAdd } from '../../tcp/sequence.ts';
 import type { Verdicts } from '../verdicts.ts';
+import { asItIs, asReceived, type BridgePort, Frames, type Link, linkOf } from './bridge.ts';
 import { type ClientHost, ClientTcp } from './client-tcp.ts';
 import { Decoy } from './decoy.ts';
 import type { DialledProbe, DialledProbes } from './dialled.ts';
@@ -32,6 +37,8 @@ export interface GuisesParts {
   readonly verdicts: Verdicts;
   readonly dialled: DialledProbes;
   readonly clock: Clock;
+  /** Undefined where no bridge is reckoned with. */
+  readonly bridge: BridgePort | undefined;
 }
 
 export class Guises {
@@ -44,11 +51,13 @@ export class Guises {
   readonly #waiting = new Set<Probe>();
   /** Those whose packets leave at the batch's end. */
   #behind: Probe[] = [];
+  readonly #frames: Frames | undefined;
   /** Of packets that have waited. */
   readonly #kept: Headers = { ip: new IpView(), tcp: new TcpView() };
 
   constructor(parts: GuisesParts) {
     this.#parts = parts;
+    this.#frames = parts.bridge && new Frames(parts.bridge);
   }
 
   /** True where it was a probe's, which is answered then. Its checksum fits. */
@@ -56,6 +65,7 @@ export class Guises {
     const { probe } = this.#parts.verdicts.snapshot.policy;
     const isAsked = probe.source !== 'gateway';
     if (p.hook === HOOK.forward) {
+      if (p.physOutIfindex !== 0 && (p.mark & probe.mark) !== 0 && this.#receive(p)) return true;
       if (isAsked) this.#remember(p);
       return false;
     }
@@ -84,6 +94,11 @@ export class Guises {
     for (const probe of behind) this.#release(probe);
   }
 
+  /** The verdicts were sent. */
+  sendFrames(): void {
+    this.#frames?.send();
+  }
+
   /** What has waited long enough leaves. */
   tick(now: number): void {
     for (const probe of this.#waiting) this.#release(probe, now);
@@ -104,10 +119,7 @@ export class Guises {
   #remember(p: PacketContext): void {
     const { ip, tcp } = p;
     const isSyn = tcp.has(TCP_FLAG.syn);
-    if (isSyn && tcp.has(TCP_FLAG.ack)) {
-      this.#clients.get(nameOf(p, false))?.responses.onServersSyn(p.time);
-      return;
-    }
+    if (isSyn && tcp.has(TCP_FLAG.ack)) return this.#onServersSyn(p);
     const name = nameOf(p, true);
     if (isSyn) {
       const shape = readSynShape(ip, tcp);
@@ -143,10 +155,34 @@ export class Guises {
   #begin(p: PacketContext, name: string, shape: SynShape): void {
     const { seq } = p.tcp;
     const before = this.#clients.get(name);
-    const [decoys, responses] = before?.seq === seq ? [before.decoys, before.responses] : [[], new Responses()];
+    const isRepeated = before?.seq === seq;
+    const kept = isRepeated ? before : { decoys: [], responses: new Responses(), link: linkOf(p) };
+    const { decoys, responses, link } = kept;
     const tcp = new ClientTcp(shape, this.#hostOf(p), p.time);
-    this.#clients.set(name, { seq, tcp, decoys, responses });
+    this.#clients.set(name, { seq, tcp, decoys, responses, link });
     this.#whenLeft(p, (now) => (tcp.synLeft = now));
+  }
+
+  /** Over a bridge: who has answered the client is who is asked. */
+  #onServersSyn(p: PacketContext): void {
+    const client = this.#clients.get(nameOf(p, false));
+    if (client === undefined) return;
+    const { link, seq, decoys, responses } = client;
+    responses.onServersSyn(p.time);
+    if (link === undefined || link.server !== undefined || p.tcp.ack !== seqAdd(seq, 1)) return;
+    link.server = p.inLink;
+    for (const { unaddressed } of decoys) {
+      for (const packet of unaddressed.splice(0)) this.#frames?.add(link, p.inLink, packet);
+    }
+  }
+
+  /** What is answered to a probe over a bridge. */
+  #receive(p: PacketContext): boolean {
+    const { bridge, verdicts } = this.#parts;
+    if (bridge === undefined || this.#probes.get(nameOf(p, false))?.link === undefined) return false;
+    bridge.receive(asReceived(p));
+    verdicts.drop(p.packetId);
+    return true;
   }
 
   /** The client has acknowledged an answer: whether that comes first, or what its decoys say, is drawn. */
@@ -177,7 +213,9 @@ export class Guises {
     const isDecoy = dialled.role === 'decoy';
     const guise = client && Guise.of(client.tcp, p, isDecoy ? STANDS_FOR : 0);
     const pacing = guise && this.#pacingOf(p, dialled);
-    const probe: Probe = { seq: tcp.seq, begun: p.time, guise, pacing, kept: [] };
+    const isOverBridge = p.outIfindex !== 0 && p.outIfindex === this.#parts.bridge?.ifindex;
+    const link = isOverBridge ? client?.link : undefined;
+    const probe: Probe = { seq: tcp.seq, begun: p.time, guise, pacing, kept: [], link, unaddressed: [] };
     if (client !== undefined && dialled.role !== 'behind') client.responses.isAccompanied = true;
     if (isDecoy && guise !== undefined) client!.decoys.push(probe);
     this.#probes.set(name, probe);
@@ -248,12 +286,21 @@ export class Guises {
     }
   }
 
-  #send(packetId: number, headers: Headers, { guise, pacing, begun }: Probe, now: number): void {
-    const { tcp } = headers;
-    if (guise === undefined) this.#pass(packetId);
-    else if (pacing instanceof Decoy && pacing.isAhead(tcp)) {
-      this.#replace(packetId, guise.leaving(headers, now, guise.client.timestampBeside(tcp.dataLength > 0, begun)));
-    } else this.#replace(packetId, guise.leaving(headers, now - (pacing?.ageOf?.(tcp) ?? 0)));
+  #send(packetId: number, headers: Headers, probe: Probe, now: number): void {
+    const octets = dressed(headers, probe, now);
+    if (probe.link !== undefined) this.#sendOver(probe.link, packetId, octets ?? asItIs(headers), probe);
+    else if (octets === undefined) this.#pass(packetId);
+    else this.#replace(packetId, octets);
+  }
+
+  /** The packet itself goes on to the device, and no farther. */
+  #sendOver(link: Link, packetId: number, octets: Uint8Array, { guise, unaddressed }: Probe): void {
+    const { verdicts } = this.#parts;
+    if (guise === undefined) verdicts.counters.probesPassed++;
+    else verdicts.counters.probesRewritten++;
+    verdicts.accept(packetId);
+    if (link.server !== undefined) this.#frames?.add(link, link.server, octets);
+    else if (unaddressed.length < MOST_UNADDRESSED) unaddressed.push(octets);
   }
 
   #replace(packetId: number, octets: Uint8Array): void {
@@ -275,6 +322,8 @@ interface Client {
   readonly tcp: ClientTcp;
   readonly decoys: Probe[];
   readonly responses: Responses;
+  /** Undefined: no bridge sends its packets on. */
+  readonly link: Link | undefined;
 }
 
 interface Probe {
@@ -287,6 +336,9 @@ interface Probe {
   readonly pacing: Pacing | undefined;
   /** What waits. */
   readonly kept: KeptPacket[];
+  /** Its client's, where it leaves over a bridge; and what it has said ahead of anything from the server. */
+  readonly link: Link | undefined;
+  readonly unaddressed: Uint8Array[];
 }
 
 interface KeptPacket {
@@ -294,6 +346,16 @@ interface KeptPacket {
   readonly octets: Uint8Array;
   /** Microseconds, on the engine's clock. */
   until: number;
+}
+
+/** Undefined: as it is. */
+function dressed(headers: Headers, { guise, pacing, begun }: Probe, now: number): Uint8Array | undefined {
+  const { tcp } = headers;
+  if (guise === undefined) return undefined;
+  if (pacing instanceof Decoy && pacing.isAhead(tcp)) {
+    return guise.leaving(headers, now, guise.client.timestampBeside(tcp.dataLength > 0, begun));
+  }
+  return guise.leaving(headers, now - (pacing?.ageOf?.(tcp) ?? 0));
 }
 
 /** Of the connection whose packet it is, from its client's side. `port`: another client's port than its own. */
@@ -325,5 +387,7 @@ const PROBES = 4_096;
 const MICROS = 1_000;
 /** In which packets of a probe wait, whatever is drawn. */
 const MOST_OF_TIMEOUT = 0.5;
+/** A SYN, and one sent again. */
+const MOST_UNADDRESSED = 2;
 /** Microseconds that a client's packets wait beside those of its decoys. */
 const STANDS_FOR = 50_000;

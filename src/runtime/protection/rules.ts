@@ -163,7 +163,7 @@ export class Rules {
   async #lookForProbeWays({ own, probes }: Feeds, policy: Policy): Promise<void> {
     const { run, onProbeWays } = this.#options;
     if (leavesAsClients(policy)) {
-      onProbeWays({ returning: await readWays(run, own, policy.probe.mark), queued: bothWays(probes) });
+      onProbeWays({ ...(await readWays(run, own, policy.probe.mark)), queued: bothWays(probes) });
     }
   }
 

@@ -26,6 +26,8 @@ export interface QueueSetup {
   readonly counters: SharedArrayBuffer;
   /** Of DialledMemory. */
   readonly dialled?: SharedArrayBuffer;
+  /** Of Bridging. */
+  readonly bridging?: SharedArrayBuffer;
 }
 
 export type ToQueue =

@@ -7,9 +7,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Engine } from '../../engine/engine.ts';
 import type { Policy } from '../../pins/policy.ts';
 import { PinsetSnapshot } from '../../pins/match/snapshot.ts';
+import { loadBinding } from '../../source/binding.ts';
 import { NfqueueSource } from '../../source/nfqueue.ts';
 import { verifyServerKeyExchange } from '../../x509/proof.ts';
 import { giveBackStart } from '../garbage.ts';
+import { BridgeSockets } from '../probing/bridging.ts';
 import { DialledMemory } from '../probing/dialled.ts';
 import { ownedConnmarkBits } from '../rules/connmark-mask.ts';
 import { QueueCounters } from './counters.ts';
@@ -19,7 +21,7 @@ import { LiveClock } from '../live-clock.ts';
 
 const port = parentPort!;
 const out: Port<FromQueue> = port;
-const { queueNum, numbering, counters, watch, isHanded, dialled } = workerData as QueueSetup;
+const { queueNum, numbering, counters, watch, isHanded, dialled, bridging } = workerData as QueueSetup;
 const clock = new LiveClock();
 const { source, loop } = prepared();
 
@@ -84,6 +86,7 @@ function loopFor(source: NfqueueSource, snapshot: PinsetSnapshot): QueueLoop {
         live: true,
         numbering,
         dialled: dialled && new DialledMemory(dialled),
+        bridge: bridging && new BridgeSockets(loadBinding(), bridging),
         watch,
       }),
   });

@@ -16,6 +16,7 @@ const BRIDGE = [1, 2, 3].map((index): Device => ({
   hasXdp: false,
   hasTcx: false,
   shows: [],
+  filtersVlans: false,
 }));
 const WELL: Readonly<Record<string, string>> = {
   '/proc/sys/net/netfilter/nf_conntrack_count': '5',

@@ -14,6 +14,7 @@ const bridge = (shows: readonly Family[], ports = 2): Device[] =>
     hasXdp: false,
     hasTcx: false,
     shows,
+    filtersVlans: false,
   }));
 
 const feed = (family: Family, table = `${family} security`, hook = 'forward') => ({ family, table, hook }) as Feed;

@@ -23,6 +23,8 @@ export interface Device {
   readonly hasTcx: boolean;
   /** Of a bridge: of which families netfilter is shown what it carries, whatever holds of others. */
   readonly shows: readonly Family[];
+  /** A bridge whose ports are of different VLANs. */
+  readonly filtersVlans: boolean;
 }
 
 export class Devices {
@@ -78,6 +80,7 @@ export class Devices {
       master: master?.length === 4 ? numberAt(master, 0) : undefined,
       hasXdp: isSet(attributesOf(all.get(IFLA_XDP) ?? NOTHING).get(IFLA_XDP_ATTACHED)),
       hasTcx: ATTACHED.some((type) => this.#binding.bpfPrograms(index, type) > 0),
+      filtersVlans: kind === 'bridge' && isSet(data.get(IFLA_BR_VLAN_FILTERING)),
       shows: kind === 'bridge' ? CALLS.filter(([of]) => isSet(data.get(of))).map(([, family]) => family) : [],
     };
   }
@@ -124,6 +127,7 @@ const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_XDP = 43;
 const IFLA_XDP_ATTACHED = 2;
+const IFLA_BR_VLAN_FILTERING = 7;
 /** IFLA_BR_NF_CALL_IPTABLES, IFLA_BR_NF_CALL_IP6TABLES. */
 const CALLS = [
   [36, 'ipv4'],

@@ -13,6 +13,7 @@ const device = (index: number, name: string, more: Partial<Device> = {}): Device
   hasXdp: false,
   hasTcx: false,
   shows: [],
+  filtersVlans: false,
   ...more,
 });
 const DEVICES = [device(1, 'lo'), device(2, 'eth0'), device(3, 'ifb0', { kind: 'ifb' })];
