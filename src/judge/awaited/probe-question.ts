@@ -42,7 +42,7 @@ export class ProbeQuestion {
 
   /** Asks the server, once. */
   ask(): void {
-    const { prober, subject, synTraits } = this.#context;
+    const { prober } = this.#context;
     if (this.#answer !== undefined || this.#request === undefined || prober === undefined) return;
     this.#answer = 'asked';
     this.#milestones.note('probe-asked', this.#context.now());
@@ -59,7 +59,22 @@ export class ProbeQuestion {
       this.#isConnected = true;
       tell();
     };
-    prober.probe({ ...subject, ...this.#request, ...(synTraits && { synTraits }) }, onAnswer, onConnected);
+    prober.probe(this.#whole(this.#request), onAnswer, onConnected);
     inTime = false;
+  }
+
+  /** Field by field: V8 spreads a second object into a literal by its runtime, a microsecond a field. */
+  #whole(request: Omit<ProbeRequest, 'client' | 'server'>): ProbeRequest {
+    const { subject, synTraits } = this.#context;
+    return {
+      client: subject.client,
+      server: subject.server,
+      synTraits,
+      clientHello: request.clientHello,
+      recordVersion: request.recordVersion,
+      starttls: request.starttls,
+      tunnels: request.tunnels,
+      patience: request.patience,
+    };
   }
 }

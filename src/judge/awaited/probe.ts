@@ -46,10 +46,11 @@ export class AwaitProbe implements State {
     possession.settle(answer.proven);
     const chains = shownTo(hearing, [answer, ...answer.alternatives], 'probed');
     if (hearing.isRuled) return;
-    const isFlightWhole = this.by !== 'earlyData';
+    const { by } = this;
+    const cases = this.#cases;
+    const isFlightWhole = by !== 'earlyData';
     const { isDisputed = false } = answer;
-    const of = { chains, evidence: 'probed', by: this.by, cases: this.#cases } as const;
-    this.#bench.examine(new Examined({ ...of, isFlightWhole, isDisputed }));
+    this.#bench.examine(new Examined({ chains, evidence: 'probed', by, cases, isFlightWhole, isDisputed }));
   }
 
   onDeadline(): void {
