@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url';
+
 import { defineConfig } from 'vitest/config';
 
 import { LeftOut } from './test/support/left-out.ts';
@@ -5,6 +7,12 @@ import { OUT_OF_TIME, SecondTries } from './test/support/second-tries.ts';
 
 /** A directory that takes a JSON report of each run, for whoever adds them up. */
 const reports = process.env['TLSPIN_TEST_REPORTS'];
+
+/** This tree's own, where its node_modules are another tree's. */
+const OWN_PACKAGE = ['index', 'batch', 'binding', 'kernel-queue'].map((module) => ({
+  find: new RegExp(`^node-nfqueue${module === 'index' ? '' : `/${module.replace('-queue', '')}`}$`),
+  replacement: fileURLToPath(new URL(`native/dist/${module}.js`, import.meta.url)),
+}));
 
 /** Unit tests by layer; what needs root, namespaces or minutes has projects of its own. */
 export default defineConfig({
@@ -17,6 +25,7 @@ export default defineConfig({
     ],
     projects: [
       {
+        resolve: { alias: OWN_PACKAGE },
         test: {
           name: 'unit',
           // Vitest would leave one of two CPUs idle.
