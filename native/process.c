@@ -246,9 +246,20 @@ int process_open_tunnel(const char *name, uint32_t *ifindex)
 
 int process_open_frames(void)
 {
-	/* Of no protocol: nothing comes by it. */
+	/* Of no protocol: nothing comes by it, and nothing can be made to, for good. */
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog filter = { .len = 1, .filter = &nothing };
+	const int locked = 1;
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &locked, sizeof locked) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
 }
 
 int process_send_frame(int fd, uint32_t ifindex, const void *frame, size_t length)

@@ -172,6 +172,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   });
   let by = '';
   try {
+    await giveBackStart();
     if (predecessor === undefined) await operator.start();
     else await operator.takeOver(predecessor);
     if (canProbe(loaded.policy) && !binding.hasCapability(CAP_NET_ADMIN)) {
@@ -182,7 +183,6 @@ async function run(file: string, flags: Flags): Promise<void> {
       operator.reopenLog();
       if (signal === 'SIGHUP') void operator.reload(signal);
     });
-    await giveBackStart();
     by = await Promise.race([stop.asked, operator.daemon.failure]);
     await operator.leave();
   } catch (error) {

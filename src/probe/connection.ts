@@ -62,9 +62,12 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
     isOver = true;
     clearTimeout(deadline);
     if (!isConnected) socket.destroy();
-    options.done(outcome);
     // Somebody waits for the answer, and nobody for this.
-    if (isConnected) leave(socket, conversation);
+    try {
+      options.done(outcome);
+    } finally {
+      if (isConnected) leave(socket, conversation);
+    }
   };
   const fail = (reason: ProbeFailure, detail = '') => end({ kind: 'failed', reason, detail });
   const deadline = setTimeout(() => fail('timeout', isConnected ? 'handshake' : 'connect'), options.timeout);

@@ -190,7 +190,8 @@ export class Origins {
   /** To which a socket is bound, as an option; undefined where the client's packets go over a bridge and a probe's cannot. */
   #deviceFor(family: Family, traits: OriginTraits | undefined): number[] | undefined {
     if (traits?.isBridged !== true) return [];
-    const found = this.#ways.bridged.has(family) ? this.#bridge.open(family) : UNLED;
+    const { bridged, queued } = this.#ways;
+    const found = bridged.has(family) && queued.has(family) ? this.#bridge.open(family) : UNLED;
     this.#unbridged = 'missing' in found ? found.missing : null;
     return 'missing' in found ? undefined : [...BOUND_TO, found.ifindex];
   }

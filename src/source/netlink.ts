@@ -1,4 +1,5 @@
 /** A socket of netlink: what the kernel tells a group of listeners, and what it answers. Nothing waits. Knows no message's meaning. */
+import { closeSync } from 'node:fs';
 import { constants, endianness } from 'node:os';
 
 import type { NativeBinding } from './binding.ts';
@@ -53,6 +54,11 @@ export class NetlinkSocket {
     const isInterrupted = octets.flatMap(messagesOf).some(({ flags }) => (flags & NLM_F_DUMP_INTR) !== 0);
     return { octets, isLossy: isLossy || sent < 0 || isInterrupted };
   }
+
+  /** It hears and asks nothing any more. */
+  close(): void {
+    closeSync(this.#fd);
+  }
 }
 
 /** For all that there is of a kind (NLM_F_REQUEST, NLM_F_DUMP), behind a header of as many octets that asks for nothing in particular. */
@@ -71,17 +77,13 @@ export function changeRequest(type: number, flags: number, header: Buffer, attri
   return request;
 }
 
-/** A number of four octets, text, or more attributes. */
-export function attribute(type: number, value: number | string | readonly Buffer[]): Buffer {
-  const octets = typeof value === 'number' ? wordOctets(value) : Buffer.concat(partsOf(value));
+/** A number of four octets, or more attributes. */
+export function attribute(type: number, value: number | readonly Buffer[]): Buffer {
+  const octets = typeof value === 'number' ? wordOctets(value) : Buffer.concat(value);
   const out = Buffer.alloc(aligned(4 + octets.length));
   out.set(new Uint8Array(new Uint16Array([4 + octets.length, type]).buffer));
   octets.copy(out, 4);
   return out;
-}
-
-function partsOf(value: string | readonly Buffer[]): readonly Buffer[] {
-  return typeof value === 'string' ? [Buffer.from(`${value}\0`)] : value;
 }
 
 function wordOctets(value: number): Buffer {

@@ -10,7 +10,7 @@
 import { copyOf } from '../../bytes/copy.ts';
 import { writeIpv4Checksum, writeTcpChecksum } from '../../packet/checksum.ts';
 import type { PacketContext } from '../../packet/context.ts';
-import type { Headers } from './guise.ts';
+import { type Headers, RECEIVED_SERVICE } from './guise.ts';
 
 /** The sockets of it. None of this waits, or tells whether it went well: what is lost is sent again, as anywhere. */
 export interface BridgePort {
@@ -85,6 +85,9 @@ export function asReceived(headers: Headers): Uint8Array {
   if (headers.ip.version === 4) {
     out[1] = RECEIVED_SERVICE | (out[1]! & ECN_FIELD);
     writeIpv4Checksum(out, 0, headers.tcp.start - headers.ip.start);
+  } else {
+    out[0] = 0x60 | (RECEIVED_SERVICE >> 4);
+    out[1] = ((RECEIVED_SERVICE & 0xf) << 4) | (out[1]! & ((ECN_FIELD << 4) | 0xf));
   }
   return out;
 }
@@ -95,8 +98,6 @@ function writeAddress(b: Uint8Array, at: number, address: number): void {
   }
 }
 
-/** Of IPv4; a socket takes no notice of it. */
-export const RECEIVED_SERVICE = 0x10;
 const ECN_FIELD = 0x03;
 const ETHER_TYPE = { ipv4: 0x0800, ipv6: 0x86dd } as const;
 const ADDRESS = 6;

@@ -62,7 +62,7 @@ export class ClientTcp {
     const isHeard = tcp.ack !== this.#firstAck;
     if (!isHeard) this.window = tcp.window;
     const isFirst = isHeard && !this.hasHeard;
-    this.hasHeard = isHeard;
+    this.hasHeard ||= isHeard;
     return isFirst;
   }
 

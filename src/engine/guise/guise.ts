@@ -98,7 +98,9 @@ export class Guise {
     const { client } = this;
     const { trafficClass, fragments, hasFlowLabel } = client.syn;
     const isMarkable = this.#isEcnCapable && tcp.dataLength > 0;
-    const traffic = (trafficClass & ~ECN_FIELD) | (isMarkable ? ECN_CAPABLE : 0);
+    // By that service the rules know what comes by the device of bridges, whichever way this one goes.
+    const service = (trafficClass & ROUTED_BY) === RECEIVED_SERVICE ? 0 : trafficClass & ~ECN_FIELD;
+    const traffic = service | (isMarkable ? ECN_CAPABLE : 0);
     if (ip.version === 6) {
       out[0] = 0x60 | (traffic >> 4);
       out[1] = ((traffic & 0xf) << 4) | (hasFlowLabel ? out[1]! & 0xf : 0);
@@ -151,6 +153,10 @@ function writeU16(b: Uint8Array, at: number, value: number): void {
 const [ECN, ECN_ECHO] = [0xc0, 0x40];
 /** §5: the field in the IP header, and ECT(0). */
 const [ECN_FIELD, ECN_CAPABLE] = [0x03, 0x02];
+/** What the kernel goes by of a type of service where it looks for a route (linux/in_route.h: IPTOS_RT_MASK). */
+const ROUTED_BY = 0x1c;
+/** Of what comes in by the device of bridges: a code point that no standard has. A socket takes no notice of it. */
+export const RECEIVED_SERVICE = 0x1c;
 const DO_NOT_FRAGMENT = 0x40;
 /** Octets. */
 const LEAST_WINDOW = 2_048;

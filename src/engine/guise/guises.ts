@@ -169,7 +169,7 @@ export class Guises {
     if (client === undefined) return;
     const { link, seq, decoys, responses } = client;
     responses.onServersSyn(p.time);
-    if (link === undefined || link.server !== undefined || p.tcp.ack !== seqAdd(seq, 1)) return;
+    if (link === undefined || link.server !== undefined || p.inLink === 0 || p.tcp.ack !== seqAdd(seq, 1)) return;
     link.server = p.inLink;
     for (const { unaddressed } of decoys) {
       for (const packet of unaddressed.splice(0)) this.#frames?.add(link, p.inLink, packet);
@@ -244,7 +244,7 @@ export class Guises {
   #leave(p: PacketContext, probe: Probe): void {
     const { verdicts } = this.#parts;
     const patience = probe.pacing?.patienceFor(p.tcp, p.time) ?? 0;
-    if (patience > 0 && verdicts.mayHold()) {
+    if (patience > 0 && probe.kept.length < MOST_KEPT && verdicts.mayHold()) {
       const { ip } = p;
       const until = p.time + patience;
       verdicts.onHeld();
@@ -385,6 +385,8 @@ const HOSTS = 4_096;
 const PROBES = 4_096;
 /** Of a millisecond. */
 const MICROS = 1_000;
+/** Packets of a probe that wait at a time: a server can have it acknowledge as often as it likes. */
+const MOST_KEPT = 16;
 /** In which packets of a probe wait, whatever is drawn. */
 const MOST_OF_TIMEOUT = 0.5;
 /** A SYN, and one sent again. */

@@ -36,7 +36,7 @@ export class DrawnPacing implements Pacing {
   }
 
   patienceFor(tcp: TcpView, now: number): number {
-    if (tcp.has(TCP_FLAG.syn)) return 0;
+    if (tcp.has(TCP_FLAG.syn) || tcp.has(TCP_FLAG.rst)) return 0;
     this.#firstAck ??= tcp.ack;
     const until = tcp.ack === this.#firstAck ? this.#untilHello(tcp, now) : now + this.#pace.answer;
     return Math.max(0, Math.min(until, this.#end) - now);

@@ -6,7 +6,7 @@ export class Lag {
   /** Milliseconds; about as many take longer as take less. */
   #usual = 0;
 
-  /** Whatever is begun is there in the next turn of the loop. */
+  /** Whatever is begun is there when this turn of the loop is over. */
   measure(begin: () => void): void {
     const from = performance.now();
     begin();

@@ -24,15 +24,25 @@ export interface Tunnel {
 /** Throws a sentence. */
 export function openTunnel(binding: TunnelBinding): Tunnel {
   const { fd, ifindex } = made(binding);
-  const socket = new NetlinkSocket(binding, { protocol: PROTOCOL.route });
-  const outcome = (request: Buffer) => acknowledgedIn(socket.ask(request).octets);
-  const errno = outcome(linkRequest(ifindex));
-  if (errno !== 0) {
+  try {
+    return { fd, ifindex, unrouted: setUp(binding, ifindex) };
+  } catch (error) {
     closeSync(fd);
-    throw new Error(`the device ${BRIDGE_DEVICE} cannot be set up${nameOf(errno)}`);
+    throw error;
   }
-  const unrouted = FAMILIES.filter((family) => outcome(routeRequest(family, ifindex)) !== 0);
-  return { fd, ifindex, unrouted: new Set(unrouted) };
+}
+
+/** Families without a route to it. */
+function setUp(binding: TunnelBinding, ifindex: number): ReadonlySet<Family> {
+  const socket = new NetlinkSocket(binding, { protocol: PROTOCOL.route });
+  try {
+    const outcome = (request: Buffer) => acknowledgedIn(socket.ask(request).octets);
+    const errno = outcome(linkRequest(ifindex));
+    if (errno !== 0) throw new Error(`the device ${BRIDGE_DEVICE} cannot be set up${nameOf(errno)}`);
+    return new Set(FAMILIES.filter((family) => outcome(routeRequest(family, ifindex)) !== 0));
+  } finally {
+    socket.close();
+  }
 }
 
 function made(binding: TunnelBinding): { readonly fd: number; readonly ifindex: number } {

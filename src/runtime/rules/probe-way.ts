@@ -12,7 +12,7 @@
  * That device is the engine's, which makes it where a bridge is met with (runtime/probing/tunnel.ts), and the routes of the
  * table with it. By 63 a source is asked for (rp_filter), with the type of service that the engine gives what it takes in.
  */
-import { RECEIVED_SERVICE } from '../../engine/guise/bridge.ts';
+import { RECEIVED_SERVICE } from '../../engine/guise/guise.ts';
 import type { Family } from './plan.ts';
 import { FAMILIES, hex } from './plan.ts';
 import type { RunProgram } from './program.ts';

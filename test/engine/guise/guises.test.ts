@@ -10,7 +10,7 @@ import { DialledMemory } from '../../../src/runtime/probing/dialled.ts';
 import { ipv4, tcpSegment, type TcpFields, viewTcp } from '../../support/ip-bytes.ts';
 import { policy } from '../../support/policy.ts';
 
-const { syn, ack, fin } = TCP_FLAG;
+const { syn, ack, fin, rst } = TCP_FLAG;
 const CLIENT = { address: new Uint8Array([10, 1, 2, 3]), port: 51_514 };
 const SERVER = { address: new Uint8Array([198, 51, 100, 7]), port: 443 };
 const MARK = policy().probe.mark;
@@ -364,6 +364,26 @@ describe('a probe that nobody waits for', () => {
     recheck();
     batch([bare]);
     leavesAt(28_000);
+  });
+
+  it('has sixteen packets wait at the most: a server can have it acknowledge as often as it likes', () => {
+    recheck();
+    batch([bare], [{ ...bare, data: 'hello' }]);
+    leavesAt(23_000);
+    gone = [];
+    const most = [];
+    for (let repeated = 0; repeated < 100; repeated++) {
+      batch([{ ...bare, seq: 5_006, ack: 2_000 }]);
+      most.push(engine.heldPackets);
+    }
+    expect(Math.max(...most)).toBe(16);
+    expect(gone.length).toBeGreaterThan(80);
+  });
+
+  it('resets at once', () => {
+    recheck();
+    batch([bare], [{ ...bare, flags: rst, ack: 0 }]);
+    expect(engine.heldPackets).toBe(0);
   });
 
   it('waits for nothing where a client waits for it', () => {

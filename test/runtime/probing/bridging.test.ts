@@ -25,7 +25,7 @@ function kernel({
       told.fd = openSync('/dev/null', 'r');
       return { fd: told.fd, ifindex: 9 };
     },
-    subscribe: () => 8,
+    subscribe: () => openSync('/dev/null', 'r'),
     sendDescriptors: (_: number, request: Buffer) => {
       const { type, body } = messagesOf(request)[0]!;
       const acknowledged = Buffer.alloc(36);

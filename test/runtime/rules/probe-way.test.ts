@@ -15,7 +15,7 @@ const IPTABLES =
 
 const OVER_BRIDGES = [
   { priority: 62, src: 'all', oif: 'tlspin0', oif_detached: null, table: '7469' },
-  { priority: 63, src: 'all', tos: '0x10', fwmark: '0x400000', fwmask: '0x400000', iif: 'lo', table: '7469' },
+  { priority: 63, src: 'all', tos: '0x1c', fwmark: '0x400000', fwmask: '0x400000', iif: 'lo', table: '7469' },
 ];
 
 /** What `ip` prints, of both families; which of them answers come back of. */
