@@ -35,7 +35,8 @@ export class ConfigDocument implements Reporter {
 
   /** The document as plain JSON; undefined when there is none. */
   get value(): unknown {
-    return this.#root === undefined ? undefined : getNodeValue(this.#root);
+    // Of objects with a prototype: the schema compares what is called `length` before it knows what it is.
+    return this.#root === undefined ? undefined : structuredClone(getNodeValue(this.#root));
   }
 
   get errorCount(): number {

@@ -54,6 +54,8 @@ function explain(issue: Issue, parent: Path, document: unknown, isIncluded: bool
     case 'invalid_value':
       return here(`must be ${issue.values.map((v) => JSON.stringify(v)).join(' or ')}, not ${shown(value)}`);
     case 'too_small':
+      // Of what is no list at all that is said.
+      if (isObject(value)) return [];
       return here(Array.isArray(value) ? 'is an empty list: leave it out' : `must be ${issue.minimum} or more`);
     case 'too_big':
       return here(

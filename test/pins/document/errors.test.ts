@@ -72,6 +72,15 @@ describe('places', () => {
     });
   });
 
+  it('what is called "length" makes nothing a list', () => {
+    const list = { length: {} };
+    const { errors } = load({ version: 1, pinsets: [{ name: 'x', match: { hosts: list }, pins: list }] });
+    expect(errors.map((text) => text.replace(/^\S+ /, ''))).toEqual([
+      '"hosts" must be a list, not an object',
+      '"pins" must be a list, not an object',
+    ]);
+  });
+
   it('never throws, whatever the document is', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
