@@ -346,5 +346,5 @@ NAPI_MODULE_INIT()
 	};
 	if (napi_define_properties(env, exports, sizeof surface / sizeof *surface, surface) != napi_ok)
 		return NULL;
-	return define_process(env, exports);
+	return define_process(env, exports) == NULL ? NULL : define_bridge(env, exports);
 }

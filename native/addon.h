@@ -13,4 +13,7 @@ napi_value throw_errno(napi_env env, const char *operation, int error);
 /* Adds what addon-process.c has; NULL where it cannot. */
 napi_value define_process(napi_env env, napi_value exports);
 
+/* Likewise what addon-bridge.c has. */
+napi_value define_bridge(napi_env env, napi_value exports);
+
 #endif
