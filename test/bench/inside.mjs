@@ -41,7 +41,7 @@ try {
     for (let attempt = 0; attempt < ATTEMPTS && !result?.kept; attempt++) {
       say(attempt === 0 ? `${name} …` : `${name}: ${number(result.measured)}, once more …`);
       const measurement = await measure(figure, attempt);
-      result = { ...measurement, ...judge(figure, measurement.measured) };
+      result = { ...measurement, ...judge(figure, measurement) };
     }
     results.push({ name, title, unit, goal, ...result });
   }

@@ -1,10 +1,11 @@
 /** The result as a table: what was to be reached, what was measured, and how everybody else did. */
 
 /** `kept`: whether it is no further than noise (a fifth) from its goal, or from what was reached of it. */
-export function judge({ goal, reached }, measured) {
+export function judge({ goal, reached }, { measured, values }) {
   if (goal === null || measured === null) return { met: null, kept: true };
   const share = (bound) => (goal.sense === 'at least' ? measured / bound : bound / measured);
-  return { met: share(goal.bound) >= 1, kept: share(reached ?? goal.bound) >= 1 - NOISE };
+  const held = typeof reached === 'function' ? reached(values) : (reached ?? goal.bound);
+  return { met: share(goal.bound) >= 1, kept: share(held) >= 1 - NOISE };
 }
 
 export function formatTable(results) {
