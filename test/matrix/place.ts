@@ -33,6 +33,7 @@ export interface Asked {
 }
 
 const PEERS = `${ROOT}test/matrix/peers`;
+const OVERLAID = ['/etc/hosts', '/etc/ssl/certs'] as const;
 /** Seconds that a client may take. */
 const PATIENCE = 25;
 /** Milliseconds. */
@@ -98,6 +99,8 @@ export class Place {
 
   async close(): Promise<void> {
     await this.lab.close();
+    // What is laid over a file that is removed can be laid over no more.
+    for (const path of OVERLAID) execFileSync('umount', ['--lazy', path]);
     this.#bank.remove();
   }
 
@@ -173,8 +176,8 @@ function layOver(lab: Lab, bank: Bank): void {
   const names = ['127.0.0.1 localhost', `${lab.address('server')} ${NAME}`, ...others];
   const hosts = lab.write('hosts', `${names.join('\n')}\n`);
   const script = `
-    mount --bind ${hosts} /etc/hosts
-    mount -t tmpfs none /etc/ssl/certs
+    mount --bind ${hosts} ${OVERLAID[0]}
+    mount -t tmpfs none ${OVERLAID[1]}
     cp ${bank.ca} /etc/ssl/certs/ca-certificates.crt
     csplit -s -z -f /etc/ssl/certs/ca -b %02d.pem ${bank.ca} '/BEGIN/' '{*}'
     openssl rehash /etc/ssl/certs
