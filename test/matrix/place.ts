@@ -33,9 +33,9 @@ export interface Asked {
 }
 
 const PEERS = `${ROOT}test/matrix/peers`;
-const OVERLAID = ['/etc/hosts', '/etc/ssl/certs'] as const;
+const OVERLAID = ['/etc/hosts', '/etc/resolv.conf', '/etc/ssl/certs'] as const;
 /** Seconds that a client may take. */
-const PATIENCE = 25;
+const PATIENCE = 40;
 /** Milliseconds. */
 const STARTED = 40_000;
 const RULED = 1_000;
@@ -175,9 +175,12 @@ function layOver(lab: Lab, bank: Bank): void {
   const others = [`${lab.address('client')} client.example`, '198.51.100.1 gateway.example'];
   const names = ['127.0.0.1 localhost', `${lab.address('server')} ${NAME}`, ...others];
   const hosts = lab.write('hosts', `${names.join('\n')}\n`);
+  // Nobody else knows a name, which is said at once: Firefox asks for some before it begins, and waits for half a minute.
+  const resolver = lab.write('resolv.conf', 'nameserver 127.0.0.1\n');
   const script = `
     mount --bind ${hosts} ${OVERLAID[0]}
-    mount -t tmpfs none ${OVERLAID[1]}
+    mount --bind ${resolver} ${OVERLAID[1]}
+    mount -t tmpfs none ${OVERLAID[2]}
     cp ${bank.ca} /etc/ssl/certs/ca-certificates.crt
     csplit -s -z -f /etc/ssl/certs/ca -b %02d.pem ${bank.ca} '/BEGIN/' '{*}'
     openssl rehash /etc/ssl/certs
