@@ -337,10 +337,21 @@ export class Lab {
       child.stdout.on('data', (chunk) => (out += chunk));
       child.stderr.on('data', (chunk) => (err += chunk));
       child.once('error', reject);
-      child.once('close', (code) =>
-        code === 0 ? resolve(out) : reject(new Error(`${this.#inPlace}: ${argv.join(' ')}: ${(err || out).trim()}`)),
-      );
+      child.once('close', async (code) => {
+        if (code === 0) return resolve(out);
+        const what = `${this.#inPlace}: ${argv.join(' ')}: ${(err || out).trim()}`;
+        reject(new Error([what, ...(await this.#refused())].join('\n')));
+      });
     });
+  }
+
+  /** What the engine that is in place last refused, a line each: nothing of what is measured is to be. */
+  async #refused() {
+    if (!this.#inPlace.startsWith('tlspin:')) return [];
+    const [, configuration] = this.#inPlace.split(':');
+    const verdicts = await this.takeVerdicts(configuration);
+    const refused = verdicts.filter(({ verdict }) => verdict.action !== 'accept').slice(-3);
+    return refused.map(({ verdict, anomalies }) => JSON.stringify({ ...verdict, anomalies }));
   }
 
   #usage() {
