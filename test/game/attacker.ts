@@ -28,6 +28,7 @@ const WITHOUT_TIME: Readonly<Record<string, readonly Of[]>> = {
   'window and traffic class behind it': [({ window }) => window, ({ traffic }) => traffic],
   'the clock of timestamps': [({ clocks }) => clocks[0]],
   'the port': [({ port }) => port, ({ port }) => port & 1],
+  'and how far it is from those before': [({ step }) => step, ({ step }) => Math.abs(step)],
   'IP identifications': [({ ids }) => ids[0], ({ ids }) => ids[1], ({ ids }) => (ids[1] - ids[0]) & 0xffff],
   'lengths of the hello, its records and segments': [
     ({ hello }) => hello.octets,

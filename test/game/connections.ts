@@ -13,6 +13,8 @@ import { isGrease } from '../../src/tls/grease.ts';
 export interface Seen {
   readonly address: string;
   readonly port: number;
+  /** From the nearest port that was taken for this server before; NaN: it is the first. */
+  readonly step: number;
   readonly serverPort: number;
   readonly hopLimit: number;
   readonly syn: Syn;
@@ -71,7 +73,7 @@ export interface Behind {
 export function connectionsOf(lines: readonly string[], isServerPort: (port: number) => boolean): Seen[] {
   const [ip, tcp] = [new IpView(), new TcpView()];
   const under = new Map<string, Watched>();
-  const done: Seen[] = [];
+  const done: Unplaced[] = [];
   for (const line of lines) {
     const [time = '', hex = ''] = line.split(' ');
     const bytes = Buffer.from(hex, 'hex');
@@ -91,11 +93,26 @@ export function connectionsOf(lines: readonly string[], isServerPort: (port: num
       under.get(key)?.add(bytes, ip, tcp, Number(time) / 1000, isFromClient);
     }
   }
-  return [...done, ...[...under.values()].flatMap((each) => each.seen())];
+  return withSteps([...done, ...[...under.values()].flatMap((each) => each.seen())]);
+}
+
+type Unplaced = Omit<Seen, 'step'>;
+
+function withSteps(all: readonly Unplaced[]): Seen[] {
+  const taken = new Map<string, number[]>();
+  const inTurn = [...all].sort((a, b) => a.times.syn - b.times.syn);
+  return inTurn.map((seen) => {
+    const { address, port, serverPort } = seen;
+    const key = `${address} ${serverPort}`;
+    const before = taken.get(key) ?? [];
+    taken.set(key, [...before, port]);
+    const steps = before.map((other) => port - other).sort((a, b) => Math.abs(a) - Math.abs(b));
+    return { ...seen, step: steps[0] ?? NaN };
+  });
 }
 
 class Watched {
-  readonly #first: Pick<Seen, 'address' | 'port' | 'serverPort' | 'hopLimit' | 'syn'>;
+  readonly #first: Pick<Unplaced, 'address' | 'port' | 'serverPort' | 'hopLimit' | 'syn'>;
   readonly #seq: number;
   readonly #times: { -readonly [Name in keyof Times]: number };
   #firstAck = NaN;
@@ -147,7 +164,7 @@ class Watched {
   }
 
   /** None where nothing was said. */
-  seen(): Seen[] {
+  seen(): Unplaced[] {
     const pieces = [...this.#data.entries()].sort(([a], [b]) => (a - b) | 0).map(([, piece]) => piece);
     const hello = helloOf(Buffer.concat(pieces), pieces.length);
     if (hello === undefined) return [];
