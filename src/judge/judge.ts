@@ -191,6 +191,8 @@ export class Judge implements HandshakeListener {
   onClientHello(hello: ClientHello, recordVersion: number): void {
     this.facts.onClientHello(hello);
     if (!this.#course.hellos.onClient(hello)) return;
+    const { habits, subject } = this.#context;
+    if (this.facts.starttls === null) habits.onHello(subject.server, this.#context.now());
     this.#show();
     const patience = Math.round(this.#patience / 1000);
     const { starttls } = this.facts;

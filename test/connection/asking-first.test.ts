@@ -179,6 +179,19 @@ describe('a client that says nothing at once', () => {
     expect(arrived(next(wire))).toEqual([]);
   });
 
+  it('waits for a second where clients were heard to speak first: some begin to load their TLS only then', () => {
+    const wire = open();
+    wire.fromClient(hello);
+    prober.connected[0]!();
+    next(wire);
+    wire.wait(999);
+    expect(arrived(wire)).toEqual([]);
+    wire.fromClient(hello);
+    expect(arrived(wire)).toEqual([]);
+    prober.connected[1]!();
+    expect(arrived(wire)).toEqual([ack, psh | ack]);
+  });
+
   it('does not wait, for a minute, at a server that was heard to speak first', () => {
     const wire = open();
     wire.wait(200);

@@ -68,6 +68,15 @@ describe('a server', () => {
     expect([habits.greets(server, 60_000_999), habits.greets(server, 60_001_000)]).toEqual([true, false]);
     expect(habits.greets({ ...server, port: 25 }, 1000)).toBe(false);
   });
+
+  it('is spoken to first where that was so in the last minute, and it did not greet anybody', () => {
+    const habits = new ServerHabits();
+    expect(habits.awaitsHello(server, 0)).toBe(false);
+    habits.onHello(server, 1000);
+    expect([habits.awaitsHello(server, 60_000_999), habits.awaitsHello(server, 60_001_000)]).toEqual([true, false]);
+    habits.onGreeting(server, 2000);
+    expect(habits.awaitsHello(server, 2000)).toBe(false);
+  });
 });
 
 describe('a session', () => {

@@ -96,9 +96,9 @@ describe('a hello', () => {
     ({
       live: true,
       prober: {},
-      snapshot: { mayAskAhead: () => true },
+      snapshot: { mayAskAhead: () => true, policy: { limits: { holdTime: 3_000 } } },
       subject: { server: {} },
-      habits: { greets: () => false },
+      habits: { greets: () => false, awaitsHello: () => false },
       now: () => 1000,
       ...more,
     }) as unknown as JudgeContext;
@@ -108,6 +108,13 @@ describe('a hello', () => {
     expect([state.waiting, state.deadline, permitted(state)]).toEqual([true, 201_000, []]);
     state.onDeadline();
     expect([state.waiting, state.deadline]).toEqual([false, Infinity]);
+  });
+
+  it('waits for a second where clients were heard to speak first, and never longer than anything is held', () => {
+    const habits = { greets: () => false, awaitsHello: () => true };
+    expect(new AwaitHello(context({ habits })).deadline).toBe(1_001_000);
+    const snapshot = { mayAskAhead: () => true, policy: { limits: { holdTime: 500 } } };
+    expect(new AwaitHello(context({ habits, snapshot })).deadline).toBe(501_000);
   });
 
   it('does not wait any more behind what is not TLS', () => {

@@ -2,7 +2,7 @@
  * Before the client has spoken nothing is selected, so nothing is asked, and nothing can be asked again. Where its server
  * may have to be asked, what the client says first waits until it is whole, and its acknowledgment with it: a server that
  * has room for few takes a connection once it is acknowledged, and would have none left for the probe. A short while
- * only, since it may be the server that speaks first.
+ * only, since it may be the server that speaks first; longer where clients were heard to, some of which take their time.
  */
 import type { JudgeContext } from '../context.ts';
 import type { State } from './state.ts';
@@ -12,7 +12,7 @@ export class AwaitHello implements State {
   #deadline: number;
 
   constructor(context: JudgeContext) {
-    this.#deadline = asksFirst(context) ? context.now() + HELLO_WAIT_MICROS : Infinity;
+    this.#deadline = asksFirst(context) ? context.now() + patienceFor(context) : Infinity;
   }
 
   get waiting(): boolean {
@@ -47,5 +47,13 @@ export function asksFirst(context: JudgeContext): boolean {
   return !habits.greets(subject.server, context.now());
 }
 
-/** More than a client takes that speaks first; what a server's greeting may cost, once a while. */
+function patienceFor(context: JudgeContext): number {
+  const { habits, subject, snapshot } = context;
+  const longest = Math.min(SLOW_HELLO_WAIT_MICROS, snapshot.policy.limits.holdTime * 1000);
+  return habits.awaitsHello(subject.server, context.now()) ? longest : HELLO_WAIT_MICROS;
+}
+
+/** More than most clients take that speak first; what a server's greeting may cost, once a while. */
 const HELLO_WAIT_MICROS = 200e3;
+/** A program that makes its first connection may load its TLS only then. */
+const SLOW_HELLO_WAIT_MICROS = 1e6;
