@@ -16,6 +16,6 @@ export const EXPLAINED: readonly Explained[] = [
     server: /^(openssl s_server|gnutls-serv|Python http.server)$/,
     versions: ['1.2', '1.3'],
     why: `denied, with \`probe-failed\`: a server that serves one connection at a time has no answer for a probe while it waits for
-  the client whose packets wait for that answer. Clients that open several connections, or resume one that nobody saw used, meet it.`,
+  the client whose packets wait for that answer. Clients that take more than a second until their first word, or a fifth of one where nobody was heard before, meet it.`,
   },
 ];
