@@ -22,6 +22,7 @@ import { EveLog } from '../runtime/events/log.ts';
 import { spawnExaminer } from '../runtime/examining/thread.ts';
 import { describeFlowOffload, findFlowOffload } from '../runtime/rules/offload.ts';
 import { giveBackStart } from '../runtime/garbage.ts';
+import { ownWays } from '../runtime/probing/own-ways.ts';
 import { Bridging } from '../runtime/probing/bridging.ts';
 import { DialledMemory } from '../runtime/probing/dialled.ts';
 import { canProbe, mirrorProbers } from '../runtime/probing/probing.ts';
@@ -143,7 +144,9 @@ async function run(file: string, flags: Flags): Promise<void> {
   const learner =
     policy.learn.file === null ? undefined : new Learner({ policy: policy.learn, say, elsewhere: fleet?.elsewhere });
   const dialled = new DialledMemory();
-  const bridge = new Bridging({ binding, frames });
+  const { mark } = policy.probe;
+  const bridge = new Bridging({ binding, frames, mark });
+  const reaches = ownWays(binding, mark);
   const operator = new Operator({
     version: packageVersion(),
     file,
@@ -153,7 +156,7 @@ async function run(file: string, flags: Flags): Promise<void> {
       queues: flags.queue,
       watch: flags.debug !== undefined,
       spawnExaminer,
-      createProber: mirrorProbers(binding, { dialled, bridge }),
+      createProber: mirrorProbers(binding, { dialled, bridge, reaches }),
       spawn: (setup) => spawnQueueThread({ ...setup, dialled: dialled.shared, bridging: bridge.shared }),
       manager,
       say,

@@ -25,6 +25,11 @@ export function asksServers(policy: Pick<Policy, 'pinsets' | 'pinned' | 'unpinne
   return situationsOf(policy).some(({ tls13, resumed }) => PROBING.has(tls13) || resumed === 'bound-else-probe');
 }
 
+/** Likewise, where pinsets may come from elsewhere later. */
+export function mayAskServers(policy: Pick<Policy, 'pinsets' | 'pinned' | 'unpinned' | 'pins' | 'fleet'>): boolean {
+  return policy.pins !== undefined || policy.fleet !== undefined || asksServers(policy);
+}
+
 /** Whether any flow may lead to a probe as soon as its client has spoken. */
 export function asksAhead(policy: Pick<Policy, 'pinsets' | 'pinned' | 'unpinned'>): boolean {
   return situationsOf(policy).some(isProbed);

@@ -52,14 +52,14 @@ class Dialling<Outcome extends Outcomes> {
     this.#options = options;
     this.#deadline = performance.now() + options.timeout;
     const { request, origins, isBehind = false } = options;
-    this.#origin = origins.of(request.client, request.synTraits, isBehind ? 'behind' : 'awaited');
+    this.#origin = origins.of(request, isBehind ? 'behind' : 'awaited');
   }
 
   begin(): void {
     const { timeout, origins, done } = this.#options;
     const isOwn = this.#origin === undefined;
     if (isOwn && origins.isStrict) return done({ kind: 'failed', reason: 'unreachable', detail: 'source' });
-    if (!isOwn && !origins.isStrict) {
+    if (!isOwn && !this.#isOnly) {
       const whereUnheard = () => {
         if (!this.#isHeard) this.#fallBack();
       };
@@ -117,9 +117,13 @@ class Dialling<Outcome extends Outcomes> {
     this.#options.done(outcome);
   }
 
+  get #isOnly(): boolean {
+    return this.#origin?.isOnly === true;
+  }
+
   #fallBack(): void {
     const timeout = this.#deadline - performance.now();
-    if (this.#isOver || this.#hasFallenBack || this.#options.origins.isStrict || timeout < 1) return;
+    if (this.#isOver || this.#hasFallenBack || this.#isOnly || timeout < 1) return;
     this.#hasFallenBack = true;
     this.#attempt(undefined, timeout);
   }

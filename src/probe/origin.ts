@@ -9,7 +9,7 @@ import { networkInterfaces } from 'node:os';
 import { LRUCache } from 'lru-cache';
 
 import type { Endpoint } from '../judge/events.ts';
-import type { ProbeRequest, ProbeRole } from '../judge/ports.ts';
+import type { ProbeEnds, ProbeRequest, ProbeRole } from '../judge/ports.ts';
 import type { ProbeSource } from '../pins/policy.ts';
 import { addressText, isIpv4 } from './address.ts';
 
@@ -18,6 +18,8 @@ export type Family = 'ipv4' | 'ipv6';
 /** Another's address for one connection. */
 export interface Origin {
   readonly family: Family;
+  /** Nothing leaves with this host's own, whatever comes of it. */
+  readonly isOnly: boolean;
   /** A socket with it, for a connection that is still to be begun; undefined where none is to be had. */
   open(server: Endpoint): OpenedOrigin | undefined;
 }
@@ -69,6 +71,8 @@ export interface OriginState {
   readonly ipv6: string;
   /** The last one whose client is behind a bridge; null: there was none. */
   readonly bridge: string | null;
+  /** Those that had no way at all. */
+  readonly unbridged: number;
 }
 
 export interface OriginsOptions {
@@ -76,6 +80,8 @@ export interface OriginsOptions {
   readonly streams?: Streams | undefined;
   readonly onDialled?: ((dialled: DialledAsClient) => void) | undefined;
   readonly bridge?: BridgeWay | undefined;
+  /** Whether this host gets there with an address of its own. */
+  readonly reaches?: ((server: Uint8Array) => boolean) | undefined;
   /** For tests. */
   readonly ownAddresses?: () => ReadonlySet<string>;
   readonly now?: () => number;
@@ -85,12 +91,14 @@ export class Origins {
   readonly #streams: Streams | undefined;
   readonly #onDialled: OriginsOptions['onDialled'];
   readonly #bridge: BridgeWay;
+  readonly #reaches: (server: Uint8Array) => boolean;
   readonly #ownAddresses: () => ReadonlySet<string>;
   readonly #now: () => number;
   #asked: ProbeSource = 'gateway';
   #ways: ProbeWays = { returning: new Set(), queued: new Set(), bridged: new Set() };
-  /** Why the last probe over a bridge was none. */
-  #unbridged: string | null | undefined;
+  /** How the last probe left whose client is behind a bridge. */
+  #overBridge: string | null = null;
+  #unbridged = 0;
   /** Those that was seen of. */
   readonly #starved = new LRUCache<string, true>({ max: 1_024 });
   readonly #silence: Record<Family, Silence> = { ipv4: NO_SILENCE, ipv6: NO_SILENCE };
@@ -99,12 +107,14 @@ export class Origins {
     streams,
     onDialled,
     bridge = NO_BRIDGE,
+    reaches = () => true,
     ownAddresses = addressesOfThisHost(),
     now = () => performance.now(),
   }: OriginsOptions) {
     this.#streams = streams;
     this.#onDialled = onDialled;
     this.#bridge = bridge;
+    this.#reaches = reaches;
     this.#ownAddresses = ownAddresses;
     this.#now = now;
   }
@@ -127,13 +137,15 @@ export class Origins {
   }
 
   /** Undefined: the client's address is not to be had. Of a decoy nothing is acknowledged ahead of the first word. */
-  of({ address, port }: Endpoint, traits?: OriginTraits, role: ProbeRole = 'awaited'): Origin | undefined {
+  of({ client, server, synTraits: traits }: ProbeEnds, role: ProbeRole = 'awaited'): Origin | undefined {
+    const { address, port } = client;
     const streams = this.#streams;
     const family = isIpv4(address) ? 'ipv4' : 'ipv6';
-    if (streams === undefined || this.#asked === 'gateway' || isLinkLocal(address)) return undefined;
+    if (streams === undefined || isLinkLocal(address)) return undefined;
     const isOwn = this.#ownAddresses().has(addressText(address));
-    if (!isOwn && !this.#isUsable(family)) return undefined;
-    const device = isOwn ? [] : this.#deviceFor(family, traits);
+    const isBridged = !isOwn && traits?.isBridged === true;
+    if (!isBridged && (this.#asked === 'gateway' || !(isOwn || this.#isUsable(family)))) return undefined;
+    const device = isBridged ? this.#deviceFor(family, server) : [];
     if (device === undefined) return undefined;
     const isSilent = role === 'decoy';
     const options = [
@@ -145,11 +157,10 @@ export class Origins {
     const open = (server: Endpoint) => {
       const opened = openAny(streams, Buffer.from(address), port, Int32Array.from(options));
       if (opened === undefined) return undefined;
-      const client = { address, port };
       if (!isOwn) this.#onDialled?.({ client, server, probePort: opened.port, role });
       return isSilent ? withFirstWord(streams, opened) : opened;
     };
-    return { family, open };
+    return { family, isOnly: this.#asked !== 'auto', open };
   }
 
   /** The server has answered. */
@@ -177,23 +188,34 @@ export class Origins {
       asked: this.#asked,
       ipv4: this.#stateOf('ipv4'),
       ipv6: this.#stateOf('ipv6'),
-      bridge: this.#bridgeState(),
+      bridge: this.#overBridge,
+      unbridged: this.#unbridged,
     };
   }
 
-  #bridgeState(): string | null {
-    const why = this.#unbridged;
-    if (this.#asked === 'gateway' || why === undefined) return null;
-    return why === null ? 'client' : `${this.#instead}: ${why}`;
+  /**
+   * To which the socket is bound of a probe whose client's packets go over a bridge, as an option; undefined where none can, or
+   * none is to: this host's own address is asked for, and leads there.
+   */
+  #deviceFor(family: Family, server: Endpoint): number[] | undefined {
+    const isOwnWay = this.#asked !== 'client' && this.#reaches(server.address);
+    if (this.#asked === 'gateway' && isOwnWay) {
+      this.#overBridge = 'gateway';
+      return undefined;
+    }
+    const found = this.#overBridgeTo(family);
+    if ('missing' in found) {
+      if (!isOwnWay) this.#unbridged++;
+      this.#overBridge = `${isOwnWay ? 'gateway' : 'none'}: ${found.missing}`;
+      return undefined;
+    }
+    this.#overBridge = this.#asked === 'gateway' ? `client: ${UNREACHED}` : 'client';
+    return [...BOUND_TO, found.ifindex];
   }
 
-  /** To which a socket is bound, as an option; undefined where the client's packets go over a bridge and a probe's cannot. */
-  #deviceFor(family: Family, traits: OriginTraits | undefined): number[] | undefined {
-    if (traits?.isBridged !== true) return [];
-    const { bridged, queued } = this.#ways;
-    const found = bridged.has(family) && queued.has(family) ? this.#bridge.open(family) : UNLED;
-    this.#unbridged = 'missing' in found ? found.missing : null;
-    return 'missing' in found ? undefined : [...BOUND_TO, found.ifindex];
+  #overBridgeTo(family: Family): ReturnType<BridgeWay['open']> {
+    if (!this.#isHeard(family)) return { missing: UNHEARD };
+    return this.#ways.bridged.has(family) ? this.#bridge.open(family) : UNLED;
   }
 
   get #instead(): string {
@@ -208,12 +230,15 @@ export class Origins {
       return `${instead}: the rules do not bring its answers back (apply them again)`;
     }
     if (this.#isUsable(family)) return this.#ways.queued.has(family) ? 'client' : UNQUEUED;
-    return `${instead}: what was sent by the client's address was not answered`;
+    return `${instead}: ${UNHEARD}`;
   }
 
   #isUsable(family: Family): boolean {
-    const isHeard = this.isStrict || this.#silence[family].until <= this.#now();
-    return this.#ways.returning.has(family) && isHeard;
+    return this.#ways.returning.has(family) && this.#isHeard(family);
+  }
+
+  #isHeard(family: Family): boolean {
+    return this.#asked !== 'auto' || this.#silence[family].until <= this.#now();
   }
 }
 
@@ -315,6 +340,8 @@ const PORT_RANGES: readonly (readonly [number, number])[] = [
   [10_240, 32_767],
 ];
 const UNQUEUED = "client, with this host's TCP: the rules do not send its packets to the queue (apply them again)";
+const UNHEARD = "what was sent by the client's address was not answered";
+const UNREACHED = 'this host has no address of its own that leads there';
 const UNLED = { missing: 'the rules do not lead them there (apply them again)' };
 const NO_BRIDGE: BridgeWay = { open: () => ({ missing: 'frames cannot be sent here' }) };
 const NO_SILENCE: Silence = { inARow: 0, until: 0 };

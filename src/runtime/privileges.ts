@@ -7,9 +7,10 @@ import { accessSync, constants } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 
 import type { Policy } from '../pins/policy.ts';
+import { mayAskServers } from '../pins/probe.ts';
 import { CAP_NET_ADMIN, type NativeBinding } from '../source/binding.ts';
 import { keepKernelQueues } from '../source/kernel-queue.ts';
-import { leavesAsClients } from './rules/plan.ts';
+
 import { keepTableNames } from './rules/saved.ts';
 
 /** `user`: whom to become; null to stay. Throws a sentence, after which the process must not go on. */
@@ -25,11 +26,11 @@ export function giveUpPrivileges(binding: Pick<NativeBinding, 'confine'>, user: 
 }
 
 /**
- * A socket of frames, which takes a capability that is about to be given up; only where probes with their clients' addresses
- * may want it. Negative: there is none.
+ * A socket of frames, which takes a capability that is about to be given up; only where probes of a
+ * bridge's clients may want it. Negative: there is none.
  */
 export function openFrames(binding: Pick<NativeBinding, 'openFrames'>, policy: Policy): number {
-  return leavesAsClients(policy) ? binding.openFrames() : -1;
+  return mayAskServers(policy) ? binding.openFrames() : -1;
 }
 
 /** Of a process that speaks with nobody but its starter. Throws as confining does, after which it must not go on. */

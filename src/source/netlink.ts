@@ -4,7 +4,7 @@ import { constants, endianness } from 'node:os';
 
 import type { NativeBinding } from './binding.ts';
 
-type Netlink = Pick<NativeBinding, 'subscribe' | 'sendDescriptors' | 'receiveDescriptors'>;
+export type Netlink = Pick<NativeBinding, 'subscribe' | 'sendDescriptors' | 'receiveDescriptors'>;
 
 /** linux/netlink.h. */
 export const PROTOCOL = { route: 0, netfilter: 12 } as const;

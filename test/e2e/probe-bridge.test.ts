@@ -149,7 +149,7 @@ describe('of a bridge', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     await requestWithCurl(lab, 'client', requestTo(PORTS[used++]!));
     expect(await scene.verdict()).toMatchObject({ verdict: { reason: 'probe-failed' } });
-    expect(status().probe_source.bridge).toMatch(/^gateway: .*VLAN/);
+    expect(status().probe_source.bridge).toMatch(/^none: .*VLAN/);
     lab.shell('gateway', 'sysctl -qw net.bridge.bridge-nf-filter-vlan-tagged=0');
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     await expectGenuine();

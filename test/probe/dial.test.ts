@@ -10,7 +10,7 @@ type Wire = ConnectionOptions<Outcome>;
 const END = { address: new Uint8Array([10, 0, 0, 2]), port: 40_000 };
 const FAILED = (reason: 'timeout' | 'unreachable' | 'closed' | 'alert') =>
   ({ kind: 'failed', reason, detail: '' }) as const;
-const origin: Origin = { family: 'ipv4', open: () => undefined };
+const origin: Origin = { family: 'ipv4', isOnly: false, open: () => undefined };
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
@@ -22,7 +22,7 @@ interface Dialled {
 }
 
 function dialled({ isStrict = false, mayPause = true, ...given }: Dialled = {}) {
-  const from = 'from' in given ? given.from : origin;
+  const from = 'from' in given ? given.from : { ...origin, isOnly: isStrict };
   const wires: (Wire & { isEnded: boolean })[] = [];
   const [heard, outcomes, begun]: [string[], unknown[], string[]] = [[], [], []];
   let [connected, made] = [0, 0];

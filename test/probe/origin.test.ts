@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
-import { drawPort, type Family, Origins, type OriginsOptions, type ProbeWays } from '../../src/probe/origin.ts';
+import type { Endpoint } from '../../src/judge/events.ts';
+import type { ProbeRole } from '../../src/judge/ports.ts';
+import {
+  type BridgeWay,
+  drawPort,
+  type Family,
+  Origins,
+  type OriginsOptions,
+  type OriginTraits,
+  type ProbeWays,
+} from '../../src/probe/origin.ts';
 
 const CLIENT = { address: new Uint8Array([10, 0, 0, 2]), port: 40_000 };
 const SERVER = { address: new Uint8Array([192, 0, 2, 1]), port: 443 };
@@ -24,15 +34,17 @@ function origins(source: 'client' | 'gateway' | 'auto', options: OriginsOptions 
   };
   const made = new Origins({ streams, ownAddresses: () => new Set(['10.0.0.1', 'fd00:0:0:0:0:0:0:1']), ...options });
   made.configure(source);
-  return { made, opened, forgotten, said };
+  const of = (client: Endpoint, synTraits?: OriginTraits, role?: ProbeRole) =>
+    made.of({ client, server: SERVER, synTraits }, role);
+  return { made, of, opened, forgotten, said };
 }
 
 it('a client’s address is had where its answers come back, of each family by itself', () => {
-  const { made, opened, forgotten } = origins('auto');
-  expect(made.of(CLIENT)).toBeUndefined();
+  const { made, of, opened, forgotten } = origins('auto');
+  expect(of(CLIENT)).toBeUndefined();
   made.adopt(ways(['ipv4']));
-  expect(made.of(CLIENT6)).toBeUndefined();
-  const socket = made.of(CLIENT)!.open(SERVER)!;
+  expect(of(CLIENT6)).toBeUndefined();
+  const socket = of(CLIENT)!.open(SERVER)!;
   const [[address, port, options] = []] = opened;
   expect([socket.fd, address, options]).toEqual([7, '10.0.0.2', [0, 19, 1]]);
   socket.forget(SERVER);
@@ -42,16 +54,17 @@ it('a client’s address is had where its answers come back, of each family by i
     ipv4: 'client',
     ipv6: 'gateway: the rules do not bring its answers back (apply them again)',
     bridge: null,
+    unbridged: 0,
   });
 });
 
 it('a socket is what the client’s SYN was, as far as one can be', () => {
-  const { made, opened } = origins('auto');
+  const { made, of, opened } = origins('auto');
   made.adopt(ways(['ipv4', 'ipv6']));
   const routed = { isBridged: false };
-  made.of(CLIENT, { hopLimit: 57, maximumSegmentSize: 1_400, windowScale: 8, ...routed })!.open(SERVER);
-  made.of(CLIENT6, { hopLimit: 64, maximumSegmentSize: 1_440, windowScale: undefined, ...routed })!.open(SERVER);
-  made.of(CLIENT, { hopLimit: 0, maximumSegmentSize: 0, windowScale: 0, ...routed })!.open(SERVER);
+  of(CLIENT, { hopLimit: 57, maximumSegmentSize: 1_400, windowScale: 8, ...routed })!.open(SERVER);
+  of(CLIENT6, { hopLimit: 64, maximumSegmentSize: 1_440, windowScale: undefined, ...routed })!.open(SERVER);
+  of(CLIENT, { hopLimit: 0, maximumSegmentSize: 0, windowScale: 0, ...routed })!.open(SERVER);
   expect(opened.map(([, , options]) => options)).toEqual([
     [0, 19, 1, 0, 2, 57, 6, 2, 1_400, 6, 10, 0xff_ffff],
     [41, 75, 1, 41, 16, 64, 6, 2, 1_440],
@@ -63,78 +76,122 @@ describe('of a client behind a bridge', () => {
   const BRIDGED = { hopLimit: 0, maximumSegmentSize: 0, windowScale: 0, isBridged: true };
 
   it('a socket is bound to the device that leads over it', () => {
-    const { made, opened } = origins('auto', { bridge: { open: () => ({ ifindex: 9 }) } });
+    const { made, of, opened } = origins('auto', { bridge: { open: () => ({ ifindex: 9 }) } });
     made.adopt(ways(['ipv4']));
-    made.of(CLIENT, BRIDGED)!.open(SERVER);
+    of(CLIENT, BRIDGED)!.open(SERVER);
     expect(opened.map(([, , options]) => options)).toEqual([[0, 19, 1, 1, 62, 9]]);
     expect(made.state.bridge).toBe('client');
   });
 
   it.each([
-    ['auto', ['ipv4'], 'gateway: no frames'],
-    ['client', ['ipv4'], 'none: no frames'],
-    ['auto', [], 'gateway: the rules do not lead them there (apply them again)'],
-  ] as const)('none is to be had where there is no device, or no rule (%s, %j)', (source, bridged, state) => {
-    const { made } = origins(source, { bridge: { open: () => ({ missing: 'no frames' }) } });
-    made.adopt(ways(['ipv4'], ['ipv4'], [...bridged]));
-    expect(made.of(CLIENT, BRIDGED)).toBeUndefined();
-    expect(made.state.bridge).toBe(state);
-    expect(made.of(CLIENT)).toBeDefined();
+    ['auto', ['ipv4'], 'gateway: no frames', 0],
+    ['client', ['ipv4'], 'none: no frames', 1],
+    ['auto', [], 'gateway: the rules do not lead them there (apply them again)', 0],
+  ] as const)(
+    'none is to be had where there is no device, or no rule (%s, %j)',
+    (source, bridged, state, unbridged) => {
+      const { made, of } = origins(source, { bridge: { open: () => ({ missing: 'no frames' }) } });
+      made.adopt(ways(['ipv4'], ['ipv4'], [...bridged]));
+      expect(of(CLIENT, BRIDGED)).toBeUndefined();
+      expect(made.state).toMatchObject({ bridge: state, unbridged });
+      expect(of(CLIENT)).toBeDefined();
+    },
+  );
+
+  it('it needs no way back, and none of the queue’s, but the device’s own', () => {
+    const { made, of } = origins('client', { bridge: { open: () => ({ ifindex: 9 }) } });
+    made.adopt(ways([], [], ['ipv4']));
+    expect(of(CLIENT, BRIDGED)).toBeDefined();
+    expect(of(CLIENT)).toBeUndefined();
+  });
+
+  describe('with the gateway’s address', () => {
+    const reaches = (own: boolean, bridge: BridgeWay = { open: () => ({ ifindex: 9 }) }) => {
+      const asked: string[] = [];
+      const given = origins('gateway', { bridge, reaches: (to) => (asked.push(to.join('.')), own) });
+      given.made.adopt(ways([], [], ['ipv4']));
+      return { ...given, asked };
+    };
+
+    it('it leaves with that where it leads to the server', () => {
+      const { made, of, asked } = reaches(true);
+      expect(of(CLIENT, BRIDGED)).toBeUndefined();
+      expect(made.state).toMatchObject({ ipv4: 'gateway', bridge: 'gateway', unbridged: 0 });
+      expect(asked).toEqual(['192.0.2.1']);
+    });
+
+    it('it takes the bridge where none does, and has nothing else then', () => {
+      const { made, of, opened } = reaches(false);
+      const origin = of(CLIENT, BRIDGED)!;
+      expect([origin.isOnly, origin.open(SERVER)?.fd]).toEqual([true, 7]);
+      expect(opened.map(([, , options]) => options)).toEqual([[0, 19, 1, 1, 62, 9]]);
+      expect(made.state.bridge).toMatch(/^client: this host has no address/);
+    });
+
+    it('it is told where neither is to be had', () => {
+      const { made, of } = reaches(false, { open: () => ({ missing: 'no frames' }) });
+      expect(of(CLIENT, BRIDGED)).toBeUndefined();
+      expect(made.state).toMatchObject({ bridge: 'none: no frames', unbridged: 1 });
+    });
+
+    it('of others nothing is asked', () => {
+      const { made, of, asked } = reaches(false);
+      expect(of(CLIENT)).toBeUndefined();
+      expect([made.state.bridge, asked]).toEqual([null, []]);
+    });
   });
 });
 
 it('this host’s own address needs no way back, and a link-local one is nobody’s', () => {
-  const { made, opened } = origins('auto');
-  expect(made.of({ address: new Uint8Array([10, 0, 0, 1]), port: 1 })?.open(SERVER)).toBeDefined();
+  const { made, of, opened } = origins('auto');
+  expect(of({ address: new Uint8Array([10, 0, 0, 1]), port: 1 })?.open(SERVER)).toBeDefined();
   expect(opened[0]?.[2]).toEqual([]);
   made.adopt(ways(['ipv6']));
-  expect(
-    made.of({ ...CLIENT6, address: Uint8Array.from([0xfe, 0x80, ...CLIENT6.address.subarray(2)]) }),
-  ).toBeUndefined();
-  expect(made.of({ ...CLIENT6, address: Uint8Array.from([0xfd, ...Array<number>(14).fill(0), 1]) })).toBeDefined();
+  expect(of({ ...CLIENT6, address: Uint8Array.from([0xfe, 0x80, ...CLIENT6.address.subarray(2)]) })).toBeUndefined();
+  expect(of({ ...CLIENT6, address: Uint8Array.from([0xfd, ...Array<number>(14).fill(0), 1]) })).toBeDefined();
 });
 
 it('nothing leaves by it where the gateway’s is asked for, or no such socket can be had', () => {
-  const { made } = origins('gateway');
+  const { made, of } = origins('gateway');
   made.adopt(ways(['ipv4', 'ipv6']));
-  expect(made.of(CLIENT)).toBeUndefined();
+  expect(of(CLIENT)).toBeUndefined();
   expect(made.state.ipv4).toBe('gateway');
   const without = new Origins({});
   without.configure('client');
   without.adopt(ways(['ipv4']));
-  expect(without.of(CLIENT)).toBeUndefined();
+  expect(without.of({ client: CLIENT, server: SERVER })).toBeUndefined();
   expect(without.state.ipv4).toMatch(/^none: no socket/);
 });
 
 it('what is not heard three times in a row is left for five minutes, or until its way was gone and is back', () => {
   let now = 0;
-  const { made } = origins('auto', { now: () => now });
+  const { made, of } = origins('auto', { now: () => now });
   made.adopt(ways(['ipv4', 'ipv6']));
-  const origin = made.of(CLIENT)!;
+  const origin = of(CLIENT)!;
   const unheard = (times: number) => {
     for (let i = 0; i < times; i++) made.onUnheard(origin);
   };
   unheard(2);
   made.onHeard(origin);
   unheard(2);
-  expect(made.of(CLIENT)).toBeDefined();
+  expect(of(CLIENT)).toBeDefined();
   unheard(1);
-  expect(made.of(CLIENT)).toBeUndefined();
-  expect(made.of(CLIENT6)).toBeDefined();
+  expect(of(CLIENT)).toBeUndefined();
+  expect(of(CLIENT6)).toBeDefined();
   now += 300_000;
-  expect(made.of(CLIENT)).toBeDefined();
+  expect(of(CLIENT)).toBeDefined();
   unheard(1);
-  expect(made.of(CLIENT)).toBeUndefined();
+  expect(of(CLIENT)).toBeUndefined();
   made.adopt(ways(['ipv6']));
   made.adopt(ways(['ipv4', 'ipv6']));
-  expect(made.of(CLIENT)).toBeDefined();
+  expect(of(CLIENT)).toBeDefined();
 });
 
 it('whoever is to have no other address is tried again and again', () => {
-  const { made } = origins('client');
+  const { made, of } = origins('client');
   made.adopt(ways(['ipv4']));
-  for (let i = 0; i < 5; i++) made.onUnheard(made.of(CLIENT)!);
-  expect(made.of(CLIENT)).toBeDefined();
+  for (let i = 0; i < 5; i++) made.onUnheard(of(CLIENT)!);
+  expect(of(CLIENT)).toBeDefined();
 });
 
 it.each([40_000, 40_001, 61_234, 65_535, 12_345, 80])(
@@ -160,10 +217,10 @@ it.each([40_000, 40_001, 61_234, 65_535, 12_345, 80])(
 
 it('each is told of ahead of its first packet, but for this host’s own', () => {
   const dialled: unknown[] = [];
-  const { made, opened } = origins('client', { onDialled: (probe) => dialled.push(probe) });
+  const { made, of, opened } = origins('client', { onDialled: (probe) => dialled.push(probe) });
   made.adopt(ways(['ipv4']));
-  for (const role of ['awaited', 'decoy'] as const) made.of(CLIENT, undefined, role)!.open(SERVER);
-  made.of({ ...CLIENT, address: new Uint8Array([10, 0, 0, 1]) })!.open(SERVER);
+  for (const role of ['awaited', 'decoy'] as const) of(CLIENT, undefined, role)!.open(SERVER);
+  of({ ...CLIENT, address: new Uint8Array([10, 0, 0, 1]) })!.open(SERVER);
   const [first, second] = opened.map(([, port]) => port);
   expect(dialled).toEqual([
     { client: CLIENT, server: SERVER, probePort: first, role: 'awaited' },
@@ -178,13 +235,13 @@ it('where their packets do not come through the queue, it is said whose TCP they
 });
 
 it('a silent one acknowledges nothing ahead of its first word', () => {
-  const { made, opened, said } = origins('client');
+  const { made, of, opened, said } = origins('client');
   made.adopt(ways(['ipv4']));
-  const socket = made.of(CLIENT, undefined, 'decoy')!.open(SERVER)!;
+  const socket = of(CLIENT, undefined, 'decoy')!.open(SERVER)!;
   expect(opened[0]![2].slice(-3)).toEqual([6, 9, 1]);
   socket.sayFirst!(Uint8Array.of(1, 2));
   expect(said).toEqual([[7, 1, 2]]);
-  expect(made.of(CLIENT)!.open(SERVER)!.sayFirst).toBeUndefined();
+  expect(of(CLIENT)!.open(SERVER)!.sayFirst).toBeUndefined();
 });
 
 it('a server that left a late probe without an answer gets no more of them; others do', () => {

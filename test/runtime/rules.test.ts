@@ -214,7 +214,16 @@ describe('probes', () => {
 
   // Whoever marked a packet that is forwarded, it was no probe's socket.
   it.each(['iptables', 'nft'] as const)('are never forwarded: no mark lets a forwarded packet by (%s)', (format) => {
-    expect(renderRules(probing(), { ...FORWARD, format })).not.toMatch(PROBE_BIT);
+    const text = renderRules(probing(), { ...FORWARD, format });
+    const lines = text.split('\n').filter((line) => PROBE_BIT.test(line));
+    // What comes by a device of the engine's is told by it where its source is asked for.
+    expect(new Set(lines.map((line) => line.trim()))).toEqual(
+      new Set(
+        format === 'nft'
+          ? ['iifname "tlspin0" meta l4proto tcp meta mark set meta mark | 0x400000']
+          : ['-A tlspin-bridge-in -j MARK --set-xmark 0x400000/0x400000'],
+      ),
+    );
   });
 
   it.each<[string, Partial<Policy>, boolean]>([
@@ -237,6 +246,53 @@ describe('probes', () => {
     for (const format of ['iptables', 'nft'] as const) {
       expect(renderRules(policy(fields), { ...LOCAL, format }).search(PROBE_BIT) !== -1).toBe(has);
     }
+  });
+
+  describe('that take a bridge', () => {
+    it('are known by their device alone, whatever they leave with, and marked where a source is asked for', () => {
+      for (const source of ['gateway', 'auto'] as const) {
+        const script = renderRules(probing({ probe: { ...policy().probe, source } }), FORWARD);
+        for (const family of ['iptables', 'ip6tables'] as const) {
+          expect(chain(script, 'tlspin-bridge-in', family)).toEqual(['-j MARK --set-xmark 0x400000/0x400000']);
+          expect(chain(script, 'tlspin-bridge-leave', family)).toEqual(['-j NFQUEUE --queue-num 0']);
+          expect(chain(script, 'tlspin-bridge-come', family)).toEqual(['-j NFQUEUE --queue-num 0']);
+        }
+        expect(script).toContain("mangle PREROUTING '-p tcp -i tlspin0 -j tlspin-bridge-in'");
+        expect(script).toContain("security OUTPUT '-p tcp -o tlspin0 -j tlspin-bridge-leave'");
+        expect(script).toContain("mangle INPUT '-p tcp -i tlspin0 -j tlspin-bridge-come'");
+      }
+    });
+
+    it('have the same by nft', () => {
+      const text = renderRules(probing(), { ...FORWARD, format: 'nft' });
+      const rules = (name: string) => text.slice(text.indexOf(`chain ${name} `)).split('}')[0]!;
+      expect(rules('bridge_prerouting')).toContain('iifname "tlspin0" meta l4proto tcp meta mark set');
+      expect(rules('bridge_leave')).toMatch(
+        /hook output priority 40; .*\n *oifname "tlspin0" .* counter queue num 0\n/,
+      );
+      expect(rules('bridge_come')).toMatch(/hook input priority 40; .*\n *iifname "tlspin0" .* counter queue num 0\n/);
+    });
+
+    it('have none where no server is asked, or of this host’s own connections', () => {
+      for (const text of [renderRules(policy(), FORWARD), renderRules(probing(), LOCAL)]) {
+        expect(text).not.toMatch(/^(:|-A )\S*bridge|fill .*bridge/m);
+      }
+      expect(renderRules(policy(), { ...FORWARD, format: 'nft' })).not.toContain('bridge_');
+    });
+
+    it('leave nothing behind: what the engine has led to its device goes with the rules, and not with new ones', () => {
+      for (const text of [renderRemoval('forward', 'iptables'), renderBeside(undefined, 'forward', 'nft')!]) {
+        expect(text).toMatch(/^unbridge -4$/m);
+        expect(text).toMatch(/^unbridge -6$/m);
+      }
+      expect(renderRules(probing(), FORWARD)).not.toContain('unbridge');
+      expect(renderRemoval('local', 'iptables')).not.toContain('unbridge');
+    });
+
+    it('are there, too, where pinsets come from elsewhere later', () => {
+      const text = renderRules(policy({ pinsets: [], fleet: {} as never }), FORWARD);
+      expect(chain(text, 'tlspin-bridge-leave')).toHaveLength(1);
+    });
   });
 
   describe('that leave with their clients’ addresses', () => {
@@ -268,7 +324,7 @@ describe('probes', () => {
       const script = renderRules(asClients(), FORWARD);
       expect(chain(script, 'tlspin-flow').join('\n')).not.toMatch(PROBE_BIT);
       for (const other of [renderRules(asClients('gateway'), FORWARD), renderRules(policy(), FORWARD)]) {
-        expect(other).not.toMatch(PROBE_BIT);
+        expect(other).not.toMatch(/--mark 0x400000\b|CONNMARK .*0x400000\b|fwmark 0x/);
         expect(other).toMatch(/^way -4 ''$/m);
         expect(other).toContain("remove iptables mangle PREROUTING '-p tcp -j tlspin-probe-in' tlspin-probe-in");
       }
@@ -286,9 +342,11 @@ describe('probes', () => {
         /syn meta mark & 0x400000 != 0x400000 ct mark set ct mark & 0xffbfffff\n *tcp flags & \(syn \| ack\) == syn ct state new meta mark & 0x7400000 == 0x400000 ct mark set ct mark \| 0x400000\n/,
       );
       expect(rules('probe_leave')).toMatch(
-        /output priority 40; policy accept;\n *meta l4proto tcp fib saddr type != local ct mark & 0x400000 == 0x400000 counter queue num 0\n/,
+        /output priority 40; policy accept;\n *meta l4proto tcp oifname != "tlspin0" fib saddr type != local ct mark & 0x400000 == 0x400000 counter queue num 0\n/,
       );
-      expect(rules('probe_come')).toMatch(/input priority 40; .*\n *meta l4proto tcp fib daddr type != local ct mark/);
+      expect(rules('probe_come')).toMatch(
+        /input priority 40; .*\n *meta l4proto tcp iifname != "tlspin0" fib daddr type != local ct mark/,
+      );
       expect(text).toContain('#   ip -6 rule add pref 65 fwmark 0x400000/0x400000 lookup 7468\n');
       expect(renderBeside(asClients(), 'forward', 'nft')).toMatch(/^way -4 0x400000\/0x400000$/m);
       expect(renderBeside(asClients('gateway'), 'forward', 'nft')).toMatch(/^way -4 ''$/m);

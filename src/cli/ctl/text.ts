@@ -132,9 +132,11 @@ function probesText(probes: Fields): string {
 
 /** Whose address they leave with, where that is not the gateway's anyway. */
 function sourceLines(source: Fields | null | undefined): [string, string][] {
-  if (source === null || source === undefined || source['asked'] === 'gateway') return [];
-  const { asked, ipv4, ipv6, bridge } = source;
-  const lines: [string, string][] = [['', `source ${show(asked)}; IPv4: ${show(ipv4)}; IPv6: ${show(ipv6)}`]];
+  const { asked, ipv4, ipv6, bridge } = source ?? {};
+  const isPlain = (source ?? null) === null || asked === 'gateway';
+  const lines: [string, string][] = isPlain
+    ? []
+    : [['', `source ${show(asked)}; IPv4: ${show(ipv4)}; IPv6: ${show(ipv6)}`]];
   return (bridge ?? null) === null ? lines : [...lines, ['', `over a bridge: ${show(bridge)}`]];
 }
 

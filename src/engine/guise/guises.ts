@@ -4,8 +4,8 @@
  * of them is judged, and what cannot be put into a guise goes as it is.
  *
  *   forwarded   client's SYN, and what follows ─▶ remembered, and on to its flow
- *   leaving     with the mark of probes, dialled ─▶ in guise, at the client's time: a decoy at that of the client beside it, and
- *               whom nobody waits for at one that is drawn of what the client has shown
+ *   leaving     with the mark of probes, or by the device of those over bridges, dialled ─▶ in guise, at the client's time:
+ *               a decoy at that of the client beside it, and whom nobody waits for at one that is drawn of what it has shown
  *   coming      likewise ─▶ as the socket understands it
  *
  * Where a bridge sends the client's packets on, what leaves does so as a frame (bridge.ts), and what comes is forwarded here
@@ -65,19 +65,24 @@ export class Guises {
     const { probe } = this.#parts.verdicts.snapshot.policy;
     const isAsked = probe.source !== 'gateway';
     if (p.hook === HOOK.forward) {
-      if (p.physOutIfindex !== 0 && (p.mark & probe.mark) !== 0 && this.#receive(p)) return true;
-      if (isAsked) this.#remember(p);
+      // Whatever probes leave with, a bridge may be their only way.
+      const isBridged = this.#frames !== undefined && p.physOutIfindex !== 0;
+      if (isBridged && this.#receive(p)) return true;
+      if (isAsked || isBridged) this.#remember(p);
       return false;
     }
     const isLeaving = p.hook === HOOK.localOut;
-    if ((p.mark & probe.mark) === 0 || (!isLeaving && p.hook !== HOOK.localIn)) return false;
-    const known = isLeaving && isAsked ? this.#leavingOf(p) : this.#probes.get(nameOf(p, isLeaving));
+    if (!isLeaving && p.hook !== HOOK.localIn) return false;
+    const isOverBridge = this.#isOfDevice(isLeaving ? p.outIfindex : p.inIfindex);
+    if (!isOverBridge && (p.mark & probe.mark) === 0) return false;
+    const isToBeDressed = isAsked || isOverBridge;
+    const known = isLeaving && isToBeDressed ? this.#leavingOf(p) : this.#probes.get(nameOf(p, isLeaving));
     if (known === undefined) {
       // What is under way ends as it began, and nothing else.
-      if (!isAsked) return false;
+      if (!isToBeDressed) return false;
       // One that the rules know as a probe's: of another process, before this one.
-      const isMarked = p.hasConnmark && (p.connmark & probe.mark) !== 0;
-      if (!isMarked && this.#dialledOf(p, isLeaving) === undefined) return false;
+      const isKnown = isOverBridge || (p.hasConnmark && (p.connmark & probe.mark) !== 0);
+      if (!isKnown && this.#dialledOf(p, isLeaving) === undefined) return false;
       this.#pass(p.packetId);
     } else if (isLeaving) {
       this.#leave(p, known);
@@ -156,6 +161,8 @@ export class Guises {
     const { seq } = p.tcp;
     const before = this.#clients.get(name);
     const isRepeated = before?.seq === seq;
+    // It has the port now: what is answered there is its own again.
+    if (this.#probes.get(name)?.link !== undefined) this.#probes.delete(name);
     const kept = isRepeated ? before : { decoys: [], responses: new Responses(), link: linkOf(p) };
     const { decoys, responses, link } = kept;
     const tcp = new ClientTcp(shape, this.#hostOf(p), p.time);
@@ -179,10 +186,15 @@ export class Guises {
   /** What is answered to a probe over a bridge. */
   #receive(p: PacketContext): boolean {
     const { bridge, verdicts } = this.#parts;
-    if (bridge === undefined || this.#probes.get(nameOf(p, false))?.link === undefined) return false;
+    if (bridge === undefined || bridge.ifindex === 0 || this.#probes.get(nameOf(p, false))?.link === undefined)
+      return false;
     bridge.receive(asReceived(p));
     verdicts.drop(p.packetId);
     return true;
+  }
+
+  #isOfDevice(ifindex: number): boolean {
+    return ifindex !== 0 && ifindex === this.#parts.bridge?.ifindex;
   }
 
   /** The client has acknowledged an answer: whether that comes first, or what its decoys say, is drawn. */
@@ -213,8 +225,7 @@ export class Guises {
     const isDecoy = dialled.role === 'decoy';
     const guise = client && Guise.of(client.tcp, p, isDecoy ? STANDS_FOR : 0);
     const pacing = guise && this.#pacingOf(p, dialled);
-    const isOverBridge = p.outIfindex !== 0 && p.outIfindex === this.#parts.bridge?.ifindex;
-    const link = isOverBridge ? client?.link : undefined;
+    const link = this.#isOfDevice(p.outIfindex) ? client?.link : undefined;
     const probe: Probe = { seq: tcp.seq, begun: p.time, guise, pacing, kept: [], link, unaddressed: [] };
     if (client !== undefined && dialled.role !== 'behind') client.responses.isAccompanied = true;
     if (isDecoy && guise !== undefined) client!.decoys.push(probe);

@@ -40,11 +40,11 @@ export class Decoys<Outcome extends { readonly kind: string }> {
 
   /** How many connections are begun. `go`: the client's SYN may leave; called once, and maybe before this returns. */
   begin(ends: ProbeEnds, settings: DecoySettings, nowMs: number, go: () => void): number {
-    const { client, server, synTraits } = ends;
+    const { client, server } = ends;
     const { decoys: size, timeout, mark } = settings;
     const { budget, origins, converse } = this.#parts;
     const asker = { destination: destinationOf(server), client };
-    const origin = this.#isWanted(ends, settings, nowMs) ? origins.of(client, synTraits, 'decoy') : undefined;
+    const origin = this.#isWanted(ends, settings, nowMs) ? origins.of(ends, 'decoy') : undefined;
     if (origin === undefined || !budget.allows(asker, settings, nowMs)) {
       go();
       return 0;

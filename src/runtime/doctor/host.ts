@@ -95,12 +95,16 @@ function reversePath({ read, list }: Surroundings): Finding[] {
   ];
 }
 
-async function probes({ run }: Surroundings): Promise<Finding[]> {
+async function probes({ run, read, devices }: Surroundings): Promise<Finding[]> {
   const routes = await Promise.all(
     ['-4', '-6'].map(async (family) => (await run('ip', [family, 'route', 'show', 'default'])) ?? ''),
   );
   if (routes.some((text) => text.trim() !== ''))
     return [{ code: 'probe.route', gravity: 'fine', detail: 'probes have a route' }];
+  if (bridgesIn(devices?.read() ?? [], read).some(({ shows }) => shows.length > 0)) {
+    const detail = 'probes have no default route; those of clients behind a bridge take the bridge';
+    return [{ code: 'probe.route', gravity: 'fine', detail }];
+  }
   return [
     {
       code: 'probe.route',

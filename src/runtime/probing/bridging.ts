@@ -8,12 +8,14 @@ import type { BridgeWay, Family } from '../../probe/origin.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 import { type Device, openDevices } from '../rules/beside/devices.ts';
 import { type ReadFile, readKernelFile } from '../rules/beside/kernel-file.ts';
-import { openTunnel, type Tunnel, type TunnelBinding } from './tunnel.ts';
+import { openTunnel, setUpTunnel, type Tunnel, type TunnelBinding } from './tunnel.ts';
 
 export interface BridgingOptions {
   readonly binding: TunnelBinding & Parameters<typeof openDevices>[0];
   /** A descriptor; negative where none was to be had. */
   readonly frames: number;
+  /** By which what the device takes in is known where a source is asked for. */
+  readonly mark: number;
   /** For tests. */
   readonly devices?: () => readonly Device[];
   readonly read?: ReadFile;
@@ -26,14 +28,17 @@ export class Bridging implements BridgeWay {
   readonly #frames: number;
   readonly #devices: () => readonly Device[];
   readonly #read: ReadFile;
+  readonly #mark: number;
   #tunnel: Tunnel | undefined;
+  #unrouted: ReadonlySet<Family> = new Set();
   #missing: string | undefined;
   #lookedAt = -Infinity;
 
-  constructor({ binding, frames, devices, read = readKernelFile }: BridgingOptions) {
+  constructor({ binding, frames, mark, devices, read = readKernelFile }: BridgingOptions) {
     const kernel = devices === undefined ? openDevices(binding) : undefined;
     this.#binding = binding;
     this.#frames = frames;
+    this.#mark = mark;
     this.#devices = devices ?? (() => kernel?.read() ?? []);
     this.#read = read;
   }
@@ -44,8 +49,7 @@ export class Bridging implements BridgeWay {
       this.#missing = this.#frames < 0 ? FRAMELESS : (this.#tagged() ?? this.#make());
     }
     if (this.#missing !== undefined) return { missing: this.#missing };
-    const { unrouted, ifindex } = this.#tunnel!;
-    return unrouted.has(family) ? { missing: ROUTELESS } : { ifindex };
+    return this.#unrouted.has(family) ? { missing: ROUTELESS } : { ifindex: this.#tunnel!.ifindex };
   }
 
   /** The queue is told of no tag, and without its own a frame would go elsewhere. */
@@ -56,14 +60,14 @@ export class Bridging implements BridgeWay {
     return filtering && `the bridge ${filtering.name} filters VLANs (vlan_filtering), of which nothing is told`;
   }
 
-  /** Another process may have the device still. */
+  /** Another process may have the device still. What was taken away of it is put right. */
   #make(): string | undefined {
-    if (this.#tunnel !== undefined) return undefined;
     try {
-      const tunnel = openTunnel(this.#binding);
-      this.#tunnel = tunnel;
-      new Int32Array(this.shared).set([this.#frames, tunnel.fd]);
-      Atomics.store(new Int32Array(this.shared), IFINDEX, tunnel.ifindex);
+      const tunnel = (this.#tunnel ??= openTunnel(this.#binding));
+      this.#unrouted = setUpTunnel(this.#binding, tunnel, this.#mark);
+      const words = new Int32Array(this.shared);
+      words.set([this.#frames, tunnel.fd]);
+      Atomics.store(words, IFINDEX, tunnel.ifindex);
       return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -105,5 +109,5 @@ const [FRAMES, TUNNEL, IFINDEX] = [0, 1, 2];
 const WORDS = 3;
 const LOOK_MS = 1_000;
 const TAGGED = '/proc/sys/net/bridge/bridge-nf-filter-vlan-tagged';
-const FRAMELESS = 'frames cannot be sent: it was started without CAP_NET_RAW, or with "source": "gateway"';
-const ROUTELESS = 'its device has no route of that family';
+const FRAMELESS = 'frames cannot be sent: it was started without CAP_NET_RAW, or where no server was to be asked';
+const ROUTELESS = 'its device has no route of that family (net.ipv6.conf.default.disable_ipv6 is 1?)';

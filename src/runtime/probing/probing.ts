@@ -6,7 +6,7 @@ import type { ProbeAnswer, ProbeEnds, Prober, ProbeRequest } from '../../judge/p
 import type { Policy, Situations } from '../../pins/policy.ts';
 import type { KeptAnswers } from '../../probe/cache.ts';
 import type { ProbeCounts } from '../../probe/counts.ts';
-import { type BridgeWay, Origins, type OriginState, type ProbeWays, type Streams } from '../../probe/origin.ts';
+import { Origins, type OriginsOptions, type OriginState, type ProbeWays, type Streams } from '../../probe/origin.ts';
 import { MirrorProber, type OnInconsistent } from '../../probe/prober.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 import type { DialledMemory } from './dialled.ts';
@@ -88,17 +88,21 @@ export class Probing implements Prober {
   }
 }
 
-/** `dialled`: told of each probe that leaves with its client's address. */
+export interface ProbeSurroundings extends Pick<OriginsOptions, 'bridge' | 'reaches'> {
+  /** Told of each probe that leaves with its client's address. */
+  readonly dialled?: DialledMemory;
+}
+
 export function mirrorProbers(
   { setMark, ...streams }: ProbeSockets,
-  { dialled, bridge }: { readonly dialled?: DialledMemory; readonly bridge?: BridgeWay } = {},
+  { dialled, ...around }: ProbeSurroundings = {},
 ): CreateProber {
   return (policy, onInconsistent) =>
     new MirrorProber({
       ...policy.probe,
       limits: policy.limits,
       mark: { value: policy.probe.mark, set: setMark },
-      origins: new Origins({ streams, onDialled: (probe) => dialled?.add(probe), bridge }),
+      origins: new Origins({ streams, onDialled: (probe) => dialled?.add(probe), ...around }),
       onInconsistent,
     });
 }

@@ -185,6 +185,12 @@ export const CONDITIONS = {
     meaning: 'More servers were to be asked than the limits of probes allow: connections are denied for it.',
     mend: 'raise the limits of "probe", or find out who asks for so much',
   },
+  'probe.unbridged': {
+    severity: 'degraded',
+    meaning:
+      'Probes of clients behind a bridge have no way to their servers: where a server would be asked, the connection is denied.',
+    mend: 'see tlspin ctl status ("over a bridge"): apply the rules again; start tlspin with CAP_NET_RAW and /dev/net/tun; or give the bridge an address and a route',
+  },
   'probe.unmarked': {
     severity: 'degraded',
     meaning: 'Probes cannot be marked, so none is sent: where a server would be asked, the connection is denied.',

@@ -31,11 +31,13 @@ export class Losses {
 
   look(): void {
     const { protection, daemon, readQueues } = this.#options;
-    const { queues, probes } = daemon.status();
+    const { queues, probes, probeOrigins } = daemon.status();
     const kernel = readQueues();
     for (const queue of queues) this.#lookAt(queue, kernel?.get(queue.queue));
     const refused = this.#growth('probes', probes?.failures.limited ?? 0);
     if (refused > 0) protection.notice('probe.exhausted', '', `${refused} probes were not made`, SPELL_MS);
+    const unbridged = this.#growth('unbridged', probeOrigins?.unbridged ?? 0);
+    if (unbridged > 0) protection.notice('probe.unbridged', '', `over a bridge ${probeOrigins!.bridge}`, SPELL_MS);
   }
 
   #lookAt({ queue, counts }: QueueStatus, kernel: KernelQueue | undefined): void {

@@ -145,7 +145,8 @@ export class Rules {
       for (const [code, detail] of foreignMarks(ruleset, policy)) found.set(code, detail);
       const offload = policy.allowOffload ? [] : flowOffloadIn(ruleset.texts);
       if (offload.length > 0) found.set('offload.found', offload.join(', '));
-      if (policy.failOpen) this.#lookForUnseen([...feeds.feeds, ...feeds.probes], entered, readQueues());
+      if (policy.failOpen)
+        this.#lookForUnseen([...feeds.feeds, ...feeds.probes, ...feeds.bridges], entered, readQueues());
     }
     return found;
   }
@@ -160,11 +161,10 @@ export class Rules {
     if (bypassed.length > 0) found.set('rules.bypassed', `${queues}: ${bypassed.join('; ')}`);
   }
 
-  async #lookForProbeWays({ own, probes }: Feeds, policy: Policy): Promise<void> {
+  async #lookForProbeWays({ own, probes, bridges }: Feeds, policy: Policy): Promise<void> {
     const { run, onProbeWays } = this.#options;
-    if (leavesAsClients(policy)) {
-      onProbeWays({ ...(await readWays(run, own, policy.probe.mark)), queued: bothWays(probes) });
-    }
+    const returning = leavesAsClients(policy) ? await readWays(run, own, policy.probe.mark) : NONE;
+    onProbeWays({ returning, queued: bothWays(probes), bridged: bothWays(bridges) });
   }
 
   /** What two looks in a row have found is how it is from then on: somebody may have meant it so. */
@@ -268,4 +268,5 @@ const CODES = [
   'marks.accepting',
   'marks.overwritten',
 ] as const satisfies readonly ConditionCode[];
+const NONE: ProbeWays['returning'] = new Set();
 const LATE = 'the rules may be others by now, and to read them takes long';

@@ -2,6 +2,7 @@
  * What a rule asks of a packet besides protocol and ports, as far as that is known of one: what opens or goes on, what
  * connection tracking says of it, marks, loopback. All else (addresses, interfaces) may hold or not.
  */
+import { BRIDGE_DEVICE } from './bridge-way.ts';
 import type { Family } from './plan.ts';
 
 /** A packet in so far as rules of ours ask about it. */
@@ -34,6 +35,9 @@ export function fits(asks: readonly Ask[], packet: Packet): boolean | undefined 
 
 export const UNKNOWN: Ask = () => undefined;
 
+/** By which nothing comes or leaves that rules are for. */
+const NO_FLOWS: readonly string[] = ['lo', BRIDGE_DEVICE];
+
 /** Of iptables' words, without protocol and ports. */
 export function iptablesAsks(words: string): Ask[] {
   const asks: Ask[] = [];
@@ -49,7 +53,7 @@ export function iptablesAsks(words: string): Ask[] {
 }
 
 const WORDS: readonly (readonly [RegExp, (...values: string[]) => Ask])[] = [
-  [/( !)? -[io] lo(?= |$)/g, () => () => false],
+  [new RegExp(`( !)? -[io] (?:${NO_FLOWS.join('|')})(?= |$)`, 'g'), () => () => false],
   [/ -m addrtype( !)? --dst-type LOCAL(?= |$)/g, () => toThisHost],
   [/ -m (?:conntrack|state)( !)? --(?:ct)?state ([A-Z,]+)/g, (states) => inState(states!.split(','))],
   [/ -m connmark( !)? --mark (0x[0-9a-f]+)(?:\/(0x[0-9a-f]+))?/g, (value, mask) => marked('connmark', value, mask)],
@@ -73,7 +77,7 @@ function nftEquality(left: unknown, right: unknown, isAny: boolean): Ask | undef
   if (key === '{"payload":{"protocol":"tcp","field":"flags"}}') return nftFlagged(mask, right, isAny);
   if (mask !== undefined || words === undefined) return undefined;
   if (key === '{"ct":{"key":"state"}}') return inState(words.map((word) => word.toUpperCase()));
-  if (INTERFACES.has(key)) return words.every((word) => word === 'lo') ? () => false : undefined;
+  if (INTERFACES.has(key)) return words.every((word) => NO_FLOWS.includes(word)) ? () => false : undefined;
   if (key === '{"fib":{"result":"type","flags":["daddr"]}}' && words[0] === 'local') return toThisHost;
   if (key === '{"meta":{"key":"nfproto"}}') return ({ family }) => words.includes(family);
   if (PROTOCOLS.has(key)) return ({ protocol }) => words.includes(protocol);

@@ -23,15 +23,16 @@ export interface Feed {
 
 export interface Feeds {
   readonly feeds: readonly Feed[];
-  /** Those of probes' own packets. */
+  /** Those of probes' own packets, and of probes that take a bridge. */
   readonly probes: readonly Feed[];
+  readonly bridges: readonly Feed[];
   /** Of our own chains those that packets come by, and what their rules are: by family, table and name. */
   readonly own: ReadonlyMap<string, string>;
 }
 
 export function feedsOf({ chains }: Pick<Ruleset, 'chains'>, queues: readonly [number, number]): Feeds {
   const follower = new Follower(chains, queues);
-  const [feeds, probes]: [Feed[], Feed[]] = [[], []];
+  const [feeds, probes, bridges]: [Feed[], Feed[], Feed[]] = [[], [], []];
   const own = new Map<string, string>();
   for (const chain of chains) {
     const { hook, table } = chain;
@@ -40,14 +41,15 @@ export function feedsOf({ chains }: Pick<Ruleset, 'chains'>, queues: readonly [n
       for (const protocol of PROTOCOLS) {
         const of = { family, protocol, table, hook };
         const fed = new Map<Rule, Feed>();
-        const ofProbes = new Set<Rule>();
+        const lists = new Map<Rule, Feed[]>();
         follower.through({ ...chain, passes: true }, EVERYTHING, {
           protocol,
           side: 'either',
           // Who asks for more has thought of it.
           fits: ({ asks }) => asks.length === 0 || undefined,
           onQueue: (rule, ports, chain) => {
-            if (isOwn(chain) && OF_PROBES.test(chain.name)) ofProbes.add(rule);
+            if (isOwn(chain))
+              lists.set(rule, OF_PROBES.test(chain.name) ? probes : OF_BRIDGES.test(chain.name) ? bridges : feeds);
             const known = fed.get(rule)?.ports ?? [];
             fed.set(rule, { ...of, ports: union(known, ports), bypass: isBypassing(rule), rule });
           },
@@ -57,11 +59,11 @@ export function feedsOf({ chains }: Pick<Ruleset, 'chains'>, queues: readonly [n
             own.set(`${table} ${chain.name}`, chain.rules.map(({ text }) => text).join('\n'));
           },
         });
-        for (const feed of fed.values()) (ofProbes.has(feed.rule) ? probes : feeds).push(feed);
+        for (const feed of fed.values()) (lists.get(feed.rule) ?? feeds).push(feed);
       }
     }
   }
-  return { feeds, probes, own };
+  return { feeds, probes, bridges, own };
 }
 
 /** Families of which what leaves and what comes is fed. */
@@ -138,5 +140,6 @@ function neededFamilies({ pinsets }: Pick<Policy, 'pinsets'>): readonly Family[]
 
 const PROTOCOLS = ['tcp', 'udp'] as const;
 const OF_PROBES = /^(tlspin-probe-|probe_)/;
+const OF_BRIDGES = /^(tlspin-bridge-|bridge_)/;
 const EVERYTHING: Parcel = { ports: ALL_PORTS, mark: 0, by: undefined };
 const IPV6 = '/proc/net/if_inet6';

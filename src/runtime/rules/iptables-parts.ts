@@ -23,16 +23,21 @@
  *   probe, out  mangle OUTPUT -> probe ... security OUTPUT -> guise
  *   probe, in   mangle PREROUTING -> probe ... mangle INPUT -> guise
  *
- * There they go through the queue, to look like their clients' own packets.
+ * There they go through the queue, to look like their clients' own packets. Those that take a bridge are known by their
+ * device (bridge-way.ts), whatever their marks:
+ *
+ *   probe, out  security OUTPUT -> bridge
+ *   probe, in   mangle PREROUTING -> bridge ... mangle INPUT -> bridge
  *
  * A verdict that changes a connection's mark is NF_REPEAT: the packet goes through the queue's table again, whose first
  * rule knows it by the bit `told` and saves. What others mark so is cleared by the guard in a table ahead of that one.
  */
+import { BRIDGE_DEVICE } from './bridge-way.ts';
 import type { Hook } from './plan.ts';
 
 /** One built-in chain that we jump from and our own chains behind it. */
 export interface Part {
-  readonly role: 'guard' | 'queue' | 'quic' | 'refuse' | 'probe' | 'guise';
+  readonly role: 'guard' | 'queue' | 'quic' | 'refuse' | 'probe' | 'guise' | 'bridge';
   /** `udp` parts are there with `--queue-udp`, but for `quic`, which is there without. */
   readonly protocol: 'tcp' | 'udp';
   readonly table: 'security' | 'mangle' | 'filter' | 'raw';
@@ -90,6 +95,33 @@ export const PARTS: Readonly<Record<Hook, readonly Part[]>> = {
       builtin: 'INPUT',
       match: '-p tcp -m addrtype ! --dst-type LOCAL',
       chain: 'tlspin-probe-come',
+      inner: null,
+    },
+    {
+      role: 'bridge',
+      protocol: 'tcp',
+      table: 'mangle',
+      builtin: 'PREROUTING',
+      match: `-p tcp -i ${BRIDGE_DEVICE}`,
+      chain: 'tlspin-bridge-in',
+      inner: null,
+    },
+    {
+      role: 'bridge',
+      protocol: 'tcp',
+      table: 'security',
+      builtin: 'OUTPUT',
+      match: `-p tcp -o ${BRIDGE_DEVICE}`,
+      chain: 'tlspin-bridge-leave',
+      inner: null,
+    },
+    {
+      role: 'bridge',
+      protocol: 'tcp',
+      table: 'mangle',
+      builtin: 'INPUT',
+      match: `-p tcp -i ${BRIDGE_DEVICE}`,
+      chain: 'tlspin-bridge-come',
       inner: null,
     },
     {

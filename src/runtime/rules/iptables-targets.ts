@@ -37,7 +37,7 @@ function bits(plan: RulesPlan): string {
 }
 
 /** Never --queue-cpu-fanout, which would part a flow's directions; the default hash keeps them together. */
-function queue(plan: RulesPlan): string {
+export function queue(plan: RulesPlan): string {
   const [first, last] = plan.queues;
   const numbers = first === last ? `--queue-num ${first}` : `--queue-balance ${first}:${last}`;
   return `-j NFQUEUE ${numbers}${plan.queueBypass ? ' --queue-bypass' : ''}`;

@@ -6,9 +6,18 @@ import { datagramQueueRules, datagramSaveRules, refuseRules } from './iptables-d
 import { CLOSED, type Part, PARTS, RETIRED } from './iptables-parts.ts';
 import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
 import type { Family, Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
-import { WAY, wayOf } from './probe-way.ts';
+import { UNWAY, unwayOf, WAY, wayOf } from './probe-way.ts';
 import { CHECKS, FILL, PRELUDE, REMOVE, SPARE } from './shell.ts';
-import { ask, askRules, clearRule, PORT_UNREACHABLE, queueProbes, saveRules, toldRule } from './iptables-targets.ts';
+import {
+  ask,
+  askRules,
+  clearRule,
+  PORT_UNREACHABLE,
+  queue,
+  queueProbes,
+  saveRules,
+  toldRule,
+} from './iptables-targets.ts';
 
 export function renderIptables(plan: RulesPlan): string {
   const { hook } = plan;
@@ -40,7 +49,7 @@ export function renderIptablesRemoval(hooks: readonly Hook[]): string {
     `# Takes away the rules of tlspin for ${hooks.map((hook) => DESCRIPTION[hook]).join(', and for ')}.`,
     PRELUDE,
     REMOVE,
-    ...(hooks.includes('forward') ? [WAY] : []),
+    ...(hooks.includes('forward') ? [UNWAY] : []),
     ...FAMILIES.map((family) =>
       section(
         family,
@@ -54,7 +63,7 @@ function removals(hook: Hook, family: Family): string[] {
   const parts = [...PARTS[hook]].reverse();
   return [
     ...retiredRemovals(hook, family),
-    ...(hook === 'forward' ? [wayOf(null, family)] : []),
+    ...(hook === 'forward' ? [unwayOf(family)] : []),
     ...parts.map((part) => removal(part, family)),
   ];
 }
@@ -126,6 +135,8 @@ function rulesOf(part: Part, plan: RulesPlan, family: Family): string[] {
       return plan.asClients === null ? [] : append(inner, asClientRules(plan.asClients, plan, part));
     case 'guise':
       return plan.asClients === null ? [] : append(inner, [queueProbes(plan.asClients, plan)]);
+    case 'bridge':
+      return plan.overBridges === null ? [] : append(inner, [overBridgeRule(plan.overBridges, plan, part)]);
     case 'quic':
       return append(
         inner,
@@ -200,6 +211,11 @@ function asClientRules(probe: number, { connmark }: RulesPlan, { builtin }: Part
     `-p tcp -m tcp --tcp-flags SYN,ACK SYN -m conntrack --ctdir ORIGINAL -j CONNMARK --set-xmark 0x0/${mark}`,
     `-m conntrack --ctdir REPLY -m connmark --mark ${bit} -j MARK --set-xmark ${bit}`,
   ];
+}
+
+/** Its source is asked for by the mark, where one is asked for at all. */
+function overBridgeRule(probe: number, plan: RulesPlan, { builtin }: Part): string {
+  return builtin === 'PREROUTING' ? `-j MARK --set-xmark ${hex(probe)}/${hex(probe)}` : queue(plan);
 }
 
 /** Only what has been in the queue says what holds: it comes here again from behind this rule. */

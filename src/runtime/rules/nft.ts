@@ -4,6 +4,7 @@
  * Here an ACCEPT verdict ends only our own base chain, which sits behind the user's mangle and filter chains, ahead of
  * the address translation of replies (srcnat, priority 100); NF_REPEAT goes through that chain again.
  */
+import { BRIDGE_DEVICE } from './bridge-way.ts';
 import { DESCRIPTION, FAMILIES, hex } from './plan.ts';
 import type { Hook, Ports, QuicRule, RulesPlan } from './plan.ts';
 import { wayCommands } from './probe-way.ts';
@@ -25,6 +26,7 @@ export function renderNft(plan: RulesPlan): string {
       ...block(`queue_${base.hook}`, [header(base, PRIORITY.queue), ...byPort(plan, base.match, `flows_${base.hook}`)]),
     ]),
     ...(plan.asClients === null ? [] : asClientChains(plan.asClients, plan)),
+    ...(plan.overBridges === null ? [] : overBridgeChains(plan.overBridges, plan)),
     ...quicChain(plan),
     ...(plan.datagrams ? datagramChains(plan) : []),
     '}',
@@ -176,11 +178,29 @@ function asClientChains(mark: number, plan: RulesPlan): string[] {
     ]),
     ...block('probe_leave', [
       `type filter hook output priority ${PRIORITY.queue}; policy accept;`,
-      `meta l4proto tcp fib saddr type != local ${queued}`,
+      `meta l4proto tcp oifname != "${BRIDGE_DEVICE}" fib saddr type != local ${queued}`,
     ]),
     ...block('probe_come', [
       `type filter hook input priority ${PRIORITY.queue}; policy accept;`,
-      `meta l4proto tcp fib daddr type != local ${queued}`,
+      `meta l4proto tcp iifname != "${BRIDGE_DEVICE}" fib daddr type != local ${queued}`,
+    ]),
+  ];
+}
+
+/** Likewise for those that take a bridge. None is queued twice. */
+function overBridgeChains(mark: number, plan: RulesPlan): string[] {
+  return [
+    ...block('bridge_prerouting', [
+      `type filter hook prerouting priority ${PRIORITY.probe}; policy accept;`,
+      `iifname "${BRIDGE_DEVICE}" meta l4proto tcp meta mark set meta mark | ${hex(mark)}`,
+    ]),
+    ...block('bridge_leave', [
+      `type filter hook output priority ${PRIORITY.queue}; policy accept;`,
+      `oifname "${BRIDGE_DEVICE}" meta l4proto tcp ${queue(plan)}`,
+    ]),
+    ...block('bridge_come', [
+      `type filter hook input priority ${PRIORITY.queue}; policy accept;`,
+      `iifname "${BRIDGE_DEVICE}" meta l4proto tcp ${queue(plan)}`,
     ]),
   ];
 }

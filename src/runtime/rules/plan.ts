@@ -6,7 +6,7 @@
 import ipaddr from 'ipaddr.js';
 
 import type { AddressRange, CompiledPinset, ConnmarkLayout, Policy } from '../../pins/policy.ts';
-import { asksServers } from '../../pins/probe.ts';
+import { mayAskServers } from '../../pins/probe.ts';
 import { ownedConnmarkBits } from './connmark-mask.ts';
 
 export type Hook = 'forward' | 'local';
@@ -46,6 +46,8 @@ export interface RulesPlan {
   readonly probe: number | null;
   /** The same bit, where probes leave with addresses that this host forwards for; null elsewhere. */
   readonly asClients: number | null;
+  /** The same bit, where probes may take a bridge, by a device of their own; null elsewhere. */
+  readonly overBridges: number | null;
   readonly quic: Readonly<Record<Family, readonly QuicRule[]>>;
   /** UDP of the same ports goes to the queue as well. */
   readonly datagrams: boolean;
@@ -71,6 +73,7 @@ interface PlanOptions {
 export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
   const route = options.route ?? policy.connmark.route;
   const refusesQuic = options.quic && !options.queueUdp;
+  const probes = (hook: Hook) => (options.hook === hook && mayAskServers(policy) ? policy.probe.mark : null);
   return {
     hook: options.hook,
     configuration: policy.hash,
@@ -80,8 +83,9 @@ export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
     connmark: policy.connmark,
     owned: ownedConnmarkBits(policy),
     packetMark: route !== 'verdict',
-    probe: options.hook === 'local' && asksServers(policy) ? policy.probe.mark : null,
-    asClients: options.hook === 'forward' && leavesAsClients(policy) ? policy.probe.mark : null,
+    probe: probes('local'),
+    asClients: leavesAsClients(policy) ? probes('forward') : null,
+    overBridges: probes('forward'),
     datagrams: options.queueUdp,
     sparesOpen: options.established !== 'midstream',
     quic: refusesQuic ? { ipv4: quicRules(policy, 'ipv4'), ipv6: quicRules(policy, 'ipv6') } : { ipv4: [], ipv6: [] },
@@ -90,7 +94,7 @@ export function planRules(policy: Policy, options: PlanOptions): RulesPlan {
 
 /** Whether any probe has another's address. */
 export function leavesAsClients(policy: Policy): boolean {
-  return policy.probe.source !== 'gateway' && asksServers(policy);
+  return policy.probe.source !== 'gateway' && mayAskServers(policy);
 }
 
 export const DESCRIPTION: Readonly<Record<Hook, string>> = {

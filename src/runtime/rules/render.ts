@@ -8,7 +8,7 @@ import { renderIptables, renderIptablesRemoval } from './iptables.ts';
 import { renderNft, renderNftRemoval } from './nft.ts';
 import { leavesAsClients, planRules } from './plan.ts';
 import type { Hook, Route } from './plan.ts';
-import { renderWay } from './probe-way.ts';
+import { renderUnway, renderWay } from './probe-way.ts';
 
 export type RulesFormat = 'iptables' | 'nft';
 
@@ -40,7 +40,8 @@ export function renderBeside(
   format: RulesFormat,
 ): string | undefined {
   if (format === 'iptables' || hook === 'local') return undefined;
-  return renderWay(policy !== undefined && leavesAsClients(policy) ? policy.probe.mark : null);
+  if (policy === undefined) return renderUnway();
+  return renderWay(leavesAsClients(policy) ? policy.probe.mark : null);
 }
 
 /** The text that takes away what `renderRules` put in place for this hook, or for either, whatever the configuration was. */

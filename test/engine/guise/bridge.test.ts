@@ -29,7 +29,7 @@ let done: (readonly [string, number, Uint8Array?])[];
 let now = 1e9;
 let ids = 0;
 
-beforeEach(() => {
+function begin(source: 'client' | 'gateway'): void {
   const bridge: BridgePort = {
     ifindex: TUNNEL,
     send: (port, frame) => done.push(['frame', port, frame]),
@@ -39,7 +39,7 @@ beforeEach(() => {
   dialled = new DialledMemory();
   done = [];
   engine = new Engine({
-    policy: policy({ probe: { ...policy().probe, source: 'client' } }),
+    policy: policy({ probe: { ...policy().probe, source } }),
     verdicts: {
       verdict: (id, verdict) => done.push([verdict === NF_ACCEPT ? 'accept' : verdict === NF_DROP ? 'drop' : '?', id]),
       flush: () => done.push(['flush', 0]),
@@ -52,7 +52,9 @@ beforeEach(() => {
     dialled,
     bridge,
   });
-});
+}
+
+beforeEach(() => begin('client'));
 
 interface At {
   readonly hook?: number;
@@ -73,7 +75,7 @@ function packet({ srcPort = PROBE, ...fields }: TcpFields, at: At = {}): number 
   words[FIELD.hook] = hook;
   words[FIELD.mark] = mark;
   words[FIELD.flags] = FLAG.hasConnmark;
-  words[FIELD.inIfindex] = hook === HOOK.localOut ? 0 : 2;
+  words[FIELD.inIfindex] = { [HOOK.localOut]: 0, [HOOK.localIn]: TUNNEL }[hook] ?? 2;
   words[FIELD.outIfindex] = out;
   words[FIELD.physOutIfindex] = port;
   words[FIELD.inLinkHigh] = Math.floor(link / 2 ** 32);
@@ -96,36 +98,74 @@ const dial = (role: DialledAsClient['role'] = 'awaited') =>
   dialled.add({ client: CLIENT, server: SERVER, probePort: PROBE, role });
 const kinds = () => done.map(([kind]) => kind);
 
-it('what a probe sends leaves by the port of its client, once its own packet is answered', () => {
+it.each(['client', 'gateway'] as const)(
+  'what a probe sends leaves by the port of its client, once its own packet is answered (%s)',
+  (source) => {
+    begin(source);
+    clientSyn();
+    synAck(CLIENT.port, 1_000);
+    dial();
+    probeSyn();
+    expect(kinds()).toEqual(['accept', 'flush', 'frame', 'discard']);
+    const [, port, frame] = done[2]!;
+    expect([port, Buffer.from(frame!).toString('hex', 0, 14)]).toEqual([
+      FAR_PORT,
+      '020000000002' + '020000000001' + '0800',
+    ]);
+    const [ip, tcp] = [new IpView(), new TcpView()];
+    ip.parse(frame!, 14, frame!.length);
+    tcp.parse(ip);
+    expect([tcp.srcPort, tcp.seq, tcpChecksumFits(ip)]).toEqual([PROBE, 5_000, true]);
+    expect(engine.counters.probesRewritten).toBe(1);
+  },
+);
+
+it.each(['client', 'gateway'] as const)(
+  'what is answered to it comes in by the device, and goes no farther (%s)',
+  (source) => {
+    begin(source);
+    clientSyn();
+    synAck(CLIENT.port, 1_000);
+    dial();
+    probeSyn();
+    // Whatever mark others have given it.
+    for (const mark of [MARK, 0x8]) {
+      synAck(PROBE, 5_001, { ...toClient, mark });
+      expect(kinds()).toEqual(['received', 'drop', 'flush']);
+    }
+    const answer = synAck(PROBE, 5_001);
+    expect(done[1]).toEqual(['drop', answer]);
+    expect(viewTcp(done[0]![2]!)).toMatchObject({ dstPort: PROBE, ack: 5_001 });
+    // What comes by there is its socket's.
+    const [id] = [synAck(PROBE, 5_001, { hook: HOOK.localIn, out: 0 })];
+    expect(done[0]).toEqual(['accept', id]);
+  },
+);
+
+it('a client that begins a connection by the port of a probe hears what is answered there', () => {
   clientSyn();
   synAck(CLIENT.port, 1_000);
   dial();
   probeSyn();
-  expect(kinds()).toEqual(['accept', 'flush', 'frame', 'discard']);
-  const [, port, frame] = done[2]!;
-  expect([port, Buffer.from(frame!).toString('hex', 0, 14)]).toEqual([
-    FAR_PORT,
-    '020000000002' + '020000000001' + '0800',
-  ]);
-  const [ip, tcp] = [new IpView(), new TcpView()];
-  ip.parse(frame!, 14, frame!.length);
-  tcp.parse(ip);
-  expect([tcp.srcPort, tcp.seq, tcpChecksumFits(ip)]).toEqual([PROBE, 5_000, true]);
-  expect(engine.counters.probesRewritten).toBe(1);
+  packet({ srcPort: PROBE, flags: syn, options: OPTIONS, seq: 777, ack: 0 }, toServer);
+  synAck(PROBE, 778);
+  expect(kinds()).toEqual(['accept', 'flush']);
 });
 
-it('what is answered to it comes in by the device, and goes no farther', () => {
+it('what is like an answer and goes by no bridge is none', () => {
   clientSyn();
   synAck(CLIENT.port, 1_000);
   dial();
   probeSyn();
-  const answer = synAck(PROBE, 5_001, { ...toClient, mark: MARK });
-  expect(kinds()).toEqual(['received', 'drop', 'flush']);
-  expect(done[1]).toEqual(['drop', answer]);
-  expect(viewTcp(done[0]![2]!)).toMatchObject({ dstPort: PROBE, ack: 5_001 });
-  // What comes by there is its socket's.
-  const [id] = [synAck(PROBE, 5_001, { hook: HOOK.localIn, out: 0 })];
-  expect(done[0]).toEqual(['accept', id]);
+  synAck(PROBE, 5_001, { ...toClient, mark: MARK, port: 0 });
+  expect(kinds()).not.toContain('received');
+});
+
+it('what leaves or comes by the device and is no probe’s is nobody’s flow, and no frame', () => {
+  probeSyn();
+  expect(kinds()).toEqual(['accept', 'flush']);
+  synAck(PROBE, 5_001, { hook: HOOK.localIn, out: 0, mark: 0 });
+  expect(kinds()).toEqual(['accept', 'flush']);
 });
 
 it('a decoy whose server nobody has heard of yet waits until it answers the client', () => {

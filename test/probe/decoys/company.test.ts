@@ -10,7 +10,7 @@ type Outcome = { readonly kind: 'certificates'; readonly chain: string } | { rea
 type Wire = ConnectionOptions<Outcome> & { isOver: boolean };
 
 const SERVER = { address: new Uint8Array([192, 0, 2, 1]), port: 443 };
-const origin: Origin = { family: 'ipv4', open: () => undefined };
+const origin: Origin = { family: 'ipv4', isOnly: false, open: () => undefined };
 const shown = (chain: string): Outcome => ({ kind: 'certificates', chain });
 const closed = { kind: 'failed', reason: 'closed', detail: '' } as const;
 

@@ -85,6 +85,10 @@ it('a bridge whose frames the rules see is fine', async () => {
 
 it('probes want a route', async () => {
   expect(await found({}, { ip: '' })).toEqual(['probe.route degraded']);
+  // Or a bridge to take.
+  const calls = (name: string) => `/proc/sys/net/bridge/bridge-nf-call-${name}`;
+  const files = { bridge: 'br0', [calls('iptables')]: '1', [calls('ip6tables')]: '1' };
+  expect(await found(files, { ip: '' })).toEqual([]);
 });
 
 it.each([

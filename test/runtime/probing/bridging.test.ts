@@ -1,14 +1,14 @@
 import { openSync } from 'node:fs';
 import { constants, endianness } from 'node:os';
 
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 
 import { Bridging, BridgeSockets, type BridgingOptions } from '../../../src/runtime/probing/bridging.ts';
-import { linkRequest, routeRequest } from '../../../src/runtime/probing/tunnel.ts';
+import { linkRequest, routeRequests, ruleRequests } from '../../../src/runtime/probing/tunnel.ts';
 import type { Device } from '../../../src/runtime/rules/beside/devices.ts';
 import { attributesOf, messagesOf } from '../../../src/source/netlink.ts';
 
-const { EBUSY, EPERM, EOPNOTSUPP } = constants.errno;
+const { EBUSY, EEXIST, EPERM, EOPNOTSUPP } = constants.errno;
 const RTM_NEWLINK = 16;
 
 /** A kernel that makes the device, unless it is told otherwise, and answers each request with an errno. */
@@ -51,7 +51,7 @@ function kernel({
 }
 
 const bridging = (options: Partial<BridgingOptions> & Pick<BridgingOptions, 'binding'>) =>
-  new Bridging({ frames: 7, devices: () => [], read: () => undefined, ...options });
+  new Bridging({ frames: 7, mark: 0x8, devices: () => [], read: () => undefined, ...options });
 
 it('the device is made when it is first needed, once, and packet threads know of it then', () => {
   const { binding, told } = kernel();
@@ -97,9 +97,44 @@ it('what the kernel is told: the device is up, and to wherever it leads', () => 
     [8, 0],
     [24, 1],
   ]);
-  for (const family of ['ipv4', 'ipv6'] as const) {
-    const { body } = messagesOf(routeRequest(family, 9))[0]!;
-    const route = attributesOf(body.subarray(12));
-    expect([body[0], word(route.get(15)!), word(route.get(4)!)]).toEqual([family === 'ipv4' ? 2 : 10, 7469, 9]);
-  }
+});
+
+it.each([
+  ['ipv4', 2],
+  ['ipv6', 10],
+] as const)('what leads over %s to it, and what comes by it to this host', (family, af) => {
+  const routes = routeRequests(family, 9).map((request) => messagesOf(request)[0]!.body);
+  const rules = ruleRequests(family, 0x8).map((request) => messagesOf(request)[0]!.body);
+  const word = (octets?: Buffer) => octets && new Uint32Array(Uint8Array.from(octets).buffer)[0];
+  const text = (octets?: Buffer) => octets?.toString('latin1').replaceAll('\0', '');
+  expect(routes.map((body) => [body[0], body[7], ...[...attributesOf(body.subarray(12)).values()].map(word)])).toEqual([
+    [af, 1, 7469, 9],
+    [af, 2, 7470, 9],
+  ]);
+  const asked = rules.map((body) => {
+    const of = attributesOf(body.subarray(12));
+    const marks = [word(of.get(10)), word(of.get(16))];
+    return [body[0], body[3], word(of.get(6)), word(of.get(15)), text(of.get(3)), text(of.get(17)), ...marks];
+  });
+  expect(asked).toEqual([
+    [af, 0, 61, 7470, 'tlspin0', undefined, undefined, undefined],
+    [af, 0, 62, 7469, undefined, 'tlspin0', undefined, undefined],
+    [af, 0x1c, 63, 7469, 'lo', undefined, 0x8, 0x8],
+  ]);
+});
+
+it('what somebody took away of it is put in place again, and what is there is as good', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  let [requests, errno] = [0, 0];
+  const { binding, told } = kernel({ answer: (type) => (requests++, type === RTM_NEWLINK ? 0 : errno) });
+  const made = bridging({ binding });
+  expect(made.open('ipv4')).toEqual({ ifindex: 9 });
+  const once = requests;
+  expect(made.open('ipv4')).toEqual({ ifindex: 9 });
+  expect(requests).toBe(once);
+  errno = EEXIST;
+  vi.advanceTimersByTime(1_000);
+  expect(made.open('ipv6')).toEqual({ ifindex: 9 });
+  expect([requests, told.made]).toEqual([2 * once, 1]);
+  vi.useRealTimers();
 });

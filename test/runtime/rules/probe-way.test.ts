@@ -13,20 +13,11 @@ const ROUTES = 'local default dev lo scope host \n';
 const IPTABLES =
   '-m conntrack --ctdir REPLY -m connmark --mark 0x400000/0x400000 -j MARK --set-xmark 0x400000/0x400000';
 
-const OVER_BRIDGES = [
-  { priority: 62, src: 'all', oif: 'tlspin0', oif_detached: null, table: '7469' },
-  { priority: 63, src: 'all', tos: '0x1c', fwmark: '0x400000', fwmask: '0x400000', iif: 'lo', table: '7469' },
-];
-
 /** What `ip` prints, of both families; which of them answers come back of. */
-async function ways(rules: object[], routes: string, own: Record<string, string>, mark = MARK) {
-  return (await read(rules, routes, own, mark)).returning;
-}
-
-function read(rules: object[], routes: string, own: Record<string, string>, mark = MARK) {
+function ways(rules: object[], routes: string, own: Record<string, string>) {
   const run = (_: string, args: readonly string[]) =>
     Promise.resolve(args.includes('rule') ? JSON.stringify(rules) : routes);
-  return readWays(run, new Map(Object.entries(own)), mark);
+  return readWays(run, new Map(Object.entries(own)), MARK);
 }
 
 it('there is a way where answers are marked, taken by their mark, and local', async () => {
@@ -49,16 +40,7 @@ it.each([
 it('there is none where `ip` is missing, or says what is no list', async () => {
   const own = new Map([['ipv4 mangle tlspin-probe-in', IPTABLES]]);
   for (const said of [undefined, 'Option "-j" is unknown']) {
-    const { returning } = await readWays(() => Promise.resolve(said), own, MARK);
+    const returning = await readWays(() => Promise.resolve(said), own, MARK);
     expect(returning.size).toBe(0);
   }
-});
-
-it('what leaves over a bridge is led to its device where all of its rules are there, beside the way back', async () => {
-  const own = { 'ipv4 mangle tlspin-probe-in': IPTABLES };
-  const bridged = async (rules: object[], routes = ROUTES) => [...(await read(rules, routes, own)).bridged];
-  expect(await bridged([...RULES, ...OVER_BRIDGES])).toEqual(['ipv4']);
-  expect(await bridged([...RULES, OVER_BRIDGES[0]!])).toEqual([]);
-  expect(await bridged([...RULES, OVER_BRIDGES[1]!])).toEqual([]);
-  expect(await bridged([...RULES, ...OVER_BRIDGES], '')).toEqual([]);
 });

@@ -222,9 +222,12 @@ interface NftObject {
 
 const FLAGS = { payload: { protocol: 'tcp', field: 'flags' } };
 
-/** Without it more comes to the queue than has to, or its packets are dropped otherwise, or UDP is guarded elsewhere. */
+/**
+ * Without it more comes to the queue than has to, or its packets are dropped otherwise, or UDP is guarded elsewhere; or it is
+ * for probes over bridges, whose status tells of it.
+ */
 const HARMLESS =
-  /--ctstate|--mark \S+ -j (RETURN|DROP)|-j LOG|-j CONNMARK|-(flow|told)\S* -j MARK|-m u32|-g tlspin-(udp-)?told|tlspin-(quic|udp-refuse|udp-deny|udp-guard)/;
+  /--ctstate|--mark \S+ -j (RETURN|DROP)|-j LOG|-j CONNMARK|-(flow|told)\S* -j MARK|-m u32|-g tlspin-(udp-)?told|tlspin-(bridge|quic|udp-refuse|udp-deny|udp-guard)/;
 /** Also what begins elsewhere and ends here: that is not what rules of a host's own connections are for. */
 const HARMLESS_OF_NFT =
   /"key":"state"|"key":"mark".*(return|drop|"told|"mangle")|"mangle"|"base":"th"|^(quic|datagram_refusals)|goto":\{"target":"datagram_refusals|_input .*"dport"|_output .*"sport"/;

@@ -51,7 +51,7 @@ export const probe = z
       .enum(['client', 'gateway', 'auto'])
       .optional()
       .describe(
-        "Whose address probes leave with: their client's, which takes the rules that `tlspin rules` prints for it; the gateway's own; or the client's where that is answered, and otherwise the gateway's.",
+        "Whose address probes leave with: their client's, which takes the rules that `tlspin rules` prints for it; the gateway's own, but over a bridge whose host has none that leads to the server; or the client's where that is answered, and otherwise the gateway's.",
       )
       .meta({ default: PROBE_DEFAULTS.source }),
   })

@@ -2,9 +2,13 @@
  * Routes by which this host takes connections to addresses that it does not have (`ip route add local …`): a program of its
  * own answers them, and they are never forwarded. Reads what `ip` prints; where it is missing, so is that.
  */
+import { BRIDGE_DEVICE } from '../bridge-way.ts';
 import { parsed, type RunProgram } from '../program.ts';
 
-/** One phrase each. Tables that only rules with a mark lead to are left out: whose mark that is, and whether it comes, is not known here. */
+/**
+ * One phrase each. Tables that only rules with a mark lead to are left out: whose mark that is, and whether it comes, is not
+ * known here. So is what is for probes over bridges alone.
+ */
 export async function localRoutes(run: RunProgram): Promise<string[]> {
   const all = parsed<Route>(await run('ip', ['-j', 'route', 'show', 'table', 'all', 'type', 'local']));
   const made = all.filter(({ protocol }) => protocol !== 'kernel');
@@ -13,7 +17,8 @@ export async function localRoutes(run: RunProgram): Promise<string[]> {
   const used = new Set(
     rules
       .flatMap((text) => parsed<RoutingRule>(text))
-      .flatMap(({ table, fwmark }) => (fwmark === undefined ? table : [])),
+      .filter(({ fwmark, iif }) => fwmark === undefined && iif !== BRIDGE_DEVICE)
+      .flatMap(({ table }) => table ?? []),
   );
   return made
     .filter(({ table = 'main' }) => used.has(table))
@@ -30,4 +35,5 @@ interface Route {
 interface RoutingRule {
   readonly table?: string;
   readonly fwmark?: string;
+  readonly iif?: string;
 }
