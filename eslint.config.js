@@ -23,6 +23,10 @@ export default tseslint.config(
           message:
             'Write a class: V8 gives every such object a hidden class of its own, which keeps what the getter knows alive past scavenges.',
         },
+        {
+          selector: "MethodDefinition[kind='get'] > PrivateIdentifier.key",
+          message: 'Write a private method: V8 calls its runtime for each use of a private getter.',
+        },
       ],
     },
   },

@@ -99,7 +99,7 @@ export class Gate {
     if (start > this.#delivered && this.#judge.mayAwaitSecret) return false;
     if (start > next) return !this.#judge.waiting;
     const reach = end >= this.#deliveredAhead ? next : end;
-    return reach <= this.#limit;
+    return reach <= this.#limit();
   }
 
   /** These octets are on their way to the client. */
@@ -110,7 +110,7 @@ export class Gate {
   }
 
   /** The first octet that must not become contiguous for the client. */
-  get #limit(): number {
+  #limit(): number {
     return this.#judge.ruling?.action === 'accept' ? Infinity : this.#inspection.permission.offset;
   }
 
@@ -121,15 +121,15 @@ export class Gate {
    */
   #mayCut(p: PacketContext, offset: number): boolean {
     const { sealedFrom, isPreamble } = this.#inspection;
-    if (p.isGso || (sealedFrom === undefined && !isPreamble) || this.#limit >= this.#deliveredAhead) return false;
+    if (p.isGso || (sealedFrom === undefined && !isPreamble) || this.#limit() >= this.#deliveredAhead) return false;
     // What the client has not acknowledged may have been lost.
-    return offset <= this.#delivered && offset < this.#limit && this.#server.acked < this.#limit;
+    return offset <= this.#delivered && offset < this.#limit() && this.#server.acked < this.#limit();
   }
 
   /** The rest of the packet is lost; the server sends it again. */
   #deliverPermitted(p: PacketContext, offset: number): void {
     const { bytes, seq, ack, dataStart } = p.tcp;
-    this.#delivered = this.#limit;
+    this.#delivered = this.#limit();
     const payload = bytes.subarray(dataStart, dataStart + this.#delivered - offset);
     const flags = TCP_FLAG.psh | TCP_FLAG.ack;
     const headers = copyHeaders(p.ip, p.tcp);
@@ -179,7 +179,7 @@ export class Gate {
 
   /** A gap is closed: what was let go ahead of it counts, as far as it was permitted. */
   #closeGap(): void {
-    this.#delivered = Math.min(this.#server.next, this.#limit);
+    this.#delivered = Math.min(this.#server.next, this.#limit());
     this.#deliveredAhead = this.#server.firstStored ?? Infinity;
   }
 }

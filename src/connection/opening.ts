@@ -52,17 +52,17 @@ export class Opening {
 
   /** Of the SYN that was selected; of the first one until then. */
   get way(): Way {
-    return this.#syn(this.#selectedSyn);
+    return this.#syn(this.#selectedSyn());
   }
 
   /** The same SYN's. */
   get synSeq(): number {
-    return this.#syn(this.#selectedSyn).seq;
+    return this.#syn(this.#selectedSyn()).seq;
   }
 
   /** What the same one tells of the client's system. */
   get synTraits(): SynTraits | undefined {
-    return readSynTraits(this.#syn(this.#selectedSyn).traits);
+    return readSynTraits(this.#syn(this.#selectedSyn()).traits);
   }
 
   /** Whether the packet may be the client's. */
@@ -77,7 +77,7 @@ export class Opening {
   /** What the client has selected. */
   get selected(): Opened | undefined {
     if (!this.isSelected) return undefined;
-    return openedBy(this.#syn(this.#selectedSyn), this.#synAck(this.#selected % MAX_CANDIDATES));
+    return openedBy(this.#syn(this.#selectedSyn()), this.#synAck(this.#selected % MAX_CANDIDATES));
   }
 
   get isVoid(): boolean {
@@ -110,7 +110,7 @@ export class Opening {
     const which = this.#synFor(ack);
     if (which < 0) return false;
     const syn = this.#syn(which);
-    const isSelected = this.isSelected && which !== this.#selectedSyn;
+    const isSelected = this.isSelected && which !== this.#selectedSyn();
     if (isSelected || (syn.inIfindex !== outIfindex && this.#hasSynFrom(outIfindex))) return false;
     const answered = this.#synAckCount === 0 ? -1 : this.#synFor(this.#synAck(0).ack);
     if (answered >= 0 && this.#syn(answered).inIfindex === syn.inIfindex && !isSameWay(this.#syn(answered), syn))
@@ -170,7 +170,7 @@ export class Opening {
     return openedBy(this.#syn(Math.max(0, this.#synFor(synAck.ack))), synAck);
   }
 
-  get #selectedSyn(): number {
+  #selectedSyn(): number {
     return this.isSelected ? Math.floor(this.#selected / MAX_CANDIDATES) : 0;
   }
 

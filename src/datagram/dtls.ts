@@ -65,7 +65,7 @@ export class DtlsConversation implements Conversation {
     const content = this.#read('client', p, datagram);
     const { ruling } = this.#judge;
     if (ruling !== undefined) return ruling.action === 'accept' ? 'accept' : 'drop';
-    const mayGo = !this.#host.live || onlyAsks(p.udp.bytes, datagram) || !this.#mayDeny;
+    const mayGo = !this.#host.live || onlyAsks(p.udp.bytes, datagram) || !this.#mayDeny();
     return mayGo ? 'accept' : this.#refuse(content);
   }
 
@@ -94,14 +94,14 @@ export class DtlsConversation implements Conversation {
   }
 
   deadline(): number {
-    return Math.min(this.#holdDeadline, this.#refusalDeadline);
+    return Math.min(this.#holdDeadline(), this.#refusalDeadline());
   }
 
   onTime(now: number): void {
-    if (now >= this.#holdDeadline) {
+    if (now >= this.#holdDeadline()) {
       this.#host.count('holdTime');
       this.#judge.settleBy('overload', 'overload', 'hold-time');
-    } else if (now >= this.#refusalDeadline) {
+    } else if (now >= this.#refusalDeadline()) {
       this.#host.count('handshakeTimeout');
       this.#judge.settleBy('incomplete', 'incomplete', this.#refusal!.code);
     } else {
@@ -124,11 +124,11 @@ export class DtlsConversation implements Conversation {
     else if (facts.isTls) this.#report({ ...unfinished, fault: this.#refusal?.code ?? null }, false);
   }
 
-  get #holdDeadline(): number {
+  #holdDeadline(): number {
     return this.#held.length === 0 ? Infinity : this.#heldSince + this.#host.limits.holdTime * 1000;
   }
 
-  get #refusalDeadline(): number {
+  #refusalDeadline(): number {
     if (this.#refusal === undefined || this.#judge.ruling !== undefined) return Infinity;
     return this.#refusal.since + this.#host.limits.handshakeTimeout * 1000;
   }
@@ -153,7 +153,7 @@ export class DtlsConversation implements Conversation {
   /** Of the server's: whether the client may have it. */
   #mayGo(content: Content): boolean {
     const { ruling } = this.#judge;
-    if (ruling === undefined) return this.#permitted(content) !== undefined || !this.#mayDeny;
+    if (ruling === undefined) return this.#permitted(content) !== undefined || !this.#mayDeny();
     if (ruling.action !== 'accept') return false;
     // A server encrypts nothing before its client does, which has then gone on.
     const isRead = content === 'flight' || content === 'alerts';
@@ -167,7 +167,7 @@ export class DtlsConversation implements Conversation {
   }
 
   /** Whether whatever comes of this may be a denial in earnest. */
-  get #mayDeny(): boolean {
+  #mayDeny(): boolean {
     return this.#judge.mayDeny || this.#judge.unfinished.action !== 'accept';
   }
 

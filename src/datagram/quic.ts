@@ -50,11 +50,11 @@ export class QuicConversation implements Conversation {
     const { bytes, dataStart, dataEnd } = p.udp;
     // Live, everything is decided by what the client says.
     if (!this.#host.live) this.#reader.feedServer(bytes, dataStart, dataEnd);
-    return !this.#host.live || this.#acceptedName !== undefined ? 'accept' : 'drop';
+    return !this.#host.live || this.#acceptedName() !== undefined ? 'accept' : 'drop';
   }
 
   accepted(): Ruling | undefined {
-    return this.#names.every(({ ruling }) => ruling?.action === 'accept') ? this.#acceptedName?.ruling : undefined;
+    return this.#names.every(({ ruling }) => ruling?.action === 'accept') ? this.#acceptedName()?.ruling : undefined;
   }
 
   deadline(): number {
@@ -118,7 +118,7 @@ export class QuicConversation implements Conversation {
 
   /** 0-RTT, Handshake, and everything behind a handshake: nothing in them says whose they are. */
   #verdictForTheRest(isLong: boolean): DatagramVerdict {
-    if (this.#acceptedName !== undefined) return 'accept';
+    if (this.#acceptedName() !== undefined) return 'accept';
     const [name] = this.#names;
     if (isLong && this.#names.some(({ ruling }) => ruling === undefined)) return 'hold';
     if (name?.ruling !== undefined) return verdictOf(name.ruling);
@@ -132,7 +132,7 @@ export class QuicConversation implements Conversation {
     return ruleUnread(this.#host.snapshot, this.#host.subject, code);
   }
 
-  get #acceptedName(): QuicName | undefined {
+  #acceptedName(): QuicName | undefined {
     return this.#names.find(({ ruling }) => ruling?.action === 'accept');
   }
 

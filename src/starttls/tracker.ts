@@ -94,7 +94,7 @@ export class PreambleTracker {
   }
 
   /** As much of it as tells a greeting: what waits is looked at with each octet that comes. */
-  get #serverHead(): Uint8Array {
+  #serverHead(): Uint8Array {
     const [greeting, ahead] = [this.#greeting, this.#ahead].map(({ bytes }) => bytes.subarray(0, GREETING_HEAD));
     return Buffer.concat([greeting!, ahead!]);
   }
@@ -189,7 +189,7 @@ export class PreambleTracker {
     if (layer.recognised?.text === false) return layer.recognised.server(bytes).end;
     const end = endOfText(bytes, 0);
     // A greeting in binary is one message, and nothing that follows it.
-    const greeting = layer.served < MAX_GREETING_TEXT ? greetingLength(this.#serverHead) - layer.served : 0;
+    const greeting = layer.served < MAX_GREETING_TEXT ? greetingLength(this.#serverHead()) - layer.served : 0;
     if (greeting > end && greeting <= bytes.length) return greeting;
     const text = bytes.subarray(0, end);
     for (const candidate of layer.candidates) if (candidate.text) candidate.server(text);

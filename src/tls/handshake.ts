@@ -36,7 +36,7 @@ export class HandshakeReader {
     return this.#headerFilled > 0;
   }
 
-  get #type(): number {
+  #type(): number {
     return this.#header >>> 24;
   }
 
@@ -49,7 +49,7 @@ export class HandshakeReader {
         if (++this.#headerFilled < HEADER_LENGTH) continue;
         this.#length = this.#header & 0xffffff;
         if (this.#length > this.#maxLength) return misbehaved(LIMIT_FAULT, at - HEADER_LENGTH);
-        const fault = this.#gate?.(this.#type);
+        const fault = this.#gate?.(this.#type());
         if (fault !== undefined) return fault;
       }
       const missing = this.#length - this.#bodyFilled;
@@ -89,7 +89,7 @@ export class HandshakeReader {
       body = this.#body.subarray(0, this.#length);
     }
     this.#reset();
-    return this.#consume(this.#type, body);
+    return this.#consume(this.#type(), body);
   }
 
   #gather(bytes: Uint8Array, start: number, end: number): void {
