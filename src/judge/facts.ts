@@ -60,31 +60,38 @@ export class FlowFacts {
   /** Version that the record headers carried, where no ServerHello was seen. */
   recordVersion = 0;
 
-  get #version(): number {
+  #version(): number {
     return this.#serverHello?.version ?? this.recordVersion;
   }
 
   /** What DTLS speaks was read as the TLS that it is made of; the log says what was on the wire. */
-  get #dtlsVersion(): number {
+  #dtlsVersion(): number {
     if (this.isPrestandard) return VERSION.dtls10OpenSsl;
-    return DTLS_VERSIONS.get(this.#version) ?? this.#version;
+    return DTLS_VERSIONS.get(this.#version()) ?? this.#version();
   }
 
   /** `datagrams`: what carries the TLS, where it is not TCP. */
   summary(datagrams?: 'quic' | 'dtls'): TlsSummary | null {
     if (!this.isTls) return null;
-    const hello = this.#clientHello?.body ?? null;
     return {
       sni: this.#clientHello?.serverName ?? null,
-      version: datagrams === 'dtls' ? this.#dtlsVersion : this.#version,
+      version: datagrams === 'dtls' ? this.#dtlsVersion() : this.#version(),
       cipherSuite: this.#serverHello?.cipherSuite ?? 0,
       clientAlpns: this.#clientHello?.alpns ?? [],
       sessionResumed: this.sessionResumed || this.#serverHello?.selectsPsk === true,
-      ja4: hello === null ? null : ja4(datagrams === 'dtls' ? withDtlsVersion(hello) : hello, datagrams),
-      sawClientHello: hello !== null,
+      ja4: this.#ja4(datagrams),
+      sawClientHello: this.#clientHello !== undefined,
       certificates: this.#certificates,
       clientCertificates: this.clientCertificates,
     };
+  }
+
+  #ja4(datagrams: 'quic' | 'dtls' | undefined): string | null {
+    const hello = this.#clientHello;
+    if (hello === undefined) return null;
+    const { body, pattern } = hello;
+    if (datagrams !== undefined) return ja4(datagrams === 'dtls' ? withDtlsVersion(body) : body, datagrams);
+    return pattern === undefined ? ja4(body) : (pattern.ja4 ??= ja4(body));
   }
 }
 

@@ -95,7 +95,7 @@ export class Hellos {
   onClient(hello: ClientHello): boolean {
     if (this.#client === undefined) {
       this.#client = hello;
-      this.#name = effectiveName(hello.serverName);
+      this.#name = hello.name;
       return true;
     }
     this.#secondClient = hello;

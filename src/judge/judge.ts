@@ -197,7 +197,15 @@ export class Judge implements HandshakeListener {
     const patience = Math.round(this.#patience / 1000);
     const { starttls } = this.facts;
     const tunnels = this.#tunnels;
-    this.#course.question.put({ clientHello: hello.body, recordVersion, starttls, tunnels, patience });
+    const { body: clientHello, pattern } = hello;
+    this.#course.question.put({
+      clientHello,
+      pattern: pattern?.number,
+      recordVersion,
+      starttls,
+      tunnels,
+      patience,
+    });
     this.#course.askHello();
   }
 

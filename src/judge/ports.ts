@@ -44,6 +44,8 @@ export interface ProbeEnds {
 export interface ProbeRequest extends ProbeEnds {
   /** Body of the client's first ClientHello, without its handshake header. */
   readonly clientHello: Uint8Array;
+  /** Number of its HelloPattern, which the thread that asks has given it; absent where it has none. */
+  readonly pattern?: number | undefined;
   /** Of the record that began it. */
   readonly recordVersion: number;
   /** The protocol that came before TLS, as the preamble names it. */

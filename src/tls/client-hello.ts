@@ -3,12 +3,13 @@
  * values stay numbers.
  */
 import { copyOf } from '../bytes/copy.ts';
-import { type Fault, malformed } from '../bytes/fault.ts';
+import { type Fault, isFault, malformed } from '../bytes/fault.ts';
 import { latin1Of } from '../bytes/latin1.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
 import { type Extensions, readExtensions } from './extensions.ts';
-import { MAX_SERVER_NAME } from './server-name.ts';
+import { type HelloPattern, HelloPatterns } from './hello-patterns.ts';
+import { effectiveName, MAX_SERVER_NAME } from './server-name.ts';
 
 /** Plain and immutable; spans are copies. */
 export interface ClientHello {
@@ -21,6 +22,8 @@ export interface ClientHello {
   readonly extensionTypes: readonly number[];
   /** As sent, one character an octet; null when there is none. */
   readonly serverName: string | null;
+  /** By which pinsets are selected: what a host may be called. */
+  readonly name: string | null;
   /** False where server_name holds anything else than one host_name, as long as names are: what counts is anybody's guess. */
   readonly isServerNameValid: boolean;
   readonly alpns: readonly string[];
@@ -32,6 +35,8 @@ export interface ClientHello {
   readonly offersEch: boolean;
   readonly offersRawPublicKey: boolean;
   readonly isSsl2: boolean;
+  /** Undefined until it has come before. */
+  readonly pattern: HelloPattern<ClientHello> | undefined;
 }
 
 export function offersTls13(hello: ClientHello): boolean {
@@ -40,7 +45,45 @@ export function offersTls13(hello: ClientHello): boolean {
 
 /** `body` is the message without its header. */
 export function parseClientHello(body: Uint8Array): ClientHello | Fault {
-  const reader = new ByteReader(copyOf(body));
+  const octets = copyOf(body);
+  const pattern = patterns.find(octets);
+  if (pattern !== undefined) return alike(pattern, octets);
+  const hello = readHello(octets);
+  if (!isFault(hello)) patterns.add(octets, hello);
+  return hello;
+}
+
+/** The same but for its own octets. */
+function alike(pattern: HelloPattern<ClientHello>, body: Uint8Array): ClientHello {
+  const { read } = pattern;
+  const placed = (span: Uint8Array) => {
+    const start = span.byteOffset - read.body.byteOffset;
+    return body.subarray(start, start + span.length);
+  };
+  return {
+    body,
+    legacyVersion: read.legacyVersion,
+    random: placed(read.random),
+    sessionId: placed(read.sessionId),
+    cipherSuites: read.cipherSuites,
+    extensionTypes: read.extensionTypes,
+    serverName: read.serverName,
+    name: read.name,
+    isServerNameValid: read.isServerNameValid,
+    alpns: read.alpns,
+    supportedVersions: read.supportedVersions,
+    sessionTicket: read.sessionTicket === null ? null : placed(read.sessionTicket),
+    offersPsk: read.offersPsk,
+    offersEarlyData: read.offersEarlyData,
+    offersEch: read.offersEch,
+    offersRawPublicKey: read.offersRawPublicKey,
+    isSsl2: false,
+    pattern,
+  };
+}
+
+function readHello(body: Uint8Array): ClientHello | Fault {
+  const reader = new ByteReader(body);
   const legacyVersion = reader.u16();
   const random = reader.span(32);
   const sessionId = reader.vector8().rest();
@@ -54,13 +97,14 @@ export function parseClientHello(body: Uint8Array): ClientHello | Fault {
   const supportedVersions = readVersions(extensions.get(EXTENSION.supportedVersions));
   if (alpns === undefined || supportedVersions === undefined) return invalid(reader);
   return {
-    body: reader.bytes,
+    body,
     legacyVersion,
     random,
     sessionId,
     cipherSuites: readNumbers(cipherSuites),
     extensionTypes: extensions.types,
     serverName: named === undefined ? '' : named,
+    name: effectiveName(named ?? null),
     isServerNameValid: named !== undefined,
     alpns,
     supportedVersions,
@@ -70,6 +114,7 @@ export function parseClientHello(body: Uint8Array): ClientHello | Fault {
     offersEch: extensions.has(EXTENSION.encryptedClientHello),
     offersRawPublicKey: offersRawPublicKey(extensions),
     isSsl2: false,
+    pattern: undefined,
   };
 }
 
@@ -121,3 +166,5 @@ function readNumbers(list: ByteReader): number[] {
 function offersRawPublicKey(extensions: Extensions): boolean {
   return extensions.get(EXTENSION.serverCertificateType)?.subarray(1).includes(CERTIFICATE_TYPE.rawPublicKey) ?? false;
 }
+
+const patterns = new HelloPatterns<ClientHello>();

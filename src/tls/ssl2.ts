@@ -85,6 +85,7 @@ export function parseSsl2ClientHello(record: Uint8Array): ClientHello | Fault {
     cipherSuites,
     extensionTypes: [],
     serverName: null,
+    name: null,
     isServerNameValid: true,
     alpns: [],
     supportedVersions: [],
@@ -94,6 +95,7 @@ export function parseSsl2ClientHello(record: Uint8Array): ClientHello | Fault {
     offersEch: false,
     offersRawPublicKey: false,
     isSsl2: true,
+    pattern: undefined,
   };
 }
 

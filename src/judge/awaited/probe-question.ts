@@ -71,6 +71,7 @@ export class ProbeQuestion {
       server: subject.server,
       synTraits,
       clientHello: request.clientHello,
+      pattern: request.pattern,
       recordVersion: request.recordVersion,
       starttls: request.starttls,
       tunnels: request.tunnels,

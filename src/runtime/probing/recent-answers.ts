@@ -6,6 +6,7 @@
  */
 import { LRUCache } from 'lru-cache';
 
+import { latin1Of } from '../../bytes/latin1.ts';
 import type { ProbeAnswer, ProbedCertificates, ProbeRequest } from '../../judge/ports.ts';
 import type { ProbePolicy } from '../../pins/policy.ts';
 import { octetsOf } from '../../probe/cache.ts';
@@ -31,11 +32,11 @@ export class RecentAnswers {
 
   /** By which it is remembered; undefined for a question that is not. */
   keyOf(request: ProbeRequest): string | undefined {
-    const { clientHello, recordVersion, server, starttls, tunnels } = request;
+    const { clientHello, pattern, recordVersion, server, starttls, tunnels } = request;
     if (clientHello.length > LONGEST || tunnels.length > 0) return undefined;
-    const said = withoutOwnOctets(clientHello);
+    const said = pattern ?? withoutOwnOctets(clientHello);
     if (said === undefined) return undefined;
-    const address = Buffer.from(server.address).toString('latin1');
+    const address = latin1Of(server.address);
     const whose = sharersOf(request, this.#terms);
     return `${whose}${recordVersion} ${server.port} ${starttls ?? ''} ${address.length} ${address}${said}`;
   }

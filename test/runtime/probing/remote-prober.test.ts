@@ -146,3 +146,13 @@ it('lets a SYN go as the main thread says, once, or by itself where that has no 
   vi.advanceTimersByTime(1_000);
   expect(gone).toEqual([1, 2, 3]);
 });
+
+it('a hello with the number of a pattern is known by that, and by nothing else of it', async () => {
+  const first = await question({ pattern: 1 });
+  expect(ask(first)).toEqual(SHOWN);
+  expect(ask({ ...first, clientHello: new Uint8Array(400) })).toEqual({ ...SHOWN, fromCache: true });
+  expect(asked()).toBe(1);
+  expect(ask({ ...first, pattern: 2 })).toEqual(SHOWN);
+  expect(ask({ ...first, recordVersion: first.recordVersion + 1 })).toEqual(SHOWN);
+  expect(asked()).toBe(3);
+});
