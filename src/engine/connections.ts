@@ -150,7 +150,7 @@ export class Connections implements ConnectionHost {
   onSettled(connection: Connection, isAccepted: boolean): void {
     const { marks } = this.answers;
     const { accepted } = this.flows;
-    if (isAccepted) accepted.add(connection.key);
+    if (isAccepted) accepted.keep(connection.key);
     else accepted.delete(connection.key);
     const connmark = connection.judge.ruling?.connmark ?? null;
     const mark = isAccepted ? marks.accept(connmark) : marks.deny(connmark);

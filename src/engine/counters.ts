@@ -22,9 +22,17 @@ export class Counters {
   readonly limits: Record<LimitName, number> = zeroLimits();
   /** Packets that no receiver should take, by code. */
   readonly refused = new Map<string, number>();
+  /** Grows with any of the last two, which are many and seldom change. */
+  exceptions = 0;
 
   refuse(code: string): void {
     this.refused.set(code, (this.refused.get(code) ?? 0) + 1);
+    this.exceptions++;
+  }
+
+  reach(limit: LimitName): void {
+    this.limits[limit]++;
+    this.exceptions++;
   }
 }
 

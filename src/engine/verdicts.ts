@@ -106,7 +106,7 @@ export class Verdicts implements Answers {
   }
 
   count(limit: LimitName): void {
-    this.counters.limits[limit]++;
+    this.counters.reach(limit);
   }
 
   #tell(packetId: number): void {

@@ -60,11 +60,11 @@ export class Hearing {
   }
 
   get holders(): readonly Holder[] {
+    if (this.#holders !== undefined) return this.#holders;
     const { snapshot, subject } = this.context;
-    const now = this.context.dateMs();
-    if (this.#selection === undefined) return holdersOf(snapshot, subject, undefined, now);
-    this.#holders ??= holdersOf(snapshot, subject, this.#selection, now);
-    return this.#holders;
+    const holders = holdersOf(snapshot, subject, this.#selection, this.context.dateMs());
+    if (this.#selection !== undefined) this.#holders = holders;
+    return holders;
   }
 
   /** Whether a denial that the client should be able to read may still come. */

@@ -25,15 +25,19 @@ export interface HiddenCase {
 
 export class HiddenCertificates {
   readonly #cases: readonly HiddenCase[];
+  /** Those of them that want evidence. */
+  readonly #open: readonly HiddenCase[];
 
   constructor(cases: readonly HiddenCase[]) {
     this.#cases = cases.map((each) =>
       each.holder.deniesAll ? { ...each, wanted: 'deny', reason: 'expired-pinset' } : each,
     );
+    this.#open = this.#cases.filter(({ wanted }) => wanted !== 'accept' && wanted !== 'deny');
   }
 
   /** What is decided whatever any evidence shows. */
-  get settled(): Finding[] {
+  get settled(): readonly Finding[] {
+    if (this.#open.length === this.#cases.length) return NOTHING_SETTLED;
     return this.#cases.flatMap(({ holder, wanted, reason, onAccept, grounds }) => {
       if (wanted === 'accept') return [Finding.of(claimOf(holder, onAccept, reason), grounds)];
       return wanted === 'deny' ? [Finding.mismatch(claimOf(holder, holder.onMismatch, reason))] : [];
@@ -55,6 +59,7 @@ export class HiddenCertificates {
 
   /** As much of `selection` as evidence is judged by. */
   narrow(selection: Selection): Selection {
+    if (this.#open.length === this.#cases.length) return selection;
     const settled = new Set(
       this.#cases.filter((each) => !this.#open.includes(each)).map(({ holder }) => holder.pinset),
     );
@@ -90,11 +95,9 @@ export class HiddenCertificates {
       return Finding.mismatch(claimOf(holder, holder.onMismatch, reason ?? own));
     });
   }
-
-  get #open(): HiddenCase[] {
-    return this.#cases.filter(({ wanted }) => wanted !== 'accept' && wanted !== 'deny');
-  }
 }
+
+const NOTHING_SETTLED: readonly Finding[] = [];
 
 function claimOf({ pinset, mode }: Holder, verdict: CompiledVerdict, reason: Reason): Claim {
   return { pinset, mode, reason, verdict, matched: null };

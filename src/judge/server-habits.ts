@@ -16,14 +16,13 @@ export class ServerHabits {
 
   /** What the server has chosen of an offer of TLS 1.3. */
   onChoice(server: Endpoint, name: string | null, isTls13: boolean): void {
-    const key = keyOf(server, name);
-    if (isTls13) this.#clear.delete(key);
-    else this.#clear.set(key, true);
+    if (!isTls13) this.#clear.set(keyOf(server, name), true);
+    else if (this.#clear.size > 0) this.#clear.delete(keyOf(server, name));
   }
 
   /** Whether the last such offer showed the certificate in clear. */
   showsClear(server: Endpoint, name: string | null): boolean {
-    return this.#clear.get(keyOf(server, name)) ?? false;
+    return this.#clear.size > 0 && (this.#clear.get(keyOf(server, name)) ?? false);
   }
 
   /** The server has spoken first. `now` in microseconds. */
@@ -33,6 +32,7 @@ export class ServerHabits {
 
   /** Whether clients wait for the server to speak. */
   greets(server: Endpoint, now: number): boolean {
+    if (this.#greeted.size === 0) return false;
     return isRecent(this.#greeted.get(keyOf(server, null)), now);
   }
 
@@ -51,8 +51,12 @@ function isRecent(seen = -Infinity, now: number): boolean {
   return seen > now - LATELY_MICROS;
 }
 
+/** In characters, and of IPv4 without a call that leaves compiled code: each connection asks more than once. */
 function keyOf({ address, port }: Endpoint, name: string | null): string {
-  return `${latin1Of(address)} ${port} ${name ?? ''}`;
+  const [a, b, c, d] = [address[0]!, address[1]!, address[2]!, address[3]!];
+  const isIpv4 = address.length === 4;
+  const server = isIpv4 ? String.fromCharCode(4, port, a, b, c, d) : String.fromCharCode(16, port) + latin1Of(address);
+  return name === null ? server : server + name;
 }
 
 const SERVERS = 4096;

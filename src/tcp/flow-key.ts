@@ -2,6 +2,7 @@
  * What names a flow: both endpoints, in one order whichever of them sends. Where conntrack gives an id, that id alone,
  * which NAT does not disturb. One reused object a worker. Knows no flow.
  */
+import { latin1Of } from '../bytes/latin1.ts';
 import { u32 } from '../bytes/words.ts';
 import type { IpView } from '../packet/ip.ts';
 import type { TcpView } from '../packet/tcp.ts';
@@ -14,7 +15,7 @@ export const KEY_WORDS = 9;
 
 export class FlowKey {
   readonly words = new Uint32Array(KEY_WORDS);
-  readonly #octets = Buffer.from(this.words.buffer);
+  readonly #octets = new Uint8Array(this.words.buffer);
   hash = 0;
   /** True when the sender's endpoint is the first of the key. */
   forward = false;
@@ -39,21 +40,24 @@ export class FlowKey {
 
   /** The conntrack id with its direction; zone and tuple are the kernel's business. */
   setConntrack(ctid: number, isReply: boolean): void {
-    this.words.fill(0);
-    this.words[0] = ctid;
-    this.words[4] = CONNTRACK_TAG;
+    const { words } = this;
+    words[0] = ctid;
+    words[1] = words[2] = words[3] = 0;
+    words[4] = CONNTRACK_TAG;
+    words[5] = words[6] = words[7] = words[8] = 0;
     this.forward = !isReply;
     this.#mix();
   }
 
   /** A copy that is small to keep. */
   get kept(): string {
-    return this.#octets.toString('latin1');
+    return latin1Of(this.#octets);
   }
 
   /** Names the flow of a kept copy. */
   restore(kept: string): this {
-    this.#octets.write(kept, 'latin1');
+    const octets = this.#octets;
+    for (let i = 0; i < octets.length; i++) octets[i] = kept.charCodeAt(i);
     this.#mix();
     return this;
   }

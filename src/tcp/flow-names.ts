@@ -21,15 +21,22 @@ export class FlowNames {
     this.#key = key;
   }
 
+  /** It is the youngest now. */
   add(key: string): void {
-    this.#keys.delete(key);
+    this.delete(key);
     this.#keys.add(key);
     if (this.#keys.size <= MOST) return;
     for (const oldest of this.#keys) return void this.#keys.delete(oldest);
   }
 
+  /** It is one of them, of whatever age. */
+  keep(key: string): void {
+    if (!this.#keys.has(key)) this.add(key);
+  }
+
+  /** Looks first: compiled code does that by itself, and deletes by a call that takes ten times as long. */
   delete(key: string): void {
-    this.#keys.delete(key);
+    if (this.#keys.has(key)) this.#keys.delete(key);
   }
 
   has({ id, client, clientPort, server, serverPort }: NamedConnection): boolean {

@@ -44,6 +44,8 @@ export interface QueueCounts {
 export class QueueCounters {
   readonly shared: SharedArrayBuffer;
   readonly #cells: Float64Array;
+  /** The engine's, when they were last published. */
+  #exceptions = 0;
 
   /** Without a buffer, one is made. */
   constructor(shared = new SharedArrayBuffer((COLUMNS.length + LIMITS.length) * Float64Array.BYTES_PER_ELEMENT)) {
@@ -68,6 +70,8 @@ export class QueueCounters {
     cells[COLUMN.oneArmed] = counters.oneArmed;
     cells[COLUMN.flows] = engine.flows;
     cells[COLUMN.bufferedBytes] = engine.bufferedBytes;
+    if (counters.exceptions === this.#exceptions) return;
+    this.#exceptions = counters.exceptions;
     let refused = 0;
     for (const count of counters.refused.values()) refused += count;
     cells[COLUMN.refused] = refused;
