@@ -1,4 +1,7 @@
-/** Names of connections that are remembered for longer than their flows are. Bounded: the oldest goes first. */
+/**
+ * Names of connections that are remembered for longer than their flows are. Bounded: the oldest goes first, and is found
+ * without looking for it, since the front of a set is what was deleted from it, thousands of places of nothing.
+ */
 import type { Addresses, FlowKey } from './flow-key.ts';
 
 /** As the rules see it: behind a change of the destination, ahead of one of the source. Plain data. */
@@ -13,8 +16,11 @@ export interface NamedConnection {
 
 export class FlowNames {
   readonly #key: FlowKey;
-  /** FlowKey.kept. */
-  readonly #keys = new Set<string>();
+  /** When each was added, by FlowKey.kept. */
+  readonly #added = new Map<string, number>();
+  /** The last that were added, by when. What was taken away or added anew since is not the oldest for it. */
+  readonly #last = new Array<string>(MOST).fill('');
+  #adds = 0;
 
   /** `key`: for names that are not those of a packet. */
   constructor(key: FlowKey) {
@@ -23,31 +29,33 @@ export class FlowNames {
 
   /** It is the youngest now. */
   add(key: string): void {
-    this.delete(key);
-    this.#keys.add(key);
-    if (this.#keys.size <= MOST) return;
-    for (const oldest of this.#keys) return void this.#keys.delete(oldest);
+    const place = this.#adds % MOST;
+    const before = this.#last[place]!;
+    const addedAt = this.#adds++;
+    this.#added.set(key, addedAt);
+    this.#last[place] = key;
+    if (this.#added.get(before) === addedAt - MOST) this.#added.delete(before);
   }
 
   /** It is one of them, of whatever age. */
   keep(key: string): void {
-    if (!this.#keys.has(key)) this.add(key);
+    if (!this.#added.has(key)) this.add(key);
   }
 
   /** Looks first: compiled code does that by itself, and deletes by a call that takes ten times as long. */
   delete(key: string): void {
-    if (this.#keys.has(key)) this.#keys.delete(key);
+    if (this.#added.has(key)) this.#added.delete(key);
   }
 
   has({ id, client, clientPort, server, serverPort }: NamedConnection): boolean {
     const key = this.#key;
     key.setConntrack(id, false);
-    if (this.#keys.has(key.kept)) return true;
+    if (this.#added.has(key.kept)) return true;
     if (client.length !== server.length) return false;
     const bytes = Buffer.concat([client, server]);
     const ip: Addresses = { bytes, addresses: 0, addressLength: client.length };
     key.setEndpoints(ip, { srcPort: clientPort, dstPort: serverPort });
-    return this.#keys.has(key.kept);
+    return this.#added.has(key.kept);
   }
 }
 
