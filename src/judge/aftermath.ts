@@ -28,7 +28,9 @@ export class Aftermath {
     const { sessionId, answersSessionTicket } = server!;
     const nowMs = hearing.context.dateMs();
     const { require, deny } = hearing.selection!;
-    this.#bindsUntil = Math.min(...[...require, ...deny].map((pinset) => nextChange(pinset, nowMs)));
+    for (const pinsets of [require, deny]) {
+      for (const pinset of pinsets) this.#bindsUntil = Math.min(this.#bindsUntil, nextChange(pinset, nowMs));
+    }
     this.session.begin(sessionId, answersSessionTicket, hearing.facts.sessionResumed);
   }
 

@@ -41,7 +41,7 @@ export class ChainJudgement {
     this.ruleMark = rules.mark;
     this.matchedRules = rules.matched;
     this.#cases = selection.require.map((pinset) => openCase(pinset, chain, serverName, nowMs));
-    this.questions = this.#cases.flatMap((open) => open.question ?? []);
+    this.questions = this.#cases.map(({ question }) => question).filter((question) => question !== undefined);
   }
 
   /** One claim for each pinset, then what only reports. `answers` go with `questions`, one by one. */
