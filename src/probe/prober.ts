@@ -232,7 +232,9 @@ export class MirrorProber implements Prober {
   }
 
   #maybeRecheck(asking: Asking, { answer, confirmations }: Known, times = 1): void {
-    if (answer.kind === 'certificates') this.#rechecks.draw(asking, this.#settings.recheck / 2 ** confirmations, times);
+    if (answer.kind !== 'certificates') return;
+    const { recheck, source } = this.#settings;
+    this.#rechecks.draw(asking, recheck / 2 ** confirmations, times, source !== 'gateway');
   }
 
   #check(asking: Asking): void {

@@ -22,8 +22,11 @@ export class Rechecks {
     this.#options = options;
   }
 
-  /** So many questions like this one were answered from memory; `share` of such answers are to be checked. */
-  draw(asking: Asking, share: number, times: number): void {
+  /**
+   * So many questions like this one were answered from memory; `share` of such answers are to be checked. `asClient`: a
+   * probe is to be taken for another connection of its client's.
+   */
+  draw(asking: Asking, share: number, times: number, asClient: boolean): void {
     const { waiting, check, random = unpredictable } = this.#options;
     const isSpared = (1 - share) ** times;
     if (random() >= 1 - isSpared || this.#timers.size >= waiting) return;
@@ -31,7 +34,8 @@ export class Rechecks {
       this.#timers.delete(timer);
       check(asking);
     };
-    const timer = setTimeout(again, random() * MOST_DELAY_MS);
+    const delay = random() * MOST_DELAY_MS;
+    const timer = setTimeout(again, asClient ? PORTS_ANEW_MS + delay * STRETCHED : delay);
     timer.unref();
     this.#timers.add(timer);
   }
@@ -47,3 +51,10 @@ function unpredictable(): number {
 }
 
 const MOST_DELAY_MS = 2_000;
+/**
+ * Linux takes ports for a server one after the other, and begins elsewhere every ten seconds
+ * (EPHEMERAL_PORT_SHUFFLE_PERIOD, net/core/secure_seq.c): from then on any port is one that it may have.
+ */
+const PORTS_ANEW_MS = 10_000;
+/** So that none is known by when it comes. */
+const STRETCHED = 5;

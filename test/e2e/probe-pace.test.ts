@@ -40,7 +40,7 @@ it('a recheck answers the server no sooner than its client does', { timeout: 60_
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   const isWhole = ({ times }: Seen) => !Number.isNaN(times.heard);
-  await expect.poll(() => seen().probes.filter(isWhole).length, { timeout: 10_000 }).toBeGreaterThan(1);
+  await expect.poll(() => seen().probes.filter(isWhole).length, { timeout: 30_000 }).toBeGreaterThan(1);
   await sniffer.stop();
   const { clients, probes } = seen();
   const [first, ...rechecks] = probes.filter(isWhole);

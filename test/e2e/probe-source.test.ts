@@ -119,8 +119,12 @@ describe('of a gateway', () => {
     );
   });
 
-  it('that translates its clients’ addresses: replies find the probe, and the client', async () => {
-    const rule = (verb: string) => `iptables -t nat ${verb} POSTROUTING -s 192.0.2.0/24 -o right0 -j MASQUERADE`;
+  it.each([
+    ['addresses', ''],
+    ['addresses and ports', '--random-fully'],
+  ])('that translates its clients’ %s: replies find the probe, and the client', async (_, ports) => {
+    const rule = (verb: string) =>
+      `iptables -t nat ${verb} POSTROUTING -s 192.0.2.0/24 -o right0 -j MASQUERADE ${ports}`;
     await changed(rule('-A'), rule('-D'), async () => {
       const port = PORTS[used++]!;
       expect(await requestWithCurl(lab, 'client', requestTo(port))).toMatchObject({ error: null });

@@ -65,7 +65,7 @@ const TABLES: Readonly<Record<string, () => Promise<readonly Score[]>>> = {
   again: async () => {
     await reload('again');
     return scored(players(), async (loop) => {
-      const pairs = rechecks(await seenOf(loop, PORTS.slice(0, KNOWN), SYSTEMS.slice(1)));
+      const pairs = rechecks(await seenOf(loop, PORTS.slice(0, KNOWN), SYSTEMS.slice(1), RECHECKED_MS));
       return { pairs, accuracies: accuraciesOf(ALONE, pairs) };
     });
   },
@@ -152,14 +152,14 @@ interface SeenOfAll {
 }
 
 /** What a client's round of visits has left on the wire. The log says which connections were the client's. */
-async function seenOf(loop: Loop, ports: readonly number[], systems = SYSTEMS): Promise<SeenOfAll> {
+async function seenOf(loop: Loop, ports: readonly number[], systems = SYSTEMS, behind = 3_000): Promise<SeenOfAll> {
   const sniffer = lab.start('server', ['python3', SNIFFER, 'left0']);
   await sniffer.says(/listening/);
   for (const system of systems) {
     lab.shell('client', system.map((setting) => `sysctl -qw ${setting}`).join('; '));
     await loop(lab, Math.ceil(Number(wanted) / systems.length), ports, requestTo(0));
   }
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await new Promise((resolve) => setTimeout(resolve, behind));
   await sniffer.stop();
   const all = connectionsOf(sniffer.output.split('\n'), (port) => PORTS.includes(port));
   const known = new Set(scene.engine.verdicts.map(({ src_port, dest_port }) => `${src_port} ${dest_port}`));
@@ -205,5 +205,7 @@ const SNIFFER = new URL('../support/peers/sniffer.py', import.meta.url).pathname
 /** Servers that are visited again and again. */
 const KNOWN = 16;
 const AT_ONCE_MS = 1_000;
+/** By then the last of them has been asked again. */
+const RECHECKED_MS = 23_000;
 /** A connection this close to a probe may have waited for it. */
 const HELD_MS = 100;

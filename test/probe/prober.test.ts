@@ -398,6 +398,20 @@ describe('probes that disagree', () => {
     expect(prober.counts).toMatchObject({ asked: 20_001, cached: 20_000 });
   });
 
+  it('are looked for once a client’s system begins its ports anew, where a probe is to be taken for its own', () => {
+    vi.useFakeTimers();
+    const prober = newProber({ recheck: 1, random: () => 0.5, source: 'auto' });
+    ask(prober);
+    begun[0]!.done(shown());
+    ask(prober);
+    vi.advanceTimersByTime(14_999);
+    expect(prober.counts.rechecks).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect(prober.counts.rechecks).toBe(1);
+    prober.close();
+    vi.useRealTimers();
+  });
+
   it('are looked for by a share of the answers from memory', () => {
     vi.useFakeTimers();
     const prober = newProber({ recheck: 0.25, random: Math.random, perDestination: 1e6, perClient: 1e6 });
