@@ -95,7 +95,8 @@ export class Origins {
   readonly #ownAddresses: () => ReadonlySet<string>;
   readonly #now: () => number;
   #asked: ProbeSource = 'gateway';
-  #ways: ProbeWays = { returning: new Set(), queued: new Set(), bridged: new Set() };
+  /** Until the rules can be read those over bridges count as there: without them nothing is lost but the wait. */
+  #ways: ProbeWays = { returning: new Set(), queued: new Set(), bridged: new Set(['ipv4', 'ipv6']) };
   /** How the last probe left whose client is behind a bridge. */
   #overBridge: string | null = null;
   #unbridged = 0;

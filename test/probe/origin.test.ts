@@ -128,6 +128,11 @@ describe('of a client behind a bridge', () => {
       expect(made.state.bridge).toMatch(/^client: this host has no address/);
     });
 
+    it('it takes it, too, where nobody has read the rules', () => {
+      const { of } = origins('gateway', { bridge: { open: () => ({ ifindex: 9 }) }, reaches: () => false });
+      expect(of(CLIENT, BRIDGED)).toBeDefined();
+    });
+
     it('it is told where neither is to be had', () => {
       const { made, of } = reaches(false, { open: () => ({ missing: 'no frames' }) });
       expect(of(CLIENT, BRIDGED)).toBeUndefined();

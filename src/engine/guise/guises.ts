@@ -28,6 +28,7 @@ import { type ClientHost, ClientTcp } from './client-tcp.ts';
 import { Decoy } from './decoy.ts';
 import type { DialledProbe, DialledProbes } from './dialled.ts';
 import { Guise, type Headers } from './guise.ts';
+import { addressOf, nameOf, pairOf } from './names.ts';
 import { Paces } from './paces.ts';
 import { DrawnPacing, type Pacing } from './pacing.ts';
 import { Responses } from './responses.ts';
@@ -205,7 +206,7 @@ export class Guises {
   }
 
   #hostOf({ ip }: PacketContext): ClientHost {
-    const address = text(ip.bytes, ip.addresses, ip.addressLength);
+    const address = addressOf(ip);
     const known = this.#hosts.get(address) ?? { latest: -1 };
     this.#hosts.set(address, known);
     return known;
@@ -367,27 +368,6 @@ function dressed(headers: Headers, { guise, pacing, begun }: Probe, now: number)
     return guise.leaving(headers, now, guise.client.timestampBeside(tcp.dataLength > 0, begun));
   }
   return guise.leaving(headers, now - (pacing?.ageOf?.(tcp) ?? 0));
-}
-
-/** Of the connection whose packet it is, from its client's side. `port`: another client's port than its own. */
-function nameOf({ ip, tcp }: PacketContext, isFromClient: boolean, port?: number): string {
-  const { bytes, addresses, addressLength: length } = ip;
-  const [client, server] = isFromClient ? [addresses, addresses + length] : [addresses + length, addresses];
-  const [clientPort, serverPort] = isFromClient ? [tcp.srcPort, tcp.dstPort] : [tcp.dstPort, tcp.srcPort];
-  const ends = text(bytes, client, length) + text(bytes, server, length);
-  return ends + String.fromCharCode(port ?? clientPort, serverPort);
-}
-
-/** Of the client's address and its server. */
-function pairOf({ ip: { bytes, addresses, addressLength: length }, tcp }: PacketContext): string {
-  return text(bytes, addresses, 2 * length) + String.fromCharCode(tcp.dstPort);
-}
-
-/** A character for each octet pair. */
-function text(bytes: Uint8Array, from: number, length: number): string {
-  let all = '';
-  for (let at = from; at < from + length; at += 2) all += String.fromCharCode((bytes[at]! << 8) | bytes[at + 1]!);
-  return all;
 }
 
 /** Connections of clients that may be asked about: those of the last seconds, on a busy gateway. */
