@@ -8,6 +8,7 @@ import { Socket } from 'node:net';
 import type { Endpoint } from '../judge/events.ts';
 import type { ProbeFailure } from '../judge/ports.ts';
 import { addressText, isIpv4 } from './address.ts';
+import { Deadline } from './deadline.ts';
 import type { OpenedOrigin, Origin } from './origin.ts';
 
 /** A side of a conversation that ends by itself. Never throws. */
@@ -60,7 +61,7 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
   const end = (outcome: Outcome | ConnectionFailure) => {
     if (isOver) return;
     isOver = true;
-    clearTimeout(deadline);
+    deadline.clear();
     if (!isConnected) socket.destroy();
     // Somebody waits for the answer, and nobody for this.
     try {
@@ -70,7 +71,7 @@ export function converse<Outcome>(options: ConnectionOptions<Outcome>): () => vo
     }
   };
   const fail = (reason: ProbeFailure, detail = '') => end({ kind: 'failed', reason, detail });
-  const deadline = setTimeout(() => fail('timeout', isConnected ? 'handshake' : 'connect'), options.timeout);
+  const deadline = new Deadline(options.timeout, () => fail('timeout', isConnected ? 'handshake' : 'connect'));
   let hasSpoken = false;
   const speak = () => {
     if (isOver || hasSpoken) return;

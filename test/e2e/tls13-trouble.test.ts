@@ -4,6 +4,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -15,6 +16,7 @@ import type { NodeOutcome } from '../support/lab/peers.ts';
 const TIMEOUT = 1_000;
 const PORT = {
   slow: 4430,
+  paused: 4429,
   silent: 4431,
   resetting: 4432,
   silentToProbe: 4433,
@@ -34,7 +36,7 @@ const GATEWAY = '198.51.100.1';
 beforeAll(async () => {
   const probe = { recheck: 0, timeout: TIMEOUT };
   const limits = { handshakeTimeout: 3_000 };
-  await openScene(() => ({ ...bank.config, ports: ['4430-4499'], probe, limits }));
+  await openScene(() => ({ ...bank.config, ports: ['4429-4499'], probe, limits }));
   const [genuine, forged] = [
     { ...bank.genuineChain, body: 50 },
     { ...bank.forgedChain, body: 60 },
@@ -42,6 +44,7 @@ beforeAll(async () => {
   const probed = { from: GATEWAY };
   await openFaces({
     [PORT.slow]: [{ ...genuine, delay: 500 }],
+    [PORT.paused]: [{ ...genuine, delay: 500 }],
     [PORT.silent]: [{ does: 'silent' }],
     [PORT.resetting]: [{ does: 'reset' }],
     [PORT.silentToProbe]: [{ ...probed, does: 'silent' }, genuine],
@@ -69,6 +72,18 @@ describe('both client and probe', () => {
   it('slow: what comes in time counts', async () => {
     expect(await request(PORT.slow)).toMatchObject({ error: null });
     const { verdict } = await scene.verdict(PORT.slow);
+    expect(verdict).toMatchObject({ action: 'accept', reason: 'probe-match' });
+  });
+
+  it('slow: no time counts in which tlspin does not run', async () => {
+    const { pid } = scene.engine.child;
+    const answered = request(PORT.paused);
+    await expect.poll(() => faces.connections(PORT.paused), { timeout: 5_000 }).toContain(GATEWAY);
+    process.kill(pid!, 'SIGSTOP');
+    await sleep(4_000);
+    process.kill(pid!, 'SIGCONT');
+    expect(await answered).toMatchObject({ error: null });
+    const { verdict } = await scene.verdict(PORT.paused);
     expect(verdict).toMatchObject({ action: 'accept', reason: 'probe-match' });
   });
 

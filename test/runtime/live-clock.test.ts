@@ -44,4 +44,14 @@ describe('what durations are measured on', () => {
     pass(2.5);
     expect(clock.now() - before).toBe(2500);
   });
+
+  it('has a second at the most of what the machine stood still', () => {
+    const { clock, pass } = clocks();
+    const before = clock.now();
+    for (const passed of [1_400, 60_000, 900]) {
+      pass(passed);
+      clock.now();
+    }
+    expect(clock.now() - before).toBe(3_300_000);
+  });
 });

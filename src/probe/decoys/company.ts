@@ -12,6 +12,7 @@
  */
 import type { Endpoint } from '../../judge/events.ts';
 import type { ConnectionFailure, ConnectionOptions, Conversation, converse } from '../connection.ts';
+import { Deadline } from '../deadline.ts';
 import type { Origin } from '../origin.ts';
 import type { Lag } from './lag.ts';
 import { takeTurns } from './turns.ts';
@@ -51,7 +52,7 @@ export class Company<Outcome extends { readonly kind: string }> {
   readonly #deadline: NodeJS.Timeout;
   readonly #outcomes: (Outcome | ConnectionFailure)[] = [];
   #question: CompanyQuestion<Outcome> | undefined;
-  #late: NodeJS.Timeout | undefined;
+  #late: Deadline | undefined;
   #isOver = false;
 
   /** `go`: the client's SYN may leave; called once, and maybe before this returns. */
@@ -80,7 +81,7 @@ export class Company<Outcome extends { readonly kind: string }> {
     this.#speakAt = performance.now() + this.#begun.last - this.#begun.client;
     const failed = this.#outcomes[0];
     if (failed !== undefined) return this.#finish([failed]);
-    this.#late = setTimeout(() => this.#finish([LATE]), this.#options.timeout);
+    this.#late = new Deadline(this.#options.timeout, () => this.#finish([LATE]));
     this.#beginToSpeak();
   }
 
@@ -149,7 +150,7 @@ export class Company<Outcome extends { readonly kind: string }> {
   #close(): void {
     this.#isOver = true;
     clearTimeout(this.#deadline);
-    clearTimeout(this.#late);
+    this.#late?.clear();
     clearTimeout(this.#pause);
     this.#sendSynsNow();
     for (const { giveUp } of this.#members) giveUp?.();
