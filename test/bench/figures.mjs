@@ -25,8 +25,8 @@ const EVERYBODY = {
   ...BINDINGS,
 };
 
-/** What is left of a figure without an engine: in C, and in Node. */
-const FLOOR = { accept: 'accept-all', javascript: 'javascript' };
+/** What is left of a figure without an engine: in C, in Node, and there with a record of each connection. */
+const FLOOR = { accept: 'accept-all', javascript: 'javascript', 'javascript, record': 'javascript-record' };
 const SURICATA = { suricata: 'suricata', tlspin: 'tlspin:pinned' };
 
 const visits = (kind, atOnce) => (lab, pace) => lab.visit(kind, { atOnce, ...pace });
@@ -95,7 +95,7 @@ export const FIGURES = [
     goal: atLeast(0.85),
     longOnly: true,
     sides: { accept: 'accept-all', tlspin: 'tlspin:unproven' },
-    extra: { suricata: 'suricata' },
+    extra: { ...FLOOR, suricata: 'suricata' },
     visit: visits('handshake', 64),
   },
   {
@@ -105,6 +105,7 @@ export const FIGURES = [
     goal: atLeast(1),
     reached: 0.45,
     sides: { accept: 'accept-all', tlspin: 'tlspin:unpinned' },
+    extra: FLOOR,
     visit: visits('handshake', 64),
   },
   // None where every certificate is new: its rule names one, and refuses the others.
@@ -154,7 +155,7 @@ export const FIGURES = [
     goal: atLeast(0.95),
     reached: 0.85,
     sides: { accept: 'accept-all', tlspin: 'tlspin:pinned:queued' },
-    extra: BINDINGS,
+    extra: { ...BINDINGS, javascript: 'javascript' },
     visit: visits('bulk', streams),
   })),
   {
@@ -200,7 +201,7 @@ export const FIGURES = [
     goal: atLeast(bound),
     longOnly: true,
     sides: { accept: 'accept-all', tlspin: `tlspin:${configuration}` },
-    extra: { 'no queue': 'none', javascript: 'javascript', suricata: 'suricata' },
+    extra: { 'no queue': 'none', ...FLOOR, suricata: 'suricata' },
     isPossible: (lab) => lab.hasNginx,
     visit: (lab, pace) => visitTls13(lab, pace),
     warmUp: visitTls13,

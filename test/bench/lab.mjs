@@ -39,7 +39,7 @@ export class Lab {
 
   /**
    * Puts it on the gateway: `none`, `conntrack`, `accept-all`, `accept-all-bare`, `classic`, `npm-nfqueue`, `suricata`,
-   * `node-nfqueue`, `javascript`, `tlspin:CONFIGURATION`, `tlspin:CONFIGURATION:queued`, whose rules never let an accepted
+   * `node-nfqueue`, `javascript`, `javascript-record`, `tlspin:CONFIGURATION`, `tlspin:CONFIGURATION:queued`, whose rules never let an accepted
    * flow by, or `tlspin:CONFIGURATION:twofold`, with two queues.
    */
   async put(contender) {
@@ -229,6 +229,7 @@ export class Lab {
         return { queue, process, rules: `${ONE_RULE}\n${queueRule(queue)}` };
       }
       case 'javascript':
+      case 'javascript-record':
       case 'node-nfqueue': {
         const script = join(import.meta.dirname, `yardsticks/${contender}.mjs`);
         const process = await this.#start('gateway', ['node', script, queue]);

@@ -4,11 +4,11 @@
  */
 import type { Selection } from '../../pins/match/snapshot.ts';
 import type { PresentedCertificate } from '../../x509/presented.ts';
-import { ChainJudgement } from '../chain-judgement.ts';
 import type { Evidence } from '../events.ts';
 import { Examination } from '../examination.ts';
 import type { Hearing } from '../hearing.ts';
 import type { HiddenCertificates } from '../hidden-certificates.ts';
+import { judgementsOf } from '../judged-chains.ts';
 
 export interface ExaminedFields {
   /** As presented, the leaf first; of probes what each was shown, the latest first. */
@@ -51,8 +51,9 @@ export class Examined {
     const now = hearing.context.dateMs();
     const selected = hearing.selection ?? NOTHING_SELECTED;
     const selection = this.cases?.narrow(selected) ?? selected;
-    const judgements = this.chains.map((chain) => new ChainJudgement(snapshot, selection, chain, serverName, now));
-    return new Examination(judgements, this.evidence === 'probed', this.#isDisputed);
+    const isProbed = this.evidence === 'probed';
+    const judgements = judgementsOf(this.chains, { snapshot, selection, serverName }, now, isProbed);
+    return new Examination(judgements, isProbed, this.#isDisputed);
   }
 }
 

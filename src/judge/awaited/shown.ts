@@ -5,16 +5,24 @@ import type { Evidence } from '../events.ts';
 import type { Hearing } from '../hearing.ts';
 import type { ProbedAlternative } from '../ports.ts';
 
-/** Presents what was shown, the latest first; a raw public key may settle the matter as it is. */
+/**
+ * Presents what was shown, the latest first; a raw public key may settle the matter as it is. Of the same object, as a
+ * remembered answer is, the chains are the same object too.
+ */
 export function shownTo(
   hearing: Hearing,
   shown: readonly Omit<ProbedAlternative, 'proven'>[],
   evidence: Evidence,
 ): PresentedCertificate[][] {
   const { context } = hearing;
-  const chains = shown.map(({ chain, isRawPublicKey }) =>
-    isRawPublicKey ? [presentRawPublicKey(chain[0]!)] : chain.map((der) => context.present(der)),
-  );
+  const [only] = shown;
+  let chains = shown.length === 1 ? presented.get(only!) : undefined;
+  if (chains === undefined) {
+    chains = shown.map(({ chain, isRawPublicKey }) =>
+      isRawPublicKey ? [presentRawPublicKey(chain[0]!)] : chain.map((der) => context.present(der)),
+    );
+    if (shown.length === 1) presented.set(only!, chains);
+  }
   if (!shown[0]!.isRawPublicKey) hearing.facts.onCertificate(chains[0]!, evidence);
   if (shown.some((each) => each.isRawPublicKey)) settleRawPublicKey(hearing);
   return chains;
@@ -34,3 +42,6 @@ export function overdue(hearing: Hearing): void {
   hearing.context.count('holdTime');
   hearing.settle('overload', 'overload', 'hold-time');
 }
+
+/** What is shown alone. */
+const presented = new WeakMap<Omit<ProbedAlternative, 'proven'>, PresentedCertificate[][]>();
