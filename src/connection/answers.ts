@@ -19,6 +19,8 @@ export interface Answers {
   refuse(code: string, packetId: number): void;
   /** False when the queue holds as many packets as it may. */
   mayHold(): boolean;
+  /** Whether the queue holds few packets, so that one more may wait for longer. */
+  readonly hasRoom: boolean;
   /** A packet waits from now on. */
   onHeld(): void;
   /** So many wait no more. */

@@ -157,6 +157,10 @@ class FlowContext implements JudgeContext {
     return this.#shared.options.live;
   }
 
+  get hasRoom(): boolean {
+    return this.#shared.host.answers.hasRoom;
+  }
+
   get watch(): JudgeContext['watch'] {
     return this.#shared.options.watch ? (message) => this.#emit({ kind: 'handshake', ...message }) : undefined;
   }

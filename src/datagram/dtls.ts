@@ -263,6 +263,7 @@ class DtlsContext implements JudgeContext {
   readonly prober = undefined;
   readonly secrets = undefined;
   readonly watch = undefined;
+  readonly hasRoom = false;
 
   constructor(host: ConversationHost, settled: () => void) {
     this.#host = host;

@@ -92,6 +92,10 @@ export class Verdicts implements Answers {
     return this.#held < this.limits.heldPacketsQueue;
   }
 
+  get hasRoom(): boolean {
+    return this.#held < this.limits.heldPacketsQueue / 4;
+  }
+
   onHeld(): void {
     this.#held++;
     this.counters.held++;

@@ -26,6 +26,8 @@ export interface JudgeContext {
   readonly secrets: SecretBoard | undefined;
   /** False for captures, where a secret is at hand or never will be. */
   readonly live: boolean;
+  /** Whether few packets of all flows wait, so that one more may wait for longer. */
+  readonly hasRoom: boolean;
   /** Microseconds, for durations: on a clock that nobody sets. */
   now(): number;
   /** Milliseconds since the epoch, for what has dates. */

@@ -3,7 +3,7 @@
  * answer is there, one claim a pinset comes of it. What the wire or a key log shows is one chain; probes may have been
  * shown several. Knows no handshake.
  */
-import type { ChainJudgement } from './chain-judgement.ts';
+import type { ChainJudgement } from './chains/chain-judgement.ts';
 import type { ChainExaminer, ChainFacts, Questioner } from './ports.ts';
 import { type Claim, denies } from './claim.ts';
 import type { Finding } from './ruling.ts';

@@ -5,7 +5,7 @@
 import type { Situations } from '../pins/policy.ts';
 import type { RuleMatch } from '../pins/match/match.ts';
 import type { Selection } from '../pins/match/snapshot.ts';
-import { mergeMarks } from './chain-judgement.ts';
+import { mergeMarks } from './chains/chain-judgement.ts';
 import type { JudgeContext } from './context.ts';
 import type { Evidence, Reason } from './events.ts';
 import { FlowFacts } from './facts.ts';

@@ -6,7 +6,7 @@ import type { Endpoint } from '../judge/events.ts';
 import type { ProbeRequest } from '../judge/ports.ts';
 import type { ProbePolicy } from '../pins/policy.ts';
 import { addressText } from './address.ts';
-import type { Charge } from './budget.ts';
+import type { Charge } from './allowance/budget.ts';
 import type { QuestionKey } from './cache.ts';
 import { clientGroup, sharersOf } from './client-group.ts';
 import type { Mirror } from './mirror.ts';

@@ -4,12 +4,13 @@
  */
 import { randomBytes } from 'node:crypto';
 
+import { Tally } from './allowance/places.ts';
 import type { Asking } from './question.ts';
 
 export interface RechecksOptions {
   /** From 0 to 1; for tests. */
   readonly random?: (() => number) | undefined;
-  /** That many wait at the most. */
+  /** That many wait at the most, and an eighth of them of one client: none keeps the others' from being drawn. */
   readonly waiting: number;
   readonly check: (asking: Asking) => void;
 }
@@ -17,6 +18,7 @@ export interface RechecksOptions {
 export class Rechecks {
   readonly #options: RechecksOptions;
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #waitingOf = new Tally();
 
   constructor(options: RechecksOptions) {
     this.#options = options;
@@ -29,9 +31,13 @@ export class Rechecks {
   draw(asking: Asking, share: number, times: number, asClient: boolean): void {
     const { waiting, check, random = unpredictable } = this.#options;
     const isSpared = (1 - share) ** times;
-    if (random() >= 1 - isSpared || this.#timers.size >= waiting) return;
+    const { group } = asking;
+    const isFull = this.#timers.size >= waiting || this.#waitingOf.of(group) >= waiting * SHARE;
+    if (random() >= 1 - isSpared || isFull) return;
+    this.#waitingOf.add(group);
     const again = () => {
       this.#timers.delete(timer);
+      this.#waitingOf.remove(group);
       check(asking);
     };
     const delay = random() * MOST_DELAY_MS;
@@ -50,6 +56,7 @@ function unpredictable(): number {
   return randomBytes(4).readUInt32LE() / 2 ** 32;
 }
 
+const SHARE = 1 / 8;
 const MOST_DELAY_MS = 2_000;
 /**
  * Linux takes ports for a server one after the other, and begins elsewhere every ten seconds

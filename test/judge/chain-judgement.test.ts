@@ -1,7 +1,7 @@
 /** What a chain comes to under each pinset: what has to be asked outside, what the answers make of it, and what ends the matter. */
 import { describe, expect, it } from 'vitest';
 
-import { ChainJudgement, mergeMarks } from '../../src/judge/chain-judgement.ts';
+import { ChainJudgement, mergeMarks } from '../../src/judge/chains/chain-judgement.ts';
 import { PinsetSnapshot } from '../../src/pins/match/snapshot.ts';
 import type { Checks, CompiledPinset, CompiledRule } from '../../src/pins/policy.ts';
 import type { ChainFacts } from '../../src/x509/examine.ts';

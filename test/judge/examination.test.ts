@@ -1,7 +1,7 @@
 /** Several chains before one examination: what is asked about them, when all answers are there, and what they come to together. */
 import { describe, expect, it } from 'vitest';
 
-import type { ChainJudgement } from '../../src/judge/chain-judgement.ts';
+import type { ChainJudgement } from '../../src/judge/chains/chain-judgement.ts';
 import type { Claim } from '../../src/judge/claim.ts';
 import { Examination } from '../../src/judge/examination.ts';
 import type { ChainFacts, ExamineRequest, Questioner } from '../../src/judge/ports.ts';

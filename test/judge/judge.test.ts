@@ -91,6 +91,7 @@ class Case {
       prober: 'prober' in more ? undefined : this.prober,
       secrets: keylog ? board : undefined,
       live,
+      hasRoom: true,
       now: () => this.now,
       dateMs: () => 1_700_000_000_000,
       proves: () => this.proves,

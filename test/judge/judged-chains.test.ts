@@ -1,7 +1,7 @@
 /** What is remembered of chains is what they would come to if they were judged anew, whatever has changed meanwhile. */
 import { beforeEach, expect, it } from 'vitest';
 
-import { judgementsOf, type Measure } from '../../src/judge/judged-chains.ts';
+import { judgementsOf, type Measure } from '../../src/judge/chains/judged-chains.ts';
 import { PinsetSnapshot } from '../../src/pins/match/snapshot.ts';
 import type { CompiledPinset } from '../../src/pins/policy.ts';
 import { presentCertificate, type PresentedCertificate } from '../../src/x509/presented.ts';

@@ -99,6 +99,7 @@ describe('a hello', () => {
       snapshot: { mayAskAhead: () => true, policy: { limits: { holdTime: 3_000 } } },
       subject: { server: {} },
       habits: { greets: () => false, awaitsHello: () => false },
+      hasRoom: true,
       now: () => 1000,
       ...more,
     }) as unknown as JudgeContext;
@@ -115,6 +116,11 @@ describe('a hello', () => {
     expect(new AwaitHello(context({ habits })).deadline).toBe(1_001_000);
     const snapshot = { mayAskAhead: () => true, policy: { limits: { holdTime: 500 } } };
     expect(new AwaitHello(context({ habits, snapshot })).deadline).toBe(501_000);
+  });
+
+  it('waits no longer than any other where many packets wait already', () => {
+    const habits = { greets: () => false, awaitsHello: () => true };
+    expect(new AwaitHello(context({ habits, hasRoom: false })).deadline).toBe(201_000);
   });
 
   it('does not wait any more behind what is not TLS', () => {

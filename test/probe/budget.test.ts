@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import { ProbeBudget } from '../../src/probe/budget.ts';
+import { ProbeBudget } from '../../src/probe/allowance/budget.ts';
 
 let now: number;
 let budget: ProbeBudget;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import { Places } from '../../src/probe/places.ts';
+import { Places } from '../../src/probe/allowance/places.ts';
 
 interface Question {
   readonly destination: string;

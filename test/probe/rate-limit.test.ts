@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { RateLimit } from '../../src/probe/rate-limit.ts';
+import { RateLimit } from '../../src/probe/allowance/rate-limit.ts';
 
 it('counts what weighs in the minute before, by key', () => {
   const limit = new RateLimit(10);

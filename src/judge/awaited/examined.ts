@@ -8,7 +8,7 @@ import type { Evidence } from '../events.ts';
 import { Examination } from '../examination.ts';
 import type { Hearing } from '../hearing.ts';
 import type { HiddenCertificates } from '../hidden-certificates.ts';
-import { judgementsOf } from '../judged-chains.ts';
+import { judgementsOf } from '../chains/judged-chains.ts';
 
 export interface ExaminedFields {
   /** As presented, the leaf first; of probes what each was shown, the latest first. */

@@ -2,7 +2,8 @@
  * Before the client has spoken nothing is selected, so nothing is asked, and nothing can be asked again. Where its server
  * may have to be asked, what the client says first waits until it is whole, and its acknowledgment with it: a server that
  * has room for few takes a connection once it is acknowledged, and would have none left for the probe. A short while
- * only, since it may be the server that speaks first; longer where clients were heard to, some of which take their time.
+ * only, since it may be the server that speaks first; longer where clients were heard to, some of which take their time,
+ * unless many packets wait already, as those of connections that somebody opened only for that.
  */
 import type { JudgeContext } from '../context.ts';
 import type { State } from './state.ts';
@@ -48,7 +49,8 @@ export function asksFirst(context: JudgeContext): boolean {
 }
 
 function patienceFor(context: JudgeContext): number {
-  const { habits, subject, snapshot } = context;
+  const { habits, subject, snapshot, hasRoom } = context;
+  if (!hasRoom) return HELLO_WAIT_MICROS;
   const longest = Math.min(SLOW_HELLO_WAIT_MICROS, snapshot.policy.limits.holdTime * 1000);
   return habits.awaitsHello(subject.server, context.now()) ? longest : HELLO_WAIT_MICROS;
 }

@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache';
 import type { ProbeEnds } from '../../judge/ports.ts';
 import type { ProbePolicy } from '../../pins/policy.ts';
 import { addressText, isLocal } from '../address.ts';
-import type { ProbeBudget } from '../budget.ts';
+import type { ProbeBudget } from '../allowance/budget.ts';
 import { clientGroup } from '../client-group.ts';
 import { Company } from './company.ts';
 import { Lag } from './lag.ts';

@@ -4,9 +4,9 @@
  * spared; and of one /64 whoever has hardly asked yet finds a reserve. A probe that was answered with a proven certificate did what
  * its client does anyway, and counts for a tenth. Knows no sockets and no answers.
  */
-import type { Endpoint } from '../judge/events.ts';
-import { addressText } from './address.ts';
-import { clientGroup } from './client-group.ts';
+import type { Endpoint } from '../../judge/events.ts';
+import { addressText } from '../address.ts';
+import { clientGroup } from '../client-group.ts';
 import { type Counted, RateLimit } from './rate-limit.ts';
 
 /** In any minute. */

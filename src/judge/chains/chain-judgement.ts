@@ -3,17 +3,17 @@
  * pinset's pins and checks. What needs a verified path, a name or a date becomes a question, one a pinset at the most,
  * whose answer comes from outside. Knows no packets and no handshake.
  */
-import { hasPins } from '../pins/match/learning.ts';
-import { matchDeny, matchPins, matchRule, type PinMatch, type RuleMatch } from '../pins/match/match.ts';
-import type { CompiledPin, CompiledPinset } from '../pins/policy.ts';
-import type { PinsetSnapshot, Selection } from '../pins/match/snapshot.ts';
-import type { PresentedCertificate } from '../x509/presented.ts';
-import type { Mode, Reason } from './events.ts';
-import type { ChainFacts, ExamineRequest } from './ports.ts';
-import type { MarkChange } from '../packet/source.ts';
-import { ACCEPT, type Claim, denies } from './claim.ts';
-import { Finding } from './ruling.ts';
-import { isExpired, modeAt } from './situation.ts';
+import { hasPins } from '../../pins/match/learning.ts';
+import { matchDeny, matchPins, matchRule, type PinMatch, type RuleMatch } from '../../pins/match/match.ts';
+import type { CompiledPin, CompiledPinset } from '../../pins/policy.ts';
+import type { PinsetSnapshot, Selection } from '../../pins/match/snapshot.ts';
+import type { PresentedCertificate } from '../../x509/presented.ts';
+import type { Mode, Reason } from '../events.ts';
+import type { ChainFacts, ExamineRequest } from '../ports.ts';
+import type { MarkChange } from '../../packet/source.ts';
+import { ACCEPT, type Claim, denies } from '../claim.ts';
+import { Finding } from '../ruling.ts';
+import { isExpired, modeAt } from '../situation.ts';
 
 export class ChainJudgement {
   /** A deny pin or a rule that ends the matter. */

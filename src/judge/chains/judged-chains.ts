@@ -4,9 +4,9 @@
  * use or go out of it, on the time. Where any of these is another they are made anew, and where somebody outside is to be
  * asked they always are.
  */
-import { nextChange } from '../pins/match/match.ts';
-import type { PinsetSnapshot, Selection } from '../pins/match/snapshot.ts';
-import type { PresentedCertificate } from '../x509/presented.ts';
+import { nextChange } from '../../pins/match/match.ts';
+import type { PinsetSnapshot, Selection } from '../../pins/match/snapshot.ts';
+import type { PresentedCertificate } from '../../x509/presented.ts';
 import { ChainJudgement } from './chain-judgement.ts';
 
 export type Chains = readonly (readonly PresentedCertificate[])[];
