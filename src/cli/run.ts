@@ -144,10 +144,11 @@ async function run(file: string, flags: Flags): Promise<void> {
   const learner =
     policy.learn.file === null ? undefined : new Learner({ policy: policy.learn, say, elsewhere: fleet?.elsewhere });
   const dialled = new DialledMemory();
-  const { mark } = policy.probe;
+  // Of the policy in force: a reload may change it.
+  const mark = () => operator.daemon.policy.probe.mark;
   const bridge = new Bridging({ binding, frames, mark });
   const reaches = ownWays(binding, mark);
-  const operator = new Operator({
+  const operator: Operator = new Operator({
     version: packageVersion(),
     file,
     loaded,

@@ -21,7 +21,10 @@ export interface DialOptions<Outcome> extends Omit<
   readonly request: Pick<ProbeRequest, 'client' | 'server' | 'synTraits'>;
   /** Nobody waits for it. */
   readonly isBehind?: boolean;
-  readonly origins: Pick<Origins, 'of' | 'isStrict' | 'onHeard' | 'onUnheard' | 'mayPause' | 'onStarved'>;
+  readonly origins: Pick<
+    Origins,
+    'of' | 'isStrict' | 'onHeard' | 'onUnheard' | 'mayPause' | 'onStarved' | 'portsTaken'
+  >;
   /** One for each connection. */
   readonly conversation: () => Conversation<Outcome>;
   /** Told of each connection. */
@@ -46,6 +49,8 @@ class Dialling<Outcome extends Outcomes> {
   /** By the client's address. */
   #isHeard = false;
   #hasFallenBack = false;
+  /** Ports once more. */
+  #drawn = 0;
   #isOver = false;
 
   constructor(options: DialOptions<Outcome>) {
@@ -79,7 +84,7 @@ class Dialling<Outcome extends Outcomes> {
     const mayPause = origin !== undefined && !isBehind && origins.mayPause(request.server);
     // Nobody is to tell them by whose hello comes first.
     const pause = !mayPause || randomInt(2) === 0 ? 0 : 1 + randomInt(MOST_PAUSE_MS);
-    const attempt: Attempt = { pause, end: undefined };
+    const attempt: Attempt = { pause, portsTaken: origins.portsTaken, end: undefined };
     this.#underWay.add(attempt);
     begun(origin !== undefined, this.#hasFallenBack);
     attempt.end = converse<Outcome>({
@@ -106,6 +111,7 @@ class Dialling<Outcome extends Outcomes> {
     if (this.#isOver) return;
     if (attempt.pause > 0 && isLate(outcome)) this.#options.origins.onStarved(this.#options.request.server);
     if (saysNothing(outcome)) {
+      if (origin !== undefined && this.#drawsAgain(attempt)) return;
       if (origin !== undefined) this.#fallBack();
       if (this.#underWay.size > 0) return;
     } else if (origin === undefined && this.#origin !== undefined && !this.#isHeard) {
@@ -115,6 +121,15 @@ class Dialling<Outcome extends Outcomes> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.giveUp();
     this.#options.done(outcome);
+  }
+
+  /** Whether it begins anew: the port was its client's. */
+  #drawsAgain({ portsTaken }: Attempt): boolean {
+    const timeout = this.#deadline - performance.now();
+    if (this.#isHeard || timeout < 1 || this.#options.origins.portsTaken === portsTaken) return false;
+    if (this.#hasFallenBack || ++this.#drawn > MOST_DRAWN) return false;
+    this.#attempt(this.#origin, timeout);
+    return true;
   }
 
   get #isOnly(): boolean {
@@ -163,6 +178,8 @@ class Prepared<Outcome> implements Conversation<Outcome> {
 
 interface Attempt {
   readonly pause: number;
+  /** When it began. */
+  readonly portsTaken: number;
   end: (() => void) | undefined;
 }
 
@@ -178,5 +195,6 @@ function isLate(outcome: { readonly kind: string; readonly reason?: string }): b
 
 const OF_THE_WAY: ReadonlySet<string> = new Set(['unreachable', 'closed', 'timeout', 'not-marked']);
 const MOST_PAUSE_MS = 2;
+const MOST_DRAWN = 4;
 /** Within which nearly every server has answered a SYN, ahead of its first repetition. */
 const UNHEARD_MS = 400;

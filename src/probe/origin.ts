@@ -46,6 +46,8 @@ export interface ProbeWays {
 export interface BridgeWay {
   /** The device to which a socket of such a probe is bound; where there is none, why. */
   open(family: Family): { readonly ifindex: number } | { readonly missing: string };
+  /** How many packets went nowhere, since it is not known where their client's go; or since that has their port itself. */
+  misled(why: 'astray' | 'taken'): number;
 }
 
 export interface OpenedOrigin {
@@ -100,6 +102,9 @@ export class Origins {
   /** How the last probe left whose client is behind a bridge. */
   #overBridge: string | null = null;
   #unbridged = 0;
+  /** Of those that took the bridge, how many were seen to go nowhere, and whether the latest has another way. */
+  #astray = 0;
+  #hasOwnWay = false;
   /** Those that was seen of. */
   readonly #starved = new LRUCache<string, true>({ max: 1_024 });
   readonly #silence: Record<Family, Silence> = { ipv4: NO_SILENCE, ipv6: NO_SILENCE };
@@ -184,7 +189,13 @@ export class Origins {
     this.#starved.set(`${addressText(server.address)} ${server.port}`, true);
   }
 
+  /** How often a probe over a bridge had a port that its client has a connection by. */
+  get portsTaken(): number {
+    return this.#bridge.misled('taken');
+  }
+
   get state(): OriginState {
+    this.#countAstray();
     return {
       asked: this.#asked,
       ipv4: this.#stateOf('ipv4'),
@@ -199,6 +210,7 @@ export class Origins {
    * none is to: this host's own address is asked for, and leads there.
    */
   #deviceFor(family: Family, server: Endpoint): number[] | undefined {
+    this.#countAstray();
     const isOwnWay = this.#asked !== 'client' && this.#reaches(server.address);
     if (this.#asked === 'gateway' && isOwnWay) {
       this.#overBridge = 'gateway';
@@ -210,8 +222,18 @@ export class Origins {
       this.#overBridge = `${isOwnWay ? 'gateway' : 'none'}: ${found.missing}`;
       return undefined;
     }
+    this.#hasOwnWay = isOwnWay;
     this.#overBridge = this.#asked === 'gateway' ? `client: ${UNREACHED}` : 'client';
     return [...BOUND_TO, found.ifindex];
+  }
+
+  /** Told late, it is taken for the latest one's. */
+  #countAstray(): void {
+    const astray = this.#bridge.misled('astray');
+    if (astray === this.#astray) return;
+    if (!this.#hasOwnWay) this.#unbridged += astray - this.#astray;
+    this.#astray = astray;
+    this.#overBridge = `${this.#hasOwnWay ? 'gateway' : 'none'}: ${ASTRAY}`;
   }
 
   #overBridgeTo(family: Family): ReturnType<BridgeWay['open']> {
@@ -344,7 +366,8 @@ const UNQUEUED = "client, with this host's TCP: the rules do not send its packet
 const UNHEARD = "what was sent by the client's address was not answered";
 const UNREACHED = 'this host has no address of its own that leads there';
 const UNLED = { missing: 'the rules do not lead them there (apply them again)' };
-const NO_BRIDGE: BridgeWay = { open: () => ({ missing: 'frames cannot be sent here' }) };
+const ASTRAY = "where its client's packets go was not seen, or they go to more than one address on the link";
+const NO_BRIDGE: BridgeWay = { open: () => ({ missing: 'frames cannot be sent here' }), misled: () => 0 };
 const NO_SILENCE: Silence = { inARow: 0, until: 0 };
 const TRIES = 4;
 /** Probes in a row that were answered to this host's address alone, and for how long that is taken for how it is. */

@@ -15,6 +15,8 @@ const origin: Origin = { family: 'ipv4', isOnly: false, open: () => undefined };
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
+const ports = { taken: 0 };
+
 interface Dialled {
   readonly isStrict?: boolean;
   readonly from?: Origin | undefined;
@@ -46,6 +48,9 @@ function dialled({ isStrict = false, mayPause = true, ...given }: Dialled = {}) 
       onUnheard: () => heard.push('unheard'),
       mayPause: () => mayPause,
       onStarved: () => heard.push('starved'),
+      get portsTaken() {
+        return ports.taken;
+      },
     },
     conversation: () => {
       made++;
@@ -171,4 +176,18 @@ it('makes its conversation once the connection is begun, without being asked', a
   expect(made()).toBe(0);
   await new Promise((go) => setImmediate(go));
   expect(made()).toBe(1);
+});
+
+it('where its port was its client’s it begins anew, some times, and nobody else does', () => {
+  const { wires, outcomes, begun } = dialled({ isStrict: true });
+  for (let taken = 0; taken < 5; taken++) {
+    expect(outcomes).toEqual([]);
+    ports.taken++;
+    wires[taken]!.done(FAILED('unreachable'));
+  }
+  expect(begun).toEqual(Array<string>(5).fill('client'));
+  expect(outcomes).toEqual([FAILED('unreachable')]);
+  const other = dialled({ isStrict: true });
+  other.wires[0]!.done(FAILED('unreachable'));
+  expect([other.begun, other.outcomes]).toEqual([['client'], [FAILED('unreachable')]]);
 });

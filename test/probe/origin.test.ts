@@ -76,7 +76,7 @@ describe('of a client behind a bridge', () => {
   const BRIDGED = { hopLimit: 0, maximumSegmentSize: 0, windowScale: 0, isBridged: true };
 
   it('a socket is bound to the device that leads over it', () => {
-    const { made, of, opened } = origins('auto', { bridge: { open: () => ({ ifindex: 9 }) } });
+    const { made, of, opened } = origins('auto', { bridge: { open: () => ({ ifindex: 9 }), misled: () => 0 } });
     made.adopt(ways(['ipv4']));
     of(CLIENT, BRIDGED)!.open(SERVER);
     expect(opened.map(([, , options]) => options)).toEqual([[0, 19, 1, 1, 62, 9]]);
@@ -90,7 +90,7 @@ describe('of a client behind a bridge', () => {
   ] as const)(
     'none is to be had where there is no device, or no rule (%s, %j)',
     (source, bridged, state, unbridged) => {
-      const { made, of } = origins(source, { bridge: { open: () => ({ missing: 'no frames' }) } });
+      const { made, of } = origins(source, { bridge: { open: () => ({ missing: 'no frames' }), misled: () => 0 } });
       made.adopt(ways(['ipv4'], ['ipv4'], [...bridged]));
       expect(of(CLIENT, BRIDGED)).toBeUndefined();
       expect(made.state).toMatchObject({ bridge: state, unbridged });
@@ -99,14 +99,14 @@ describe('of a client behind a bridge', () => {
   );
 
   it('it needs no way back, and none of the queue’s, but the device’s own', () => {
-    const { made, of } = origins('client', { bridge: { open: () => ({ ifindex: 9 }) } });
+    const { made, of } = origins('client', { bridge: { open: () => ({ ifindex: 9 }), misled: () => 0 } });
     made.adopt(ways([], [], ['ipv4']));
     expect(of(CLIENT, BRIDGED)).toBeDefined();
     expect(of(CLIENT)).toBeUndefined();
   });
 
   describe('with the gateway’s address', () => {
-    const reaches = (own: boolean, bridge: BridgeWay = { open: () => ({ ifindex: 9 }) }) => {
+    const reaches = (own: boolean, bridge: BridgeWay = { open: () => ({ ifindex: 9 }), misled: () => 0 }) => {
       const asked: string[] = [];
       const given = origins('gateway', { bridge, reaches: (to) => (asked.push(to.join('.')), own) });
       given.made.adopt(ways([], [], ['ipv4']));
@@ -129,14 +129,36 @@ describe('of a client behind a bridge', () => {
     });
 
     it('it takes it, too, where nobody has read the rules', () => {
-      const { of } = origins('gateway', { bridge: { open: () => ({ ifindex: 9 }) }, reaches: () => false });
+      const { of } = origins('gateway', {
+        bridge: { open: () => ({ ifindex: 9 }), misled: () => 0 },
+        reaches: () => false,
+      });
       expect(of(CLIENT, BRIDGED)).toBeDefined();
     });
 
     it('it is told where neither is to be had', () => {
-      const { made, of } = reaches(false, { open: () => ({ missing: 'no frames' }) });
+      const { made, of } = reaches(false, { open: () => ({ missing: 'no frames' }), misled: () => 0 });
       expect(of(CLIENT, BRIDGED)).toBeUndefined();
       expect(made.state).toMatchObject({ bridge: 'none: no frames', unbridged: 1 });
+    });
+
+    it.each([
+      ['client', true, 'none: where its client', 2],
+      ['gateway', false, 'none: where its client', 2],
+      ['auto', false, 'none: where its client', 2],
+      ['auto', true, 'gateway: where its client', 0],
+    ] as const)('it is told where one went nowhere (%s, %s)', (source, own, state, unbridged) => {
+      let astray = 0;
+      const bridge = { open: () => ({ ifindex: 9 }), misled: (why: string) => (why === 'astray' ? astray : 0) };
+      const { made, of } = origins(source, { bridge, reaches: () => own });
+      made.adopt(ways([], [], ['ipv4']));
+      of(CLIENT, BRIDGED);
+      expect(made.state).toMatchObject({ bridge: expect.stringMatching(/^client/) as string, unbridged: 0 });
+      astray = 2;
+      const told = { bridge: expect.stringContaining(state) as string, unbridged };
+      expect([made.state, made.state]).toMatchObject([told, told]);
+      of(CLIENT, BRIDGED);
+      expect(made.state).toMatchObject({ bridge: expect.stringMatching(/^client/) as string, unbridged });
     });
 
     it('of others nothing is asked', () => {

@@ -9,8 +9,10 @@
  */
 import { copyOf } from '../../bytes/copy.ts';
 import { writeIpv4Checksum, writeTcpChecksum } from '../../packet/checksum.ts';
-import type { PacketContext } from '../../packet/context.ts';
+import { TCP_FLAG } from '../../packet/tcp.ts';
+import { seqAdd } from '../../tcp/sequence.ts';
 import { type Headers, RECEIVED_SERVICE } from './guise.ts';
+import type { Link } from './links.ts';
 
 /** The sockets of it. None of this waits, or tells whether it went well: what is lost is sent again, as anywhere. */
 export interface BridgePort {
@@ -22,46 +24,51 @@ export interface BridgePort {
   receive(packet: Uint8Array): void;
   /** What the device was given to send has left otherwise. */
   discard(): void;
+  /** A probe's packet goes nowhere. */
+  onMisled(why: Misled): void;
 }
 
-/** Where a client's packets go over a bridge. */
-export interface Link {
-  /** By which they leave it. */
-  readonly port: number;
-  /** Addresses on the link, as numbers. */
-  readonly client: number;
-  /** Undefined: nothing has come from there yet. */
-  server: number | undefined;
-}
-
-/** Of a client's SYN; undefined where no bridge sends it on. */
-export function linkOf({ physOutIfindex: port, inLink: client }: PacketContext): Link | undefined {
-  return port === 0 || client === 0 ? undefined : { port, client, server: undefined };
-}
+/** It is not known where its client's packets go, or that is more than one place; or its client has begun a connection by its port itself. */
+export type Misled = 'astray' | 'taken';
 
 /** What is to leave once all of a batch has its verdicts: conntrack knows the packets by then, and their answers. */
 export class Frames {
   readonly #bridge: BridgePort;
   #waiting: { readonly port: number; readonly frame: Uint8Array }[] = [];
+  #resets: Uint8Array[] = [];
 
   constructor(bridge: BridgePort) {
     this.#bridge = bridge;
   }
 
-  add(link: Link, server: number, packet: Uint8Array): void {
-    this.#waiting.push({ port: link.port, frame: frameOf(link, server, packet) });
+  /** Whose server has not answered yet waits for that. */
+  add(link: Link, packet: Uint8Array): void {
+    if (link.server !== undefined) this.#waiting.push({ port: link.port, frame: frameOf(link, link.server, packet) });
+    else if (link.unaddressed.length < MOST_UNADDRESSED) link.unaddressed.push(packet);
+  }
+
+  onAnswered(link: Link): void {
+    for (const packet of link.unaddressed.splice(0)) this.add(link, packet);
+  }
+
+  /** Its socket is to wait for nothing: the packet leaves for nowhere, and is answered by a reset. */
+  refuse(headers: Headers): void {
+    if (!headers.tcp.has(TCP_FLAG.rst)) this.#resets.push(resetTo(headers));
   }
 
   send(): void {
-    if (this.#waiting.length === 0) return;
-    for (const { port, frame } of this.#waiting) this.#bridge.send(port, frame);
+    const [frames, resets] = [this.#waiting, this.#resets];
+    if (frames.length === 0 && resets.length === 0) return;
     this.#waiting = [];
+    this.#resets = [];
+    for (const { port, frame } of frames) this.#bridge.send(port, frame);
     this.#bridge.discard();
+    for (const reset of resets) this.#bridge.receive(reset);
   }
 }
 
 /** Ethernet II. */
-export function frameOf({ client }: Link, server: number, packet: Uint8Array): Uint8Array {
+export function frameOf({ client }: Pick<Link, 'client'>, server: number, packet: Uint8Array): Uint8Array {
   const frame = new Uint8Array(HEADER + packet.length);
   writeAddress(frame, 0, server);
   writeAddress(frame, ADDRESS, client);
@@ -81,10 +88,36 @@ export function asItIs({ ip, tcp }: Headers): Uint8Array {
 
 /** As the device has it come in: whole, and with the type of service by which the rules know that its source is all right. */
 export function asReceived(headers: Headers): Uint8Array {
-  const out = asItIs(headers);
-  if (headers.ip.version === 4) {
+  return markReceived(asItIs(headers), headers.tcp.start - headers.ip.start);
+}
+
+/** RFC 9293 §3.10.7.1: as where there is no such connection. */
+function resetTo({ ip, tcp }: Headers): Uint8Array {
+  const { addressLength: length } = ip;
+  const [addresses, transport] = [ip.addresses - ip.start, tcp.start - ip.start];
+  const out = copyOf(ip.bytes, ip.start, tcp.start + TCP_HEADER);
+  out.copyWithin(addresses, addresses + length, addresses + 2 * length);
+  out.set(ip.bytes.subarray(ip.addresses, ip.addresses + length), addresses + length);
+  const view = new DataView(out.buffer, out.byteOffset);
+  if (ip.version === 4) view.setUint16(2, out.length);
+  else view.setUint16(4, out.length - addresses - 2 * length);
+  view.setUint16(transport, tcp.dstPort);
+  view.setUint16(transport + 2, tcp.srcPort);
+  const isSyn = tcp.has(TCP_FLAG.syn);
+  view.setUint32(transport + 4, isSyn ? 0 : tcp.ack);
+  view.setUint32(transport + 8, isSyn ? seqAdd(tcp.seq, 1 + tcp.dataLength) : 0);
+  out[transport + 12] = (TCP_HEADER / 4) << 4;
+  out[transport + 13] = TCP_FLAG.rst | (isSyn ? TCP_FLAG.ack : 0);
+  // Window, and an urgent pointer that nothing points with.
+  out.fill(0, transport + 14);
+  writeTcpChecksum(out, addresses, length, transport);
+  return markReceived(out, transport);
+}
+
+function markReceived(out: Uint8Array, transport: number): Uint8Array {
+  if (out[0]! >> 4 === 4) {
     out[1] = RECEIVED_SERVICE | (out[1]! & ECN_FIELD);
-    writeIpv4Checksum(out, 0, headers.tcp.start - headers.ip.start);
+    writeIpv4Checksum(out, 0, transport);
   } else {
     out[0] = 0x60 | (RECEIVED_SERVICE >> 4);
     out[1] = ((RECEIVED_SERVICE & 0xf) << 4) | (out[1]! & ((ECN_FIELD << 4) | 0xf));
@@ -102,3 +135,6 @@ const ECN_FIELD = 0x03;
 const ETHER_TYPE = { ipv4: 0x0800, ipv6: 0x86dd } as const;
 const ADDRESS = 6;
 const HEADER = 14;
+const TCP_HEADER = 20;
+/** SYNs, and some sent again, of all the decoys of a connection. */
+const MOST_UNADDRESSED = 64;

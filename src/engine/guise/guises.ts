@@ -21,18 +21,19 @@ import type { PacketContext } from '../../packet/context.ts';
 import { IpView } from '../../packet/ip.ts';
 import type { Clock } from '../../packet/source.ts';
 import { TCP_FLAG, TcpView } from '../../packet/tcp.ts';
-import { seqAdd } from '../../tcp/sequence.ts';
 import type { Verdicts } from '../verdicts.ts';
-import { asItIs, asReceived, type BridgePort, Frames, type Link, linkOf } from './bridge.ts';
+import { asItIs, asReceived, type BridgePort, Frames, type Misled } from './bridge.ts';
 import { type ClientHost, ClientTcp } from './client-tcp.ts';
 import { Decoy } from './decoy.ts';
-import type { DialledProbe, DialledProbes } from './dialled.ts';
+import { dialledOf, type DialledProbe, type DialledProbes } from './dialled.ts';
 import { Guise, type Headers } from './guise.ts';
+import { type Link, Links } from './links.ts';
 import { addressOf, nameOf, pairOf } from './names.ts';
 import { Paces } from './paces.ts';
 import { DrawnPacing, type Pacing } from './pacing.ts';
+import { dressed, type Probe } from './probe.ts';
 import { Responses } from './responses.ts';
-import { readSynShape, type SynShape } from './syn-shape.ts';
+import { readSynShape } from './syn-shape.ts';
 
 export interface GuisesParts {
   readonly verdicts: Verdicts;
@@ -53,12 +54,17 @@ export class Guises {
   /** Those whose packets leave at the batch's end. */
   #behind: Probe[] = [];
   readonly #frames: Frames | undefined;
+  readonly #links: Links;
   /** Of packets that have waited. */
   readonly #kept: Headers = { ip: new IpView(), tcp: new TcpView() };
 
   constructor(parts: GuisesParts) {
     this.#parts = parts;
     this.#frames = parts.bridge && new Frames(parts.bridge);
+    this.#links = new Links({
+      whenLeft: (p, left) => this.#whenLeft(p, left),
+      onAnswered: (link) => this.#frames?.onAnswered(link),
+    });
   }
 
   /** True where it was a probe's, which is answered then. Its checksum fits. */
@@ -68,7 +74,7 @@ export class Guises {
     if (p.hook === HOOK.forward) {
       // Whatever probes leave with, a bridge may be their only way.
       const isBridged = this.#frames !== undefined && p.physOutIfindex !== 0;
-      if (isBridged && this.#receive(p)) return true;
+      if (isBridged && this.#onBridged(p)) return true;
       if (isAsked || isBridged) this.#remember(p);
       return false;
     }
@@ -77,8 +83,10 @@ export class Guises {
     const isOverBridge = this.#isOfDevice(isLeaving ? p.outIfindex : p.inIfindex);
     if (!isOverBridge && (p.mark & probe.mark) === 0) return false;
     const isToBeDressed = isAsked || isOverBridge;
-    const known = isLeaving && isToBeDressed ? this.#leavingOf(p) : this.#probes.get(nameOf(p, isLeaving));
-    if (known === undefined) {
+    const known = isLeaving && isToBeDressed ? this.#leavingOf(p) : this.#probeOf(nameOf(p, isLeaving), p.time);
+    if (known === 'astray' || known === 'taken') {
+      this.#refuse(p.packetId, p, known);
+    } else if (known === undefined) {
       // What is under way ends as it began, and nothing else.
       if (!isToBeDressed) return false;
       // One that the rules know as a probe's: of another process, before this one.
@@ -127,12 +135,7 @@ export class Guises {
     const isSyn = tcp.has(TCP_FLAG.syn);
     if (isSyn && tcp.has(TCP_FLAG.ack)) return this.#onServersSyn(p);
     const name = nameOf(p, true);
-    if (isSyn) {
-      const shape = readSynShape(ip, tcp);
-      if (shape === undefined) this.#clients.delete(name);
-      else this.#begin(p, name, shape);
-      return;
-    }
+    if (isSyn) return this.#onSyn(p, name);
     const client = this.#clients.get(name);
     if (client === undefined) return this.#onServer(p);
     const isFirst = client.tcp.onPacket(ip, tcp, p.time);
@@ -157,41 +160,60 @@ export class Guises {
     verdicts.watch(packetId, () => told(clock.now()));
   }
 
-  /** Where it is sent again, it may ask for less, and its decoys are there. */
-  #begin(p: PacketContext, name: string, shape: SynShape): void {
-    const { seq } = p.tcp;
+  /** Where it is sent again, it may ask for less, and its decoys are there. From elsewhere it counts once it is let pass. */
+  #onSyn(p: PacketContext, name: string): void {
+    const { ip, tcp, inLink } = p;
+    const shape = readSynShape(ip, tcp);
     const before = this.#clients.get(name);
-    const isRepeated = before?.seq === seq;
-    // It has the port now: what is answered there is its own again.
-    if (this.#probes.get(name)?.link !== undefined) this.#probes.delete(name);
-    const kept = isRepeated ? before : { decoys: [], responses: new Responses(), link: linkOf(p) };
-    const { decoys, responses, link } = kept;
-    const tcp = new ClientTcp(shape, this.#hostOf(p), p.time);
-    this.#clients.set(name, { seq, tcp, decoys, responses, link });
-    this.#whenLeft(p, (now) => (tcp.synLeft = now));
+    const { decoys, responses } = before?.seq === tcp.seq ? before : { decoys: [], responses: new Responses() };
+    const client = shape && {
+      seq: tcp.seq,
+      inLink,
+      tcp: new ClientTcp(shape, this.#hostOf(p), p.time),
+      decoys,
+      responses,
+    };
+    const remember = () => {
+      if (client === undefined) this.#clients.delete(name);
+      else this.#clients.set(name, client);
+    };
+    const isFromElsewhere = before !== undefined && before.inLink !== inLink;
+    if (!isFromElsewhere) remember();
+    this.#whenLeft(p, (now) => {
+      if (client !== undefined) client.tcp.synLeft = now;
+      if (isFromElsewhere) remember();
+    });
   }
 
-  /** Over a bridge: who has answered the client is who is asked. */
   #onServersSyn(p: PacketContext): void {
-    const client = this.#clients.get(nameOf(p, false));
-    if (client === undefined) return;
-    const { link, seq, decoys, responses } = client;
-    responses.onServersSyn(p.time);
-    if (link === undefined || link.server !== undefined || p.inLink === 0 || p.tcp.ack !== seqAdd(seq, 1)) return;
-    link.server = p.inLink;
-    for (const { unaddressed } of decoys) {
-      for (const packet of unaddressed.splice(0)) this.#frames?.add(link, p.inLink, packet);
-    }
+    this.#clients.get(nameOf(p, false))?.responses.onServersSyn(p.time);
   }
 
-  /** What is answered to a probe over a bridge. */
-  #receive(p: PacketContext): boolean {
+  /** True for what is answered to a probe, which is its device's then. */
+  #onBridged(p: PacketContext): boolean {
     const { bridge, verdicts } = this.#parts;
-    if (bridge === undefined || bridge.ifindex === 0 || this.#probes.get(nameOf(p, false))?.link === undefined)
-      return false;
-    bridge.receive(asReceived(p));
-    verdicts.drop(p.packetId);
-    return true;
+    const [asClient, asServer] = [nameOf(p, true), nameOf(p, false)];
+    const isBegun = p.tcp.has(TCP_FLAG.syn) && !p.tcp.has(TCP_FLAG.ack);
+    const isAnswer = !isBegun && this.#probeOf(asServer, p.time)?.link !== undefined;
+    if (isAnswer && bridge !== undefined && bridge.ifindex !== 0) {
+      bridge.receive(asReceived(p));
+      verdicts.drop(p.packetId);
+      return true;
+    }
+    this.#links.onPacket(p, asClient, asServer);
+    const link = isBegun ? this.#probes.get(asClient)?.link : undefined;
+    // The client has the port now: what is answered there is its own again.
+    if (link?.client === p.inLink && link.port === p.physOutIfindex) this.#probes.delete(asClient);
+    return false;
+  }
+
+  /** It ends with its question, soon behind it at the latest. */
+  #probeOf(name: string, now: number): Probe | undefined {
+    const probe = this.#probes.get(name);
+    const { timeout } = this.#parts.verdicts.snapshot.policy.probe;
+    if (probe === undefined || now - probe.begun <= (timeout + LINGERS_FOR) * MICROS) return probe;
+    this.#probes.delete(name);
+    return undefined;
   }
 
   #isOfDevice(ifindex: number): boolean {
@@ -212,22 +234,27 @@ export class Guises {
     return known;
   }
 
-  #leavingOf(p: PacketContext): Probe | undefined {
+  #leavingOf(p: PacketContext): Probe | Misled | undefined {
     const name = nameOf(p, true);
+    const before = this.#probeOf(name, p.time);
     // Whoever has its port next is another one.
-    if (!p.tcp.has(TCP_FLAG.syn)) return this.#probes.get(name);
+    if (!p.tcp.has(TCP_FLAG.syn)) return before;
     const { tcp } = p;
     const dialled = this.#dialledOf(p, true);
-    const before = this.#probes.get(name);
     // It is sent again.
     if (before !== undefined && (dialled === undefined || before.seq === tcp.seq)) return before;
     if (dialled === undefined) return undefined;
-    const client = this.#clients.get(nameOf(p, true, dialled.clientPort));
+    const clientsName = nameOf(p, true, dialled.clientPort);
+    const client = this.#clients.get(clientsName);
     const isDecoy = dialled.role === 'decoy';
+    const isOverBridge = this.#isOfDevice(p.outIfindex);
+    const link = isOverBridge ? this.#links.find(clientsName, isDecoy) : undefined;
+    if (isOverBridge && link === undefined) return 'astray';
+    // What is answered there may be the client's own.
+    if (isOverBridge && this.#links.has(name)) return 'taken';
     const guise = client && Guise.of(client.tcp, p, isDecoy ? STANDS_FOR : 0);
     const pacing = guise && this.#pacingOf(p, dialled);
-    const link = this.#isOfDevice(p.outIfindex) ? client?.link : undefined;
-    const probe: Probe = { seq: tcp.seq, begun: p.time, guise, pacing, kept: [], link, unaddressed: [] };
+    const probe: Probe = { seq: tcp.seq, begun: p.time, guise, pacing, kept: [], link };
     if (client !== undefined && dialled.role !== 'behind') client.responses.isAccompanied = true;
     if (isDecoy && guise !== undefined) client!.decoys.push(probe);
     this.#probes.set(name, probe);
@@ -242,15 +269,8 @@ export class Guises {
     return pace && new DrawnPacing(pace, p.time + timeout * MICROS * MOST_OF_TIMEOUT);
   }
 
-  #dialledOf({ ip, tcp }: PacketContext, isLeaving: boolean): DialledProbe | undefined {
-    const { dialled } = this.#parts;
-    const [middle, length] = [ip.addresses + ip.addressLength, ip.addressLength];
-    const [source, destination] = [
-      ip.bytes.subarray(middle - length, middle),
-      ip.bytes.subarray(middle, middle + length),
-    ];
-    if (isLeaving) return dialled.find([...source, ...destination], tcp.srcPort, tcp.dstPort);
-    return dialled.find([...destination, ...source], tcp.dstPort, tcp.srcPort);
+  #dialledOf(p: PacketContext, isLeaving: boolean): DialledProbe | undefined {
+    return dialledOf(this.#parts.dialled, p, isLeaving);
   }
 
   #leave(p: PacketContext, probe: Probe): void {
@@ -300,19 +320,25 @@ export class Guises {
 
   #send(packetId: number, headers: Headers, probe: Probe, now: number): void {
     const octets = dressed(headers, probe, now);
-    if (probe.link !== undefined) this.#sendOver(probe.link, packetId, octets ?? asItIs(headers), probe);
+    if (probe.link !== undefined) this.#sendOver(probe.link, packetId, headers, octets);
     else if (octets === undefined) this.#pass(packetId);
     else this.#replace(packetId, octets);
   }
 
-  /** The packet itself goes on to the device, and no farther. */
-  #sendOver(link: Link, packetId: number, octets: Uint8Array, { guise, unaddressed }: Probe): void {
+  /** The packet itself goes on to the device, and no farther. `octets`: in guise. */
+  #sendOver(link: Link, packetId: number, headers: Headers, octets: Uint8Array | undefined): void {
     const { verdicts } = this.#parts;
-    if (guise === undefined) verdicts.counters.probesPassed++;
+    if (link.isAstray) return this.#refuse(packetId, headers, 'astray');
+    if (octets === undefined) verdicts.counters.probesPassed++;
     else verdicts.counters.probesRewritten++;
     verdicts.accept(packetId);
-    if (link.server !== undefined) this.#frames?.add(link, link.server, octets);
-    else if (unaddressed.length < MOST_UNADDRESSED) unaddressed.push(octets);
+    this.#frames?.add(link, octets ?? asItIs(headers));
+  }
+
+  #refuse(packetId: number, headers: Headers, why: Misled): void {
+    this.#parts.bridge?.onMisled(why);
+    this.#frames?.refuse(headers);
+    this.#pass(packetId);
   }
 
   #replace(packetId: number, octets: Uint8Array): void {
@@ -329,45 +355,12 @@ export class Guises {
 }
 
 interface Client {
-  /** Of its SYN. */
+  /** Of its SYN, and who has sent that over the link. */
   readonly seq: number;
+  readonly inLink: number;
   readonly tcp: ClientTcp;
   readonly decoys: Probe[];
   readonly responses: Responses;
-  /** Undefined: no bridge sends its packets on. */
-  readonly link: Link | undefined;
-}
-
-interface Probe {
-  readonly seq: number;
-  /** When its SYN left. */
-  readonly begun: number;
-  /** Undefined: none fits it. */
-  readonly guise: Guise | undefined;
-  /** Undefined: nothing of it waits. */
-  readonly pacing: Pacing | undefined;
-  /** What waits. */
-  readonly kept: KeptPacket[];
-  /** Its client's, where it leaves over a bridge; and what it has said ahead of anything from the server. */
-  readonly link: Link | undefined;
-  readonly unaddressed: Uint8Array[];
-}
-
-interface KeptPacket {
-  readonly packetId: number;
-  readonly octets: Uint8Array;
-  /** Microseconds, on the engine's clock. */
-  until: number;
-}
-
-/** Undefined: as it is. */
-function dressed(headers: Headers, { guise, pacing, begun }: Probe, now: number): Uint8Array | undefined {
-  const { tcp } = headers;
-  if (guise === undefined) return undefined;
-  if (pacing instanceof Decoy && pacing.isAhead(tcp)) {
-    return guise.leaving(headers, now, guise.client.timestampBeside(tcp.dataLength > 0, begun));
-  }
-  return guise.leaving(headers, now - (pacing?.ageOf?.(tcp) ?? 0));
 }
 
 /** Connections of clients that may be asked about: those of the last seconds, on a busy gateway. */
@@ -380,7 +373,7 @@ const MICROS = 1_000;
 const MOST_KEPT = 16;
 /** In which packets of a probe wait, whatever is drawn. */
 const MOST_OF_TIMEOUT = 0.5;
-/** A SYN, and one sent again. */
-const MOST_UNADDRESSED = 2;
+/** Milliseconds behind a question's timeout in which its connection goes away. */
+const LINGERS_FOR = 10_000;
 /** Microseconds that a client's packets wait beside those of its decoys. */
 const STANDS_FOR = 50_000;

@@ -3,7 +3,7 @@
  * packet threads send and take what goes over it, by descriptors that they have in memory in common. The socket of frames
  * takes a capability that the process gives up, so it is there from the beginning or not at all.
  */
-import type { BridgePort } from '../../engine/guise/bridge.ts';
+import type { BridgePort, Misled } from '../../engine/guise/bridge.ts';
 import type { BridgeWay, Family } from '../../probe/origin.ts';
 import type { NativeBinding } from '../../source/binding.ts';
 import { type Device, openDevices } from '../rules/beside/devices.ts';
@@ -15,7 +15,7 @@ export interface BridgingOptions {
   /** A descriptor; negative where none was to be had. */
   readonly frames: number;
   /** By which what the device takes in is known where a source is asked for. */
-  readonly mark: number;
+  readonly mark: () => number;
   /** For tests. */
   readonly devices?: () => readonly Device[];
   readonly read?: ReadFile;
@@ -28,8 +28,10 @@ export class Bridging implements BridgeWay {
   readonly #frames: number;
   readonly #devices: () => readonly Device[];
   readonly #read: ReadFile;
-  readonly #mark: number;
+  readonly #mark: () => number;
   #tunnel: Tunnel | undefined;
+  /** Of the rule that is in place. */
+  #ruled: number | undefined;
   #unrouted: ReadonlySet<Family> = new Set();
   #missing: string | undefined;
   #lookedAt = -Infinity;
@@ -52,6 +54,10 @@ export class Bridging implements BridgeWay {
     return this.#unrouted.has(family) ? { missing: ROUTELESS } : { ifindex: this.#tunnel!.ifindex };
   }
 
+  misled(why: Misled): number {
+    return Atomics.load(new Int32Array(this.shared), MISLED[why]);
+  }
+
   /** The queue is told of no tag, and without its own a frame would go elsewhere. */
   #tagged(): string | undefined {
     if (this.#read(TAGGED) === '1')
@@ -64,7 +70,9 @@ export class Bridging implements BridgeWay {
   #make(): string | undefined {
     try {
       const tunnel = (this.#tunnel ??= openTunnel(this.#binding));
-      this.#unrouted = setUpTunnel(this.#binding, tunnel, this.#mark);
+      const mark = this.#mark();
+      this.#unrouted = setUpTunnel(this.#binding, tunnel, { mark, before: this.#ruled ?? mark });
+      this.#ruled = mark;
       const words = new Int32Array(this.shared);
       words.set([this.#frames, tunnel.fd]);
       Atomics.store(words, IFINDEX, tunnel.ifindex);
@@ -100,13 +108,19 @@ export class BridgeSockets implements BridgePort {
   discard(): void {
     this.#binding.discardPackets(this.#words[TUNNEL]!);
   }
+
+  onMisled(why: Misled): void {
+    Atomics.add(this.#words, MISLED[why], 1);
+  }
 }
 
 type FrameBinding = Pick<NativeBinding, 'sendFrame' | 'writePacket' | 'discardPackets'>;
 
 /** The descriptors are there before it is. */
 const [FRAMES, TUNNEL, IFINDEX] = [0, 1, 2];
-const WORDS = 3;
+/** How often. */
+const MISLED: Readonly<Record<Misled, number>> = { astray: 3, taken: 4 };
+const WORDS = 5;
 const LOOK_MS = 1_000;
 const TAGGED = '/proc/sys/net/bridge/bridge-nf-filter-vlan-tagged';
 const FRAMELESS = 'frames cannot be sent: it was started without CAP_NET_RAW, or where no server was to be asked';

@@ -14,12 +14,12 @@ import {
   PROTOCOL,
 } from '../../source/netlink.ts';
 
-/** `mark`: what leaves has it. Where nothing can be asked, it may get there. */
-export function ownWays(binding: Netlink, mark: number): (to: Uint8Array) => boolean {
+/** `mark`: what leaves has it now. Where nothing can be asked, it may get there. */
+export function ownWays(binding: Netlink, mark: () => number): (to: Uint8Array) => boolean {
   const socket = opened(binding);
   return (to) => {
     if (socket === undefined) return true;
-    const { octets, isLossy } = socket.ask(wayRequest(to, mark));
+    const { octets, isLossy } = socket.ask(wayRequest(to, mark()));
     return isLossy || leadsThere(octets);
   };
 }

@@ -20,6 +20,12 @@ export interface Tunnel {
   readonly ifindex: number;
 }
 
+export interface TunnelMarks {
+  readonly mark: number;
+  /** By which it was set up last: another one before a reload. */
+  readonly before: number;
+}
+
 /** Throws a sentence. */
 export function openTunnel(binding: Pick<TunnelBinding, 'openTunnel'>): Tunnel {
   try {
@@ -34,12 +40,17 @@ export function openTunnel(binding: Pick<TunnelBinding, 'openTunnel'>): Tunnel {
  * Up, with its routes and the rules that lead to them: also where it was, and somebody has taken something of it away. Families
  * without, since the kernel has none of them, or is told not to have them. Throws a sentence.
  */
-export function setUpTunnel(binding: TunnelBinding, { ifindex }: Tunnel, mark: number): ReadonlySet<Family> {
+export function setUpTunnel(
+  binding: TunnelBinding,
+  { ifindex }: Tunnel,
+  { mark, before }: TunnelMarks,
+): ReadonlySet<Family> {
   const socket = new NetlinkSocket(binding, { protocol: PROTOCOL.route });
   try {
     const outcome = (request: Buffer) => acknowledgedIn(socket.ask(request).octets);
     const errno = outcome(linkRequest(ifindex));
     if (errno !== 0) throw new Error(`the device ${BRIDGE_DEVICE} cannot be set up${nameOf(errno)}`);
+    if (before !== mark) for (const family of FAMILIES) outcome(unruleRequest(family, before));
     const isThere = (request: Buffer) => THERE.has(outcome(request));
     return new Set(
       FAMILIES.filter((family) => ![...routeRequests(family, ifindex), ...ruleRequests(family, mark)].every(isThere)),
@@ -82,20 +93,32 @@ export function routeRequests(family: Family, ifindex: number): Buffer[] {
 
 /** Ahead of others, whatever those say. */
 export function ruleRequests(family: Family, mark: number): Buffer[] {
-  const request = (priority: number, table: number, asks: readonly Buffer[], service = 0) =>
-    changeRequest(
-      RTM_NEWRULE,
-      NLM_F_CREATE | NLM_F_EXCL,
-      Buffer.from([AF[family], 0, 0, service, 0, 0, 0, FR_ACT_TO_TBL, 0, 0, 0, 0]),
-      [attribute(FRA_PRIORITY, priority), attribute(FRA_TABLE, table), ...asks],
-    );
-  const { from, over, source } = BRIDGE_PRIORITIES;
-  const marked = [attribute(FRA_FWMARK, mark), attribute(FRA_FWMASK, mark)];
+  const { from, over } = BRIDGE_PRIORITIES;
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  const device = [nameOctets(BRIDGE_DEVICE)];
   return [
-    request(from, BRIDGE_TABLES.from, [attribute(FRA_IIFNAME, [nameOctets(BRIDGE_DEVICE)])]),
-    request(over, BRIDGE_TABLES.over, [attribute(FRA_OIFNAME, [nameOctets(BRIDGE_DEVICE)])]),
-    request(source, BRIDGE_TABLES.over, [attribute(FRA_IIFNAME, [nameOctets('lo')]), ...marked], RECEIVED_SERVICE),
+    ruleRequest(RTM_NEWRULE, flags, family, [from, BRIDGE_TABLES.from, attribute(FRA_IIFNAME, device)]),
+    ruleRequest(RTM_NEWRULE, flags, family, [over, BRIDGE_TABLES.over, attribute(FRA_OIFNAME, device)]),
+    ruleRequest(RTM_NEWRULE, flags, family, sourceRule(mark), RECEIVED_SERVICE),
   ];
+}
+
+/** The one that goes by another mark now. */
+export function unruleRequest(family: Family, mark: number): Buffer {
+  return ruleRequest(RTM_DELRULE, 0, family, sourceRule(mark), RECEIVED_SERVICE);
+}
+
+type Rule = readonly [priority: number, table: number, ...asks: Buffer[]];
+
+function sourceRule(mark: number): Rule {
+  const marked = [attribute(FRA_FWMARK, mark), attribute(FRA_FWMASK, mark)];
+  return [BRIDGE_PRIORITIES.source, BRIDGE_TABLES.over, attribute(FRA_IIFNAME, [nameOctets('lo')]), ...marked];
+}
+
+function ruleRequest(type: number, flags: number, family: Family, rule: Rule, service = 0): Buffer {
+  const [priority, table, ...asks] = rule;
+  const header = Buffer.from([AF[family], 0, 0, service, 0, 0, 0, FR_ACT_TO_TBL, 0, 0, 0, 0]);
+  return changeRequest(type, flags, header, [attribute(FRA_PRIORITY, priority), attribute(FRA_TABLE, table), ...asks]);
 }
 
 function nameOctets(name: string): Buffer {
@@ -108,7 +131,7 @@ function wordsOf(...words: number[]): Buffer {
 
 /** linux/socket.h, linux/rtnetlink.h, linux/if_link.h, linux/ip.h, linux/fib_rules.h. */
 const AF: Readonly<Record<Family, number>> = { ipv4: 2, ipv6: 10 };
-const [RTM_NEWLINK, RTM_NEWROUTE, RTM_NEWRULE] = [16, 24, 32];
+const [RTM_NEWLINK, RTM_NEWROUTE, RTM_NEWRULE, RTM_DELRULE] = [16, 24, 32, 33];
 const [NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE] = [0x100, 0x200, 0x400];
 const [IFLA_MTU, IFLA_AF_SPEC, IFLA_GSO_MAX_SEGS, IFLA_INET_CONF] = [4, 26, 40, 1];
 const [RP_FILTER, SRC_VALID_MARK] = [8, 24];

@@ -9,14 +9,14 @@ import type { Device } from '../../../src/runtime/rules/beside/devices.ts';
 import { attributesOf, messagesOf } from '../../../src/source/netlink.ts';
 
 const { EBUSY, EEXIST, EPERM, EOPNOTSUPP } = constants.errno;
-const RTM_NEWLINK = 16;
+const [RTM_NEWLINK, RTM_NEWRULE] = [16, 32];
 
 /** A kernel that makes the device, unless it is told otherwise, and answers each request with an errno. */
 function kernel({
   tunnel = 0,
   answer = () => 0,
 }: { tunnel?: number; answer?: (type: number, family: number) => number } = {}) {
-  const told = { made: 0, fd: -1, sent: [] as unknown[][] };
+  const told = { made: 0, fd: -1, sent: [] as unknown[][], asked: [] as Buffer[] };
   const waiting: Buffer[] = [];
   const binding = {
     openTunnel: () => {
@@ -27,6 +27,7 @@ function kernel({
     },
     subscribe: () => openSync('/dev/null', 'r'),
     sendDescriptors: (_: number, request: Buffer) => {
+      told.asked.push(Buffer.from(request));
       const { type, body } = messagesOf(request)[0]!;
       const acknowledged = Buffer.alloc(36);
       const write = (value: number, at: number) =>
@@ -51,7 +52,7 @@ function kernel({
 }
 
 const bridging = (options: Partial<BridgingOptions> & Pick<BridgingOptions, 'binding'>) =>
-  new Bridging({ frames: 7, mark: 0x8, devices: () => [], read: () => undefined, ...options });
+  new Bridging({ frames: 7, mark: () => 0x8, devices: () => [], read: () => undefined, ...options });
 
 it('the device is made when it is first needed, once, and packet threads know of it then', () => {
   const { binding, told } = kernel();
@@ -137,4 +138,38 @@ it('what somebody took away of it is put in place again, and what is there is as
   expect(made.open('ipv6')).toEqual({ ifindex: 9 });
   expect([requests, told.made]).toEqual([2 * once, 1]);
   vi.useRealTimers();
+});
+
+it('a rule goes by the mark in force, and the one by another mark goes', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const { binding, told } = kernel();
+  let mark = 0x8;
+  const made = bridging({ binding, mark: () => mark });
+  const rules = () => {
+    told.asked = [];
+    vi.advanceTimersByTime(1_000);
+    made.open('ipv4');
+    return told.asked.flatMap((request) => {
+      const { type, body } = messagesOf(request)[0]!;
+      const of = attributesOf(body.subarray(12));
+      const [priority, marked] = [of.get(6), of.get(10)].map((octets) => octets && word(octets));
+      return type >= RTM_NEWRULE && priority === 63 ? [[type, body[0], marked]] : [];
+    });
+  };
+  const word = (octets: Buffer) => new Uint32Array(Uint8Array.from(octets).buffer)[0];
+  const added = (by: number) => [2, 10].map((family) => [RTM_NEWRULE, family, by]);
+  expect(rules()).toEqual(added(0x8));
+  mark = 0x10;
+  expect(rules()).toEqual([...[2, 10].map((family) => [RTM_NEWRULE + 1, family, 0x8]), ...added(0x10)]);
+  expect(rules()).toEqual(added(0x10));
+  vi.useRealTimers();
+});
+
+it('packet threads tell of what went nowhere', () => {
+  const { binding } = kernel();
+  const made = bridging({ binding });
+  const [one, other] = [new BridgeSockets(binding, made.shared), new BridgeSockets(binding, made.shared)];
+  for (const sockets of [one, other, one]) sockets.onMisled('astray');
+  one.onMisled('taken');
+  expect([made.misled('astray'), made.misled('taken')]).toEqual([3, 1]);
 });
