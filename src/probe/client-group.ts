@@ -10,8 +10,13 @@ export function clientGroup(address: Uint8Array): string {
 
 /**
  * Part of what an answer is remembered by: of whom it holds. Where nothing may leave with another address than the client's,
- * ways may differ by it, and what was shown on another client's way tells nothing of its own.
+ * ways may differ by it, and what was shown on another client's way tells nothing of its own; nor does it over a bridge, where
+ * a probe goes to whoever answered its client.
  */
-export function sharersOf({ client }: Pick<ProbeRequest, 'client'>, { source }: Pick<ProbePolicy, 'source'>): string {
-  return source === 'client' ? `${clientGroup(client.address)} ` : '';
+export function sharersOf(
+  { client, synTraits }: Pick<ProbeRequest, 'client' | 'synTraits'>,
+  { source }: Pick<ProbePolicy, 'source'>,
+): string {
+  const isOwnWay = source === 'client' || synTraits?.isBridged === true;
+  return isOwnWay ? `${clientGroup(client.address)} ` : '';
 }

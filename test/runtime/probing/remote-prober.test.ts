@@ -72,6 +72,15 @@ it('tells each client of its own way alone where nothing may leave with another 
   expect(asked()).toBe(3);
 });
 
+it('and each client behind a bridge, where a probe goes to whoever answered it', async () => {
+  const synTraits = { hopLimit: 64, maximumSegmentSize: 1460, windowScale: 7, isBridged: true };
+  const by = async (last: number) =>
+    question({ client: { address: new Uint8Array([10, 0, 0, last]), port: 40_000 }, synTraits });
+  prober.forget({ ttl: 60_000, source: 'gateway' });
+  for (const last of [1, 2, 1]) ask(await by(last));
+  expect(asked()).toBe(2);
+});
+
 it('tells how many it spoke for, once its second is over, and of none nothing', async () => {
   for (let time = 0; time < 4; time++) ask(await question());
   prober.tick();
