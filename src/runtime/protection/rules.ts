@@ -161,10 +161,11 @@ export class Rules {
     if (bypassed.length > 0) found.set('rules.bypassed', `${queues}: ${bypassed.join('; ')}`);
   }
 
-  async #lookForProbeWays({ own, probes, bridges }: Feeds, policy: Policy): Promise<void> {
+  /** What comes before rules were seen comes by rules that this has not looked at yet. */
+  async #lookForProbeWays({ feeds, own, probes, bridges }: Feeds, policy: Policy): Promise<void> {
     const { run, onProbeWays } = this.#options;
     const returning = leavesAsClients(policy) ? await readWays(run, own, policy.probe.mark) : NONE;
-    onProbeWays({ returning, queued: bothWays(probes), bridged: bothWays(bridges) });
+    onProbeWays({ returning, queued: bothWays(probes), bridged: feeds.length === 0 ? ANY : bothWays(bridges) });
   }
 
   /** What two looks in a row have found is how it is from then on: somebody may have meant it so. */
@@ -269,4 +270,5 @@ const CODES = [
   'marks.overwritten',
 ] as const satisfies readonly ConditionCode[];
 const NONE: ProbeWays['returning'] = new Set();
+const ANY: ProbeWays['bridged'] = new Set(['ipv4', 'ipv6']);
 const LATE = 'the rules may be others by now, and to read them takes long';
