@@ -8,6 +8,7 @@ import { bank, faces, lab, openFaces, openScene, requestTo, scene } from '../sup
 import { bridgeGateway } from '../support/lab/bridge.ts';
 import { TLSPIN } from '../support/lab/engine.ts';
 import { requestWithCurl } from '../support/lab/peers.ts';
+import { expectProbed } from '../support/lab/probed.ts';
 
 const [GENUINE12, FORGED12, FORGED] = [443, 4443, 8443];
 /** For servers that are asked anew. */
@@ -53,12 +54,7 @@ function conditions(): string[] {
 
 /** At a server that nobody has asked yet. */
 async function expectGenuine(version: 4 | 6 = 4, from = lab.address('client', version)): Promise<void> {
-  scene.begin();
-  faces.forget();
-  const port = PORTS[used++]!;
-  const outcome = await requestWithCurl(lab, 'client', requestTo(port, { host: lab.address('server', version) }));
-  expect(outcome).toMatchObject({ error: null });
-  expect(await scene.verdict(port)).toMatchObject({ verdict: { action: 'accept', reason: 'probe-match' } });
+  await expectProbed(PORTS[used++]!, version);
   expect(faces.connections().sort()).toEqual([lab.address('client', version), from].sort());
 }
 

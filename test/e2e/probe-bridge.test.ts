@@ -11,6 +11,7 @@ import { bank, faces, lab, openFaces, openScene, requestTo, scene } from '../sup
 import { bridgeGateway } from '../support/lab/bridge.ts';
 import { TLSPIN } from '../support/lab/engine.ts';
 import { requestWithCurl } from '../support/lab/peers.ts';
+import { expectProbed } from '../support/lab/probed.ts';
 
 const FORGED = 8443;
 /** For servers that are asked anew. */
@@ -49,12 +50,8 @@ async function expectWays(): Promise<void> {
 
 /** At a server that nobody has asked yet; its port. */
 async function expectGenuine(version: 4 | 6 = 4): Promise<number> {
-  scene.begin();
-  faces.forget();
   const port = PORTS[used++]!;
-  const outcome = await requestWithCurl(lab, 'client', requestTo(port, { host: lab.address('server', version) }));
-  expect(outcome).toMatchObject({ error: null });
-  expect(await scene.verdict(port)).toMatchObject({ verdict: { action: 'accept', reason: 'probe-match' } });
+  await expectProbed(port, version);
   const client = lab.address('client', version);
   expect(faces.connections()).toEqual([client, client]);
   return port;

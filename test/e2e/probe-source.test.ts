@@ -10,6 +10,7 @@ import { connectionsOf } from '../game/connections.ts';
 import { ROOT } from '../support/built.ts';
 import { TLSPIN } from '../support/lab/engine.ts';
 import { requestWithCurl } from '../support/lab/peers.ts';
+import { expectProbed } from '../support/lab/probed.ts';
 
 const GENUINE = 443;
 const FORGED = 8443;
@@ -62,12 +63,7 @@ async function expectWays(way: string): Promise<void> {
 
 /** At a server that nobody has asked yet. */
 async function expectGenuine(from: 'client' | 'gateway' = 'client', version: 4 | 6 = 4): Promise<void> {
-  scene.begin();
-  faces.forget();
-  const port = PORTS[used++]!;
-  const outcome = await requestWithCurl(lab, 'client', requestTo(port, { host: lab.address('server', version) }));
-  expect(outcome).toMatchObject({ error: null });
-  expect(await scene.verdict(port)).toMatchObject({ verdict: { action: 'accept', reason: 'probe-match' } });
+  await expectProbed(PORTS[used++]!, version);
   const gateway = version === 4 ? OWN4 : OWN6;
   const client = lab.address('client', version);
   expect(faces.connections().sort()).toEqual([client, from === 'client' ? client : gateway].sort());
