@@ -132,18 +132,13 @@ export class Course implements Bench {
     if (hearing.isRuled) return;
     this.#forget();
     this.#state = new AwaitServerHello(this);
-    if (this.#asksAhead()) this.question.ask();
-    if (hellos.offersTls13 && hello.offersEarlyData) this.#askEarlyData();
-  }
-
-  /** The server may hide its certificate, and one that serves one client at a time can be asked only ahead of this one. */
-  #asksAhead(): boolean {
-    const { hellos, keylog } = this;
-    if (hellos.offersSession && this.#hiddenCases('resumed').wantsProbe) return true;
+    if (!hellos.offersTls13) return;
     const { habits, subject } = this.#context;
-    if (!hellos.offersTls13 || habits.showsClear(subject.server, hellos.name)) return false;
-    const cases = this.#hiddenCases('tls13');
-    return cases.wantsProbe && !keylog.mayRead(cases);
+    if (!habits.showsClear(subject.server, hellos.name)) {
+      const cases = this.#hiddenCases('tls13');
+      if (cases.wantsProbe && !this.keylog.mayRead(cases)) this.question.ask();
+    }
+    if (hello.offersEarlyData) this.#askEarlyData();
   }
 
   /** Early data would reach the server ahead of any decision; what cannot be decided ahead of it is denied now. */

@@ -77,12 +77,6 @@ export class Hellos {
     return ticket.length > 0 ? ticket : (this.#client?.sessionId ?? EMPTY);
   }
 
-  /** Whether it offers a session of TLS 1.2 for certain: what TLS 1.3 is offered with may be an id that stands for none. */
-  get offersSession(): boolean {
-    const ticket = this.#client?.sessionTicket ?? EMPTY;
-    return ticket.length > 0 || (!this.offersTls13 && this.credential.length > 0);
-  }
-
   /** Whether the server, which shows no certificate, may have taken the session that the client offers. */
   get resumes(): boolean {
     const client = this.#client;

@@ -90,23 +90,6 @@ describe('the acknowledgment of a client whose server may be asked, and its hell
     expect(wire.atServer.stream).toEqual(hello);
   });
 
-  it.each([
-    ['a ticket', { ticket: Buffer.alloc(160, 0x7c) }],
-    ['a ticket beside TLS 1.3', { ticket: Buffer.alloc(160, 0x7c), supportedVersions: [0x0304, 0x0303] }],
-    ['a session by its id', { sessionId: Buffer.alloc(32, 0x1d) }],
-  ])('wait likewise with %s that nothing is known of, however the server has answered before', (_, offered) => {
-    const wire = open({ resumed: 'bound-else-probe' });
-    wire.fromClient(hello);
-    prober.connected[0]!();
-    wire.fromServer(tls.serverFlight(GENUINE));
-    wire.engine.finish();
-    wire.atServer.flags.length = 0;
-    wire.open().fromClient(tls.clientHello({ name: HOST, ...offered }));
-    expect([arrived(wire), prober.requests.length]).toEqual([[], 2]);
-    prober.connected[1]!();
-    expect(arrived(wire)).toEqual([ack, psh | ack]);
-  });
-
   it('are not outrun by copies, nor by an end', () => {
     const wire = open();
     wire.fromClient('', { seq: wire.clientSeq });
