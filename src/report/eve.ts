@@ -44,14 +44,21 @@ function verdictRecord(event: VerdictEvent, options: EveOptions): EveRecord {
   putInterface(record, 'in_iface', event.inIfindex, options);
   putInterface(record, 'out_iface', event.outIfindex, options);
   putEndpoints(record, event.client, event.server);
-  const proto = event.datagrams === undefined ? 'TCP' : 'UDP';
-  record['proto'] = proto;
-  if (options.machine !== undefined) record['community_id'] = communityId(event.client, event.server, proto);
+  record['proto'] = protoOf(event);
+  if (options.machine !== undefined) record['community_id'] = communityIdOf(event);
   if (event.tls !== null || event.datagrams !== undefined) record['app_proto'] = event.datagrams ?? 'tls';
   if (event.frame !== 0) record['pcap_cnt'] = event.frame;
   record['verdict'] = verdictObject(event);
   if (event.tls !== null) record['tls'] = tlsObject(event.tls, options.certificates);
   return record;
+}
+
+export function communityIdOf(event: VerdictEvent): string {
+  return communityId(event.client, event.server, protoOf(event));
+}
+
+function protoOf({ datagrams }: VerdictEvent): 'TCP' | 'UDP' {
+  return datagrams === undefined ? 'TCP' : 'UDP';
 }
 
 function verdictObject(event: VerdictEvent): Fields {
@@ -100,9 +107,14 @@ function newRecord(eventType: EventType, event: LoggedEvent, options: EveOptions
   return record;
 }
 
-function putInterface(record: Filled, name: string, ifindex: number | undefined, { machine }: EveOptions): void {
-  const found = ifindex === undefined || ifindex === 0 ? undefined : machine?.interfaceName(ifindex);
+function putInterface(record: Filled, name: string, ifindex: number | undefined, options: EveOptions): void {
+  const found = interfaceName(ifindex, options);
   if (found !== undefined) record[name] = found;
+}
+
+/** Undefined where none is to be named. */
+export function interfaceName(ifindex: number | undefined, { machine }: EveOptions): string | undefined {
+  return ifindex === undefined || ifindex === 0 ? undefined : machine?.interfaceName(ifindex);
 }
 
 function putEndpoints(record: Filled, client: Endpoint, server: Endpoint): void {

@@ -3,8 +3,8 @@
  * bounded backlog of its own while its reader is slow; beyond it they are dropped and counted, so that the log never makes
  * packets wait, nor one destination another. Files can be reopened, for those who rotate them, and destinations changed.
  */
+import { jsonText } from '../bytes/invisible.ts';
 import type { EveRecord } from './eve.ts';
-import { recordLine } from './eve-line.ts';
 import type { LogDestination } from './log-destination.ts';
 import { LogOutput, type LogOutputOptions } from './log-output.ts';
 
@@ -49,10 +49,15 @@ export class VerdictLog {
 
   /** `except`: the name of the one that is not to have it. */
   write(record: EveRecord, except?: string): void {
-    const line = `${recordLine(record)}\n`;
+    this.writeLine(jsonText(record), () => record, except);
+  }
+
+  /** A record's JSON; the record is made where a destination asks for it. */
+  writeLine(json: string, recordOf: () => EveRecord, except?: string): void {
+    const line = `${json}\n`;
     for (const output of this.#outputs) {
       const { destination } = output;
-      if (destination.name !== except) output.write(destination.form?.(record, line) ?? line);
+      if (destination.name !== except) output.write(destination.form?.(recordOf(), line) ?? line);
     }
   }
 

@@ -7,7 +7,8 @@ import { hostname } from 'node:os';
 import type { FlowEvent, LoggedEvent } from '../../judge/events.ts';
 import type { LogTarget, Policy } from '../../pins/policy.ts';
 import { CertificateEntries } from '../../report/certificate-entry.ts';
-import { type EveRecord, type Machine, type OfNoFlow, recordOf, toEve } from '../../report/eve.ts';
+import { EveLines } from '../../report/eve-line.ts';
+import { type EveOptions, type EveRecord, type Machine, type OfNoFlow, recordOf, toEve } from '../../report/eve.ts';
 import { type WatchFilter, watchLine } from '../../report/watch.ts';
 import type { LogTrouble } from '../../report/log-output.ts';
 import { type DestinationCounts, VerdictLog } from '../../report/verdict-log.ts';
@@ -31,7 +32,8 @@ export class EveLog implements EventLog {
   readonly #log: VerdictLog;
   readonly #fixed: readonly LogTarget[] | undefined;
   #targets: readonly LogTarget[];
-  #certificates: CertificateEntries;
+  #form: EveOptions;
+  #lines: EveLines;
   readonly #interfaces = new InterfaceNames();
   readonly #machine: Machine = { host: hostname(), interfaceName: (ifindex) => this.#interfaces.nameOf(ifindex) };
   readonly #say: (line: string) => void;
@@ -57,7 +59,8 @@ export class EveLog implements EventLog {
       backlog: policy.limits.logBacklog,
       onTrouble: (trouble) => this.#onTrouble(trouble),
     });
-    this.#certificates = certificatesFor(policy);
+    this.#form = this.#formFor(policy);
+    this.#lines = new EveLines(this.#form);
     this.#mostEarly = policy.limits.logBacklog;
   }
 
@@ -90,7 +93,8 @@ export class EveLog implements EventLog {
       commit: () => {
         prepared.commit();
         this.#targets = targets;
-        this.#certificates = certificatesFor(policy);
+        this.#form = this.#formFor(policy);
+        this.#lines = new EveLines(this.#form);
         this.#sayWhatIsUnused(policy);
       },
       cancel: () => prepared.cancel(),
@@ -99,6 +103,10 @@ export class EveLog implements EventLog {
 
   #sayWhatIsUnused({ log: { to } }: Policy): void {
     if (this.#fixed !== undefined && to !== undefined) this.#say(UNUSED);
+  }
+
+  #formFor({ log }: Policy): EveOptions {
+    return { certificates: new CertificateEntries(READERS, log.certificates), machine: this.#machine };
   }
 
   #targetsOf({ log: { to } }: Policy): readonly LogTarget[] {
@@ -128,9 +136,8 @@ export class EveLog implements EventLog {
   }
 
   #send(event: LoggedEvent): void {
-    const record = this.recordOf(event);
-    this.#log.write(record, lostBy(event));
-    if (event.kind === 'anomaly') this.#follower?.(record);
+    this.#log.writeLine(this.#lines.lineOf(event), () => this.recordOf(event), lostBy(event));
+    if (event.kind === 'anomaly') this.#follower?.(this.recordOf(event));
   }
 
   /** Has somebody told of every record but verdicts. */
@@ -140,7 +147,7 @@ export class EveLog implements EventLog {
 
   /** As it is logged. */
   recordOf(event: LoggedEvent): EveRecord {
-    return toEve(event, { certificates: this.#certificates, machine: this.#machine });
+    return toEve(event, this.#form);
   }
 
   /** What is of no flow. */
@@ -192,10 +199,6 @@ export class EveLog implements EventLog {
 function lostBy(event: LoggedEvent): string | undefined {
   const isLoss = event.kind === 'anomaly' && event.code === 'log.lost' && event.condition?.state === 'begin';
   return isLoss ? event.condition.subject : undefined;
-}
-
-function certificatesFor(policy: Policy): CertificateEntries {
-  return new CertificateEntries(READERS, policy.log.certificates);
 }
 
 const READERS = { present: presentCertificate, describe: describeCertificate };

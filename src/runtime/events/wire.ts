@@ -3,6 +3,8 @@
  * same few, cross once and are numbers from then on; of a verdict only the values cross, in one row, because the names of
  * its fields take as long as they do. Both ends number alike, because messages come in order.
  */
+import { LRUCache } from 'lru-cache';
+
 import { latin1Of, octetsOf } from '../../bytes/latin1.ts';
 import type { ContinuedEvent, FlowEvent, TlsSummary, VerdictEvent } from '../../judge/events.ts';
 
@@ -60,10 +62,12 @@ export class EventPacker {
   }
 }
 
-/** The receiving end: of certificates that come again the same objects. */
+/** The receiving end: of certificates, and of whatever else comes again with the same name and client, the same objects. */
 export class EventUnpacker {
   readonly #numbered: Uint8Array[] = [];
   #next = 0;
+  /** The last of each name and client. */
+  readonly #last = new LRUCache<string, { row: WireVerdict; readonly tls: TlsSummary }>({ max: REMEMBERED });
 
   unpack(event: WireEvent): FlowEvent {
     if (!('kind' in event)) return this.#unpack(event);
@@ -71,11 +75,22 @@ export class EventUnpacker {
   }
 
   #unpack(row: WireVerdict): VerdictEvent {
-    const tls = row[0];
-    if (tls === null) return eventOf(row, null);
-    const certificates = tls[7].map((sent) => this.#receive(sent));
-    const clientCertificates = tls[8].map((sent) => this.#receive(sent));
-    return eventOf(row, summaryOf(tls, certificates, clientCertificates));
+    if (row[0] === null) return eventOf(row, null);
+    const tls = summaryOf(row[0], this.#receiveAll(row[0][7]), this.#receiveAll(row[0][8]));
+    const last = this.#last.get(`${tls.sni} ${tls.ja4}`);
+    if (last === undefined || !isSameSummary(tls, last.tls)) {
+      this.#last.set(`${tls.sni} ${tls.ja4}`, { row, tls });
+      return eventOf(row, tls);
+    }
+    share(row, last.row);
+    last.row = row;
+    return eventOf(row, last.tls);
+  }
+
+  #receiveAll(chain: readonly WireCertificate[]): Uint8Array[] {
+    const received: Uint8Array[] = [];
+    for (const sent of chain) received.push(this.#receive(sent));
+    return received;
   }
 
   #receive(sent: WireCertificate): Uint8Array {
@@ -198,6 +213,44 @@ function summaryOf(
   };
 }
 
+function isSameSummary(one: TlsSummary, other: TlsSummary): boolean {
+  return (
+    one.sni === other.sni &&
+    one.ja4 === other.ja4 &&
+    one.version === other.version &&
+    one.cipherSuite === other.cipherSuite &&
+    one.sessionResumed === other.sessionResumed &&
+    one.sawClientHello === other.sawClientHello &&
+    isSameList(one.clientAlpns, other.clientAlpns) &&
+    isSameChain(one.certificates, other.certificates) &&
+    isSameChain(one.clientCertificates, other.clientCertificates)
+  );
+}
+
+/** By identity: one that comes again is a number, and the same object. */
+function isSameChain(one: readonly Uint8Array[], other: readonly Uint8Array[]): boolean {
+  return one.length === other.length && one.every((der, i) => der === other[i]);
+}
+
+function isSameList(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((each, i) => isSame(each, other[i]));
+}
+
+/** Has the row refer to the other one's values where they are equal: what is kept of it is less, and found to be equal soon. */
+function share(row: WireVerdict, other: WireVerdict): void {
+  const values = row as unknown as unknown[];
+  for (let i = 1; i < MILESTONES; i++) if (isSame(values[i], other[i])) values[i] = other[i];
+}
+
+/** Of values, and of lists and objects of them. */
+function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
+  if (Array.isArray(one)) return Array.isArray(other) && isSameList(one, other);
+  const names = Object.keys(one) as (keyof typeof one)[];
+  return names.length === Object.keys(other).length && names.every((name) => isSame(one[name], other[name]));
+}
+
 /** Longer ones are seldom, and would only be kept. */
 function isNumbered(der: Uint8Array): boolean {
   return der.length <= LONGEST_NUMBERED;
@@ -208,5 +261,8 @@ function following(number: number): number {
 }
 
 const NUMBERS = 1024;
+/** In a row: they are never the same. */
+const MILESTONES = 31;
+const REMEMBERED = 1024;
 /** Octets. */
 const LONGEST_NUMBERED = 4096;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { VerdictEvent } from '../../../src/judge/events.ts';
+import type { TlsSummary, VerdictEvent } from '../../../src/judge/events.ts';
 import { EventPacker, EventUnpacker } from '../../../src/runtime/events/wire.ts';
 import { tlsSummary, verdictEvent } from '../../support/verdict-event.ts';
 
@@ -106,4 +106,66 @@ it('an event without TLS crosses as it is', () => {
   const event = { ...verdict([]), tls: null };
   const [packer, unpacker] = [new EventPacker(), new EventUnpacker()];
   expect(unpacker.unpack(packer.pack(event))).toEqual(event);
+});
+
+describe('what comes again', () => {
+  const event = (more: Partial<VerdictEvent> = {}) =>
+    verdictEvent({
+      connmark: { value: 1, mask: 3 },
+      others: [{ pinset: 'other', reason: 'pin-mismatch', would: 'reset' }],
+      tls: tlsSummary({ clientAlpns: ['h2'], certificates: [leaf] }),
+      ...more,
+    });
+  const leaf = certificate(1);
+
+  it('is the same object, whatever else differs', () => {
+    const { send } = wire();
+    const first = send(event());
+    const second = send(event({ flowId: 2, milestones: ['client', 1, 0] }));
+    expect(second).toEqual(event({ flowId: 2, milestones: ['client', 1, 0] }));
+    expect(second.tls).toBe(first.tls);
+    expect(second.connmark).toBe(first.connmark);
+    expect(second.others).toBe(first.others);
+  });
+
+  it('is what came last', () => {
+    const { send } = wire();
+    send(event());
+    const changes: Partial<VerdictEvent>[] = [
+      { connmark: { value: 2, mask: 3 } },
+      { connmark: null },
+      { others: [{ pinset: 'other', reason: 'pin-mismatch', would: 'drop' }] },
+      { others: [] },
+      { rules: [{ index: 0, list: null, entry: null }] },
+    ];
+    for (const change of changes) {
+      const [one, other] = [send(event(change)), send(event(change))];
+      expect(one).toEqual(event(change));
+      expect(other).toEqual(event(change));
+      expect(other.connmark).toBe(one.connmark);
+      expect(other.others).toBe(one.others);
+      expect(other.rules).toBe(one.rules);
+    }
+  });
+
+  it('is another summary where anything in it differs', () => {
+    const { send } = wire();
+    const summary = event().tls!;
+    const changes: Required<TlsSummary> = {
+      sni: null,
+      version: 0x0304,
+      cipherSuite: 1,
+      clientAlpns: ['h3'],
+      sessionResumed: true,
+      ja4: 't13d',
+      sawClientHello: false,
+      certificates: [certificate(2)],
+      clientCertificates: [leaf],
+    };
+    for (const name of Object.keys(changes) as (keyof TlsSummary)[]) {
+      for (const tls of [summary, { ...summary, [name]: changes[name] }, summary]) {
+        expect(send(event({ tls })).tls).toEqual(tls);
+      }
+    }
+  });
 });
