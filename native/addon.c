@@ -13,7 +13,7 @@
  *   queue.close()
  *   SLOT                        octets of slab a message needs
  *   INTERFACE                   a number that grows with this surface: INTERFACE of src/source/binding.ts
- *   and what addon-process.c says
+ *   and what addon-process.c, addon-bridge.c and addon-program.c say
  */
 #include "addon.h"
 #include "nfqueue.h"
@@ -42,7 +42,7 @@ struct instance {
 	bool open;
 };
 
-#define INTERFACE 7u
+#define INTERFACE 8u
 
 /* ---- arguments ---- */
 
@@ -346,5 +346,7 @@ NAPI_MODULE_INIT()
 	};
 	if (napi_define_properties(env, exports, sizeof surface / sizeof *surface, surface) != napi_ok)
 		return NULL;
-	return define_process(env, exports) == NULL ? NULL : define_bridge(env, exports);
+	if (define_process(env, exports) == NULL || define_bridge(env, exports) == NULL)
+		return NULL;
+	return define_program(env, exports);
 }

@@ -16,4 +16,7 @@ napi_value define_process(napi_env env, napi_value exports);
 /* Likewise what addon-bridge.c has. */
 napi_value define_bridge(napi_env env, napi_value exports);
 
+/* And what addon-program.c has. */
+napi_value define_program(napi_env env, napi_value exports);
+
 #endif

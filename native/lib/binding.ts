@@ -111,6 +111,34 @@ export interface NativeBinding {
    * named. No core dumps. Throws an Error with `errno` and `operation`, after which the process must not go on.
    */
   confine(user: string | undefined, capability: number): void;
+  /**
+   * Runs a program, looked for in $PATH, in a thread of its own and without a copy of this process. 0, or an errno: `onEnd` is
+   * not called then.
+   */
+  runProgram(options: NativeProgramOptions, onEnd: (ending: NativeProgramEnding) => void): number;
+}
+
+export interface NativeProgramOptions {
+  /** Its name and its arguments. */
+  readonly argv: readonly string[];
+  /** Undefined: nothing to read. */
+  readonly input: string | undefined;
+  /** Standard output or errors; the other one goes nowhere. */
+  readonly kept: 1 | 2;
+  /** What takes longer, or prints more, is killed. */
+  readonly patienceMs: number;
+  readonly mostOctets: number;
+}
+
+export interface NativeProgramEnding {
+  /** Not 0 where it could not be started and nothing has run; ENOSYS before Linux 5.4. */
+  readonly errno: number;
+  readonly tookTooLong: boolean;
+  readonly saidTooMuch: boolean;
+  /** The exit status, or the signal that ended it where that is not 0; both -1 where nobody knows. */
+  readonly status: number;
+  readonly signal: number;
+  readonly output: string;
 }
 
 /** Of a process, as of the moment when it connected. */
@@ -137,7 +165,7 @@ export const VERDICT = {
 export const SET = { mark: 0x1, connmark: 0x2, payload: 0x4 } as const;
 
 /** Grows with the addon's surface, there and here. */
-const INTERFACE = 7;
+const INTERFACE = 8;
 
 /** linux/capability.h */
 export const CAP_NET_ADMIN = 12;

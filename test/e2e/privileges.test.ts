@@ -168,13 +168,23 @@ function ctl(name: string): unknown {
   return (JSON.parse(text) as Record<string, unknown>)[name];
 }
 
+/** Those that run other programs end with them. */
 function threads(engine: Child): Record<string, string>[] {
   const folder = `${processFolder(engine)}/task`;
-  return readdirSync(folder).map((thread) => {
-    const text = readFileSync(`${folder}/${thread}/status`, 'utf8');
+  const texts = readdirSync(folder).map((thread) => textOf(`${folder}/${thread}/status`));
+  return texts.filter(Boolean).map((text) => {
     const fields = text.split('\n').map((line) => line.split(/:\s*/, 2) as [string, string]);
     return Object.fromEntries(fields.map(([name, value = '']) => [name, value.trim().replace(/\s+/g, ' ')]));
   });
+}
+
+/** Empty where it is gone. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** These tests may have a PID namespace of their own, and still the /proc of the one around it. */

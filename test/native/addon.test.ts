@@ -137,3 +137,30 @@ test('a stream from an address that is none, or from this host’s own, is refus
   closeSync(fd);
   expect(binding.forgetStream(Buffer.alloc(4), 1, Buffer.alloc(5), 1, new Int32Array(0))).toBe(errno.EINVAL);
 });
+
+test('a program outlasts the worker that runs it', { timeout: 60_000 }, async () => {
+  const code = `
+    const { workerData, parentPort } = require('node:worker_threads');
+    const { runProgram } = require(workerData);
+    const options = { argv: ['sleep', '0.05'], kept: 1, patienceMs: 5000, mostOctets: 100 };
+    for (let i = 0; i < 5; i++) runProgram(options, () => {});
+    parentPort.postMessage('')`;
+  const addon = `${ROOT}native/build/Release/node_nfqueue.node`;
+  for (let patience = 0; patience < 100; patience += 10) {
+    const worker = new Worker(code, { eval: true, workerData: addon });
+    await once(worker, 'message');
+    await new Promise((resolve) => setTimeout(resolve, patience));
+    await worker.terminate();
+  }
+  await new Promise((resolve) => setTimeout(resolve, 200));
+});
+
+test('a program without what it is to be given is refused', () => {
+  const run = binding.runProgram as unknown as (...given: unknown[]) => unknown;
+  const options = { argv: ['true'], kept: 1, patienceMs: 1000, mostOctets: 100 };
+  expect(() => run()).toThrow(TypeError);
+  expect(() => run(options)).toThrow(TypeError);
+  for (const wrong of [{ argv: [] }, { argv: [1] }, { kept: 0 }, { kept: 3 }, { patienceMs: 'x' }, { input: 1 }]) {
+    expect(() => run({ ...options, ...wrong }, () => {}), JSON.stringify(wrong)).toThrow(TypeError);
+  }
+});

@@ -90,6 +90,10 @@ export class FakeKernel implements NativeBinding {
 
   confine(): void {}
 
+  runProgram(): number {
+    return -1;
+  }
+
   connectUnix(): number {
     return -1;
   }

@@ -61,7 +61,7 @@ export const PEERS = {
   conntrackd: { debian: 'conntrackd', tests: ['e2e/pair.test.ts'] },
   keepalived: { debian: 'keepalived', tests: ['e2e/pair.test.ts'] },
   minisign: { debian: 'minisign', tests: ['minisign/minisign.test.ts'] },
-  'musl-gcc': { debian: 'musl-tools', tests: ['native/confine.test.ts'] },
+  'musl-gcc': { debian: 'musl-tools', tests: ['native/confine.test.ts', 'native/program.test.ts'] },
 } as const satisfies Readonly<Record<string, { debian: string; tests: readonly string[] }>>;
 
 /** The README's third line: what boots another kernel. */

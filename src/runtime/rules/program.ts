@@ -1,15 +1,12 @@
 /** Other programs, asked without anybody waiting for them. Knows none of them. */
-import { execFile, type ExecFileException } from 'node:child_process';
+import { runToEnd } from './running.ts';
 
 /** Standard output of a program; undefined when it is missing or fails. */
 export type RunProgram = (program: string, args: readonly string[]) => Promise<string | undefined>;
 
-export function runProgram(program: string, args: readonly string[]): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    execFile(program, args, { encoding: 'utf8', timeout: PATIENCE_MS, maxBuffer: MOST_OCTETS }, (error, stdout) =>
-      resolve(error === null ? stdout : undefined),
-    );
-  });
+export async function runProgram(program: string, args: readonly string[]): Promise<string | undefined> {
+  const { output, failure } = await runToEnd(program, args, { kept: 'stdout', patienceMs: PATIENCE_MS });
+  return failure === undefined ? output : undefined;
 }
 
 /** What programs print as JSON; empty where it is none. */
@@ -30,27 +27,16 @@ export type FeedProgram = (
 ) => Promise<string | undefined>;
 
 /** Resolves with what it has said of its failure; undefined where it has done what it was to do. */
-export function feedProgram(
+export async function feedProgram(
   program: string,
   args: readonly string[],
   input: string,
   patienceMs = FEEDING_PATIENCE_MS,
 ): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const child = execFile(program, args, { encoding: 'utf8', timeout: patienceMs }, (error, _, stderr) =>
-      resolve(error === null ? undefined : stderr.trim() || whyNot(error, program, patienceMs)),
-    );
-    child.stdin?.on('error', () => {}); // its end tells
-    child.stdin?.end(input);
-  });
-}
-
-function whyNot({ code, killed, message }: ExecFileException, program: string, patienceMs: number): string {
-  if (code === 'ENOENT') return `${program} is missing: install the package that has it`;
-  return killed === true ? `${program} took longer than ${patienceMs / 1000} s` : message;
+  const { output, failure } = await runToEnd(program, args, { kept: 'stderr', input, patienceMs });
+  return failure === undefined ? undefined : output.trim() || `${program} ${failure}`;
 }
 
 const PATIENCE_MS = 10_000;
 /** The rules' script has many a step, each of which waits for xtables' lock for up to ten seconds. */
 const FEEDING_PATIENCE_MS = 45_000;
-const MOST_OCTETS = 1 << 28;
