@@ -23,13 +23,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a Queue keeps alive while it is open, as elements of one array. */
-enum { KEPT_SELF, KEPT_SLAB, KEPT_ROWS, KEPT_VERDICTS, KEPT_PAYLOAD, KEPT_ON_BATCH, KEPT_ON_ERROR };
+/* What a Queue keeps alive while it is open, each by itself: batches call back, and an element of an array is looked up. */
+enum { KEPT_SELF, KEPT_SLAB, KEPT_ROWS, KEPT_VERDICTS, KEPT_PAYLOAD, KEPT_ON_BATCH, KEPT_ON_ERROR, KEPT };
 
 struct instance {
 	struct nfqueue queue;
 	napi_env env;
-	napi_ref kept;
+	napi_ref kept[KEPT];
 	napi_async_context async;
 	napi_async_cleanup_hook_handle cleanup;
 	uint32_t *verdicts;
@@ -37,8 +37,9 @@ struct instance {
 	uint8_t *payload;
 	size_t payload_length;
 	int send_errno;
-	/* The memory goes when neither the JavaScript object nor the loop needs it any more. */
+	/* The memory goes when neither the JavaScript object, nor its `send`, nor the loop needs it any more. */
 	bool wrapped;
+	bool sends;
 	bool open;
 };
 
@@ -114,12 +115,11 @@ static void call_back(struct nfqueue *queue, uint32_t which, uint32_t argument)
 	struct instance *instance = queue->owner;
 	napi_env env = instance->env;
 	napi_handle_scope scope;
-	napi_value kept, self, callback, value, result, exception;
+	napi_value self, callback, value, result, exception;
 	if (napi_open_handle_scope(env, &scope) != napi_ok)
 		return;
-	if (napi_get_reference_value(env, instance->kept, &kept) == napi_ok &&
-	    napi_get_element(env, kept, KEPT_SELF, &self) == napi_ok &&
-	    napi_get_element(env, kept, which, &callback) == napi_ok &&
+	if (napi_get_reference_value(env, instance->kept[KEPT_SELF], &self) == napi_ok &&
+	    napi_get_reference_value(env, instance->kept[which], &callback) == napi_ok &&
 	    napi_create_uint32(env, argument, &value) == napi_ok &&
 	    napi_make_callback(env, instance->async, self, callback, 1, &value, &result) == napi_pending_exception &&
 	    napi_get_and_clear_last_exception(env, &exception) == napi_ok)
@@ -141,7 +141,7 @@ static void on_error(struct nfqueue *queue, int error)
 
 static void release(struct instance *instance)
 {
-	if (!instance->wrapped && !instance->open)
+	if (!instance->wrapped && !instance->sends && !instance->open)
 		free(instance);
 }
 
@@ -150,7 +150,8 @@ static void on_closed(struct nfqueue *queue)
 	struct instance *instance = queue->owner;
 	napi_handle_scope scope;
 	if (napi_open_handle_scope(instance->env, &scope) == napi_ok) {
-		napi_delete_reference(instance->env, instance->kept);
+		for (uint32_t i = 0; i < KEPT; i++)
+			napi_delete_reference(instance->env, instance->kept[i]);
 		napi_async_destroy(instance->env, instance->async);
 		napi_close_handle_scope(instance->env, scope);
 	}
@@ -174,20 +175,55 @@ static void finalize(napi_env env, void *data, void *hint)
 	release(instance);
 }
 
+static void finalize_send(napi_env env, void *data, void *hint)
+{
+	struct instance *instance = data;
+	instance->sends = false;
+	release(instance);
+}
+
 /* ---- Queue ---- */
 
 static void keep(napi_env env, struct instance *instance, napi_value self, napi_value options)
 {
 	static const char *const names[] = { NULL, "slab", "rows", "verdicts", "payload", "onBatch", "onError" };
-	napi_value kept, name;
-	napi_create_array(env, &kept);
-	napi_set_element(env, kept, KEPT_SELF, self);
-	for (uint32_t i = KEPT_SLAB; i <= KEPT_ON_ERROR; i++)
-		napi_set_element(env, kept, i, named(env, options, names[i]));
-	napi_create_reference(env, kept, 1, &instance->kept);
+	napi_value name;
+	for (uint32_t i = 0; i < KEPT; i++)
+		napi_create_reference(env, i == KEPT_SELF ? self : named(env, options, names[i]), 1, &instance->kept[i]);
 	napi_create_string_utf8(env, "nfqueue", NAPI_AUTO_LENGTH, &name);
 	napi_async_init(env, self, name, &instance->async);
 	napi_add_async_cleanup_hook(env, on_cleanup, instance, &instance->cleanup);
+}
+
+static napi_value queue_send(napi_env env, napi_callback_info info)
+{
+	size_t count = 1;
+	uint32_t rows = 0;
+	napi_value argument;
+	void *data = NULL;
+	napi_get_cb_info(env, info, &count, &argument, NULL, &data);
+	struct instance *instance = data;
+	if (count < 1 || napi_get_value_uint32(env, argument, &rows) != napi_ok || rows > instance->verdict_rows) {
+		napi_throw_range_error(env, NULL, "Queue.send: more rows than there are");
+		return NULL;
+	}
+	if (!instance->open || instance->queue.fd < 0) {
+		instance->send_errno = EBADF;
+		return uint32_value(env, 0);
+	}
+	return uint32_value(env, nfqueue_send(&instance->queue, instance->verdicts, rows, instance->payload,
+					      instance->payload_length, &instance->send_errno));
+}
+
+/* Each queue has a `send` of its own, which is called for each batch: it knows its queue, where a method looks it up. */
+static void define_send(napi_env env, struct instance *instance, napi_value self)
+{
+	napi_value send;
+	if (napi_create_function(env, "send", NAPI_AUTO_LENGTH, queue_send, instance, &send) != napi_ok)
+		return;
+	instance->sends = napi_add_finalizer(env, send, instance, finalize_send, NULL, NULL) == napi_ok;
+	if (instance->sends)
+		napi_set_named_property(env, self, "send", send);
 }
 
 static napi_value queue_constructor(napi_env env, napi_callback_info info)
@@ -243,31 +279,12 @@ static napi_value queue_constructor(napi_env env, napi_callback_info info)
 	instance->open = true;
 	instance->wrapped = napi_wrap(env, self, instance, finalize, NULL, NULL) == napi_ok;
 	keep(env, instance, self, options);
+	define_send(env, instance, self);
 	napi_value granted;
 	napi_get_boolean(env, instance->queue.conntrack, &granted);
 	napi_set_named_property(env, self, "conntrack", granted);
 	napi_set_named_property(env, self, "receiveBuffer", uint32_value(env, instance->queue.receive_buffer));
 	return self;
-}
-
-static napi_value queue_send(napi_env env, napi_callback_info info)
-{
-	size_t count = 1;
-	uint32_t rows = 0;
-	napi_value argument;
-	struct instance *instance = this_instance(env, info, &count, &argument);
-	if (instance == NULL)
-		return NULL;
-	if (count < 1 || napi_get_value_uint32(env, argument, &rows) != napi_ok || rows > instance->verdict_rows) {
-		napi_throw_range_error(env, NULL, "Queue.send: more rows than there are");
-		return NULL;
-	}
-	if (!instance->open || instance->queue.fd < 0) {
-		instance->send_errno = EBADF;
-		return uint32_value(env, 0);
-	}
-	return uint32_value(env, nfqueue_send(&instance->queue, instance->verdicts, rows, instance->payload,
-					      instance->payload_length, &instance->send_errno));
 }
 
 static napi_value queue_send_errno(napi_env env, napi_callback_info info)
@@ -328,7 +345,6 @@ static napi_value queue_close(napi_env env, napi_callback_info info)
 NAPI_MODULE_INIT()
 {
 	const napi_property_descriptor methods[] = {
-		{ "send", NULL, queue_send, NULL, NULL, NULL, napi_default_method, NULL },
 		{ "sendErrno", NULL, queue_send_errno, NULL, NULL, NULL, napi_default_method, NULL },
 		{ "counters", NULL, queue_counters, NULL, NULL, NULL, napi_default_method, NULL },
 		{ "pause", NULL, queue_pause, NULL, NULL, NULL, napi_default_method, NULL },
