@@ -25,9 +25,10 @@ describe('the time of day', () => {
     expect(clock.wallTime() - before).toBe(125);
   });
 
-  it.each([3_600_000, -3_600_000, 50])('follows when it is set by %d ms', (step) => {
-    const { clock, state } = clocks();
+  it.each([3_600_000, -3_600_000, 50])('follows within a hundredth of a second when it is set by %d ms', (step) => {
+    const { clock, state, pass } = clocks();
     state.day += step;
+    pass(10);
     expect(Math.abs(clock.wallTime() - state.day * 1000)).toBeLessThan(2000);
   });
 

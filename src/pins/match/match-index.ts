@@ -145,38 +145,45 @@ interface PlainSubject {
   readonly client: Uint8Array;
 }
 
+interface PrefixLength<T> {
+  readonly prefix: number;
+  readonly networks: Map<string, Entry<T>[]>;
+}
+
 /** Networks of one address family: one hash map for each prefix length that occurs, longest first. */
 class PrefixTable<T extends Matched> {
-  readonly #byLength = new Map<number, Map<string, Entry<T>[]>>();
-  #lengths: number[] = [];
+  readonly #lengths: PrefixLength<T>[] = [];
 
   get isEmpty(): boolean {
     return this.#lengths.length === 0;
   }
 
-  add(range: AddressRange, entry: Entry<T>): void {
-    let networks = this.#byLength.get(range.prefix);
-    if (networks === undefined) {
-      networks = new Map();
-      this.#byLength.set(range.prefix, networks);
-      this.#lengths = [...this.#byLength.keys()].sort((a, b) => b - a);
+  add({ address, prefix }: AddressRange, entry: Entry<T>): void {
+    let length = this.#lengths.find((each) => each.prefix === prefix);
+    if (length === undefined) {
+      length = { prefix, networks: new Map() };
+      this.#lengths.push(length);
+      this.#lengths.sort((a, b) => b.prefix - a.prefix);
     }
-    push(networks, networkKey(range.address, range.prefix), entry);
+    push(length.networks, networkKey(address, prefix), entry);
   }
 
+  /** Of each connection: no generator, which leaves compiled code for each of its steps. */
   longest(at: PlainSubject): Entry<T> | undefined {
-    for (const entries of this.containing(at.server)) {
-      const found = best(entries, at);
+    for (const { prefix, networks } of this.#lengths) {
+      const found = best(networks.get(networkKey(at.server, prefix)), at);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  *containing(address: Uint8Array): Generator<readonly Entry<T>[]> {
-    for (const length of this.#lengths) {
-      const entries = this.#byLength.get(length)!.get(networkKey(address, length));
-      if (entries !== undefined) yield entries;
+  containing(address: Uint8Array): (readonly Entry<T>[])[] {
+    const found: (readonly Entry<T>[])[] = [];
+    for (const { prefix, networks } of this.#lengths) {
+      const entries = networks.get(networkKey(address, prefix));
+      if (entries !== undefined) found.push(entries);
     }
+    return found;
   }
 }
 
