@@ -6,12 +6,13 @@ import { copyOf } from '../bytes/copy.ts';
 import { type Fault, isFault, malformed } from '../bytes/fault.ts';
 import { latin1Of } from '../bytes/latin1.ts';
 import { ByteReader } from '../bytes/reader.ts';
+import { shortLivedCopyOf } from '../bytes/short-lived.ts';
 import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
 import { type Extensions, readExtensions } from './extensions.ts';
 import { type HelloPattern, HelloPatterns } from './hello-patterns.ts';
 import { effectiveName, MAX_SERVER_NAME } from './server-name.ts';
 
-/** Plain and immutable; spans are copies. */
+/** Plain and immutable; spans are copies, short-lived ones. */
 export interface ClientHello {
   /** The message without its handshake header; for an SSLv2 hello, the record without its length. */
   readonly body: Uint8Array;
@@ -45,9 +46,9 @@ export function offersTls13(hello: ClientHello): boolean {
 
 /** `body` is the message without its header. */
 export function parseClientHello(body: Uint8Array): ClientHello | Fault {
+  const pattern = patterns.find(body);
+  if (pattern !== undefined) return alike(pattern, shortLivedCopyOf(body));
   const octets = copyOf(body);
-  const pattern = patterns.find(octets);
-  if (pattern !== undefined) return alike(pattern, octets);
   const hello = readHello(octets);
   if (!isFault(hello)) patterns.add(octets, hello);
   return hello;

@@ -1,12 +1,12 @@
 /** ServerHello and HelloRetryRequest (RFC 8446 §4.1.3-4, RFC 5246 §7.4.1.3): what was negotiated. Knows no policy. */
-import { copyOf } from '../bytes/copy.ts';
 import { type Fault, malformed } from '../bytes/fault.ts';
 import { ByteReader } from '../bytes/reader.ts';
+import { shortLivedCopyOf } from '../bytes/short-lived.ts';
 import { type ClientHello, offersTls13 } from './client-hello.ts';
 import { CERTIFICATE_TYPE, EXTENSION, isTls13 } from './constants.ts';
 import { readExtensions } from './extensions.ts';
 
-/** Spans are copies. */
+/** Spans are copies, short-lived ones. */
 export interface ServerHello {
   /** The message without its handshake header. */
   readonly body: Uint8Array;
@@ -36,7 +36,7 @@ export interface KeyShare {
 }
 
 export function parseServerHello(body: Uint8Array): ServerHello | Fault {
-  const reader = new ByteReader(copyOf(body));
+  const reader = new ByteReader(shortLivedCopyOf(body));
   const legacyVersion = reader.u16();
   const random = reader.span(32);
   // Drafts of TLS 1.3 up to 21 had neither a session id nor a compression method here.

@@ -2,6 +2,7 @@
  * The packet thread's end of probes: the sockets, the cache and the limits of all queues together live on the main
  * thread, which is asked unless it has just answered the same.
  */
+import { copyOf } from '../../bytes/copy.ts';
 import type { ProbeAnswer, ProbeEnds, Prober, ProbeRequest } from '../../judge/ports.ts';
 import type { FromQueue, Port } from '../queue/messages.ts';
 import { RemoteQuestions } from '../queue/remote-questions.ts';
@@ -26,11 +27,13 @@ export class RemoteProber implements Prober {
     const key = this.#recent.keyOf(request);
     const known = key === undefined ? undefined : this.#recent.find(key);
     if (known !== undefined) return done(known);
+    // Of the connection's own only for as long as that lasts.
+    const kept = { ...request, clientHello: copyOf(request.clientHello) };
     const answered = (answer: ProbeAnswer) => {
-      if (key !== undefined) this.#recent.add(key, request, answer);
+      if (key !== undefined) this.#recent.add(key, kept, answer);
       done(answer);
     };
-    const id = this.#questions.ask(request, answered);
+    const id = this.#questions.ask(kept, answered);
     if (connected !== undefined) this.#connected.set(id, connected);
   }
 
