@@ -1,26 +1,30 @@
 /**
  * The packet thread's end of the log: gathers events and posts what came within some milliseconds, because waking the main
- * thread, and being woken by its answer, costs more than a record. Bounded by what the main thread has not yet taken;
+ * thread costs more than a record. Bounded by what the main thread has not yet taken, which it counts and does not answer;
  * beyond that, events are dropped and counted, and packets never wait.
  */
 import type { FlowEvent } from '../../judge/events.ts';
 import type { EventSink } from '../../judge/events.ts';
 import { EventPacker, type WireEvent } from './wire.ts';
+import type { QueueCounters } from '../queue/counters.ts';
 import type { FromQueue, Port } from '../queue/messages.ts';
 
 export class EventOutbox implements EventSink {
   readonly #port: Port<FromQueue>;
+  readonly #counters: Pick<QueueCounters, 'eventsTaken'>;
   readonly #backlog: () => number;
   readonly #packer = new EventPacker();
   #events: WireEvent[] = [];
   #due: NodeJS.Timeout | undefined;
   #postedAt = -Infinity;
-  #untaken = 0;
+  /** All that there ever were, but for those that were dropped. */
+  #emitted = 0;
   #dropped = 0;
 
   /** `backlog`: the limit `logBacklog`. */
-  constructor(port: Port<FromQueue>, backlog: () => number) {
+  constructor(port: Port<FromQueue>, counters: Pick<QueueCounters, 'eventsTaken'>, backlog: () => number) {
     this.#port = port;
+    this.#counters = counters;
     this.#backlog = backlog;
   }
 
@@ -29,11 +33,11 @@ export class EventOutbox implements EventSink {
   }
 
   emit(event: FlowEvent): void {
-    if (this.#untaken >= this.#backlog()) {
+    if (this.#emitted - this.#counters.eventsTaken >= this.#backlog()) {
       this.#dropped++;
       return;
     }
-    this.#untaken++;
+    this.#emitted++;
     this.#events.push(this.#packer.pack(event));
     if (this.#events.length >= EVENTS_A_MESSAGE) this.flush();
     else this.#due ??= setTimeout(() => this.flush(), this.#patienceMs);
@@ -52,10 +56,6 @@ export class EventOutbox implements EventSink {
     this.#port.postMessage({ kind: 'events', events: this.#events });
     this.#events = [];
     this.#postedAt = performance.now();
-  }
-
-  taken(count: number): void {
-    this.#untaken -= count;
   }
 }
 

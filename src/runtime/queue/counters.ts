@@ -1,6 +1,7 @@
 /**
  * What each queue counts, in memory that its thread writes and the main thread reads at any time without asking. One
- * writer for each buffer; a reader may see a packet counted in one column and not yet in another.
+ * writer for each cell; a reader may see a packet counted in one column and not yet in another. One cell, behind the
+ * columns, is the main thread's: how many log records it has taken, of which the queue's is not told otherwise.
  */
 import type { Counters } from '../../engine/counters.ts';
 import type { SourceStats } from '../../packet/source.ts';
@@ -48,7 +49,7 @@ export class QueueCounters {
   #exceptions = 0;
 
   /** Without a buffer, one is made. */
-  constructor(shared = new SharedArrayBuffer((COLUMNS.length + LIMITS.length) * Float64Array.BYTES_PER_ELEMENT)) {
+  constructor(shared = new SharedArrayBuffer((EVENTS_TAKEN + 1) * Float64Array.BYTES_PER_ELEMENT)) {
     this.shared = shared;
     this.#cells = new Float64Array(shared);
   }
@@ -92,6 +93,15 @@ export class QueueCounters {
     this.#cells[COLUMN.eventsDropped] = count;
   }
 
+  /** By the main thread. */
+  takeEvents(count: number): void {
+    this.#cells[EVENTS_TAKEN]! += count;
+  }
+
+  get eventsTaken(): number {
+    return this.#cells[EVENTS_TAKEN]!;
+  }
+
   beat(): void {
     this.#cells[COLUMN.heartbeats]!++;
   }
@@ -130,3 +140,4 @@ const COLUMNS = [
 
 const COLUMN = Object.fromEntries(COLUMNS.map((name, i) => [name, i])) as Record<(typeof COLUMNS)[number], number>;
 const LIMITS = Object.keys(LIMIT_DEFAULTS) as LimitName[];
+const EVENTS_TAKEN = COLUMNS.length + LIMITS.length;

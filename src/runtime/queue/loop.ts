@@ -101,7 +101,7 @@ export class QueueLoop implements PacketSink {
     this.#port = port;
     this.#counters = counters;
     this.#logBacklog = logBacklog;
-    this.#outbox = new EventOutbox(port, () => this.#logBacklog);
+    this.#outbox = new EventOutbox(port, counters, () => this.#logBacklog);
     this.#examiner = new RemoteExaminer(port);
     this.#prober = new RemoteProber(port, probe);
     this.#engine = createEngine({
@@ -172,8 +172,6 @@ export class QueueLoop implements PacketSink {
       case 'secrets':
         for (const secret of message.secrets) this.#keylog.add(secret);
         return this.#settle();
-      case 'taken':
-        return this.#outbox.taken(message.count);
       case 'begin':
         return this.start(message.handed, message.memory);
       case 'release':

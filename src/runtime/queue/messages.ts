@@ -51,8 +51,6 @@ export type ToQueue =
   | { readonly kind: 'probed'; readonly id: number; readonly answer: ProbeAnswer }
   /** What clients logged. */
   | { readonly kind: 'secrets'; readonly secrets: readonly HandshakeSecret[] }
-  /** So many events were handed to the log. */
-  | { readonly kind: 'taken'; readonly count: number }
   /** The queue that was awaited, and what was remembered with it. Answered by `started`. */
   | { readonly kind: 'begin'; readonly handed: HandedQueue; readonly memory: EngineMemory }
   /** Another process is to have the queue. Answered by `released`. */

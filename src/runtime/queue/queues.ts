@@ -233,7 +233,7 @@ export class Queues {
           message.events.map((event) => queue.events.unpack(event)),
           queueNum,
         );
-        return thread.postMessage({ kind: 'taken', count: message.events.length });
+        return queue.counters.takeEvents(message.events.length);
       case 'examine':
         return examiner.ask(examinationOf(queue, message.id), message, (facts) =>
           thread.postMessage({ kind: 'facts', id: message.id, facts }),

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import type { FlowEvent } from '../../../src/judge/events.ts';
 import { EventOutbox } from '../../../src/runtime/events/outbox.ts';
+import { QueueCounters } from '../../../src/runtime/queue/counters.ts';
 import type { FromQueue } from '../../../src/runtime/queue/messages.ts';
 
 const event = (detail: string): FlowEvent => ({
@@ -16,7 +17,9 @@ const event = (detail: string): FlowEvent => ({
 
 function outbox(backlog: number) {
   const posted: FromQueue[] = [];
-  return { posted, box: new EventOutbox({ postMessage: (message) => posted.push(message) }, () => backlog) };
+  const counters = new QueueCounters();
+  const port = { postMessage: (message: FromQueue) => posted.push(message) };
+  return { posted, counters, box: new EventOutbox(port, counters, () => backlog) };
 }
 
 beforeEach(() => vi.useFakeTimers());
@@ -50,12 +53,12 @@ it('sends what gathered since the last time as one message, and nothing when the
 });
 
 it('drops and counts what the other side is too slow for, until it has taken some', () => {
-  const { posted, box } = outbox(2);
+  const { posted, box, counters } = outbox(2);
   for (const detail of ['1', '2', '3']) box.emit(event(detail));
   box.flush();
   box.emit(event('4'));
   expect(box.dropped).toBe(2);
-  box.taken(2);
+  new QueueCounters(counters.shared).takeEvents(2);
   box.emit(event('5'));
   box.flush();
   expect(box.dropped).toBe(2);
