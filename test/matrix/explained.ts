@@ -16,6 +16,7 @@ export const EXPLAINED: readonly Explained[] = [
     server: /^(openssl s_server|gnutls-serv|Python http.server)$/,
     versions: ['1.2', '1.3'],
     why: `denied, with \`probe-failed\`: a server that serves one connection at a time has no answer for a probe while it waits for
-  the client whose packets wait for that answer. Clients that take more than a second until their first word, or a fifth of one where nobody was heard before, meet it.`,
+  the client whose packets wait for that answer. Clients that take more than a second until their first word, or a fifth of one where nobody was heard before, meet it,
+  and those that offer a session of TLS 1.2 in which they have said nothing (\`gnutls-cli --resume\`), since only their server's answer tells whether it is asked for.`,
   },
 ];
