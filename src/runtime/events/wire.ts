@@ -62,12 +62,18 @@ export class EventPacker {
   }
 }
 
+interface Unpacked {
+  row: WireVerdict;
+  readonly tls: TlsSummary;
+  event: VerdictEvent;
+}
+
 /** The receiving end: of certificates, and of whatever else comes again with the same name and client, the same objects. */
 export class EventUnpacker {
   readonly #numbered: Uint8Array[] = [];
   #next = 0;
   /** The last of each name and client. */
-  readonly #last = new LRUCache<string, { row: WireVerdict; readonly tls: TlsSummary }>({ max: REMEMBERED });
+  readonly #last = new LRUCache<string, Unpacked>({ max: REMEMBERED });
 
   unpack(event: WireEvent): FlowEvent {
     if (!('kind' in event)) return this.#unpack(event);
@@ -79,12 +85,15 @@ export class EventUnpacker {
     const tls = summaryOf(row[0], this.#receiveAll(row[0][7]), this.#receiveAll(row[0][8]));
     const last = this.#last.get(`${tls.sni} ${tls.ja4}`);
     if (last === undefined || !isSameSummary(tls, last.tls)) {
-      this.#last.set(`${tls.sni} ${tls.ja4}`, { row, tls });
-      return eventOf(row, tls);
+      const event = eventOf(row, tls);
+      this.#last.set(`${tls.sni} ${tls.ja4}`, { row, tls, event });
+      return event;
     }
     share(row, last.row);
+    const event = eventOf(row, last.tls, last);
     last.row = row;
-    return eventOf(row, last.tls);
+    last.event = event;
+    return event;
   }
 
   #receiveAll(chain: readonly WireCertificate[]): Uint8Array[] {
@@ -141,11 +150,12 @@ function rowOf(event: VerdictEvent, tls: WireTls | null) {
   ] as const;
 }
 
-function eventOf(row: WireVerdict, tls: TlsSummary | null): VerdictEvent {
+/** `last`: whose addresses it may share. */
+function eventOf(row: WireVerdict, tls: TlsSummary | null, last?: Unpacked): VerdictEvent {
   return {
     kind: 'verdict',
-    client: { address: octetsOf(row[1]), port: row[2] },
-    server: { address: octetsOf(row[3]), port: row[4] },
+    client: { address: row[1] === last?.row[1] ? last.event.client.address : octetsOf(row[1]), port: row[2] },
+    server: { address: row[3] === last?.row[3] ? last.event.server.address : octetsOf(row[3]), port: row[4] },
     tls,
     time: row[5],
     flowId: row[6],
