@@ -68,12 +68,16 @@ export interface QueueEvents {
   close: [];
 }
 
+type BatchListener = (batch: PacketBatch) => void;
+
 export class Queue extends EventEmitter<QueueEvents> implements AsyncIterable<Packet> {
   readonly queueNum: number;
   readonly #binding: NativeBinding;
   readonly #batch: PacketBatch;
   readonly #verdicts: VerdictRows;
   readonly #native: NativeQueue;
+  /** What alone listens, and to batches; undefined where there are others, or it is not known yet. */
+  #only: BatchListener | undefined;
   #isReading = false;
   #isClosed = false;
   #willFlush = false;
@@ -106,8 +110,10 @@ export class Queue extends EventEmitter<QueueEvents> implements AsyncIterable<Pa
     this.#verdicts.open(this.#native);
     this.#port = readKernelQueue(queueNum)?.holder;
     (this as EventEmitter).on('newListener', (event) => {
+      this.#only = undefined;
       if (event === 'batch' || event === 'packet') this.#startReading();
     });
+    (this as EventEmitter).on('removeListener', () => (this.#only = undefined));
   }
 
   /** Whether packets carry their connection, and verdicts change its mark: not every kernel grants it. */
@@ -217,10 +223,17 @@ export class Queue extends EventEmitter<QueueEvents> implements AsyncIterable<Pa
   #deliver(count: number): void {
     const batch = this.#batch;
     batch.count = count;
+    if (this.#only !== undefined) return this.#only(batch);
     this.emit('batch', batch);
-    if (this.listenerCount('packet') === 0) return;
+    if (this.listenerCount('packet') === 0) return this.#noteOnly();
     const packets = Array.from({ length: batch.count }, (_, index) => new Packet(this, batch, index));
     for (const packet of packets) this.emit('packet', packet);
+  }
+
+  /** `emit` looks its listeners up, which for each batch is as much as the rest of the way here. */
+  #noteOnly(): void {
+    const [listener, another] = this.rawListeners('batch');
+    this.#only = another === undefined ? (listener as BatchListener | undefined) : undefined;
   }
 
   #onStalled(errno: number): void {

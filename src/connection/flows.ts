@@ -40,6 +40,7 @@ export class Flows {
   #settled = 0;
   #nextExpiry = 0;
   #nextSweep = 0;
+  #nextLongSweep = 0;
 
   constructor(options: FlowsOptions) {
     this.#options = options;
@@ -161,7 +162,7 @@ export class Flows {
     for (const flow of [...this.#opening, ...this.#inspecting, ...this.#decided]) this.forget(flow, now);
   }
 
-  /** Gives up what is over; walks over every flow, so not more often than once a second. */
+  /** Gives up what is over; walks over flows, so not more often than once a second, and over the many that are settled more seldom. */
   expire(now: number): void {
     if (now < this.#nextExpiry) return;
     this.#nextExpiry = now + SECOND;
@@ -177,7 +178,9 @@ export class Flows {
         if (isStale(flow, now)) this.forget(flow, now);
       });
     }
-    if (this.#settled > 0) this.#sweep(now, DECIDED_TIMEOUT, DENIED_TIMEOUT);
+    if (this.#settled === 0 || now < this.#nextLongSweep) return;
+    this.#nextLongSweep = now + 5 * SECOND;
+    this.#sweep(now, DECIDED_TIMEOUT, DENIED_TIMEOUT);
   }
 
   #sweep(now: number, acceptedFor: number, deniedFor: number): void {

@@ -162,10 +162,12 @@ export class Inspection {
 
   #feed(side: Side, bytes: Uint8Array, start: number, end: number): void {
     if (this.#opaque || start >= end) return;
-    const { kind } = this.#starts[side];
+    // By its name: what is found by a string is looked up, compiled or not.
+    const begun = side === 'client' ? this.#starts.client : this.#starts.server;
+    const { kind } = begun;
     if (kind === 'tls' || kind === 'ssl2') return this.#observe(side, bytes, start, end);
     if (kind === 'other') return this.#advance(side, bytes.subarray(start, end));
-    const consumed = this.#starts[side].take(bytes, start, end);
+    const consumed = begun.take(bytes, start, end);
     this.#onStart(side);
     this.#feed(side, bytes, start + consumed, end);
   }

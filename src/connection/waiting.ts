@@ -31,7 +31,8 @@ export class Waiting {
       waiter.isWaiting = waiter.deadline() !== Infinity;
       if (waiter.isWaiting) waiters[kept++] = waiter;
     }
-    waiters.length = kept;
+    // By `length` it would be a call of V8's runtime.
+    while (waiters.length > kept) waiters.pop();
   }
 
   /** The earliest deadline, in microseconds. */

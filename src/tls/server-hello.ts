@@ -51,7 +51,7 @@ export function parseServerHello(body: Uint8Array): ServerHello | Fault {
   const version = selected === undefined ? legacyVersion : (selected[0]! << 8) | selected[1]!;
   // RFC 8446 §4.1.3 gives the random its meaning where TLS 1.3 is selected; to older versions it is as good as any.
   const isHelloRetryRequest =
-    selected !== undefined && isTls13(version) && Buffer.compare(random, HELLO_RETRY_REQUEST) === 0;
+    selected !== undefined && isTls13(version) && random.every((octet, at) => octet === HELLO_RETRY_REQUEST[at]);
   return {
     body: reader.bytes,
     version,
