@@ -4,7 +4,8 @@
  *
  *   batch -> engine -> verdicts, events, counters        message -> policy, answers, secrets, stop
  *   pulse, each second: what times out, the kernel's counters, a heartbeat
- *   while packets are held: the engine is asked every few milliseconds what is due, and at once what has a moment of its own
+ *   while packets are held: the engine is asked every few milliseconds what is due, more seldom as long as it says that
+ *   nothing will be soon, and at once what has a moment of its own
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -230,7 +231,8 @@ export class QueueLoop implements PacketSink {
 
   #onDue(): void {
     this.#due = undefined;
-    this.#engine.tick();
+    const isSoon = this.#engine.tick() < SOON_MS * 1000;
+    if (this.#engine.waits && !isSoon) this.#askAgain(SELDOM_MS);
     this.#settle();
   }
 
@@ -252,7 +254,11 @@ export class QueueLoop implements PacketSink {
     this.#counters.publishEngine(this.#engine);
     this.#counters.publishEventsDropped(this.#outbox.dropped);
     this.#punctual.in(this.#stopped ? Infinity : this.#engine.dueIn);
-    if (this.#engine.waits && !this.#stopped) this.#due ??= setTimeout(() => this.#onDue(), HELD_TICK_MS);
+    if (this.#engine.waits) this.#askAgain(HELD_TICK_MS);
+  }
+
+  #askAgain(ms: number): void {
+    if (!this.#stopped) this.#due ??= setTimeout(() => this.#onDue(), ms);
   }
 }
 
@@ -261,3 +267,6 @@ const PULSE_MS = 1000;
 const MANY_PINSETS = 1_000;
 /** How late a held packet's deadline may be noticed; the shortest deadline is the limit `heldAheadTime`, 30 ms. */
 const HELD_TICK_MS = 5;
+/** No later where nothing is due sooner than that: what begins to wait meanwhile has as long itself, unless limits are set shorter. */
+const SOON_MS = 30;
+const SELDOM_MS = SOON_MS - HELD_TICK_MS;

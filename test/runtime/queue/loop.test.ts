@@ -34,6 +34,8 @@ class HoldingEngine implements DrivenEngine {
   connected = 0;
   readonly secrets: (number | undefined)[] = [];
   ticks = 0;
+  /** Microseconds, as a tick says them. */
+  next = 0;
   holdsNew = false;
   unsettled = 0;
   restored: EngineMemory | undefined;
@@ -113,7 +115,7 @@ class HoldingEngine implements DrivenEngine {
 
   tick(): number {
     this.ticks++;
-    return 0;
+    return this.next;
   }
 
   changePolicy(change: PolicyChange): void {
@@ -253,6 +255,21 @@ it('the engine is asked often while packets are held, and each second otherwise'
   const before = engine.ticks;
   vi.advanceTimersByTime(900);
   expect(engine.ticks).toBeLessThanOrEqual(before + 1);
+});
+
+it('the engine is asked more seldom, and none too late, while nothing is due soon', () => {
+  source.deliver(1);
+  vi.advanceTimersByTime(5);
+  engine.next = 200_000;
+  vi.advanceTimersByTime(5);
+  const before = engine.ticks;
+  vi.advanceTimersByTime(100);
+  expect(engine.ticks).toBe(before + 4);
+  engine.next = 29_999;
+  vi.advanceTimersByTime(25);
+  const then = engine.ticks;
+  vi.advanceTimersByTime(25);
+  expect(engine.ticks).toBe(then + 5);
 });
 
 it('each second the kernel is asked for its losses, and the heart beats', () => {
