@@ -4,7 +4,7 @@
  * place is stopped meanwhile (SIGSTOP): engines without rules look for them every other second, with ten programs each time.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -102,9 +102,12 @@ export class Lab {
     const known = this.#warm.get(program) ?? new Set();
     if (known.has(visit)) return;
     this.#warm.set(program, known.add(visit));
-    const until = Date.now() + WARM_UP.longestMs;
-    for (let seen = 0; seen < WARM_UP.handshakes && Date.now() < until;) {
+    const { handshakes, longestMs, calm } = this.#plan.short ? WARM_UP.short : WARM_UP.long;
+    const until = Date.now() + longestMs;
+    for (let [seen, calmFor] = [0, 0]; (seen < handshakes || calmFor < calm) && Date.now() < until;) {
+      const before = threadSeconds(program.pid);
       seen += (await visit(this, WARM_UP.pace)).handshakes;
+      calmFor = compilerShare(before, threadSeconds(program.pid)) < WARM_UP.compiling ? calmFor + 1 : 0;
     }
   }
 
@@ -441,6 +444,21 @@ function cpuSeconds(pid) {
   return (Number(columns[11]) + Number(columns[12])) / 100;
 }
 
+/** Nanoseconds that each thread of a process has had of CPUs; empty where nobody's CPU is told. */
+function threadSeconds(pid) {
+  if (readlinkSync('/proc/self') !== `${process.pid}`) return [];
+  return readdirSync(`/proc/${pid}/task`).map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]),
+  );
+}
+
+/** What all threads have had but the two that have most: packet thread and main thread; between two looks at them. */
+function compilerShare(before, now) {
+  const had = now.map((nanoseconds, thread) => nanoseconds - (before[thread] ?? 0)).toSorted((a, b) => b - a);
+  const sum = (numbers) => numbers.reduce((total, one) => total + one, 0);
+  return sum(had.slice(2)) / Math.max(1, sum(had));
+}
+
 function nginxConfiguration(at) {
   return `
 daemon off; user root; worker_processes 1; pid ${at('pid')}; error_log ${at('log')} crit;
@@ -463,8 +481,11 @@ ${Object.entries(NGINX)
 }
 
 const WARM_UP = {
-  handshakes: 12_000,
-  longestMs: 20_000,
+  /** `calm`: visits in a row in which V8 had next to nothing to compile any more. */
+  long: { handshakes: 12_000, longestMs: 60_000, calm: 3 },
+  short: { handshakes: 12_000, longestMs: 20_000, calm: 0 },
+  /** The share of a warm engine's CPU that V8's helpers have: they collect garbage as well. */
+  compiling: 0.1,
   pace: { seconds: 1, warm: 0 },
   visit: (lab, pace) => lab.visit('handshake', { atOnce: 64, ...pace }),
 };
