@@ -6,7 +6,7 @@ import { loadBinding } from '../../source/binding.ts';
 import { readKernelQueues } from '../../source/kernel-queue.ts';
 import { openDevices } from '../rules/beside/devices.ts';
 import { readKernelFile } from '../rules/beside/kernel-file.ts';
-import { runProgram } from '../rules/program.ts';
+import { runProgram } from '../programs/program.ts';
 import { type EngineParts, lookAtEngine } from './engine.ts';
 import type { Finding, Gravity, Surroundings } from './finding.ts';
 import { lookAtHost } from './host.ts';

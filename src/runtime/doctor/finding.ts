@@ -2,7 +2,7 @@
 import { CONDITIONS, type ConditionCode } from '../protection/conditions.ts';
 import type { Devices } from '../rules/beside/devices.ts';
 import type { ReadFile } from '../rules/beside/kernel-file.ts';
-import type { RunProgram } from '../rules/program.ts';
+import type { RunProgram } from '../programs/program.ts';
 
 /** As bad as a condition of protection may be; `note`: to be known, no more. */
 export type Gravity = 'fine' | 'note' | 'degraded' | 'unprotected';

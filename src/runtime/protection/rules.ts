@@ -18,7 +18,7 @@ import { flowOffloadIn } from '../rules/offload.ts';
 import { leavesAsClients } from '../rules/plan.ts';
 import { few } from '../rules/ports.ts';
 import { readWays } from '../rules/probe-way.ts';
-import { type RunProgram, runProgram } from '../rules/program.ts';
+import { type RunProgram, runProgram } from '../programs/program.ts';
 import { quicText, unseenQuic } from '../rules/quic.ts';
 import { readRuleset, type Rule, type Ruleset, unreadOf } from '../rules/ruleset.ts';
 import { BridgedBefore } from './bridged.ts';

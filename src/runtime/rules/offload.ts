@@ -3,7 +3,7 @@
  * so that the engine would not see the handshake's rest. Reads what `nft` and `iptables-save` print; where a program
  * is missing, so is what it would configure.
  */
-import { type RunProgram, runProgram } from './program.ts';
+import { type RunProgram, runProgram } from '../programs/program.ts';
 import { bothKinds, savedRules } from './saved.ts';
 
 /** What programs print; empty where one is missing. */

@@ -10,7 +10,7 @@
 import { UNBRIDGE } from './bridge-way.ts';
 import type { Family } from './plan.ts';
 import { FAMILIES, hex } from './plan.ts';
-import type { RunProgram } from './program.ts';
+import type { RunProgram } from '../programs/program.ts';
 
 const TABLE = 7468;
 const [SKIP, TAKE, REST] = [64, 65, 66];

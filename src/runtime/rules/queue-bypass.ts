@@ -2,7 +2,7 @@
  * Whether the rules let packets pass while nobody listens on a queue (`--queue-bypass`): the user's choice, which only
  * the rules know. Reads what `iptables-save` and `nft` print; where neither tells, it is not known.
  */
-import { type RunProgram, runProgram } from './program.ts';
+import { type RunProgram, runProgram } from '../programs/program.ts';
 import { bothKinds, savedRules } from './saved.ts';
 
 /** Null: no rule that sends packets to these queues was found. */

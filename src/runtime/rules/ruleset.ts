@@ -4,7 +4,7 @@
  */
 import { type OffloadTexts, readFlowtables } from './offload.ts';
 import type { Family } from './plan.ts';
-import type { RunProgram } from './program.ts';
+import type { RunProgram } from '../programs/program.ts';
 import { bothKinds, type HasLegacy, type Saved, savedRules } from './saved.ts';
 import { type Ask, iptablesAsks, nftAsk, UNKNOWN } from './asked.ts';
 import { type MarkWrite, packetMarkWrite } from './mark-writes.ts';

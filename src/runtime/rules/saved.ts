@@ -5,7 +5,7 @@
 import { openSync, readSync } from 'node:fs';
 
 import { FAMILIES, type Family } from './plan.ts';
-import type { RunProgram } from './program.ts';
+import type { RunProgram } from '../programs/program.ts';
 
 export interface Saved {
   /** The text of `iptables-save`; undefined where there is no such program, or it may not. */

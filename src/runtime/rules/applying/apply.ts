@@ -2,7 +2,7 @@
  * Puts rules in place, or takes them away, all or nothing: where a part of it fails, what was there before is put back. nft
  * does that itself; of iptables' tables each is a transaction, and all of them together are not. Knows no policy.
  */
-import { feedProgram, type FeedProgram, runProgram, type RunProgram } from '../program.ts';
+import { feedProgram, type FeedProgram, runProgram, type RunProgram } from '../../programs/program.ts';
 import type { Hook } from '../plan.ts';
 import { renderRemoval, type RulesFormat } from '../render.ts';
 import { renderOpening } from './closing.ts';

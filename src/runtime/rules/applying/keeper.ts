@@ -4,7 +4,7 @@
  */
 import type { KeptRules, Policy } from '../../../pins/policy.ts';
 import { feedRules } from './apply.ts';
-import { feedProgram, type FeedProgram } from '../program.ts';
+import { feedProgram, type FeedProgram } from '../../programs/program.ts';
 import { renderBeside, renderRules } from '../render.ts';
 
 /** `failed`: with what the program has said. */

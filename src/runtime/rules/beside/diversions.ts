@@ -10,7 +10,7 @@ import { Follower } from '../follow.ts';
 import { localRoutes } from './local-routes.ts';
 import type { Ports } from '../plan.ts';
 import { intersection } from '../ports.ts';
-import { parsed, type RunProgram } from '../program.ts';
+import { parsed, type RunProgram } from '../../programs/program.ts';
 import { type Ruleset, shortened } from '../ruleset.ts';
 import { VIRTUAL_SERVERS, virtualServers } from './virtual-servers.ts';
 

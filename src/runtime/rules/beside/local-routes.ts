@@ -3,7 +3,7 @@
  * own answers them, and they are never forwarded. Reads what `ip` prints; where it is missing, so is that.
  */
 import { BRIDGE_DEVICE } from '../bridge-way.ts';
-import { parsed, type RunProgram } from '../program.ts';
+import { parsed, type RunProgram } from '../../programs/program.ts';
 
 /**
  * One phrase each. Tables that only rules with a mark lead to are left out: whose mark that is, and whether it comes, is not

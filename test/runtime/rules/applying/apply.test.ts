@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { applyRules } from '../../../../src/runtime/rules/applying/apply.ts';
 import { renderClosing, renderOpening } from '../../../../src/runtime/rules/applying/closing.ts';
-import { feedProgram } from '../../../../src/runtime/rules/program.ts';
+import { feedProgram } from '../../../../src/runtime/programs/program.ts';
 
 let fed: string[];
 let fails: (program: string, input: string) => string | undefined;

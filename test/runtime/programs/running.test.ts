@@ -3,8 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { feedProgram, runProgram } from '../../../src/runtime/rules/program.ts';
-import { type Ending, runByAddon, runByNode, type RunOptions, runToEnd } from '../../../src/runtime/rules/running.ts';
+import { feedProgram, runProgram } from '../../../src/runtime/programs/program.ts';
+import {
+  type Ending,
+  runByAddon,
+  runByNode,
+  type RunOptions,
+  runToEnd,
+} from '../../../src/runtime/programs/running.ts';
 
 const OUTPUT = { kept: 'stdout', patienceMs: 20_000 } as const;
 const ERRORS = { kept: 'stderr', patienceMs: 20_000 } as const;
