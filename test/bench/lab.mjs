@@ -105,9 +105,9 @@ export class Lab {
     const { handshakes, longestMs, calm } = this.#plan.short ? WARM_UP.short : WARM_UP.long;
     const until = Date.now() + longestMs;
     for (let [seen, calmFor] = [0, 0]; (seen < handshakes || calmFor < calm) && Date.now() < until;) {
-      const before = threadSeconds(program.pid);
+      const before = threadTimes(program.pid);
       seen += (await visit(this, WARM_UP.pace)).handshakes;
-      calmFor = compilerShare(before, threadSeconds(program.pid)) < WARM_UP.compiling ? calmFor + 1 : 0;
+      calmFor = compilerShare(before, threadTimes(program.pid)) < WARM_UP.compiling ? calmFor + 1 : 0;
     }
   }
 
@@ -444,17 +444,24 @@ function cpuSeconds(pid) {
   return (Number(columns[11]) + Number(columns[12])) / 100;
 }
 
-/** Nanoseconds that each thread of a process has had of CPUs; empty where nobody's CPU is told. */
-function threadSeconds(pid) {
-  if (readlinkSync('/proc/self') !== `${process.pid}`) return [];
-  return readdirSync(`/proc/${pid}/task`).map((thread) =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]),
-  );
+/** By thread of a process, the nanoseconds that it has had of CPUs; empty where nobody's CPU is told. */
+function threadTimes(pid) {
+  if (readlinkSync('/proc/self') !== `${process.pid}`) return new Map();
+  return new Map(readdirSync(`/proc/${pid}/task`).map((thread) => [thread, timeOf(`/proc/${pid}/task/${thread}`)]));
+}
+
+/** 0 of a thread that has ended meanwhile, as those do that run another program. */
+function timeOf(thread) {
+  try {
+    return Number(readFileSync(`${thread}/schedstat`, 'latin1').split(' ')[0]);
+  } catch {
+    return 0;
+  }
 }
 
 /** What all threads have had but the two that have most: packet thread and main thread; between two looks at them. */
 function compilerShare(before, now) {
-  const had = now.map((nanoseconds, thread) => nanoseconds - (before[thread] ?? 0)).toSorted((a, b) => b - a);
+  const had = [...now].map(([thread, time]) => Math.max(0, time - (before.get(thread) ?? 0))).toSorted((a, b) => b - a);
   const sum = (numbers) => numbers.reduce((total, one) => total + one, 0);
   return sum(had.slice(2)) / Math.max(1, sum(had));
 }
