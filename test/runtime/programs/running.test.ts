@@ -184,7 +184,16 @@ function staysOpen(fd: string): boolean {
 function zombies(): string[] {
   const tasks = readdirSync('/proc/self/task');
   return tasks.flatMap((task) => {
-    const names = readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean);
-    return names.map((pid) => readFileSync(`/proc/${pid}/stat`, 'latin1')).filter((stat) => / Z /.test(stat));
+    const pids = readIfThere(`/proc/self/task/${task}/children`).split(' ').filter(Boolean);
+    return pids.map((pid) => readIfThere(`/proc/${pid}/stat`)).filter((stat) => / Z /.test(stat));
   });
+}
+
+/** A thread or a process that has ended meanwhile is no zombie, and has nothing to say. */
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
 }
