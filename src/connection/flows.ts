@@ -91,12 +91,15 @@ export class Flows {
     this.#opening.add(flow);
   }
 
-  /** False when the table is full of what may not go. */
+  /** First goes what is settled, which nobody misses. `made`: somebody had to go; `full`: of what may not go. */
   makeRoom(now: number): 'room' | 'made' | 'full' {
+    if (this.#table.full && this.#settled > 0 && now >= this.#nextSweep) {
+      this.#nextSweep = now + SECOND / 10;
+      this.#sweep(now, SETTLED_AT_LEAST, SETTLED_AT_LEAST);
+    }
     if (!this.#table.full) return 'room';
     const oldest = this.#opening.oldest ?? this.#decided.oldest;
     if (oldest !== undefined) this.forget(oldest, now);
-    else if (now >= this.#nextSweep) this.#sweep(now, SETTLED_AT_LEAST, SETTLED_AT_LEAST);
     return this.#table.full ? 'full' : 'made';
   }
 
@@ -184,7 +187,6 @@ export class Flows {
   }
 
   #sweep(now: number, acceptedFor: number, deniedFor: number): void {
-    this.#nextSweep = now + SECOND / 10;
     const [accepted, denied] = [secondsOf(now - acceptedFor), secondsOf(now - deniedFor)];
     this.#table.sweep((flow) => {
       const isOver = flow.kind === 'settled' && flow.lastSeconds <= (flow.isAccepted ? accepted : denied);

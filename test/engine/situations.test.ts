@@ -20,6 +20,7 @@ import {
   PENDING,
 } from '../support/flows.ts';
 import { match, pin, PINNED, pinset, policy, range, UNPINNED } from '../support/policy.ts';
+import { ManyWires } from '../support/many-wires.ts';
 import * as tls from '../support/tls-bytes.ts';
 import { Wire } from '../support/wire.ts';
 
@@ -433,6 +434,18 @@ describe('overload', () => {
     const wire = full({ pinned: { ...PINNED, overload: 'accept' } });
     expect(wire.fromClient('', { flags: syn, ctid: 3 }).verdict).toBe('accept');
     expect(wire.connmark).toBe(ACCEPT);
+  });
+
+  it('gives up nobody who begins while there are settled connections, which are no more than remembered', () => {
+    const wires = new ManyWires({ pinsets: [bank()], limits: { ...LIMIT_DEFAULTS, flows: 9 } });
+    for (let client = 1; client <= 100; client += 2) {
+      for (const each of [client, client + 1]) wires.open(each);
+      for (const each of [client, client + 1]) wires.fromClient(each, tls.clientHello('www.other.example'));
+      expect([client, wires.markOf(client), wires.markOf(client + 1)]).toEqual([client, ACCEPT, ACCEPT]);
+      expect(wires.engine.flows).toBeLessThanOrEqual(9);
+      wires.wait(1_000);
+    }
+    expect(wires.engine.counters.limits.flows).toBe(0);
   });
 
   it('gives up a connection that has not begun a handshake first, and never as if it were unpinned', () => {
