@@ -279,7 +279,8 @@ export class Connection extends TrackedConnection implements Waiter {
   #acceptFromClient(p: PacketContext): void {
     const { session, continuation } = this.judge;
     // Of a client that has said all nothing more is learnt.
-    const isAwaited = !this.isClientSilent && (session.isAwaited || continuation.isAwaited);
+    const hasSaidAll = this.isClientSilent || this.#streams?.isLastOfClient(p.tcp);
+    const isAwaited = !hasSaidAll && (session.isAwaited || continuation.isAwaited);
     const isSettled = this.phase === 'accepting' && this.#streams!.isCovered && !isAwaited && !this.#roles?.isDoubtful;
     if (this.phase !== 'accepted' && !isSettled) return this.#answers.accept(p.packetId);
     if (this.phase === 'accepting') this.#settle('accepted');

@@ -64,6 +64,11 @@ export class Streams {
     return this.server.acked >= this.decisionPoint;
   }
 
+  /** It says that the client has said all, and everything ahead of it was read (RFC 9293 §3.6). */
+  isLastOfClient(tcp: TcpView): boolean {
+    return tcp.has(TCP_FLAG.fin) && this.client.offsetOf(tcp.seq) + tcp.dataLength <= this.client.next;
+  }
+
   /** A packet of the server's. True where it is the first to show that one interface leads to both ends. */
   noteArm(p: PacketContext): boolean {
     if (this.isOneArmed || p.inIfindex !== this.way.inIfindex) return false;
