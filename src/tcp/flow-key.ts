@@ -13,6 +13,11 @@ export type Addresses = Pick<IpView, 'bytes' | 'addresses' | 'addressLength'>;
 /** Words of a key: two addresses of four words, and both ports. */
 export const KEY_WORDS = 9;
 
+/** Whether it has words that only addresses of IPv6 have. */
+export function isWide(words: Uint32Array): boolean {
+  return (words[1]! | words[2]! | words[3]! | words[5]! | words[6]! | words[7]!) !== 0;
+}
+
 export class FlowKey {
   readonly words = new Uint32Array(KEY_WORDS);
   readonly #octets = new Uint8Array(this.words.buffer);
@@ -82,7 +87,7 @@ export class FlowKey {
   #mix(): void {
     const { words } = this;
     let h = mixed(mixed(mixed(this.#seed, words[0]!), words[4]!), words[8]!);
-    if ((words[1]! | words[2]! | words[3]! | words[5]! | words[6]! | words[7]!) !== 0) {
+    if (isWide(words)) {
       for (let i = 1; i < 4; i++) h = mixed(mixed(h, words[i]!), words[4 + i]!);
     }
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

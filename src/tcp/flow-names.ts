@@ -3,6 +3,7 @@
  * without looking for it, since the front of a set is what was deleted from it, thousands of places of nothing.
  */
 import type { Addresses, FlowKey } from './flow-key.ts';
+import { FlowTable } from './flow-table.ts';
 
 /** As the rules see it: behind a change of the destination, ahead of one of the source. Plain data. */
 export interface NamedConnection {
@@ -16,48 +17,51 @@ export interface NamedConnection {
 
 export class FlowNames {
   readonly #key: FlowKey;
-  /** When each was added, by FlowKey.kept. */
-  readonly #added = new Map<string, number>();
-  /** The last that were added, by when. What was taken away or added anew since is not the oldest for it. */
-  readonly #last = new Array<string>(MOST).fill('');
+  /** When each was added. */
+  readonly #added = new FlowTable<number>(MOST);
+  /** Entries of the last that were added, by when. What was taken away or added anew since is not the oldest for it. */
+  readonly #last = new Uint32Array(MOST);
   #adds = 0;
 
-  /** `key`: for names that are not those of a packet. */
+  /** `key`: for these alone. */
   constructor(key: FlowKey) {
     this.#key = key;
   }
 
-  /** It is the youngest now. */
-  add(key: string): void {
-    const place = this.#adds % MOST;
-    const before = this.#last[place]!;
-    const addedAt = this.#adds++;
-    this.#added.set(key, addedAt);
-    this.#last[place] = key;
-    if (this.#added.get(before) === addedAt - MOST) this.#added.delete(before);
+  /** By FlowKey.kept. It is the youngest now. */
+  add(kept: string): void {
+    this.#add(this.#key.restore(kept));
   }
 
   /** It is one of them, of whatever age. */
-  keep(key: string): void {
-    if (!this.#added.has(key)) this.add(key);
+  keep(kept: string): void {
+    const key = this.#key.restore(kept);
+    if (this.#added.find(key) === undefined) this.#add(key);
   }
 
-  /** Looks first: compiled code does that by itself, and deletes by a call that takes ten times as long. */
-  delete(key: string): void {
-    if (this.#added.has(key)) this.#added.delete(key);
+  delete(kept: string): void {
+    this.#added.delete(this.#key.restore(kept));
   }
 
   has({ id, client, clientPort, server, serverPort }: NamedConnection): boolean {
     const key = this.#key;
     key.setConntrack(id, false);
-    if (this.#added.has(key.kept)) return true;
+    if (this.#added.find(key) !== undefined) return true;
     if (client.length !== server.length) return false;
     const bytes = Buffer.concat([client, server]);
     const ip: Addresses = { bytes, addresses: 0, addressLength: client.length };
     key.setEndpoints(ip, { srcPort: clientPort, dstPort: serverPort });
-    return this.#added.has(key.kept);
+    return this.#added.find(key) !== undefined;
+  }
+
+  #add(key: FlowKey): void {
+    const place = this.#adds % MOST;
+    const addedAt = this.#adds++;
+    const before = this.#last[place]!;
+    if (this.#added.at(before) === addedAt - MOST) this.#added.deleteAt(before);
+    this.#last[place] = this.#added.set(key, addedAt);
   }
 }
 
-/** Some 1.5 MB. */
+/** Some 600 KB. */
 const MOST = 16_384;

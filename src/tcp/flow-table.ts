@@ -1,10 +1,11 @@
 /**
  * From a flow's key to what is known of the flow: open addressing with linear probing in typed arrays, deletion by
  * backward shift, so look-ups allocate nothing. Slots are only numbers of entries, which lie close together: a slot that
- * is empty, as a third of them are at least, costs four octets. Bounded by the capacity it is made with. Knows nothing of what it
- * holds.
+ * is empty, as a third of them are at least, costs four octets. Words that only addresses of IPv6 have lie apart, from the
+ * first such flow on. Bounded by the capacity it is made with. Knows nothing of what it holds.
  */
-import { type FlowKey, KEY_WORDS } from './flow-key.ts';
+import { latin1Of } from '../bytes/latin1.ts';
+import { type FlowKey, isWide, KEY_WORDS } from './flow-key.ts';
 
 export class FlowTable<T> {
   readonly #capacity: number;
@@ -12,7 +13,10 @@ export class FlowTable<T> {
   readonly #scale: number;
   /** The number of the entry, counted from 1; 0: empty. */
   readonly #slots: Int32Array;
-  readonly #keys: Uint32Array;
+  /** Of the words of a key those that any has. */
+  readonly #narrow: Uint32Array;
+  /** The others; undefined while no key has any. */
+  #wide: Uint32Array | undefined;
   /** Of an entry that is free, the next that is. */
   readonly #hashes: Uint32Array;
   readonly #values: (T | undefined)[];
@@ -28,7 +32,7 @@ export class FlowTable<T> {
     this.#capacity = capacity;
     this.#scale = slots / 2 ** 32;
     this.#slots = new Int32Array(slots);
-    this.#keys = new Uint32Array((capacity + 1) * KEY_WORDS);
+    this.#narrow = new Uint32Array((capacity + 1) * NARROW.length);
     this.#hashes = new Uint32Array(capacity + 1);
     this.#values = new Array<T | undefined>(capacity + 1).fill(undefined);
   }
@@ -45,22 +49,33 @@ export class FlowTable<T> {
     return this.#values[this.#slots[this.#slot(key.words, key.hash)]!];
   }
 
-  /** Adds or replaces. False when the table is full. */
-  set(key: FlowKey, value: T): boolean {
+  /** Adds or replaces. The number of its entry, for as long as it is here; 0 when the table is full. */
+  set(key: FlowKey, value: T): number {
     const slot = this.#slot(key.words, key.hash);
     if (this.#slots[slot] === 0) {
-      if (this.full) return false;
+      if (this.full) return 0;
       const entry = this.#take();
       this.#slots[slot] = entry;
-      this.#keys.set(key.words, entry * KEY_WORDS);
       this.#hashes[entry] = key.hash;
+      this.#keep(entry, key.words);
     }
-    this.#values[this.#slots[slot]!] = value;
-    return true;
+    const entry = this.#slots[slot]!;
+    this.#values[entry] = value;
+    return entry;
+  }
+
+  /** What has that number now. */
+  at(entry: number): T | undefined {
+    return this.#values[entry];
   }
 
   delete(key: Pick<FlowKey, 'words' | 'hash'>): void {
     this.#empty(this.#slot(key.words, key.hash));
+  }
+
+  /** What has that number now, of which there has to be something. */
+  deleteAt(entry: number): void {
+    this.#empty(this.#slotOf(entry));
   }
 
   /** Deletes what `isOver`; looks at every entry. */
@@ -73,12 +88,14 @@ export class FlowTable<T> {
 
   /** Every flow with its key, as FlowKey.kept has it; the table is not to be changed meanwhile. */
   *entries(): Iterable<readonly [string, T]> {
-    const octets = Buffer.from(this.#keys.buffer);
+    const words = new Uint32Array(KEY_WORDS);
+    const octets = new Uint8Array(words.buffer);
     for (let entry = 1; entry <= this.#taken; entry++) {
       const value = this.#values[entry];
-      const at = entry * KEY_WORDS * Uint32Array.BYTES_PER_ELEMENT;
-      const end = at + KEY_WORDS * Uint32Array.BYTES_PER_ELEMENT;
-      if (value !== undefined) yield [octets.toString('latin1', at, end), value];
+      if (value === undefined) continue;
+      NARROW.forEach((word, i) => (words[word] = this.#narrow[entry * NARROW.length + i]!));
+      WIDE.forEach((word, i) => (words[word] = this.#wide?.[entry * WIDE.length + i] ?? 0));
+      yield [latin1Of(octets), value];
     }
   }
 
@@ -134,9 +151,25 @@ export class FlowTable<T> {
     return to >= from ? to - from : to - from + this.#slots.length;
   }
 
+  #keep(entry: number, words: Uint32Array): void {
+    const narrow = entry * NARROW.length;
+    for (let i = 0; i < NARROW.length; i++) this.#narrow[narrow + i] = words[NARROW[i]!]!;
+    if (this.#wide === undefined && !isWide(words)) return;
+    this.#wide ??= new Uint32Array((this.#capacity + 1) * WIDE.length);
+    const wide = entry * WIDE.length;
+    for (let i = 0; i < WIDE.length; i++) this.#wide[wide + i] = words[WIDE[i]!]!;
+  }
+
   #sameKey(entry: number, words: Uint32Array): boolean {
-    const base = entry * KEY_WORDS;
-    for (let i = 0; i < KEY_WORDS; i++) if (this.#keys[base + i] !== words[i]) return false;
+    const narrow = entry * NARROW.length;
+    for (let i = 0; i < NARROW.length; i++) if (this.#narrow[narrow + i] !== words[NARROW[i]!]) return false;
+    if (this.#wide === undefined) return !isWide(words);
+    const wide = entry * WIDE.length;
+    for (let i = 0; i < WIDE.length; i++) if (this.#wide[wide + i] !== words[WIDE[i]!]) return false;
     return true;
   }
 }
+
+/** Of FlowKey.words: the first word of each address, or conntrack's id, and the ports. */
+const NARROW = [0, 4, 8];
+const WIDE = [1, 2, 3, 5, 6, 7];
