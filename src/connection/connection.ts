@@ -278,7 +278,6 @@ export class Connection extends TrackedConnection implements Waiter {
   /** The accept mark goes with a packet of the client's, once it has acknowledged everything that the decision rests on. */
   #acceptFromClient(p: PacketContext): void {
     const { session, continuation } = this.judge;
-    // Of a client that has said all nothing more is learnt.
     const hasSaidAll = this.isClientSilent || this.#streams?.isLastOfClient(p.tcp);
     const isAwaited = !hasSaidAll && (session.isAwaited || continuation.isAwaited);
     const isSettled = this.phase === 'accepting' && this.#streams!.isCovered && !isAwaited && !this.#roles?.isDoubtful;
