@@ -54,15 +54,27 @@ export class FlowKey {
     this.#mix();
   }
 
-  /** A copy that is small to keep. */
+  /** A copy that is small to keep: two characters for each of the words that most keys have, or one for each octet. */
   get kept(): string {
-    return latin1Of(this.#octets);
+    const { words } = this;
+    if (isWide(words)) return latin1Of(this.#octets);
+    const first = words[0]!;
+    const second = words[4]!;
+    const ports = words[8]!;
+    return String.fromCharCode(first >>> 16, first, second >>> 16, second, ports >>> 16, ports);
   }
 
   /** Names the flow of a kept copy. */
   restore(kept: string): this {
-    const octets = this.#octets;
-    for (let i = 0; i < octets.length; i++) octets[i] = kept.charCodeAt(i);
+    const { words } = this;
+    if (kept.length === KEPT_NARROW) {
+      words[1] = words[2] = words[3] = words[5] = words[6] = words[7] = 0;
+      words[0] = wordAt(kept, 0);
+      words[4] = wordAt(kept, 2);
+      words[8] = wordAt(kept, 4);
+    } else {
+      for (let i = 0; i < this.#octets.length; i++) this.#octets[i] = kept.charCodeAt(i);
+    }
     this.#mix();
     return this;
   }
@@ -98,6 +110,13 @@ export class FlowKey {
 
 /** No address ends in this word together with an all-zero remainder: 255.255.255.255 is nobody's endpoint. */
 const CONNTRACK_TAG = 0xffffffff;
+
+/** Characters of a kept copy that has three words. */
+const KEPT_NARROW = 6;
+
+function wordAt(kept: string, at: number): number {
+  return (kept.charCodeAt(at) << 16) | kept.charCodeAt(at + 1);
+}
 
 function mixed(hash: number, word: number): number {
   let k = Math.imul(word, 0xcc9e2d51);

@@ -86,7 +86,7 @@ export class FlowTable<T> {
     }
   }
 
-  /** Every flow with its key, as FlowKey.kept has it; the table is not to be changed meanwhile. */
+  /** Every flow with its key, a character for each octet, which FlowKey.restore takes too; the table is not to be changed meanwhile. */
   *entries(): Iterable<readonly [string, T]> {
     const words = new Uint32Array(KEY_WORDS);
     const octets = new Uint8Array(words.buffer);

@@ -92,3 +92,34 @@ describe('by conntrack id', () => {
     );
   });
 });
+
+describe('a copy that is kept', () => {
+  const word = fc.oneof(fc.constantFrom(0, 1, 0xffff, 0x10000, 0xd800, 0x7fffffff, 0xffffffff), fc.nat(0xffffffff));
+  const words = fc.tuple(word, word, word, word, word, word, word, word, word);
+  const made = (of: readonly number[], isLong: boolean) => {
+    const key = new FlowKey(7);
+    of.forEach((value, i) => (key.words[i] = isLong || i % 4 === 0 ? value : 0));
+    return key;
+  };
+
+  it('names its flow again, whatever was named before, and so does one of its octets, as other processes tell it', () => {
+    fc.assert(
+      fc.property(words, fc.boolean(), words, (of, isLong, before) => {
+        const key = made(of, isLong);
+        const octets = Buffer.from(key.words.buffer).toString('latin1');
+        const [again, told] = [key.kept, octets].map((kept) => made(before, true).restore(kept));
+        expect(text(again!)).toBe(text(key));
+        expect(text(told!)).toBe(text(key));
+        expect(again!.hash).toBe(told!.hash);
+      }),
+    );
+  });
+
+  it('is short where no address of IPv6 is in it', () => {
+    const [four, six] = [ipv4(tcpSegment()), ipv6(tcpSegment())].map((packet) => keyOf(packet).kept.length);
+    expect([four, six]).toEqual([6, 36]);
+    const key = new FlowKey(7);
+    key.setConntrack(0xfedcba98, true);
+    expect(key.kept.length).toBe(6);
+  });
+});
