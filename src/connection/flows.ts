@@ -60,16 +60,12 @@ export class Flows {
     yield* this.#decided;
   }
 
-  /** By what is to be given up first for want of memory: strangers, then whose client has said who it wants; most first. */
+  /** Whoever has memory, by what is to be given up first for want of it; of each kind who has most. */
   byMemory(): Connection[] {
-    const isStranger = (connection: Connection): boolean => !connection.isOpen || !connection.judge.sawClientHello;
-    const all = Array.from(this.connections(), (connection) => ({
-      connection,
-      memory: connection.memory,
-      isStranger: isStranger(connection),
-    }));
-    all.sort((a, b) => Number(b.isStranger) - Number(a.isStranger) || b.memory - a.memory);
-    return all.map(({ connection }) => connection);
+    const all = Array.from(this.connections(), (connection) => ({ connection, memory: connection.memory }));
+    const costly = all.filter(({ memory }) => memory > 0).map((each) => ({ ...each, worth: worthOf(each.connection) }));
+    costly.sort((a, b) => a.worth - b.worth || b.memory - a.memory);
+    return costly.map(({ connection }) => connection);
   }
 
   isDecided(connection: Connection): boolean {
@@ -91,11 +87,12 @@ export class Flows {
     this.#opening.add(flow);
   }
 
-  /** First goes what is settled, which nobody misses. `made`: somebody had to go; `full`: of what may not go. */
+  /** First goes what is over, which nobody misses. `made`: somebody had to go; `full`: of what may not go. */
   makeRoom(now: number): 'room' | 'made' | 'full' {
-    if (this.#table.full && this.#settled > 0 && now >= this.#nextSweep) {
+    if (this.#table.full && now >= this.#nextSweep) {
       this.#nextSweep = now + SECOND / 10;
-      this.#sweep(now, SETTLED_AT_LEAST, SETTLED_AT_LEAST);
+      if (this.#settled > 0) this.#sweep(now, OVER_AT_LEAST, OVER_AT_LEAST);
+      this.#forgetIf((flow) => isOver(flow) && isIdle(flow, now, OVER_AT_LEAST), now);
     }
     if (!this.#table.full) return 'room';
     const oldest = this.#opening.oldest ?? this.#decided.oldest;
@@ -170,41 +167,68 @@ export class Flows {
     if (now < this.#nextExpiry) return;
     this.#nextExpiry = now + SECOND;
     const timeout = this.#options.handshakeTimeout();
-    const isTimed = timeout !== Infinity;
-    this.#inspecting.forEach((connection) => {
-      const isLate = isTimed && now - connection.begunAt >= timeout + connection.patience;
-      if (isLate) this.#options.onHandshakeTimeout(connection, now);
-      if (isStale(connection, now)) this.forget(connection, now);
-    });
-    for (const flows of [this.#opening, this.#decided]) {
-      flows.forEach((flow) => {
-        if (isStale(flow, now)) this.forget(flow, now);
+    if (timeout !== Infinity) {
+      this.#inspecting.forEach((connection) => {
+        const isLate = now - connection.begunAt >= timeout + connection.patience;
+        if (isLate) this.#options.onHandshakeTimeout(connection, now);
       });
     }
+    this.#forgetIf((flow) => isStale(flow, now), now);
     if (this.#settled === 0 || now < this.#nextLongSweep) return;
     this.#nextLongSweep = now + 5 * SECOND;
     this.#sweep(now, DECIDED_TIMEOUT, DENIED_TIMEOUT);
   }
 
+  /** Of those that are not settled. */
+  #forgetIf(mayGo: (flow: HalfOpen | Connection) => boolean, now: number): void {
+    for (const flows of [this.#opening, this.#inspecting, this.#decided]) {
+      flows.forEach((flow) => {
+        if (mayGo(flow)) this.forget(flow, now);
+      });
+    }
+  }
+
   #sweep(now: number, acceptedFor: number, deniedFor: number): void {
     const [accepted, denied] = [secondsOf(now - acceptedFor), secondsOf(now - deniedFor)];
     this.#table.sweep((flow) => {
-      const isOver = flow.kind === 'settled' && flow.lastSeconds <= (flow.isAccepted ? accepted : denied);
-      if (isOver) this.#settled--;
-      return isOver;
+      if (flow.kind !== 'settled') return false;
+      const limit = flow.isAccepted ? accepted : denied;
+      const mayGo = flow.lastSeconds <= limit && !hasSuccessorSince(flow, limit);
+      if (mayGo) this.#settled--;
+      return mayGo;
     });
   }
 }
 
+/** Nothing more comes of it but what was sent before. */
+function isOver(flow: HalfOpen | Connection): boolean {
+  if (flow.kind === 'half-open') return flow.isReset;
+  return flow.isClosed || flow.phase === 'accepted' || flow.phase === 'denied';
+}
+
+/** Who is over is worth least of the memory, then who has not said whom it wants. */
+function worthOf(connection: Connection): number {
+  if (isOver(connection)) return 0;
+  return connection.isOpen && connection.judge.sawClientHello ? 2 : 1;
+}
+
 function isStale(flow: HalfOpen | Connection, now: number): boolean {
-  if (flow.kind === 'half-open') {
-    const limit = flow.isReset ? DECIDED_TIMEOUT : flow.isOpen ? IDLE_TIMEOUT : OPENING_TIMEOUT;
-    return secondsOf(now - limit) >= flow.lastSeconds;
-  }
-  const isOver = flow.isClosed || flow.phase === 'accepted' || flow.phase === 'denied';
-  const idle = flow.mayRest ? REST_TIMEOUT : IDLE_TIMEOUT;
-  const limit = isOver ? DECIDED_TIMEOUT : flow.isOpen ? idle : OPENING_TIMEOUT;
-  return now - flow.lastSeen >= limit;
+  if (isOver(flow)) return isIdle(flow, now, DECIDED_TIMEOUT);
+  if (!flow.isOpen) return isIdle(flow, now, OPENING_TIMEOUT);
+  const mayRest = flow.kind === 'connection' && flow.mayRest;
+  return isIdle(flow, now, mayRest ? REST_TIMEOUT : IDLE_TIMEOUT);
+}
+
+/** No packet of it came for so long, nor a SYN of another connection of the same endpoints, which would be lost with it. */
+function isIdle(flow: HalfOpen | Connection, now: number, limit: number): boolean {
+  if (flow.kind === 'connection' && now - flow.lastSeen < limit) return false;
+  const last = secondsOf(now - limit);
+  return !(flow.kind === 'half-open' && flow.lastSeconds > last) && !hasSuccessorSince(flow, last);
+}
+
+/** Until the server answers its SYN what is known of it is with what was there before. */
+function hasSuccessorSince({ successor }: Flow, seconds: number): boolean {
+  return successor !== undefined && successor.lastSeconds > seconds;
 }
 
 const SECOND = 1e6;
@@ -212,8 +236,8 @@ const SECOND = 1e6;
 const DECIDED_TIMEOUT = 30 * SECOND;
 /** A mark that goes with a packet which is dropped may never be written; TCP sends again every two minutes at the least. */
 const DENIED_TIMEOUT = 130 * SECOND;
-/** The least that a settled flow stays, though its room be needed. */
-const SETTLED_AT_LEAST = 2 * SECOND;
+/** The least that a flow stays which is settled or over, though its room be needed. */
+const OVER_AT_LEAST = 2 * SECOND;
 /** From the last SYN: a client repeats it at the longest after two minutes, and goes on expecting an answer meanwhile. */
 const OPENING_TIMEOUT = 130 * SECOND;
 /** A client may connect ahead of need; longer than that, its next packet is answered with a reset. */

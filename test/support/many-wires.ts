@@ -78,6 +78,20 @@ export class ManyWires {
     return this.#send(client, false, data, place, TCP_FLAG.ack);
   }
 
+  /** The client gives it up. */
+  reset(client: number): void {
+    this.#send(client, true, '', {}, TCP_FLAG.rst | TCP_FLAG.ack);
+  }
+
+  /** The client's SYN of another connection from the same port; the server answers it. */
+  syn(client: number, at: number): 'accept' | 'drop' | 'held' {
+    return this.#send(client, true, '', { at }, TCP_FLAG.syn);
+  }
+
+  synAck(client: number, at: number): 'accept' | 'drop' | 'held' {
+    return this.#send(client, false, '', { at, acknowledges: at + 1 }, TCP_FLAG.syn | TCP_FLAG.ack);
+  }
+
   wait(milliseconds: number): void {
     this.now += milliseconds * 1000;
     this.engine.tick();
