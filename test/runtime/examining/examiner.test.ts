@@ -103,6 +103,7 @@ describe('a packet thread', () => {
     expect(posted).toHaveLength(1);
     expect(got).toEqual([FACTS, FACTS]);
     ask({ ...CHAIN, atMs: NOW + 1000 });
+    remote.answer(2, { ...DATED, from: NOW + 1000 });
     ask({ ...CHAIN, atMs: NOW - 1 });
     expect(posted).toHaveLength(3);
   });
@@ -133,5 +134,74 @@ describe('a packet thread', () => {
     answered.abort();
     ask(CHAIN);
     expect(posted.map(({ kind }) => kind)).toEqual(['examine', 'withdraw', 'examine', 'examine']);
+  });
+
+  it('asks once for each client and server, and what was answered to one is answered to all', () => {
+    const other = { ...by(2, 1), signal: withdrawal().signal };
+    for (let i = 0; i < 3; i++) ask(CHAIN);
+    remote.examine(CHAIN, () => got.push('other'), other);
+    expect(posted.map(({ kind }) => kind)).toEqual(['examine', 'examine']);
+    remote.answer(2, DATED);
+    expect(got).toEqual(['other', FACTS, FACTS, FACTS]);
+    expect(posted[2]).toEqual({ kind: 'withdraw', id: 1 });
+    remote.answer(1, DATED);
+    expect(got).toHaveLength(4);
+  });
+
+  it('takes a question back once all are gone who have asked it', () => {
+    const [one, two] = [withdrawal(), withdrawal()];
+    ask(CHAIN, one.signal);
+    ask(CHAIN, two.signal);
+    one.abort();
+    expect(posted).toHaveLength(1);
+    two.abort();
+    expect(posted[1]).toEqual({ kind: 'withdraw', id: 1 });
+  });
+
+  it('tells nobody who is gone by what another does with the same answer', () => {
+    const gone = withdrawal();
+    remote.examine(CHAIN, () => gone.abort(), questioner());
+    ask(CHAIN, gone.signal);
+    remote.answer(1, DATED);
+    expect(got).toEqual([]);
+  });
+
+  it('asks again for whoever has asked past a date that the answer is bounded by', () => {
+    ask(CHAIN);
+    ask({ ...CHAIN, atMs: NOW + 1000 });
+    remote.answer(1, { ...DATED, from: NOW, until: NOW + 1000 });
+    expect(got).toEqual([FACTS]);
+    expect(posted[1]).toMatchObject({ kind: 'examine', id: 2, request: { atMs: NOW + 1000 } });
+    remote.answer(2, DATED);
+    expect(got).toEqual([FACTS, FACTS]);
+  });
+
+  it('refuses nobody, of however many who come with one chain before it was examined', () => {
+    const thread = new FakeExaminer();
+    const examiner = new Examiner(
+      thread,
+      () => 0,
+      () => undefined,
+    );
+    const facts: DatedFacts['facts'][] = [];
+    const packets = new RemoteExaminer({
+      postMessage: (message) => {
+        if (message.kind === 'withdraw') examiner.withdraw(String(message.id));
+        if (message.kind === 'examine')
+          examiner.ask(String(message.id), message, (dated) => packets.answer(message.id, dated));
+      },
+    });
+    for (let i = 0; i < 1000; i++) {
+      packets.examine(CHAIN, (each) => facts.push(each as typeof FACTS), {
+        client: endpoint(10, 0, i >> 8, i & 0xff),
+        server: endpoint(9, 9, 9, i % 3),
+        signal: withdrawal().signal,
+      });
+    }
+    expect(facts).toEqual([]);
+    thread.answer(DATED);
+    expect(facts).toHaveLength(1000);
+    expect(facts.every(({ exhausted }) => exhausted === false)).toBe(true);
+    expect(thread.requests).toHaveLength(1);
   });
 });
