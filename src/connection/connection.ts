@@ -44,8 +44,8 @@ export interface ConnectionHost {
   doubt(connection: Connection): Roles | undefined;
   /** The ruling is there. Called once. */
   onDecided(connection: Connection): void;
-  /** The mark is written, or is with the next packet: the kernel sees to the rest. Called once, after `onDecided`. */
-  onSettled(connection: Connection, isAccepted: boolean): void;
+  /** The mark is written, or is with the next packet (not `isMarked`: of the client's): the kernel sees to the rest. Called once, after `onDecided`. */
+  onSettled(connection: Connection, isAccepted: boolean, isMarked: boolean): void;
 }
 
 export class Connection extends TrackedConnection implements Waiter {
@@ -208,7 +208,7 @@ export class Connection extends TrackedConnection implements Waiter {
   /** The client has acknowledged all that an accepting decision rests on: what else was awaited of it is let go. */
   settleIfCovered(): void {
     if (this.phase !== 'accepting' || this.#streams === undefined || this.#roles?.isDoubtful) return;
-    if (this.#streams.isCovered) this.#settle('accepted');
+    if (this.#streams.isCovered) this.#settle('accepted', false);
   }
 
   /** Answers everything that waits, and forgets the streams. What is settled later has no connection any more. */
@@ -382,11 +382,11 @@ export class Connection extends TrackedConnection implements Waiter {
     if (this.#denying!.isDone) this.#settle('denied');
   }
 
-  #settle(phase: 'accepted' | 'denied'): void {
+  #settle(phase: 'accepted' | 'denied', isMarked = true): void {
     this.phase = phase;
     this.#streams?.release();
     this.#denying = undefined;
-    this.#host.onSettled(this, phase === 'accepted');
+    this.#host.onSettled(this, phase === 'accepted', isMarked);
   }
 
   #denyMark() {

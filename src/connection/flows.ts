@@ -91,7 +91,7 @@ export class Flows {
   makeRoom(now: number): 'room' | 'made' | 'full' {
     if (this.#table.full && now >= this.#nextSweep) {
       this.#nextSweep = now + SECOND / 10;
-      if (this.#settled > 0) this.#sweep(now, OVER_AT_LEAST, OVER_AT_LEAST);
+      if (this.#settled > 0) this.#sweep(now, OVER_AT_LEAST, OVER_AT_LEAST, secondsOf(now));
       this.#forgetIf((flow) => isOver(flow) && isIdle(flow, now, OVER_AT_LEAST), now);
     }
     if (!this.#table.full) return 'room';
@@ -188,12 +188,14 @@ export class Flows {
     }
   }
 
-  #sweep(now: number, acceptedFor: number, deniedFor: number): void {
+  /** `restingPast`: those whose mark waits go too, which are ahead of that time. */
+  #sweep(now: number, acceptedFor: number, deniedFor: number, restingPast = Infinity): void {
     const [accepted, denied] = [secondsOf(now - acceptedFor), secondsOf(now - deniedFor)];
     this.#table.sweep((flow) => {
       if (flow.kind !== 'settled') return false;
       const limit = flow.isAccepted ? accepted : denied;
-      const mayGo = flow.lastSeconds <= limit && !hasSuccessorSince(flow, limit);
+      const mayEnd = flow.lastSeconds <= limit || flow.lastSeconds > restingPast;
+      const mayGo = mayEnd && !hasSuccessorSince(flow, limit);
       if (mayGo) this.#settled--;
       return mayGo;
     });

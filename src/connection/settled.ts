@@ -14,24 +14,24 @@ export interface KeptSettled {
   readonly synSeq: number;
   readonly packed: number;
   readonly mark: MarkChange;
-  /** Seconds since a packet of it last came. */
+  /** Seconds since a packet of it last came; below 0 while its mark waits. */
   readonly idle: number;
 }
 
 /** There may be as many as the table holds, so it has few fields, and only such as are small integers. */
 export class Settled {
   readonly mark: MarkChange;
-  /** When a packet of it last came, in seconds since the epoch. */
+  /** When a packet of it last came, in seconds since the epoch; one to come while the mark waits for its client to go on. */
   lastSeconds: number;
   successor: HalfOpen | undefined;
   readonly #synSeq: number;
   /** The interface of its SYN, and two bits. */
   readonly #packed: number;
 
-  static of(connection: Connection, isAccepted: boolean, mark: MarkChange): Settled {
+  static of(connection: Connection, isAccepted: boolean, mark: MarkChange, isMarked: boolean): Settled {
     const { opening, clientForward, lastSeen } = connection;
     const packed = opening.way.inIfindex * 4 + (clientForward ? 2 : 0) + (isAccepted ? 1 : 0);
-    return new Settled(opening.synSeq, packed, mark, secondsOf(lastSeen));
+    return new Settled(opening.synSeq, packed, mark, secondsOf(lastSeen) + (isMarked ? 0 : REST_SECONDS));
   }
 
   static restore({ synSeq, packed, mark, idle }: KeptSettled, now: number): Settled {
@@ -74,7 +74,13 @@ export class Settled {
 
   /** Whether the packet may pass. */
   onPacket(p: PacketContext, fromClient: boolean): boolean {
-    this.lastSeconds = secondsOf(p.time);
-    return this.isAccepted && (!fromClient || this.comesBy(p));
+    const passes = this.isAccepted && (!fromClient || this.comesBy(p));
+    const seconds = secondsOf(p.time);
+    // With the client's packet the mark is written.
+    this.lastSeconds = passes && fromClient ? seconds : Math.max(seconds, this.lastSeconds);
+    return passes;
   }
 }
+
+/** RFC 9293 knows no limit to how long a client has nothing to say. */
+const REST_SECONDS = 7_200;

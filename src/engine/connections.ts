@@ -147,14 +147,14 @@ export class Connections implements ConnectionHost {
     this.#report(connection, this.#options.clock.wallTime());
   }
 
-  onSettled(connection: Connection, isAccepted: boolean): void {
+  onSettled(connection: Connection, isAccepted: boolean, isMarked: boolean): void {
     const { marks } = this.answers;
     const { accepted } = this.flows;
     if (isAccepted) accepted.keep(connection.key);
     else accepted.delete(connection.key);
     const connmark = connection.judge.ruling?.connmark ?? null;
     const mark = isAccepted ? marks.accept(connmark) : marks.deny(connmark);
-    this.flows.onSettled(connection, Settled.of(connection, isAccepted, mark));
+    this.flows.onSettled(connection, Settled.of(connection, isAccepted, mark, isMarked));
   }
 
   /** What another process is to know of these connections, so that who was accepted or denied stays so. */

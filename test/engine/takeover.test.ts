@@ -8,13 +8,14 @@ import {
   bankWith,
   DENY,
   forgedFlight,
+  GENUINE,
   genuineFlight,
   hasForged,
   HOST,
   opened,
   PENDING,
 } from '../support/flows.ts';
-import { full, resume } from '../support/handshakes.ts';
+import { finish, full, handshake, resume } from '../support/handshakes.ts';
 import * as tls from '../support/tls-bytes.ts';
 import { Wire } from '../support/wire.ts';
 
@@ -38,6 +39,28 @@ it('an accepted connection goes on, and its mark is written with the client’s 
   expect(wire.fromClient('later').verdict).toBe('accept');
   expect(wire.connmark).toBe(ACCEPT);
   expect(wire.atServer.isReset || wire.atClient.isReset).toBe(false);
+});
+
+it.each([1_000, 600_000])('one whose client has nothing to say for long goes on, %i ms after and before', (before) => {
+  const wire = new Wire(pinned).open();
+  const sessionId = Buffer.alloc(32, 5);
+  wire.fromClient(hello);
+  wire.fromServer(handshake(tls.serverHello({ sessionId }), tls.certificateMessage(GENUINE), tls.serverHelloDone));
+  wire.fromClient(tls.clientFinish);
+  wire.fromServer(finish);
+  wire.fromClient('');
+  expect(wire.connmark).toBe(PENDING);
+  wire.wait(before);
+  for (let times = 0; times < 2; times++) {
+    wire.takeOver(pinned);
+    wire.wait(600_000);
+    expect(wire.fromServer('notice').verdict).toBe('accept');
+    wire.wait(600_000);
+  }
+  expect(wire.fromClient('later').payload).toBeUndefined();
+  expect(wire.connmark).toBe(ACCEPT);
+  wire.wait(60_000);
+  expect(wire.engine.flows).toBe(0);
 });
 
 it('one whose client has not acknowledged what the decision rests on is undecided again', () => {
