@@ -145,9 +145,12 @@ export class Flows {
     return kept;
   }
 
-  /** As many as there is room for. */
+  /** As many as there is room for: those whose mark waits, and of which packets came last. */
   restore(kept: readonly KeptSettled[], now: number): void {
-    for (const each of kept) {
+    const room = this.#options.capacity - this.#table.count;
+    const latest = kept.toSorted((a, b) => a.idle - b.idle).slice(0, room);
+    // Of the accepted ones, too, the last that are added stay longest.
+    for (const each of latest.reverse()) {
       const key = this.#key.restore(each.key);
       if (this.#table.full || this.#table.find(key) !== undefined) continue;
       const settled = Settled.restore(each, now);

@@ -94,6 +94,19 @@ it('tells once of a connection that took too long, however long that is', () => 
   }
 });
 
+it('a smaller table than the one before has those that packets may still come of', () => {
+  const [before, after] = [crowd({ flows: 8 }), crowd({ flows: 2 })];
+  for (let client = 1; client <= 4; client++) {
+    before.open(client);
+    expectServed(before, client);
+    if (client === 2) before.wait(5_000);
+  }
+  after.now = before.now;
+  after.engine.restore(before.engine.keep());
+  for (let client = 1; client <= 4; client++) after.fromClient(client, 'more');
+  expect([1, 2, 3, 4].map((client) => after.markOf(client))).toEqual([0, 0, ACCEPT, ACCEPT]);
+});
+
 describe('memory that is spent', () => {
   const BASE = 6 * 1024;
 
